@@ -1,0 +1,136 @@
+//! Accept, conversation, request, receive-until: the blocking routines of
+//! pages 118-119, one calling the next. The listings that block share them;
+//! they differ in who calls them, and how often at once.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::command_line::Limits;
+use crate::conversation::{Conversation, RECV_BYTES_MAX, Wants};
+use crate::listener::{
+    ACCEPT_AGAIN_AFTER, Listener, Next, after_failed_accept,
+};
+use crate::log;
+use crate::shutdown::{self, Guard};
+
+/// Answers one client after another, until a signal ends the server.
+///
+/// # Errors
+///
+/// The listener's own.
+// ANCHOR: accept_connections_forever
+pub fn accept_connections_forever(
+    listener: &Listener,
+    limits: Limits,
+) -> io::Result<()> {
+    while !shutdown::begun() {
+        match listener.accept() {
+            Ok((sock, address)) => {
+                log::accepted(address);
+                handle_conversation(sock, address, limits);
+            }
+            Err(err) => match after_failed_accept(err)? {
+                Next::Again => {}
+                Next::Later => thread::sleep(ACCEPT_AGAIN_AFTER),
+                Next::Stop => break,
+            },
+        }
+    }
+    Ok(())
+}
+// ANCHOR_END: accept_connections_forever
+
+/// Converses with a client until it has done talking, and closes its socket.
+// ANCHOR: handle_conversation
+pub fn handle_conversation(
+    sock: Guard<TcpStream>,
+    address: SocketAddr,
+    limits: Limits,
+) {
+    let mut conversation = Conversation::new(limits, Instant::now());
+    let mut result = Ok(());
+    while result.is_ok() && conversation.wants() != Wants::Close {
+        result = handle_request(&sock, &mut conversation);
+    }
+    drop(sock);
+    log::ended(address, conversation.outcome(result));
+}
+// ANCHOR_END: handle_conversation
+
+/// Receives until a question is whole, works the answer out, and sends it.
+// ANCHOR: handle_request
+fn handle_request(
+    sock: &TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    recv_until(sock, conversation)?;
+    loop {
+        match conversation.wants() {
+            Wants::Think(until) => {
+                thread::sleep(until.saturating_duration_since(Instant::now()));
+                conversation.thought();
+            }
+            Wants::Send => send(sock, conversation)?,
+            Wants::StopSending => {
+                sock.shutdown(Shutdown::Write)?;
+                conversation.stopped_sending(Instant::now());
+            }
+            Wants::Receive | Wants::Close => return Ok(()),
+        }
+    }
+}
+// ANCHOR_END: handle_request
+
+// ANCHOR: recv_until
+fn recv_until(
+    mut sock: &TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    let mut buffer = [0; RECV_BYTES_MAX];
+    while conversation.wants() == Wants::Receive {
+        if let Some(time_left) = time_left(conversation) {
+            sock.set_read_timeout(Some(time_left))?;
+        }
+        match sock.read(&mut buffer) {
+            Ok(0) => conversation.end_of_file(),
+            Ok(n) => conversation.received(&buffer[..n], Instant::now()),
+            Err(err) if is_interruption(&err) => {}
+            Err(err) => return Err(err),
+        }
+        conversation.is_late(Instant::now());
+    }
+    Ok(())
+}
+// ANCHOR_END: recv_until
+
+fn send(
+    mut sock: &TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    if let Some(time_left) = time_left(conversation) {
+        sock.set_write_timeout(Some(time_left))?;
+    }
+    match sock.write(conversation.to_send()) {
+        Ok(n) => conversation.sent(n, Instant::now()),
+        Err(err) if is_interruption(&err) => {}
+        Err(err) => return Err(err),
+    }
+    conversation.is_late(Instant::now());
+    Ok(())
+}
+
+/// How long the socket may block. Never zero, which would mean for ever.
+fn time_left(conversation: &Conversation) -> Option<Duration> {
+    let deadline = conversation.deadline()?;
+    let time_left = deadline.saturating_duration_since(Instant::now());
+    Some(time_left.max(Duration::from_millis(1)))
+}
+
+/// A signal or a socket time-out cut the call short. Neither says that the
+/// deadline has passed: only the clock does.
+fn is_interruption(err: &io::Error) -> bool {
+    use ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(err.kind(), Interrupted | TimedOut | WouldBlock)
+}
