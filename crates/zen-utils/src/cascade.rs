@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::command_line::Limits;
 use crate::conversation::{Conversation, RECV_BYTES_MAX, Wants};
-use crate::listener::{
-    ACCEPT_AGAIN_AFTER, Listener, Next, after_failed_accept,
-};
+use crate::listener::{Listener, pause_after_failed_accept};
 use crate::log;
 use crate::shutdown::{self, Guard};
 
@@ -31,11 +29,7 @@ pub fn accept_connections_forever(
                 log::accepted(address);
                 handle_conversation(sock, address, limits);
             }
-            Err(err) => match after_failed_accept(err)? {
-                Next::Again => {}
-                Next::Later => thread::sleep(ACCEPT_AGAIN_AFTER),
-                Next::Stop => break,
-            },
+            Err(err) => thread::sleep(pause_after_failed_accept(err)?),
         }
     }
     Ok(())
@@ -51,7 +45,7 @@ pub fn handle_conversation(
 ) {
     let mut conversation = Conversation::new(limits, Instant::now());
     let mut result = Ok(());
-    while result.is_ok() && conversation.wants() != Wants::Close {
+    while result.is_ok() && !conversation.is_over() {
         result = handle_request(&sock, &mut conversation);
     }
     drop(sock);
@@ -69,7 +63,7 @@ fn handle_request(
     loop {
         match conversation.wants() {
             Wants::Think(until) => {
-                thread::sleep(until.saturating_duration_since(Instant::now()));
+                sleep_until(until);
                 conversation.thought();
             }
             Wants::Send => send(sock, conversation)?,
@@ -82,6 +76,11 @@ fn handle_request(
     }
 }
 // ANCHOR_END: handle_request
+
+/// Blocks this thread until then.
+pub fn sleep_until(until: Instant) {
+    thread::sleep(until.saturating_duration_since(Instant::now()));
+}
 
 // ANCHOR: recv_until
 fn recv_until(
@@ -96,8 +95,7 @@ fn recv_until(
         match sock.read(&mut buffer) {
             Ok(0) => conversation.end_of_file(),
             Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-            Err(err) if is_interruption(&err) => {}
-            Err(err) => return Err(err),
+            Err(err) => unless_not_ready(err)?,
         }
         conversation.is_late(Instant::now());
     }
@@ -114,8 +112,7 @@ fn send(
     }
     match sock.write(conversation.to_send()) {
         Ok(n) => conversation.sent(n, Instant::now()),
-        Err(err) if is_interruption(&err) => {}
-        Err(err) => return Err(err),
+        Err(err) => unless_not_ready(err)?,
     }
     conversation.is_late(Instant::now());
     Ok(())
@@ -128,9 +125,16 @@ fn time_left(conversation: &Conversation) -> Option<Duration> {
     Some(time_left.max(Duration::from_millis(1)))
 }
 
-/// A signal or a socket time-out cut the call short. Neither says that the
-/// deadline has passed: only the clock does.
-fn is_interruption(err: &io::Error) -> bool {
+/// Passes an error on, unless it says no more than "not now": the socket is
+/// not ready, its time-out has passed, or a signal cut the call short.
+///
+/// # Errors
+///
+/// The given one.
+pub fn unless_not_ready(err: io::Error) -> io::Result<()> {
     use ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    matches!(err.kind(), Interrupted | TimedOut | WouldBlock)
+    match err.kind() {
+        Interrupted | TimedOut | WouldBlock => Ok(()),
+        _ => Err(err),
+    }
 }

@@ -162,6 +162,12 @@ impl Conversation {
     }
     // ANCHOR_END: wants
 
+    /// Whether there is nothing left to wait for.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.wants() == Wants::Close
+    }
+
     /// These bytes have arrived: at most [`RECV_BYTES_MAX`], and only when
     /// that was [wanted](Wants::Receive).
     // ANCHOR: received

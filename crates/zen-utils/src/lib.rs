@@ -32,12 +32,14 @@ pub mod log;
 pub mod shutdown;
 
 pub use aphorisms::get_answer;
-pub use cascade::{accept_connections_forever, handle_conversation};
+pub use cascade::{
+    accept_connections_forever, handle_conversation, sleep_until,
+    unless_not_ready,
+};
 pub use command_line::{Limits, MaxClients, NoOptions, Options};
 pub use conversation::{ClientError, Conversation, RECV_BYTES_MAX, Wants};
 pub use listener::{
-    ACCEPT_AGAIN_AFTER, Listener, Next, after_failed_accept,
-    raise_descriptor_limit,
+    Listener, pause_after_failed_accept, raise_descriptor_limit,
 };
 pub use shutdown::Guard;
 

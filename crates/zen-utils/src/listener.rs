@@ -13,7 +13,7 @@ use crate::shutdown::{self, Guard};
 
 /// How long to wait before accept() is tried again when there were too few
 /// descriptors: long enough to cost nothing, short enough not to be noticed.
-pub const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A listening socket, which a signal ends.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// Those of accept(2): ask [`after_failed_accept`] what to do.
+    /// Those of accept(2): see [`pause_after_failed_accept`].
     pub fn accept(&self) -> io::Result<(Guard<TcpStream>, SocketAddr)> {
         let accepted = self.0.accept();
         shutdown::pass_on(self);
@@ -95,43 +95,32 @@ impl Deref for Listener {
     }
 }
 
-/// What to do after accept() has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Accept again: this client left before its turn, or nobody was there.
-    Again,
-    /// Accept again after [`ACCEPT_AGAIN_AFTER`].
-    Later,
-    /// Accept nobody more: the server is shutting down.
-    Stop,
-}
-
-/// Says what to do after accept() has failed, and logs what lasts.
+/// Says how long to wait after accept() has failed before it is tried again:
+/// not at all if that client left before its turn, nobody was there, or the
+/// server is shutting down. Logs what lasts.
 ///
 /// # Errors
 ///
 /// The given one, if it is the listener itself that is at fault.
-// ANCHOR: after_failed_accept
-pub fn after_failed_accept(err: io::Error) -> io::Result<Next> {
+// ANCHOR: pause_after_failed_accept
+pub fn pause_after_failed_accept(err: io::Error) -> io::Result<Duration> {
     use io::ErrorKind as Kind;
-    if shutdown::begun() {
-        return Ok(Next::Stop);
-    }
     match err.kind() {
+        _ if shutdown::begun() => Ok(Duration::ZERO),
         Kind::WouldBlock
         | Kind::Interrupted
         | Kind::ConnectionAborted
-        | Kind::ConnectionReset => Ok(Next::Again),
+        | Kind::ConnectionReset => Ok(Duration::ZERO),
         Kind::InvalidInput => Err(err),
         // Out of descriptors or memory, or a fault of the network below us:
         // it will pass, but not by asking again at once.
         _ => {
             log::cannot_accept(&err);
-            Ok(Next::Later)
+            Ok(ACCEPT_AGAIN_AFTER)
         }
     }
 }
-// ANCHOR_END: after_failed_accept
+// ANCHOR_END: pause_after_failed_accept
 
 /// Raises the soft limit on open descriptors to the hard one, as a server does
 /// that holds thousands of clients. A system that refuses keeps its limit.
