@@ -31,9 +31,8 @@ use zen_utils::{
     unless_not_ready,
 };
 
-/// The listener's key. The clients' count up from here and none is used twice,
-/// so that an event can never reach the wrong client. (Descriptors are used
-/// again at once: the text's loop can take a new client for an old one.)
+/// The keys of clients count up from here; none is used twice. So no event can
+/// reach the wrong client, as it can in the text, whose key is the descriptor.
 const LISTENER: usize = 0;
 
 /// How often to look for clients that are late.
