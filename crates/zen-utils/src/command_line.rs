@@ -84,14 +84,17 @@ pub struct Limits {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct NoOptions {}
 
+/// Without a limit.
+const NO_LIMIT: usize = usize::MAX;
+
 /// For a listing in which the clients decide how many of something there are.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct MaxClients {
-    /// Serve so many clients at once; others wait [default: no limit]
+pub struct MaxClients<const DEFAULT: usize = NO_LIMIT> {
+    /// Serve so many clients at once; others wait
     #[arg(
         long, value_name = "N", env = "ZEN_MAX_CLIENTS",
-        value_parser = parse_max_clients,
-        default_value_t = usize::MAX, hide_default_value = true
+        value_parser = parse_max_clients, default_value_t = DEFAULT,
+        hide_default_value = DEFAULT == NO_LIMIT
     )]
     pub max_clients: usize,
 }
@@ -142,12 +145,7 @@ pub fn parse_milliseconds(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_millis(milliseconds.into()))
 }
 
-/// Parses a number of clients, one at least.
-///
-/// # Errors
-///
-/// A sentence for the user.
-pub fn parse_max_clients(text: &str) -> Result<usize, String> {
+fn parse_max_clients(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err("not a number of clients, 1 or more".into()),
         Ok(n) => Ok(n),

@@ -277,7 +277,8 @@ impl Conversation {
 
     /// Ends the conversation if its deadline has passed, and says whether.
     pub fn is_late(&mut self, now: Instant) -> bool {
-        let late = self.deadline().is_some_and(|deadline| deadline <= now);
+        let late = !self.is_over()
+            && self.deadline().is_some_and(|deadline| deadline <= now);
         if late {
             self.state = match self.state {
                 State::Lingering { .. } => State::Refused,

@@ -7,7 +7,7 @@
 /// The longest question, its `?` included, in bytes.
 ///
 /// Generous for an aphorism, and little enough that ten thousand clients in
-/// the middle of a question cost no more than ten megabytes.
+/// the middle of a question cost no more than twenty megabytes.
 pub const QUESTION_BYTES_MAX: usize = 1024;
 
 /// Byte number [`QUESTION_BYTES_MAX`] of a question was not its `?`.

@@ -1,1 +1,59 @@
-fn main() {}
+//! `zen-fork`: the crowd of clients decides how many processes there are.
+//!
+//! The text: listing 7-5 with `ForkingMixIn`, page 125. Same names where Rust
+//! allows.
+//!
+//! ```text
+//!                           +- process: recv(), send(), recv() ... ends
+//! poll() -> accept() -> a --+- process: recv(), send(), recv() ...
+//!   ^                       +- process: recv(), send() ...
+//!   +-------- SIGCHLD ---------+
+//! ```
+//!
+//! Read `ZenServer`: of `zen-legacy`, one word has changed, the mix-in.
+//! Left out: Windows, which has no fork().
+//!
+//! ```sh
+//! cargo run -p zen-fork -- 127.0.0.1 -p 1060
+//! ```
+
+#[cfg_attr(not(unix), path = "no_fork.rs")]
+mod forking_mixin;
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+
+use forking_mixin::ForkingMixIn;
+use zen_legacy::socketserver::{BaseRequestHandler, TcpServer};
+use zen_utils::{Guard, Limits, Listener, MaxClients, Options};
+
+fn main() -> ExitCode {
+    zen_utils::run("legacy \"SocketServer\" server (7-5, page 125)", serve)
+}
+
+// ANCHOR: serve
+type ZenServer<'a> = TcpServer<'a, ForkingMixIn, ZenHandler>;
+
+fn serve(
+    listener: &Listener,
+    options: &Options<MaxClients<40>>,
+) -> io::Result<()> {
+    zen_utils::raise_descriptor_limit();
+    let handler = ZenHandler { limits: options.limits };
+    ZenServer::new(listener, handler, options.own.max_clients)?.serve_forever()
+}
+// ANCHOR_END: serve
+
+// ANCHOR: handler
+#[derive(Clone)]
+struct ZenHandler {
+    limits: Limits,
+}
+
+impl BaseRequestHandler for ZenHandler {
+    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr) {
+        zen_utils::handle_conversation(request, client_address, self.limits);
+    }
+}
+// ANCHOR_END: handler

@@ -1,1 +1,3 @@
-//! x
+//! The library half of `zen-legacy`: the framework, which `zen-fork` uses too.
+
+pub mod socketserver;

@@ -1,1 +1,52 @@
-fn main() {}
+//! `zen-legacy`: the crowd of clients decides how many threads there are.
+//!
+//! The text: listing 7-5, pages 124-125. Same names where Rust allows.
+//!
+//! ```text
+//!                           +- thread: recv(), send(), recv() ... ends
+//! poll() -> accept() -> a --+- thread: recv(), send(), recv() ...
+//!   ^                       +- thread: recv(), send() ...
+//!   +----- "I have ended" -----+
+//! ```
+//!
+//! Read `ZenServer`: a server pattern, a mix-in, and a handler pattern make a
+//! server. `zen-fork` is this program with another mix-in.
+//! Left out: a limit, unless `--max-clients` sets one (see `zen-threaded`).
+//!
+//! ```sh
+//! cargo run -p zen-legacy -- 127.0.0.1 -p 1060
+//! ```
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+
+use zen_legacy::socketserver::{BaseRequestHandler, TcpServer, ThreadingMixIn};
+use zen_utils::{Guard, Limits, Listener, MaxClients, Options};
+
+fn main() -> ExitCode {
+    zen_utils::run("legacy \"SocketServer\" server (7-5, page 124)", serve)
+}
+
+// ANCHOR: serve
+type ZenServer<'a> = TcpServer<'a, ThreadingMixIn, ZenHandler>;
+
+fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
+    zen_utils::raise_descriptor_limit();
+    let handler = ZenHandler { limits: options.limits };
+    ZenServer::new(listener, handler, options.own.max_clients)?.serve_forever()
+}
+// ANCHOR_END: serve
+
+// ANCHOR: handler
+#[derive(Clone)]
+struct ZenHandler {
+    limits: Limits,
+}
+
+impl BaseRequestHandler for ZenHandler {
+    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr) {
+        zen_utils::handle_conversation(request, client_address, self.limits);
+    }
+}
+// ANCHOR_END: handler

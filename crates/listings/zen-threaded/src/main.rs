@@ -41,7 +41,7 @@ struct Pool {
     /// How many threads serve clients, each one client at a time
     #[arg(
         long, value_name = "N", default_value_t = 4,
-        value_parser = clap::value_parser!(u16).range(1..)
+        value_parser = clap::value_parser!(u16).range(1..=10_000)
     )]
     workers: u16,
 

@@ -1,0 +1,230 @@
+//! A small `socketserver`: a server pattern and a handler pattern, and a
+//! mix-in between them that decides who runs the handler (page 124). It knows
+//! neither an aphorism nor where a question ends.
+//!
+//! ```text
+//! TcpServer<M, H>    poll(), accept()
+//!    M: MixIn        process_request(): start a thread, or a process
+//!       H: BaseRequestHandler   handle(): talk to one client
+//! ```
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use zen_utils::{Guard, Listener, log, pause_after_failed_accept, shutdown};
+
+// ANCHOR: handler
+/// What a framework's user writes: how to talk to one client.
+pub trait BaseRequestHandler: Clone + Send + 'static {
+    /// Talks to a client until either side has done, and closes its socket.
+    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr);
+}
+// ANCHOR_END: handler
+
+// ANCHOR: mix_in
+/// Who runs the handler.
+pub trait MixIn: Sized {
+    /// What is started for each client, for the log.
+    const WORKER: &'static str;
+
+    /// Nobody is served yet. Whoever ends shall call [`WakeUp::wake`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the system, in setting up what tells of an end.
+    fn new(wake_up: Arc<WakeUp>) -> io::Result<Self>;
+
+    /// Starts the worker that handles this client, and does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started: this client's error, and no other's.
+    fn process_request<H: BaseRequestHandler>(
+        &mut self,
+        listener: &Listener,
+        handler: H,
+        request: Guard<TcpStream>,
+        client_address: SocketAddr,
+    ) -> io::Result<()>;
+
+    /// Clears away after workers that have ended.
+    fn service_actions(&mut self) {}
+
+    /// How many clients are being served.
+    fn serving(&self) -> usize;
+}
+// ANCHOR_END: mix_in
+
+// ANCHOR: server
+/// A server pattern: waits for clients, and hands each to the mix-in.
+#[derive(Debug)]
+pub struct TcpServer<'a, M, H> {
+    listener: &'a Listener,
+    handler: H,
+    mix_in: M,
+    max_clients: usize,
+    wake_up: Arc<WakeUp>,
+}
+
+impl<'a, M: MixIn, H: BaseRequestHandler> TcpServer<'a, M, H> {
+    /// A server on this listener.
+    ///
+    /// # Errors
+    ///
+    /// Out of descriptors.
+    pub fn new(
+        listener: &'a Listener,
+        handler: H,
+        max_clients: usize,
+    ) -> io::Result<Self> {
+        // poll() may call a client ready that has left when we accept.
+        listener.set_nonblocking(true)?;
+        let wake_up = Arc::new(WakeUp::new()?);
+        let mix_in = M::new(Arc::clone(&wake_up))?;
+        Ok(Self { listener, handler, mix_in, max_clients, wake_up })
+    }
+
+    /// Serves until a signal ends the server and the last client has left.
+    ///
+    /// # Errors
+    ///
+    /// The listener's own.
+    pub fn serve_forever(mut self) -> io::Result<()> {
+        let mut accept_after = Instant::now();
+        while !(shutdown::begun() && self.mix_in.serving() == 0) {
+            let full = self.mix_in.serving() >= self.max_clients;
+            if full {
+                log::serving_the_most(self.max_clients);
+            }
+            let accept = !full && !shutdown::begun();
+            if self.wait(accept, accept_after)? {
+                match self.listener.accept() {
+                    Ok((sock, address)) => self.start_worker(sock, address),
+                    Err(err) => {
+                        let pause = pause_after_failed_accept(err)?;
+                        accept_after = Instant::now() + pause;
+                    }
+                }
+            }
+            self.wake_up.fall_asleep();
+            self.mix_in.service_actions();
+        }
+        Ok(())
+    }
+
+    /// Waits for a worker to end or, with `accept`, for a client; says whether
+    /// there is a client.
+    fn wait(&self, accept: bool, after: Instant) -> io::Result<bool> {
+        let pause = after.saturating_duration_since(Instant::now());
+        let paused = accept && !pause.is_zero();
+        let timeout = Timespec::try_from(pause).map_err(io::Error::other)?;
+        let mut watched = [
+            PollFd::new(&self.wake_up.0, PollFlags::IN),
+            PollFd::new(&**self.listener, PollFlags::IN),
+        ];
+        let watching = if accept && !paused { 2 } else { 1 };
+        match poll(&mut watched[..watching], paused.then_some(&timeout)) {
+            Ok(_) => Ok(watching == 2 && !watched[1].revents().is_empty()),
+            Err(err) => match io::Error::from(err) {
+                err if err.kind() == ErrorKind::Interrupted => Ok(false),
+                err => Err(err),
+            },
+        }
+    }
+
+    fn start_worker(&mut self, sock: Guard<TcpStream>, address: SocketAddr) {
+        log::accepted(address);
+        let handler = self.handler.clone();
+        // A socket inherits this on some systems, and handlers block.
+        let started = sock.set_nonblocking(false).and_then(|()| {
+            self.mix_in.process_request(self.listener, handler, sock, address)
+        });
+        if let Err(err) = started {
+            let worker = M::WORKER;
+            let error = format_args!("cannot start a {worker}: {err}");
+            log::client_error(address, error);
+        }
+    }
+}
+// ANCHOR_END: server
+
+// ANCHOR: threading_mix_in
+/// A thread for each client.
+#[derive(Debug)]
+pub struct ThreadingMixIn {
+    /// Raised by `process_request`, lowered by `Worker` when it is dropped.
+    serving: Arc<AtomicUsize>,
+    wake_up: Arc<WakeUp>,
+}
+
+impl MixIn for ThreadingMixIn {
+    const WORKER: &'static str = "thread";
+
+    fn new(wake_up: Arc<WakeUp>) -> io::Result<Self> {
+        Ok(Self { serving: Arc::default(), wake_up })
+    }
+
+    fn process_request<H: BaseRequestHandler>(
+        &mut self,
+        _: &Listener,
+        handler: H,
+        request: Guard<TcpStream>,
+        client_address: SocketAddr,
+    ) -> io::Result<()> {
+        self.serving.fetch_add(1, Ordering::SeqCst);
+        let worker = Worker(Arc::clone(&self.serving), self.wake_up.clone());
+        thread::Builder::new().spawn(move || {
+            let _worker = worker;
+            handler.handle(request, client_address);
+        })?;
+        Ok(())
+    }
+
+    fn serving(&self) -> usize {
+        self.serving.load(Ordering::SeqCst)
+    }
+}
+
+/// Stands for one served client, whether its thread ends or never starts.
+struct Worker(Arc<AtomicUsize>, Arc<WakeUp>);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.1.wake();
+    }
+}
+// ANCHOR_END: threading_mix_in
+
+// ANCHOR: wake_up
+/// Ends a poll() from another thread or from a signal handler: a pipe to
+/// ourselves. A datagram socket, since poll() on Windows watches no pipes.
+#[derive(Debug)]
+pub struct WakeUp(UdpSocket);
+
+impl WakeUp {
+    fn new() -> io::Result<Self> {
+        let sock = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // From now on it hears nobody but itself.
+        sock.connect(sock.local_addr()?)?;
+        sock.set_nonblocking(true)?;
+        Ok(Self(sock))
+    }
+
+    /// The poll() under way returns, or else the next one does.
+    pub fn wake(&self) {
+        // Only a full buffer fails, and that wakes as well.
+        self.0.send(&[0]).ok();
+    }
+
+    fn fall_asleep(&self) {
+        while self.0.recv(&mut [0]).is_ok() {}
+    }
+}
+// ANCHOR_END: wake_up
