@@ -14,23 +14,24 @@
 //! cargo run -p zen-client -- 127.0.0.1 -p 1060
 //! ```
 
-mod interactive;
 mod options;
+mod terminal;
 
+use std::fmt::Display;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use zen_utils::command_line::Address;
 use zen_utils::listener::without_number;
 use zen_utils::log;
 
 use crate::options::Options;
+use crate::terminal::{print, visible};
 
-/// An answer has so many bytes, at most. The longest that there is has 25, but
+/// So many bytes of an answer are read. The longest that there is has 25, but
 /// the server may be anybody's: it does not decide how much memory we need.
 const ANSWER_BYTES_MAX: u64 = 1024;
 
@@ -38,9 +39,9 @@ fn main() -> ExitCode {
     let options = options::parse_command_line();
     zen_utils::raise_descriptor_limit();
     let conversed = if options.interactive {
-        interactive::converse(&options)
+        terminal::converse(&options)
     } else {
-        at_once(&options, |number| {
+        at_once(options.clients, |number| {
             (0..options.count).try_for_each(|_| client(&options, number))
         })
     };
@@ -54,22 +55,20 @@ fn main() -> ExitCode {
 }
 
 // ANCHOR: client
-/// Converses once: says nothing for a while, asks, and leaves.
+/// Converses once: connects, asks, and leaves.
 fn client(options: &Options, number: u16) -> Result<(), String> {
-    let address = &options.address;
-    let sock = connect(address)?;
+    let failed = |err| why(&options.address, &err);
+    let sock = connect(options)?;
     thread::sleep(options.silent);
     let questions = options.questions();
     if options.cause_error {
-        let first = questions[0];
-        return send(&sock, &first[..first.len() - 1], options.slow)
-            .map_err(|err| failure(address, &err));
+        let (_, all_but_one) = questions[0].split_last().unwrap_or((&0, b""));
+        return send(&sock, all_but_one, options.slow).map_err(failed);
     }
     let mut reader = BufReader::new(&sock);
     for question in questions {
-        let answer = send(&sock, question, options.slow)
-            .and_then(|()| recv_until(&mut reader, b'.'))
-            .map_err(|err| failure(address, &err))?;
+        send(&sock, question, options.slow).map_err(failed)?;
+        let answer = recv_until(&mut reader, b'.').map_err(failed)?;
         let (question, answer) = (visible(question), visible(&answer));
         print(&format!("{}{question} {answer}\n", options.mark(number)))?;
     }
@@ -77,31 +76,31 @@ fn client(options: &Options, number: u16) -> Result<(), String> {
 }
 // ANCHOR_END: client
 
-fn connect(address: &Address) -> Result<TcpStream, String> {
-    TcpStream::connect((address.host.as_str(), address.port)).map_err(|err| {
-        format!("cannot connect to {address}: {}", without_number(&err))
-    })
+fn connect(options: &Options) -> Result<TcpStream, String> {
+    let address = &options.address;
+    TcpStream::connect((address.host.as_str(), address.port))
+        // Or the system might collect what is sent byte by byte.
+        .and_then(|sock| sock.set_nodelay(true).and(Ok(sock)))
+        .map_err(|err| why(format_args!("cannot connect to {address}"), &err))
 }
 
 // ANCHOR: send
-/// Sends bytes in one piece or, after a pause before each but the first, one
-/// by one.
 fn send(mut sock: &TcpStream, bytes: &[u8], slow: Duration) -> io::Result<()> {
-    if slow.is_zero() {
-        return sock.write_all(bytes);
-    }
-    // Or the system would collect what we send byte by byte.
-    sock.set_nodelay(true)?;
-    for (i, byte) in bytes.iter().enumerate() {
+    pieces(bytes, slow).try_for_each(|piece| sock.write_all(piece))
+}
+
+/// The bytes in one piece or, with a pause between them, one by one.
+fn pieces(bytes: &[u8], slow: Duration) -> impl Iterator<Item = &[u8]> {
+    let size = if slow.is_zero() { bytes.len().max(1) } else { 1 };
+    bytes.chunks(size).enumerate().map(move |(i, piece)| {
         thread::sleep(if i == 0 { Duration::ZERO } else { slow });
-        sock.write_all(&[*byte])?;
-    }
-    Ok(())
+        piece
+    })
 }
 // ANCHOR_END: send
 
 // ANCHOR: recv_until
-/// Receives until the suffix, and keeps what came after it for the next time.
+/// Receives until the suffix; what follows it is kept for the next time.
 fn recv_until(reader: &mut impl BufRead, suffix: u8) -> io::Result<Vec<u8>> {
     let mut message = Vec::new();
     reader.take(ANSWER_BYTES_MAX).read_until(suffix, &mut message)?;
@@ -115,22 +114,39 @@ fn recv_until(reader: &mut impl BufRead, suffix: u8) -> io::Result<Vec<u8>> {
 }
 // ANCHOR_END: recv_until
 
-/// Runs so many clients at once, a thread each; says how many of them failed.
-fn at_once<F>(options: &Options, converse: F) -> Result<(), String>
+// ANCHOR: at_once
+/// Runs so many clients at once, a thread each, and says what went wrong.
+fn at_once<F>(clients: u16, converse: F) -> Result<(), String>
 where
     F: Fn(u16) -> Result<(), String> + Sync,
 {
-    let (failed, failures) = mpsc::channel();
+    if clients == 1 {
+        return converse(1);
+    }
+    let (tell, told) = mpsc::channel();
+    let failed = |message| tell.send(message).unwrap_or_default();
     thread::scope(|scope| {
-        for number in 1..=options.clients {
-            let (failed, converse) = (failed.clone(), &converse);
-            let thread = thread::Builder::new().spawn_scoped(scope, move || {
-                converse(number).or_else(|message| failed.send(message)).ok()
-            });
-            if let Err(err) = thread {
-                
+        for number in 1..=clients {
+            let (converse, failed) = (&converse, &failed);
+            let run = move || converse(number).unwrap_or_else(failed);
+            if let Err(err) = thread::Builder::new().spawn_scoped(scope, run) {
+                failed(why("cannot start a thread", &err));
             }
         }
     });
-    Ok(())
+    let failures: Vec<String> = told.try_iter().collect();
+    failures.first().map_or(Ok(()), |first| {
+        let n = failures.len();
+        Err(format!("{n} of {clients} clients failed; the first: {first}"))
+    })
+}
+// ANCHOR_END: at_once
+
+fn why(what: impl Display, err: &io::Error) -> String {
+    match err.kind() {
+        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe => {
+            format!("{what}: the server closed before the answer")
+        }
+        _ => format!("{what}: {}", without_number(err)),
+    }
 }

@@ -1,0 +1,153 @@
+//! The terminal: a person who types, in the place of the three questions, and
+//! what is shown.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::process;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::options::Options;
+use crate::{at_once, connect, pieces, why};
+
+/// What the thread that reads the keyboard tells those that receive.
+#[derive(Default)]
+struct Typed {
+    /// How many `?` were sent, and so how many answers there will be.
+    questions: AtomicUsize,
+    /// Whether nothing more will be sent.
+    ended: AtomicBool,
+}
+
+// ANCHOR: interactive
+/// Sends what is typed, from one thread, and in another shows what arrives:
+/// neither waits for the other. Several clients all send the same.
+pub(crate) fn converse(options: &Options) -> Result<(), String> {
+    let socks: Result<Vec<_>, _> =
+        (0..options.clients).map(|_| connect(options)).collect();
+    let socks = Arc::new(socks?);
+    let typed = Arc::new(Typed::default());
+    thread::sleep(options.silent);
+    let (slow, keyboard) = (options.slow, (socks.clone(), typed.clone()));
+    // Nobody waits for this thread to end: nothing could wake it up.
+    thread::Builder::new()
+        .spawn(move || send_what_is_typed(&keyboard.0, &keyboard.1, slow))
+        .map_err(|err| why("cannot start a thread", &err))?;
+    at_once(options.clients, |number| {
+        let sock = &socks[usize::from(number) - 1];
+        let answers = show_what_arrives(options, sock, number)?;
+        if !typed.ended.load(Ordering::Acquire) {
+            Err(format!("{} closed the connection", options.address))
+        } else if answers < typed.questions.load(Ordering::Relaxed) {
+            Err(why(&options.address, &ErrorKind::UnexpectedEof.into()))
+        } else {
+            Ok(())
+        }
+    })
+}
+
+fn send_what_is_typed(socks: &[TcpStream], typed: &Typed, slow: Duration) {
+    let mut buffer = [0; 4096];
+    // A keyboard that cannot be read has nothing more to say.
+    while let Ok(n @ 1..) = read(&mut io::stdin(), &mut buffer) {
+        let bytes = &buffer[..n];
+        let questions = bytes.iter().filter(|&&byte| byte == b'?').count();
+        typed.questions.fetch_add(questions, Ordering::Relaxed);
+        for piece in pieces(bytes, slow) {
+            for mut sock in socks {
+                // An error of one client is for its receiving thread to see.
+                sock.write_all(piece).ok();
+            }
+        }
+    }
+    typed.ended.store(true, Ordering::Release);
+    for sock in socks {
+        sock.shutdown(Shutdown::Write).ok();
+    }
+}
+// ANCHOR_END: interactive
+
+/// Shows what arrives, an answer a line, until the end of file; returns how
+/// many answers there were.
+fn show_what_arrives(
+    options: &Options,
+    mut sock: &TcpStream,
+    number: u16,
+) -> Result<usize, String> {
+    let mark = options.mark(number);
+    let mut answers = 0;
+    let mut buffer = [0; 4096];
+    loop {
+        match read(&mut sock, &mut buffer) {
+            Ok(0) => return finish_line(number).and(Ok(answers)),
+            Ok(n) => answers += show(number, &mark, &buffer[..n])?,
+            Err(err) => {
+                finish_line(number)?;
+                return Err(why(&options.address, &err));
+            }
+        }
+    }
+}
+
+/// The client whose line has been begun and not ended; 0 is none.
+static LINE_OF: Mutex<u16> = Mutex::new(0);
+
+/// Returns how many answers have been completed by these bytes.
+fn show(number: u16, mark: &str, bytes: &[u8]) -> Result<usize, String> {
+    let mut line_of = LINE_OF.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut text = String::new();
+    let mut answers = 0;
+    for piece in bytes.split_inclusive(|&byte| byte == b'.') {
+        if *line_of != number {
+            // Another client's line ends where it is.
+            text += if *line_of == 0 { "" } else { "\n" };
+            text += mark;
+        }
+        text += &visible(piece);
+        *line_of = number;
+        if piece.ends_with(b".") {
+            text.push('\n');
+            *line_of = 0;
+            answers += 1;
+        }
+    }
+    print(&text).and(Ok(answers))
+}
+
+fn finish_line(number: u16) -> Result<(), String> {
+    let mut line_of = LINE_OF.lock().unwrap_or_else(PoisonError::into_inner);
+    if *line_of != number {
+        return Ok(());
+    }
+    *line_of = 0;
+    print("\n")
+}
+
+fn read(mut source: impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match source.read(buffer) {
+            Err(err) if err.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// What a stranger sent, made harmless to a terminal.
+pub(crate) fn visible(bytes: &[u8]) -> String {
+    let visible = |&byte: &u8| match byte {
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => byte.escape_ascii().to_string(),
+    };
+    bytes.iter().map(visible).collect()
+}
+
+/// Prints at once. If the reader has gone (`| head -1`), so do we.
+pub(crate) fn print(text: &str) -> Result<(), String> {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(err) if err.kind() == ErrorKind::BrokenPipe => process::exit(0),
+        printed => printed.map_err(|err| why("cannot print", &err)),
+    }
+}
