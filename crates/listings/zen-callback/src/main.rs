@@ -1,1 +1,142 @@
-fn main() {}
+//! `zen-callback`: the framework owns the sockets and calls you.
+//!
+//! The text: listing 7-7, pages 128-129. Same names where Rust allows.
+//!
+//! ```text
+//!               client connects -> connection_made
+//! EventLoop --> bytes arrive    -> data_received -> transport.write()
+//!               client leaves   -> eof_received  -> connection_lost
+//! ```
+//!
+//! Read `ZenServer`: nothing in it waits, and nothing in it loops over clients.
+//! Left out: how the waiting is done (see `event_loop.rs`, and `zen-poll`).
+//!
+//! ```sh
+//! cargo run -p zen-callback -- 127.0.0.1 -p 1060
+//! ```
+
+mod event_loop;
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use event_loop::{EventLoop, Protocol, Transport};
+use zen_utils::{
+    Conversation, Limits, Listener, MaxClients, Options, Wants, log,
+    sleep_until,
+};
+
+fn main() -> ExitCode {
+    zen_utils::run("asyncio server using callbacks (7-7, page 128)", serve)
+}
+
+// ANCHOR: serve
+fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
+    zen_utils::raise_descriptor_limit();
+    let zen_server = || ZenServer::new(options.limits);
+    EventLoop::create_server(listener, options.own.max_clients, zen_server)?
+        .run_forever()
+}
+// ANCHOR_END: serve
+
+// ANCHOR: zen_server
+/// One client's side of the protocol.
+struct ZenServer {
+    /// Filled by `connection_made`.
+    address: Option<SocketAddr>,
+    conversation: Conversation,
+}
+
+impl Protocol for ZenServer {
+    fn connection_made(&mut self, transport: &mut Transport<Self>) {
+        log::accepted(transport.peer());
+        self.address = Some(transport.peer());
+        self.watch_the_clock(transport);
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<Self>, data: &[u8]) {
+        self.conversation.received(data, Instant::now());
+        self.go_on(transport);
+    }
+
+    fn eof_received(&mut self, transport: &mut Transport<Self>) {
+        self.conversation.end_of_file();
+        self.go_on(transport);
+    }
+
+    fn resume_writing(&mut self, transport: &mut Transport<Self>) {
+        self.everything_is_sent();
+        self.go_on(transport);
+    }
+
+    fn connection_lost(&mut self, result: io::Result<()>) {
+        if let Some(address) = self.address {
+            log::ended(address, self.conversation.outcome(result));
+        }
+    }
+}
+// ANCHOR_END: zen_server
+
+impl ZenServer {
+    fn new(limits: Limits) -> Self {
+        let conversation = Conversation::new(limits, Instant::now());
+        Self { address: None, conversation }
+    }
+
+    // ANCHOR: go_on
+    /// Says what can be said now, and returns to the loop at once: what cannot
+    /// be done yet will come back as another callback.
+    fn go_on(&mut self, transport: &mut Transport<Self>) {
+        loop {
+            match self.conversation.wants() {
+                // Everybody else waits as well: there is one thread.
+                Wants::Think(until) => {
+                    sleep_until(until);
+                    self.conversation.thought();
+                }
+                Wants::Send => {
+                    transport.write(self.conversation.to_send());
+                    if transport.is_full() {
+                        // A client that does not read is not listened to.
+                        return transport.pause_reading();
+                    }
+                    self.everything_is_sent();
+                }
+                Wants::StopSending => {
+                    transport.write_eof();
+                    self.conversation.stopped_sending(Instant::now());
+                    self.watch_the_clock(transport);
+                }
+                Wants::Receive => return transport.resume_reading(),
+                Wants::Close => return transport.close(),
+            }
+        }
+    }
+    // ANCHOR_END: go_on
+
+    fn everything_is_sent(&mut self) {
+        let n = self.conversation.to_send().len();
+        self.conversation.sent(n, Instant::now());
+    }
+
+    // ANCHOR: watch_the_clock
+    /// Asks for a call at the deadline, if there is one.
+    fn watch_the_clock(&mut self, transport: &mut Transport<Self>) {
+        if let Some(deadline) = self.conversation.deadline() {
+            let delay = deadline.saturating_duration_since(Instant::now());
+            transport.call_later(delay, Self::deadline_has_come);
+        }
+    }
+
+    /// The client may have earned another one in the meantime.
+    fn deadline_has_come(&mut self, transport: &mut Transport<Self>) {
+        if self.conversation.is_late(Instant::now()) {
+            transport.abort();
+        } else {
+            self.watch_the_clock(transport);
+        }
+    }
+    // ANCHOR_END: watch_the_clock
+}
