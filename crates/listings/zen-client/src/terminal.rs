@@ -4,22 +4,13 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crate::options::Options;
 use crate::{at_once, connect, pieces, why};
-
-/// What the thread that reads the keyboard tells those that receive.
-#[derive(Default)]
-struct Typed {
-    /// How many `?` were sent, and so how many answers there will be.
-    questions: AtomicUsize,
-    /// Whether nothing more will be sent.
-    ended: AtomicBool,
-}
 
 // ANCHOR: interactive
 /// Sends what is typed, from one thread, and in another shows what arrives:
@@ -28,41 +19,46 @@ pub(crate) fn converse(options: &Options) -> Result<(), String> {
     let socks: Result<Vec<_>, _> =
         (0..options.clients).map(|_| connect(options)).collect();
     let socks = Arc::new(socks?);
-    let typed = Arc::new(Typed::default());
+    let questions = Arc::new(AtomicUsize::new(0));
     thread::sleep(options.silent);
-    let (slow, keyboard) = (options.slow, (socks.clone(), typed.clone()));
+    let (to_socks, typed, slow) =
+        (Arc::clone(&socks), Arc::clone(&questions), options.slow);
     // Nobody waits for this thread to end: nothing could wake it up.
     thread::Builder::new()
-        .spawn(move || send_what_is_typed(&keyboard.0, &keyboard.1, slow))
+        .spawn(move || send_what_is_typed(&to_socks, &typed, slow))
         .map_err(|err| why("cannot start a thread", &err))?;
     at_once(options.clients, |number| {
         let sock = &socks[usize::from(number) - 1];
         let answers = show_what_arrives(options, sock, number)?;
-        if !typed.ended.load(Ordering::Acquire) {
-            Err(format!("{} closed the connection", options.address))
-        } else if answers < typed.questions.load(Ordering::Relaxed) {
-            Err(why(&options.address, &ErrorKind::UnexpectedEof.into()))
-        } else {
-            Ok(())
+        if answers < questions.load(Ordering::SeqCst) {
+            return Err(why(
+                &options.address,
+                &ErrorKind::UnexpectedEof.into(),
+            ));
         }
+        Ok(())
     })
 }
 
-fn send_what_is_typed(socks: &[TcpStream], typed: &Typed, slow: Duration) {
+/// Counts the questions before it sends them.
+fn send_what_is_typed(
+    socks: &[TcpStream],
+    questions: &AtomicUsize,
+    slow: Duration,
+) {
     let mut buffer = [0; 4096];
     // A keyboard that cannot be read has nothing more to say.
-    while let Ok(n @ 1..) = read(&mut io::stdin(), &mut buffer) {
-        let bytes = &buffer[..n];
-        let questions = bytes.iter().filter(|&&byte| byte == b'?').count();
-        typed.questions.fetch_add(questions, Ordering::Relaxed);
-        for piece in pieces(bytes, slow) {
+    while let Ok(n @ 1..) = read(io::stdin(), &mut buffer) {
+        let typed = &buffer[..n];
+        let count = typed.iter().filter(|&&byte| byte == b'?').count();
+        questions.fetch_add(count, Ordering::SeqCst);
+        for piece in pieces(typed, slow) {
             for mut sock in socks {
                 // An error of one client is for its receiving thread to see.
                 sock.write_all(piece).ok();
             }
         }
     }
-    typed.ended.store(true, Ordering::Release);
     for sock in socks {
         sock.shutdown(Shutdown::Write).ok();
     }
@@ -73,14 +69,14 @@ fn send_what_is_typed(socks: &[TcpStream], typed: &Typed, slow: Duration) {
 /// many answers there were.
 fn show_what_arrives(
     options: &Options,
-    mut sock: &TcpStream,
+    sock: &TcpStream,
     number: u16,
 ) -> Result<usize, String> {
     let mark = options.mark(number);
     let mut answers = 0;
     let mut buffer = [0; 4096];
     loop {
-        match read(&mut sock, &mut buffer) {
+        match read(sock, &mut buffer) {
             Ok(0) => return finish_line(number).and(Ok(answers)),
             Ok(n) => answers += show(number, &mark, &buffer[..n])?,
             Err(err) => {

@@ -1,0 +1,312 @@
+//! What goes wrong, and the one line that says so.
+
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+
+use crate::harness::{Finished, Process, Server, right, run, zen_client};
+
+/// A client that failed, with this line on standard error.
+fn failed(stdout: &str, stderr: String) -> Finished {
+    let (stdout, stderr) = (stdout.into(), format!("zen-client: {stderr}\n"));
+    Finished { stdout, stderr, status: Some(1) }
+}
+
+/// A port on which nobody listens.
+fn nobody() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+#[test]
+fn nobody_listens() -> io::Result<()> {
+    let port = nobody()?;
+    let client = run(port, &[])?;
+    assert!(client.stderr.starts_with(&format!(
+        "zen-client: cannot connect to 127.0.0.1:{port}: "
+    )));
+    assert!(!client.stderr.contains("os error"));
+    let reason = client.stderr.trim_end().rsplit(": ").next().unwrap();
+    assert!(!reason.is_empty());
+    let stderr = format!("cannot connect to 127.0.0.1:{port}: {reason}");
+    assert_eq!(client, failed("", stderr));
+    if cfg!(unix) {
+        assert_eq!(reason, "Connection refused");
+    }
+    Ok(())
+}
+
+#[test]
+fn nobody_listens_to_many() -> io::Result<()> {
+    let port = nobody()?;
+    let one = run(port, &[])?.stderr;
+    let (_, reason) = one.trim_end().split_once(": ").unwrap();
+    let stderr = format!("3 of 3 clients failed; the first: {reason}");
+    assert_eq!(run(port, &["--clients", "3"])?, failed("", stderr));
+    Ok(())
+}
+
+#[test]
+fn the_server_closes_before_the_answer() -> io::Result<()> {
+    for (answer, stdout) in [("", ""), ("Ug", ""), ("Ugly.Co", "? Ugly.\n")] {
+        let server = Server::start(move |listener| {
+            let mut sock = listener.accept()?;
+            sock.question()?;
+            sock.send(answer)?;
+            if !stdout.is_empty() {
+                sock.question()?;
+            }
+            Ok(())
+        })?;
+        let port = server.port;
+        let client = run(port, &["--question", "?", "--question", "?"])?;
+        server.finish()?;
+        let stderr =
+            format!("127.0.0.1:{port}: the server closed before the answer");
+        assert_eq!(client, failed(stdout, stderr));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_server_closes_while_a_slow_client_asks() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        let mut sock = listener.accept()?;
+        assert_eq!(sock.recv()?, b"a");
+        Ok(())
+    })?;
+    let port = server.port;
+    let long = "a".repeat(50) + "?";
+    let client = run(port, &["--slow", "20", "--question", &long])?;
+    server.finish()?;
+    assert_eq!((&*client.stdout, client.status), ("", Some(1)));
+    assert_eq!(client.stderr.lines().count(), 1);
+    if cfg!(target_os = "linux") {
+        let stderr =
+            format!("127.0.0.1:{port}: the server closed before the answer");
+        assert_eq!(client, failed("", stderr));
+    }
+    Ok(())
+}
+
+#[test]
+fn the_server_resets_the_connection() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        // Closing with unread bytes is what sends a reset.
+        listener.accept()?.peek()
+    })?;
+    let port = server.port;
+    let client = run(port, &[])?;
+    server.finish()?;
+    assert_eq!((&*client.stdout, client.status), ("", Some(1)));
+    assert_eq!(client.stderr.lines().count(), 1);
+    if cfg!(target_os = "linux") {
+        let stderr = format!("127.0.0.1:{port}: Connection reset by peer");
+        assert_eq!(client, failed("", stderr));
+    }
+    Ok(())
+}
+
+#[test]
+fn some_of_several_clients_fail() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        for n in 0..4 {
+            let mut sock = listener.accept()?;
+            sock.question()?;
+            if n != 1 {
+                sock.send("So.")?;
+            }
+        }
+        Ok(())
+    })?;
+    let port = server.port;
+    let client = run(port, &["--clients", "4", "--question", "?"])?;
+    server.finish()?;
+    assert_eq!(client.stdout.matches(": ? So.\n").count(), 3);
+    let stderr = format!(
+        "1 of 4 clients failed; the first: \
+         127.0.0.1:{port}: the server closed before the answer"
+    );
+    assert_eq!(client, failed(&client.stdout, stderr));
+    Ok(())
+}
+
+#[test]
+fn an_answer_has_1024_bytes_at_most() -> io::Result<()> {
+    let longest = "a".repeat(1023) + ".";
+    for (answer, comes) in
+        [(longest.clone(), true), ("a".to_owned() + &longest, false)]
+    {
+        let server = Server::start(move |listener| {
+            let mut sock = listener.accept()?;
+            sock.question()?;
+            sock.send(answer)?;
+            // What is left unread becomes a reset.
+            sock.until_the_end().ok();
+            Ok(())
+        })?;
+        let port = server.port;
+        let client = run(port, &["--question", "?"])?;
+        server.finish()?;
+        if comes {
+            assert_eq!(client.stdout, format!("? {longest}\n"));
+            assert_eq!(client.status, Some(0));
+        } else {
+            let why = format!("127.0.0.1:{port}: the answer is too long");
+            assert_eq!(client, failed("", why));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_answer_without_end_is_not_read_to_its_end() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        let mut sock = listener.accept()?;
+        sock.question()?;
+        // Until the client has gone.
+        while sock.send([b'a'; 4096]).is_ok() {}
+        Ok(())
+    })?;
+    let port = server.port;
+    let client = run(port, &[])?;
+    server.finish()?;
+    let why = format!("127.0.0.1:{port}: the answer is too long");
+    assert_eq!(client, failed("", why));
+    Ok(())
+}
+
+#[test]
+fn an_answer_may_come_byte_by_byte_or_with_the_next() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        let mut sock = listener.accept()?;
+        sock.question()?;
+        for byte in b"Complex." {
+            sock.send([*byte])?;
+        }
+        sock.question()?;
+        sock.send("One.Two.")?;
+        sock.question()?;
+        sock.recv()
+    })?;
+    let questions = ["?", "?", "?"].map(|q| ["--question", q]).concat();
+    let client = run(server.port, &questions)?;
+    assert_eq!(client.stdout, "? Complex.\n? One.\n? Two.\n");
+    assert_eq!((&*client.stderr, client.status), ("", Some(0)));
+    assert_eq!(server.finish()?, b"");
+    Ok(())
+}
+
+#[test]
+fn nothing_that_a_server_sends_controls_the_terminal() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        listener
+            .accept()?
+            .answer(|_| "\x1b]0;owned\x07\x1b[2J\r\n\t\0\u{9b}31m'\x7f.")
+    })?;
+    let client = run(server.port, &["--question", "\x1b[31m?"])?;
+    server.finish()?;
+    assert_eq!(
+        client.stdout,
+        concat!(
+            r"\x1b[31m? ",
+            r"\x1b]0;owned\x07\x1b[2J\r\n\t\x00\xc2\x9b31m'\x7f.",
+            "\n"
+        )
+    );
+    assert_eq!((&*client.stderr, client.status), ("", Some(0)));
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_has_gone_ends_the_client_quietly() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        // Answers as long as it is asked.
+        while listener.accept()?.answer(right).is_ok_and(|q| q.len() == 3) {}
+        Ok(())
+    })?;
+    let mut client = zen_client(server.port, &["--count", "1000000"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stdout = client.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 10])?;
+    drop(stdout);
+    server.finish()?;
+    let output = client.wait_with_output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    Ok(())
+}
+
+#[test]
+fn a_wrong_command_line_is_refused_before_anything_is_sent() -> io::Result<()> {
+    for args in [
+        &["--question", "no question mark"][..],
+        &["--question", ""],
+        &["--question", "two? of them?"],
+        &["--question", "??"],
+        &["--question", "not at its end?\n"],
+        &["--question", "Who?", "--question", "Who"],
+        &["--silent", "-1"],
+        &["--silent=-0.5"],
+        &["--silent", "NaN"],
+        &["--silent", "inf"],
+        &["--silent", "1e300"],
+        &["--silent", "soon"],
+        &["--slow", "0.5"],
+        &["--slow=-1"],
+        &["--slow", "99999999999"],
+        &["--count", "0"],
+        &["--count", "many"],
+        &["--clients", "0"],
+        &["--clients", "99999"],
+        &["--interactive", "-e"],
+        &["--interactive", "--count", "2"],
+        &["--interactive", "--question", "Who?"],
+        &["-p", "65536"],
+        &["one.host", "another.host"],
+    ] {
+        let program = env!("CARGO_BIN_EXE_zen-client");
+        let client = Process::start(Command::new(program).args(args))?;
+        let client = client.finish()?;
+        assert_eq!((&*client.stdout, client.status), ("", Some(2)), "{args:?}");
+        assert!(client.stderr.starts_with("error: "), "{args:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn says_what_it_is() -> io::Result<()> {
+    let program = env!("CARGO_BIN_EXE_zen-client");
+    let help = Process::start(Command::new(program).arg("-h"))?.finish()?;
+    assert!(help.stdout.contains("7-2, page 120"));
+    assert_eq!(help.status, Some(0));
+    let version = Process::start(Command::new(program).arg("-V"))?.finish()?;
+    let expected = format!("zen-client {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!((version.stdout, version.status), (expected, Some(0)));
+    Ok(())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_is_told() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        let mut sock = listener.accept()?;
+        sock.question()?;
+        sock.send("So.")
+    })?;
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let mut client = zen_client(server.port, &["--question", "?"])
+        .stdin(Stdio::null())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()?;
+    server.finish()?;
+    let mut stderr = String::new();
+    client.stderr.take().unwrap().read_to_string(&mut stderr)?;
+    io::stdout().flush()?;
+    let why = "zen-client: cannot print: No space left on device\n";
+    assert_eq!((&*stderr, client.wait()?.code()), (why, Some(1)));
+    Ok(())
+}
