@@ -3,13 +3,12 @@
 //! The text: listing 7-8, pages 130-131. Same names where Rust allows.
 //!
 //! ```text
-//! handle_conversation -> recv().await   -> pauses until bytes arrive
-//!                     -> Timer.await    -> pauses until the answer is found
-//!                     -> send().await   -> pauses until there is room
+//! handle_requests -> recv().await  -> pauses until bytes arrive
+//!                 -> Timer.await   -> pauses until the answer is worked out
+//!                 -> write().await -> pauses until there is room
 //! ```
 //!
-//! Read `handle_requests` beside `handle_request` of `zen-utils`: the pauses
-//! are where it says `.await`, and nowhere else.
+//! Read `handle_requests`: it pauses where it says `.await`, nowhere else.
 //! Left out: what is under `.await`.
 //!
 //! ```sh
@@ -65,19 +64,15 @@ async fn start_server(
         }
         match listener.accept().await {
             Ok((sock, address)) => {
-                let conversation =
-                    handle_conversation(sock, address, options.limits);
-                let leaving = leaving.clone();
+                let (limits, leaving) = (options.limits, leaving.clone());
                 let client = async move {
-                    conversation.await;
+                    handle_conversation(sock, address, limits).await;
                     leaving.send(()).await.ok();
                 };
                 executor.spawn(client).detach();
                 serving += 1;
             }
-            Err(err) => {
-                Timer::after(pause_after_failed_accept(err)?).await;
-            }
+            Err(err) => _ = Timer::after(pause_after_failed_accept(err)?).await,
         }
         while left.try_recv().is_ok() {
             serving -= 1;

@@ -3,14 +3,13 @@
 //! The text: listing 7-8, pages 130-131. Same names where Rust allows.
 //!
 //! ```text
-//! handle_conversation -> recv().await   -> pauses until bytes arrive
-//!                     -> sleep().await  -> pauses until the answer is found
-//!                     -> send().await   -> pauses until there is room
+//! handle_requests -> recv().await  -> pauses until bytes arrive
+//!                 -> sleep().await -> pauses until the answer is worked out
+//!                 -> write().await -> pauses until there is room
 //! ```
 //!
 //! Read the `diff` with `zen-coroutine`: so little of it is the framework's.
-//! Left out: a reason to begin with it. async-std is discontinued in favour of
-//! smol; old code uses it.
+//! Left out: a reason to begin with it, since smol has taken its place.
 //!
 //! ```sh
 //! cargo run -p zen-async-std -- 127.0.0.1 -p 1060
@@ -63,19 +62,15 @@ async fn start_server(
         }
         match listener.accept().await {
             Ok((sock, address)) => {
-                let conversation =
-                    handle_conversation(sock, address, options.limits);
-                let leaving = leaving.clone();
+                let (limits, leaving) = (options.limits, leaving.clone());
                 let client = async move {
-                    conversation.await;
+                    handle_conversation(sock, address, limits).await;
                     leaving.send(()).await.ok();
                 };
                 task::spawn(client);
                 serving += 1;
             }
-            Err(err) => {
-                task::sleep(pause_after_failed_accept(err)?).await;
-            }
+            Err(err) => task::sleep(pause_after_failed_accept(err)?).await,
         }
         while left.try_recv().is_ok() {
             serving -= 1;
