@@ -1,1 +1,12 @@
-fn main() {}
+//! Every clause of the contract, put to the real `zen-fork`.
+
+use std::process::ExitCode;
+
+use zen_check::Architecture;
+
+fn main() -> ExitCode {
+    zen_check::listing(
+        env!("CARGO_BIN_EXE_zen-fork"),
+        Architecture::ProcessPerClient,
+    )
+}

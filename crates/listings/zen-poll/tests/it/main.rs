@@ -1,1 +1,9 @@
-fn main() {}
+//! Every clause of the contract, put to the real `zen-poll`.
+
+use std::process::ExitCode;
+
+use zen_check::Architecture;
+
+fn main() -> ExitCode {
+    zen_check::listing(env!("CARGO_BIN_EXE_zen-poll"), Architecture::EventLoop)
+}

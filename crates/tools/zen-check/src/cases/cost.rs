@@ -1,0 +1,73 @@
+//! What a client costs, as far as that can be seen without counting inside.
+
+use super::{Case, case};
+use crate::architecture::Architecture;
+use crate::conversation::COMPLEX;
+use crate::process::{self, PATIENCE, wait_until};
+use crate::subject::Subject;
+use crate::system;
+use crate::verdict::{Verdict, ensure};
+
+pub(super) const CASES: &[Case] = &[
+    case!("cost/2", a_silent_client_costs_400_bytes_at_9000)
+        .only(Architecture::is_event_loop, "promised for the event loops")
+        .alone(),
+    case!("cost/3", a_silent_client_costs_2_kibibytes_at_9000)
+        .only(Architecture::is_coroutine, "promised for the coroutines")
+        .alone(),
+    case!("cost/6", what_arrives_together_is_answered_together).only(
+        Architecture::is_event_driven,
+        "one that blocks may send for each question",
+    ),
+];
+
+const CLIENTS: usize = 9000;
+
+fn a_silent_client_costs_400_bytes_at_9000(subject: &Subject) -> Verdict {
+    silent_clients_cost(subject, 400)
+}
+
+fn a_silent_client_costs_2_kibibytes_at_9000(subject: &Subject) -> Verdict {
+    silent_clients_cost(subject, 2048)
+}
+
+fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
+    system::raise_own_descriptor_limit(CLIENTS as u64 + 200)?;
+    let server = subject.start(&["--quiet"])?;
+    let process = server.process();
+    let mut busy = server.connect()?;
+    busy.asks()?;
+    let before = process::memory(process)?;
+    let open = process::descriptors(process)?.len();
+    let mut silent = Vec::new();
+    for _ in 0..CLIENTS {
+        silent.push(std::net::TcpStream::connect(server.address)?);
+        if silent.len() % 1000 == 0 {
+            busy.asks()?;
+        }
+    }
+    wait_until("holding them all", PATIENCE, || {
+        Ok(process::descriptors(process)?.len() >= open + CLIENTS)
+    })?;
+    busy.asks()?.leave()?;
+    server.connect()?.asks()?.leave()?;
+    let each = (process::memory(process)? - before) / CLIENTS as u64;
+    ensure!(each <= bytes_max, "each silent client costs {each} bytes");
+    Ok(())
+}
+
+fn what_arrives_together_is_answered_together(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = server.connect()?;
+    client.asks()?;
+    let before = system::segments_received(&client.sock)?;
+    let questions = 2560 / COMPLEX.len();
+    // The server sleeps until all of them are there.
+    server.freeze()?;
+    client.send(&COMPLEX.repeat(questions))?;
+    server.thaw()?;
+    client.expect(&b"Complex.".repeat(questions))?;
+    let segments = system::segments_received(&client.sock)? - before;
+    ensure!(segments == 1, "the answers came in {segments} segments");
+    client.leave()
+}

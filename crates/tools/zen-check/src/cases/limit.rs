@@ -1,0 +1,160 @@
+//! What a client cannot make the server do.
+
+use std::io::Write;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Case, case};
+use crate::conversation::{COMPLEX, Client, TOO_LONG, UGLY, UNKNOWN, answers};
+use crate::process;
+use crate::subject::Subject;
+use crate::verdict::{Verdict, ensure};
+
+pub(super) const CASES: &[Case] = &[
+    case!("limit/1", answers_a_question_of_1024_bytes),
+    case!("limit/2", gives_its_verdict_at_byte_1024),
+    case!("limit/3", refuses_a_question_that_is_too_long),
+    case!("limit/3", answers_the_questions_before_one_that_is_too_long),
+    case!("limit/4", what_comes_after_does_not_destroy_the_last_answer),
+    case!("limit/4", is_done_as_soon_as_the_refused_client_closes),
+    case!("limit/5", waits_two_seconds_for_a_refused_client_to_close),
+    case!("limit/6", throws_away_16_mebibytes_and_no_more),
+    case!("limit/7", holds_back_a_client_that_never_reads),
+    case!("limit/8", a_client_that_was_held_back_gets_every_answer),
+];
+
+const MIB: usize = 1024 * 1024;
+const ANSWERS_WAITING_MAX: u64 = 64 * 1024;
+
+fn answers_a_question_of_1024_bytes(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = server.connect()?;
+    let longest = [&[b'x'; 1023], &b"?"[..]].concat();
+    client.ask(&longest)?;
+    // Cut before the verdict, and right behind another question.
+    client.send(&longest[..1023])?;
+    client.expect_silence(Duration::from_millis(50))?;
+    client.send(b"?")?.expect(UNKNOWN)?;
+    let both = [COMPLEX, &longest].concat();
+    client.send(&both)?.expect(&answers(&both))?.leave()
+}
+
+fn gives_its_verdict_at_byte_1024(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = server.connect()?;
+    client.send(&[b'x'; 1023])?;
+    client.expect_silence(Duration::from_millis(100))?;
+    client.send(b"x")?.expect(TOO_LONG)?.expect_eof()
+}
+
+fn refuses_a_question_that_is_too_long(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    for more in [0, 1, 2000] {
+        let mut client = server.connect()?;
+        let long = [&vec![b'x'; 1024 + more], &b"?"[..], COMPLEX].concat();
+        client.send(&long)?.expect(TOO_LONG)?.expect_eof()?;
+    }
+    server.connect()?.asks()?.leave()
+}
+
+fn answers_the_questions_before_one_that_is_too_long(
+    subject: &Subject,
+) -> Verdict {
+    let server = subject.start(&["--think", "20"])?;
+    let mut client = server.connect()?;
+    client.send(&[COMPLEX, UGLY, &[b'x'; 1024]].concat())?;
+    client.expect(b"Complex.Ugly.")?.expect(TOO_LONG)?.expect_eof()
+}
+
+fn what_comes_after_does_not_destroy_the_last_answer(
+    subject: &Subject,
+) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = server.connect()?;
+    client.send(&[COMPLEX, &vec![b'x'; 8 * MIB]].concat())?.stop_sending()?;
+    client.expect(b"Complex.")?.expect(TOO_LONG)?.expect_eof()
+}
+
+fn is_done_as_soon_as_the_refused_client_closes(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = server.connect()?;
+    client.send(&[b'x'; 1100])?.expect(TOO_LONG)?.leave()?;
+    let closed = Instant::now();
+    server.expect_error(&client, "question too long")?;
+    let time = closed.elapsed();
+    ensure!(time < Duration::from_secs(1), "it took another {time:?}");
+    Ok(())
+}
+
+fn waits_two_seconds_for_a_refused_client_to_close(
+    subject: &Subject,
+) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = server.connect()?;
+    client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
+    let refused = Instant::now();
+    // Whoever closes sooner answers one of these bytes with a reset.
+    while refused.elapsed() < Duration::from_millis(1700) {
+        client.send(b"x")?;
+        thread::sleep(Duration::from_millis(50));
+    }
+    server.expect_error(&client, "question too long")?;
+    let time = refused.elapsed();
+    ensure!(time < Duration::from_millis(2600), "not 2 s, but {time:?}");
+    Ok(())
+}
+
+fn throws_away_16_mebibytes_and_no_more(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = server.connect()?;
+    client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
+    let piece = vec![b'x'; MIB / 4];
+    let (mut sent, begun) = (0, Instant::now());
+    while let Ok(n) = client.sock.write(&piece) {
+        sent += n;
+        // What is on the way when the server closes counts as sent.
+        ensure!(sent < 64 * MIB, "{sent} bytes thrown away");
+    }
+    let time = begun.elapsed();
+    ensure!(sent > 15 * MIB, "closed after {sent} bytes and {time:?}");
+    server.expect_error(&client, "question too long")
+}
+
+/// Fills a connection with questions and reads nothing.
+fn overwhelm(client: &mut Client) -> Verdict<usize> {
+    // A lone `?` makes the most of the server's work; the others make it
+    // visible when the order is wrong.
+    let questions = [COMPLEX, &[b'?'; 50], UGLY].concat();
+    client.send_until_stalled(&questions, 16 * MIB)
+}
+
+fn holds_back_a_client_that_never_reads(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = Client::connect_narrow(server.address)?;
+    client.asks()?;
+    let before = process::memory(server.process()).unwrap_or(0);
+    overwhelm(&mut client)?;
+    if !subject.architecture.is_process_per_client() && before > 0 {
+        let more = process::memory(server.process())?.saturating_sub(before);
+        // Pages are counted, and so is what the allocator keeps.
+        let most = ANSWERS_WAITING_MAX * 3;
+        ensure!(more < most, "{more} bytes more are in use");
+    }
+    if !subject.architecture.is_single() {
+        server.connect()?.asks()?.leave()?;
+    }
+    Ok(())
+}
+
+fn a_client_that_was_held_back_gets_every_answer(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = Client::connect_narrow(server.address)?;
+    let sent = overwhelm(&mut client)?;
+    let questions = [COMPLEX, &[b'?'; 50], UGLY].concat();
+    let stream: Vec<u8> =
+        questions.iter().cycle().take(sent).copied().collect();
+    client.expect(&answers(&stream))?;
+    let last = stream.rsplit(|&byte| byte == b'?').next().unwrap_or_default();
+    let rest = [last, b"?"].concat();
+    client.send(b"?")?.expect(&answers(&rest))?.leave()
+}

@@ -1,0 +1,573 @@
+//! The command line, and the environment.
+
+use std::net::{Ipv6Addr, TcpListener};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Case, case};
+use crate::architecture::Architecture;
+use crate::conversation::{COMPLEX, Client, QUESTIONS_WAITING, UGLY, UNKNOWN};
+use crate::process::PATIENCE;
+use crate::server::Server;
+use crate::subject::Subject;
+use crate::verdict::{Fault, Verdict, ensure};
+
+pub(super) const CASES: &[Case] = &[
+    case!("option/1", listens_at_the_loopback_address),
+    case!("option/1", listens_at_a_name),
+    case!("option/2", listens_at_every_interface),
+    case!("option/3", listens_at_an_ipv6_address),
+    case!("option/4", takes_the_first_address_that_can_be_bound),
+    case!("option/5", listens_at_the_port_it_is_given),
+    case!("option/5", listens_at_port_1060_by_itself),
+    case!("option/6", says_which_port_the_system_has_picked),
+    case!("option/7", as_many_clients_wait_as_the_backlog_says),
+    case!("option/7", hundreds_of_clients_may_wait),
+    case!("option/8", drops_a_silent_client),
+    case!("option/8", drops_a_client_that_falls_silent),
+    case!("option/9", drops_a_client_that_drips),
+    case!("option/9", drops_a_client_that_sends_only_white_space),
+    case!("option/10", drops_a_client_that_does_not_read),
+    case!("option/11", a_question_starts_the_clock_again),
+    case!("option/12", the_last_answer_sent_starts_the_clock_again),
+    case!("option/12", a_partial_send_does_not_start_the_clock_again),
+    case!("option/13", the_clock_stands_still_while_it_thinks),
+    case!("option/14", drops_nobody_by_itself),
+    case!("option/15", thinks_about_every_answer),
+    case!("option/16", thinks_for_one_client_after_another).only(
+        Architecture::is_event_loop,
+        "it does not serve all clients in one thread",
+    ),
+    case!("option/17", thinks_for_several_clients_at_once)
+        .only(Architecture::thinks_for_several, "one thread does it all"),
+    case!("option/18", at_the_most_clients_another_waits)
+        .only(Architecture::grows_with_its_clients, "no --max-clients"),
+    case!("option/19", knows_no_limit_on_clients)
+        .only(|server| !server.grows_with_its_clients(), "it has one"),
+    case!("option/20", the_41st_client_waits)
+        .only(Architecture::is_process_per_client, "there is no such limit"),
+    case!("option/20", the_100th_client_does_not_wait).only(
+        |server| server.clients_at_once().is_none(),
+        "it serves fewer at once",
+    ),
+    case!("option/21", is_quiet_about_clients),
+    case!("option/22", helps_with_the_listing_and_the_page),
+    case!("option/23", prints_its_version),
+    case!("option/24", takes_where_to_listen_from_the_environment),
+    case!("option/24", takes_the_backlog_from_the_environment),
+    case!("option/24", takes_the_idle_time_out_from_the_environment),
+    case!("option/24", takes_the_time_to_think_from_the_environment),
+    case!("option/24", takes_the_most_clients_from_the_environment)
+        .only(Architecture::grows_with_its_clients, "no --max-clients"),
+    case!("option/24", takes_quiet_from_the_environment),
+    case!("option/25", the_command_line_wins),
+    case!("option/26", an_empty_variable_is_not_set),
+    case!("option/27", the_pool_has_as_many_threads_as_it_is_told)
+        .only(Architecture::is_pool, "it is no pool"),
+];
+
+/// The idle time-out of these cases, and how it is given.
+const IDLE: Duration = Duration::from_millis(500);
+const IDLE_OPTION: [&str; 2] = ["--idle-timeout", "0.5"];
+
+fn listens_at_the_loopback_address(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let address = format!("127.0.0.1:{}", server.address.port());
+    server.expect_line(&format!("Listening at {address}"))
+}
+
+fn listens_at_a_name(subject: &Subject) -> Verdict {
+    let server = subject.start(&["localhost"])?;
+    let address = server.address;
+    ensure!(address.ip().is_loopback(), "localhost is not {address}");
+    server.connect()?.asks()?.leave()
+}
+
+fn listens_at_every_interface(subject: &Subject) -> Verdict {
+    let server = subject.start(&[""])?;
+    let port = server.address.port();
+    server.expect_line(&format!("Listening at 0.0.0.0:{port}"))?;
+    server.connect()?.asks()?.leave()?;
+    if cfg!(target_os = "linux") {
+        let other = ([127, 0, 0, 2], port).into();
+        Client::connect(other)?.asks()?.leave()?;
+    }
+    Ok(())
+}
+
+fn listens_at_an_ipv6_address(subject: &Subject) -> Verdict {
+    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        return Err(Fault::Skipped("this machine has no IPv6".into()));
+    }
+    let server = subject.start(&["::1"])?;
+    ensure!(server.address.is_ipv6(), "at {}", server.address);
+    server.connect()?.asks()?.leave()
+}
+
+/// Starts the program in a name space of its own, in which `preparation` is
+/// run before it.
+fn start_apart<'a>(
+    subject: &'a Subject,
+    preparation: &str,
+    arguments: &[&str],
+) -> Verdict<Server<'a>> {
+    let words = |script| ["unshare", "-Urnm", "sh", "-c", script];
+    let mut trial = std::process::Command::new("unshare");
+    let trial = trial.args(&words(preparation)[1..]).arg("sh").output();
+    if !trial.is_ok_and(|output| output.status.success()) {
+        return Err(Fault::Skipped("no name spaces can be had here".into()));
+    }
+    let script = format!("({preparation}) && exec \"$0\" \"$@\"");
+    let command = subject.command_through(&words(&script), arguments);
+    Server::start(subject, command, usize::MAX)
+}
+
+fn takes_the_first_address_that_can_be_bound(subject: &Subject) -> Verdict {
+    // A name for an address that is nobody's, and for one that is ours.
+    let preparation = "f=$(mktemp) && \
+        printf '192.0.2.1 two\\n127.0.0.1 two\\n' > $f && \
+        mount --bind $f /etc/hosts && rm $f; ip link set lo up";
+    let server = start_apart(subject, preparation, &["two", "-p", "0"])?;
+    let address = server.address;
+    ensure!(address.ip().is_loopback(), "listens at {address}");
+    Ok(())
+}
+
+fn listens_at_the_port_it_is_given(subject: &Subject) -> Verdict {
+    // A port that was free a moment ago.
+    let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let free = free.to_string();
+    for option in ["-p", "--port"] {
+        let command = subject.command(&[option, &free]);
+        let server = Server::start(subject, command, usize::MAX)?;
+        server.expect_line(&format!("Listening at 127.0.0.1:{free}"))?;
+    }
+    Ok(())
+}
+
+fn listens_at_port_1060_by_itself(subject: &Subject) -> Verdict {
+    // In a network of its own: on the machine's the port may be taken.
+    let server = start_apart(subject, "ip link set lo up", &[])?;
+    server.expect_line("Listening at 127.0.0.1:1060")
+}
+
+fn says_which_port_the_system_has_picked(subject: &Subject) -> Verdict {
+    let (first, second) = (subject.start(&[])?, subject.start(&[])?);
+    let ports = [first.address.port(), second.address.port()];
+    ensure!(ports[0] != ports[1] && !ports.contains(&0), "{ports:?}");
+    Client::connect(first.address)?.asks()?.leave()?;
+    Client::connect(second.address)?.asks()?.leave()
+}
+
+/// How many clients can connect, out of some, while nobody accepts.
+fn can_connect(server: &Server, clients: usize) -> Verdict<usize> {
+    server.freeze()?;
+    let connect = || {
+        let patience = Duration::from_millis(300);
+        std::net::TcpStream::connect_timeout(&server.address, patience)
+    };
+    let connected: Vec<_> =
+        (0..clients).map_while(|_| connect().ok()).collect();
+    server.thaw()?;
+    Ok(connected.len())
+}
+
+fn as_many_clients_wait_as_the_backlog_says(subject: &Subject) -> Verdict {
+    let server = subject.start(&["--backlog", "3"])?;
+    // Linux lets one more in than it is told.
+    let connected = can_connect(&server, 8)?;
+    ensure!(connected == 4, "{connected} clients can wait");
+    Ok(())
+}
+
+fn hundreds_of_clients_may_wait(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let name = "/proc/sys/net/core/somaxconn";
+    let most = std::fs::read_to_string(name).unwrap_or_default();
+    let clients = most.trim().parse().unwrap_or(128).min(500);
+    let connected = can_connect(&server, clients)?;
+    ensure!(connected == clients, "only {connected} clients can wait");
+    Ok(())
+}
+
+/// Expects that this client is dropped now: not sooner, and not much later.
+fn expect_drop(
+    server: &Server,
+    client: &mut Client,
+    since: Instant,
+) -> Verdict {
+    server.expect_error(client, "no question for 0.5 seconds")?;
+    let time = since.elapsed();
+    let expected = IDLE..IDLE + Duration::from_millis(700);
+    ensure!(expected.contains(&time), "dropped after {time:?}");
+    client.rest(PATIENCE).map(drop)
+}
+
+fn drops_a_silent_client(subject: &Subject) -> Verdict {
+    let server = subject.start(&IDLE_OPTION)?;
+    let since = Instant::now();
+    let mut client = server.connect()?;
+    client.expect_eof()?;
+    expect_drop(&server, &mut client, since)?;
+    server.connect()?.asks()?.leave()
+}
+
+fn drops_a_client_that_falls_silent(subject: &Subject) -> Verdict {
+    let server = subject.start(&IDLE_OPTION)?;
+    for begun in ["", "Simple is"] {
+        let mut client = server.connect()?;
+        let since = Instant::now();
+        client.asks()?.send(begun.as_bytes())?.expect_eof()?;
+        expect_drop(&server, &mut client, since)?;
+    }
+    Ok(())
+}
+
+/// A client that sends such a byte every 50 ms, until it is dropped.
+fn drips(subject: &Subject, byte: u8) -> Verdict {
+    let server = subject.start(&IDLE_OPTION)?;
+    let mut client = server.connect()?;
+    let since = Instant::now();
+    while since.elapsed() < 3 * IDLE && client.send(&[byte]).is_ok() {
+        thread::sleep(Duration::from_millis(50));
+        if server.log.count("Client ") > 0 {
+            break;
+        }
+    }
+    expect_drop(&server, &mut client, since)
+}
+
+fn drops_a_client_that_drips(subject: &Subject) -> Verdict {
+    drips(subject, b'x')
+}
+
+fn drops_a_client_that_sends_only_white_space(subject: &Subject) -> Verdict {
+    drips(subject, b'\n')
+}
+
+fn drops_a_client_that_does_not_read(subject: &Subject) -> Verdict {
+    let server = subject.start(&IDLE_OPTION)?;
+    let mut client = Client::with_answers_waiting(server.address)?;
+    expect_drop(&server, &mut client, Instant::now())
+}
+
+fn a_question_starts_the_clock_again(subject: &Subject) -> Verdict {
+    let server = subject.start(&IDLE_OPTION)?;
+    let mut client = server.connect()?;
+    for _ in 0..5 {
+        thread::sleep(IDLE * 6 / 10);
+        client.asks()?;
+    }
+    let since = Instant::now();
+    expect_drop(&server, &mut client, since)
+}
+
+fn the_last_answer_sent_starts_the_clock_again(subject: &Subject) -> Verdict {
+    let server = subject.start(&IDLE_OPTION)?;
+    let mut client = Client::with_answers_waiting(server.address)?;
+    thread::sleep(IDLE * 6 / 10);
+    client.expect(&UNKNOWN.repeat(QUESTIONS_WAITING))?;
+    thread::sleep(IDLE * 6 / 10);
+    client.asks()?.leave()
+}
+
+fn a_partial_send_does_not_start_the_clock_again(subject: &Subject) -> Verdict {
+    let server = subject.start(&["--idle-timeout", "1"])?;
+    let mut client = Client::with_answers_waiting(server.address)?;
+    let since = Instant::now();
+    // A part of what waits finds room before its time is over, never all.
+    while since.elapsed() < Duration::from_millis(900) {
+        client.read_some(550)?;
+        thread::sleep(Duration::from_millis(9));
+    }
+    server.expect_error(&client, "no question for 1 seconds")?;
+    let time = since.elapsed();
+    ensure!(time < Duration::from_millis(1500), "dropped after {time:?}");
+    Ok(())
+}
+
+fn the_clock_stands_still_while_it_thinks(subject: &Subject) -> Verdict {
+    let [option, seconds] = IDLE_OPTION;
+    let server = subject.start(&[option, seconds, "--think", "700"])?;
+    let mut client = server.connect()?;
+    client.send(&[COMPLEX, UGLY].concat())?.expect(b"Complex.Ugly.")?;
+    let since = Instant::now();
+    client.expect_eof()?;
+    expect_drop(&server, &mut client, since)
+}
+
+fn drops_nobody_by_itself(subject: &Subject) -> Verdict {
+    for options in [&[][..], &["--idle-timeout", "0"]] {
+        let server = subject.start(options)?;
+        let mut client = server.connect()?;
+        client.expect_silence(Duration::from_millis(700))?;
+        client.asks()?.leave()?;
+    }
+    Ok(())
+}
+
+fn thinks_about_every_answer(subject: &Subject) -> Verdict {
+    let server = subject.start(&["--think", "200"])?;
+    let mut client = server.connect()?;
+    let asked = Instant::now();
+    client.send(&[COMPLEX, UGLY].concat())?;
+    for (answer, turn) in [(&b"Complex."[..], 1), (b"Ugly.", 2)] {
+        client.expect(answer)?;
+        let time = asked.elapsed();
+        let least = Duration::from_millis(200 * turn);
+        ensure!(time >= least, "answer {turn} came after {time:?}");
+    }
+    client.leave()?;
+    let server = subject.start(&[])?;
+    let mut client = server.connect()?;
+    let asked = Instant::now();
+    (0..20).try_for_each(|_| client.asks().map(drop))?;
+    let time = asked.elapsed();
+    ensure!(time < Duration::from_secs(1), "it thinks without being told");
+    client.leave()
+}
+
+/// How long two clients wait that ask at the same time; the longer time.
+fn two_ask(subject: &Subject, think_ms: &str) -> Verdict<Duration> {
+    let server = subject.start(&["--think", think_ms])?;
+    let mut clients = [server.connect()?, server.connect()?];
+    for client in &clients {
+        server.expect_accepted(client)?;
+    }
+    let asked = Instant::now();
+    for client in &mut clients {
+        client.send(COMPLEX)?;
+    }
+    for client in &mut clients {
+        client.expect(b"Complex.")?;
+    }
+    Ok(asked.elapsed())
+}
+
+fn thinks_for_one_client_after_another(subject: &Subject) -> Verdict {
+    let time = two_ask(subject, "300")?;
+    ensure!(time >= Duration::from_millis(600), "both took only {time:?}");
+    Ok(())
+}
+
+fn thinks_for_several_clients_at_once(subject: &Subject) -> Verdict {
+    let time = two_ask(subject, "600")?;
+    ensure!(time < Duration::from_millis(1150), "both took {time:?}");
+    Ok(())
+}
+
+/// Expects that of `most` clients and one more, the last one waits.
+fn expect_the_most(server: &Server, most: usize) -> Verdict {
+    let mut clients = server.served(most)?;
+    let mut next = server.connect()?;
+    next.send(COMPLEX)?.expect_silence(Duration::from_millis(300))?;
+    server.expect_line(&format!(
+        "Serving {most} clients, the most allowed; others wait"
+    ))?;
+    // Those that are served do not suffer.
+    clients.iter_mut().try_for_each(|client| client.asks().map(drop))?;
+    clients.swap_remove(most / 2).leave()?;
+    next.expect(b"Complex.")?.leave()?;
+    // And those that leave make room for so many again.
+    server.connect()?.asks()?.leave()
+}
+
+fn at_the_most_clients_another_waits(subject: &Subject) -> Verdict {
+    for most in [1, 3] {
+        let server = subject.start(&["--max-clients", &most.to_string()])?;
+        expect_the_most(&server, most)?;
+    }
+    Ok(())
+}
+
+fn knows_no_limit_on_clients(subject: &Subject) -> Verdict {
+    let command = subject.command(&["-p", "0", "--max-clients", "2"]);
+    let ended = subject.run(command)?;
+    let status = ended.status;
+    ensure!(status.code() == Some(2), "not exit status 2, but {status}");
+    Ok(())
+}
+
+fn the_41st_client_waits(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    expect_the_most(&server, 40)
+}
+
+fn the_100th_client_does_not_wait(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let clients = server.served(100)?;
+    ensure!(server.log.count("Serving ") == 0, "there is a limit");
+    drop(clients);
+    Ok(())
+}
+
+/// Expects no line about a client that comes and goes.
+fn expect_quiet(mut server: Server) -> Verdict {
+    server.connect()?.asks()?.leave()?;
+    server.connect()?.send(b"Simp")?.leave()?;
+    server.stop()?;
+    server.log.wait_for_end(PATIENCE)?;
+    let lines = server.log.lines();
+    let address = server.address;
+    let expected = [format!("Listening at {address}"), "Shutting down".into()];
+    ensure!(lines == expected, "not quiet");
+    Ok(())
+}
+
+fn is_quiet_about_clients(subject: &Subject) -> Verdict {
+    expect_quiet(subject.start(&["-q"])?)?;
+    expect_quiet(subject.start(&["--quiet"])?)?;
+    if subject.architecture.grows_with_its_clients() {
+        let server = subject.start(&["--quiet", "--max-clients", "1"])?;
+        expect_the_most(&server, 1)?;
+    }
+    Ok(())
+}
+
+fn helps_with_the_listing_and_the_page(subject: &Subject) -> Verdict {
+    for option in ["-h", "--help"] {
+        let ended = subject.run(subject.command(&[option]))?;
+        let text = ended.output.join("\n");
+        ensure!(ended.status.success(), "{option}: {}", ended.status);
+        let words = |word: &str, next: fn(char) -> bool| {
+            text.split(word).skip(1).any(|rest| rest.starts_with(next))
+        };
+        let digit = |c: char| c.is_ascii_digit();
+        ensure!(words("7-", digit), "{option} names no listing: {text}");
+        let page = words("page ", digit) || words("pages ", digit);
+        ensure!(page, "{option} names no page: {text}");
+        let options = ["--port", "--backlog", "--idle-timeout", "--think"];
+        for name in options.iter().chain(&["--quiet", "--version", "1060"]) {
+            ensure!(text.contains(name), "{option} lacks {name}: {text}");
+        }
+    }
+    Ok(())
+}
+
+fn prints_its_version(subject: &Subject) -> Verdict {
+    for option in ["-V", "--version"] {
+        let ended = subject.run(subject.command(&[option]))?;
+        ensure!(ended.status.success(), "{option}: {}", ended.status);
+        let lines = ended.output;
+        let version = lines.first().and_then(|line| line.split_once(' '));
+        let ok = version.is_some_and(|(name, number)| {
+            name == subject.name() && number.split('.').count() == 3
+        });
+        ensure!(ok && lines.len() == 1, "{option} prints {lines:?}");
+    }
+    Ok(())
+}
+
+/// Starts a server with such an environment.
+fn start_with<'a>(
+    subject: &'a Subject,
+    environment: &[(&str, &str)],
+    arguments: &[&str],
+) -> Verdict<Server<'a>> {
+    let mut command = subject.command(arguments);
+    command.envs(environment.iter().copied());
+    Server::start(subject, command, usize::MAX)
+}
+
+fn takes_where_to_listen_from_the_environment(subject: &Subject) -> Verdict {
+    let environment = [("ZEN_HOST", "0.0.0.0"), ("ZEN_PORT", "0")];
+    let server = start_with(subject, &environment, &[])?;
+    let port = server.address.port();
+    server.expect_line(&format!("Listening at 0.0.0.0:{port}"))?;
+    server.connect()?.asks()?.leave()
+}
+
+fn takes_the_backlog_from_the_environment(subject: &Subject) -> Verdict {
+    let environment = [("ZEN_BACKLOG", "2"), ("ZEN_PORT", "0")];
+    let server = start_with(subject, &environment, &[])?;
+    let connected = can_connect(&server, 6)?;
+    ensure!(connected == 3, "{connected} clients can wait");
+    Ok(())
+}
+
+fn takes_the_idle_time_out_from_the_environment(subject: &Subject) -> Verdict {
+    let environment = [("ZEN_IDLE_TIMEOUT", "0.5"), ("ZEN_PORT", "0")];
+    let server = start_with(subject, &environment, &[])?;
+    let since = Instant::now();
+    let mut client = server.connect()?;
+    expect_drop(&server, &mut client, since)
+}
+
+fn takes_the_time_to_think_from_the_environment(subject: &Subject) -> Verdict {
+    let environment = [("ZEN_THINK", "200"), ("ZEN_PORT", "0")];
+    let server = start_with(subject, &environment, &[])?;
+    let mut client = server.connect()?;
+    let asked = Instant::now();
+    client.asks()?;
+    let time = asked.elapsed();
+    ensure!(time >= Duration::from_millis(200), "answered after {time:?}");
+    client.leave()
+}
+
+fn takes_the_most_clients_from_the_environment(subject: &Subject) -> Verdict {
+    let environment = [("ZEN_MAX_CLIENTS", "2"), ("ZEN_PORT", "0")];
+    expect_the_most(&start_with(subject, &environment, &[])?, 2)
+}
+
+fn takes_quiet_from_the_environment(subject: &Subject) -> Verdict {
+    let environment = [("ZEN_QUIET", "1"), ("ZEN_PORT", "0")];
+    expect_quiet(start_with(subject, &environment, &[])?)
+}
+
+fn the_command_line_wins(subject: &Subject) -> Verdict {
+    let environment = [
+        ("ZEN_HOST", "192.0.2.1"),
+        ("ZEN_PORT", "1"),
+        ("ZEN_BACKLOG", "0"),
+        ("ZEN_IDLE_TIMEOUT", "0.01"),
+        ("ZEN_THINK", "60000"),
+        ("ZEN_MAX_CLIENTS", "1"),
+    ];
+    let mut arguments = vec!["127.0.0.1", "-p", "0", "--backlog", "3"];
+    arguments.extend(["--idle-timeout", "0", "--think", "0"]);
+    if subject.architecture.grows_with_its_clients() {
+        arguments.extend(["--max-clients", "40"]);
+    }
+    let server = start_with(subject, &environment, &arguments)?;
+    let mut clients = server.served(subject.architecture.at_once(2))?;
+    thread::sleep(Duration::from_millis(200));
+    clients.iter_mut().try_for_each(|client| client.asks()?.leave())?;
+    // A stopped process accepts nobody; a worker may still hold a client.
+    let connected = can_connect(&server, 8)?;
+    ensure!(connected >= 4, "only {connected} clients can wait");
+    Ok(())
+}
+
+fn an_empty_variable_is_not_set(subject: &Subject) -> Verdict {
+    let names = ["HOST", "BACKLOG", "IDLE_TIMEOUT", "THINK", "MAX_CLIENTS"];
+    let names = names.map(|name| format!("ZEN_{name}"));
+    let mut environment: Vec<_> =
+        names.iter().map(|name| (name.as_str(), "")).collect();
+    environment.push(("ZEN_QUIET", ""));
+    let server = start_with(subject, &environment, &["-p", "0"])?;
+    let port = server.address.port();
+    server.expect_line(&format!("Listening at 127.0.0.1:{port}"))?;
+    let mut client = server.connect()?;
+    client.asks()?.leave()?;
+    server.expect_closed(&client)?;
+    // The port, too: with nothing it would be no number.
+    let mut command = subject.command(&["-h"]);
+    let ended = subject.run({
+        command.env("ZEN_PORT", "");
+        command
+    })?;
+    ensure!(ended.status.success(), "ZEN_PORT='': {}", ended.status);
+    Ok(())
+}
+
+fn the_pool_has_as_many_threads_as_it_is_told(subject: &Subject) -> Verdict {
+    for workers in [1, 2] {
+        let server = subject.start(&["--workers", &workers.to_string()])?;
+        let mut clients = server.served(workers)?;
+        let mut next = server.connect()?;
+        next.send(COMPLEX)?.expect_silence(Duration::from_millis(300))?;
+        clients.swap_remove(0).leave()?;
+        next.expect(b"Complex.")?.leave()?;
+    }
+    Ok(())
+}

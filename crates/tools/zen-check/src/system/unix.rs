@@ -1,0 +1,206 @@
+//! Signals, limits and socket options of a Unix system.
+#![expect(unsafe_code, reason = "std has no signals, limits or SO_LINGER")]
+
+use std::io;
+use std::mem;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus};
+
+use libc::{c_int, pid_t};
+
+pub(crate) use libc::{EAGAIN, ECONNRESET, EMFILE, SIGCHLD, SIGCONT, SIGINT};
+pub(crate) use libc::{SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGURG, SIGWINCH};
+
+use crate::verdict::{Fault, Verdict};
+
+/// Gives the process a group of its own. On Linux it also dies with the
+/// thread that starts it, and has no right to ports below 1024, whoever runs
+/// the tests.
+pub(crate) fn prepare(command: &mut Command) {
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    {
+        /// CAP_NET_BIND_SERVICE, of linux/capability.h.
+        const BIND_LOW_PORTS: libc::c_ulong = 10;
+        let before_exec = || {
+            // SAFETY: prctl() with these arguments touches no memory of ours.
+            // Without the right to drop a right there is none to drop.
+            unsafe {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                libc::prctl(libc::PR_CAPBSET_DROP, BIND_LOW_PORTS, 0, 0, 0);
+            }
+            Ok(())
+        };
+        // SAFETY: between fork and exec it makes two system calls and no more.
+        unsafe { command.pre_exec(before_exec) };
+    }
+}
+
+pub(crate) fn signal(process: u32, signal: c_int) -> Verdict {
+    // SAFETY: kill() takes any numbers.
+    checked(unsafe { libc::kill(process as pid_t, signal) })
+}
+
+pub(crate) fn signal_group(group: u32, signal: c_int) -> Verdict {
+    // SAFETY: kill() takes any numbers.
+    checked(unsafe { libc::kill(-(group as pid_t), signal) })
+}
+
+pub(crate) fn ended_by(status: ExitStatus) -> Option<c_int> {
+    status.signal()
+}
+
+/// From now on, to close this socket sends a reset.
+pub(crate) fn reset_on_close(sock: &TcpStream) -> Verdict {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    Ok(set_option(sock.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, linger)?)
+}
+
+/// Connects with buffers as small as they get, and with a small segment size,
+/// which on Linux also keeps the *server's* buffer small: so its answers soon
+/// have nowhere to go.
+pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = tcp_socket(address)?;
+    let fd = sock.as_raw_fd();
+    set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, 4096 as c_int)?;
+    set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 16384 as c_int)?;
+    set_option(fd, libc::IPPROTO_TCP, libc::TCP_MAXSEG, 536 as c_int)?;
+    let SocketAddr::V4(address) = address else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    // SAFETY: all zeros is a valid sockaddr_in.
+    let mut to: libc::sockaddr_in = unsafe { mem::zeroed() };
+    to.sin_family = libc::AF_INET as libc::sa_family_t;
+    to.sin_port = address.port().to_be();
+    to.sin_addr.s_addr = u32::from(*address.ip()).to_be();
+    let length = size_of_val(&to) as libc::socklen_t;
+    // SAFETY: the address is valid for the length given.
+    let result = unsafe { libc::connect(fd, (&raw const to).cast(), length) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(sock)
+}
+
+fn tcp_socket(address: SocketAddr) -> io::Result<TcpStream> {
+    use std::os::fd::FromRawFd;
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    // SAFETY: socket() takes any numbers, and what it returns is ours alone.
+    unsafe {
+        match libc::socket(family, libc::SOCK_STREAM, 0) {
+            -1 => Err(io::Error::last_os_error()),
+            fd => {
+                libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC);
+                Ok(TcpStream::from_raw_fd(fd))
+            }
+        }
+    }
+}
+
+fn set_option<T>(
+    fd: c_int,
+    level: c_int,
+    name: c_int,
+    value: T,
+) -> io::Result<()> {
+    let length = size_of::<T>() as libc::socklen_t;
+    let value = (&raw const value).cast();
+    // SAFETY: `value` points to `length` bytes.
+    match unsafe { libc::setsockopt(fd, level, name, value, length) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// How many segments with data have come in on this connection.
+#[cfg(target_os = "linux")]
+pub(crate) fn segments_received(sock: &TcpStream) -> Verdict<u32> {
+    /// Where `tcpi_data_segs_in` stands in `struct tcp_info`.
+    const WORD: usize = 152 / 4;
+    let mut info = [0_u32; WORD + 1];
+    let mut length = size_of_val(&info) as libc::socklen_t;
+    // SAFETY: `info` has room for `length` bytes.
+    checked(unsafe {
+        libc::getsockopt(
+            sock.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok(info[WORD])
+}
+
+/// From now on, this process opens no descriptor of this number or above.
+#[cfg(target_os = "linux")]
+pub(crate) fn limit_descriptors(process: u32, below: u64) -> Verdict {
+    soft_limit(process as pid_t, libc::RLIMIT_NOFILE, below)
+}
+
+/// From now on, this process gets no more address space than this.
+#[cfg(target_os = "linux")]
+pub(crate) fn limit_memory(process: u32, bytes: u64) -> Verdict {
+    soft_limit(process as pid_t, libc::RLIMIT_AS, bytes)
+}
+
+/// Sets the soft limit only, so that it can be raised again.
+#[cfg(target_os = "linux")]
+fn soft_limit(
+    process: pid_t,
+    resource: libc::__rlimit_resource_t,
+    value: u64,
+) -> Verdict {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let none = std::ptr::null_mut();
+    // SAFETY: both calls are given valid limits to read or to write.
+    unsafe {
+        checked(libc::prlimit(process, resource, none, &raw mut limit))?;
+        limit.rlim_cur = value;
+        checked(libc::prlimit(process, resource, &raw const limit, none))
+    }
+}
+
+/// Allows this process, the tests, to open so many descriptors.
+#[cfg(target_os = "linux")]
+pub(crate) fn raise_own_descriptor_limit(to: u64) -> Verdict {
+    soft_limit(0, libc::RLIMIT_NOFILE, to).map_err(|_| {
+        Fault::Skipped(format!("not allowed to open {to} descriptors"))
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+mod not_linux {
+    use super::{Fault, TcpStream, Verdict};
+
+    fn skipped<T>() -> Verdict<T> {
+        Err(Fault::Skipped("only Linux can do or tell this".into()))
+    }
+
+    pub(crate) fn segments_received(_: &TcpStream) -> Verdict<u32> {
+        skipped()
+    }
+
+    pub(crate) fn limit_descriptors(_: u32, _: u64) -> Verdict {
+        skipped()
+    }
+
+    pub(crate) fn limit_memory(_: u32, _: u64) -> Verdict {
+        skipped()
+    }
+
+    pub(crate) fn raise_own_descriptor_limit(_: u64) -> Verdict {
+        skipped()
+    }
+}
+#[cfg(not(target_os = "linux"))]
+pub(crate) use not_linux::*;
+
+fn checked(result: c_int) -> Verdict {
+    match result {
+        0 => Ok(()),
+        _ => Err(Fault::Checker(io::Error::last_os_error().to_string())),
+    }
+}

@@ -1,0 +1,538 @@
+//! The style of this workspace as tests: what a compiler does not ask for, and
+//! what is forgotten first when a crate is added by copying another one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A listing is read in one sitting; the loop of zen-poll stands bare.
+const MAIN_LINES_MAX: usize = 160;
+const POLL_MAIN_LINES_MAX: usize = 200;
+
+/// A module beside it imitates a framework, or is one idea of its own.
+const MODULE_LINES_MAX: usize = 250;
+
+/// "Its architecture in six words."
+const ARCHITECTURE_WORDS_MAX: usize = 6;
+
+/// Tools serve the listings and the book, and are not what is taught.
+const TOOLS_LINES_FACTOR_MAX: usize = 3;
+
+const NO_LISTING: &str = "–";
+
+pub(crate) fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.ancestors().nth(3).expect("crates/tools/zen-check").to_path_buf()
+}
+
+/// All files below `folder` whose name ends so, in order; none if there is no
+/// such folder. What tools have built is left out.
+pub(crate) fn files(folder: &Path, end: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.expect("a folder can be read").path();
+        if path.is_dir() && !path.ends_with("target") {
+            found.extend(files(&path, end));
+        } else if path.to_string_lossy().ends_with(end) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+pub(crate) fn read(path: &Path) -> String {
+    match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(err) => panic!("{}: {err}", path.display()),
+    }
+}
+
+/// A path as a person would type it, whatever the system.
+pub(crate) fn shown(path: &Path) -> String {
+    let path = path.strip_prefix(root()).unwrap_or(path);
+    path.to_string_lossy().replace('\\', "/")
+}
+
+#[track_caller]
+pub(crate) fn none(findings: &[String]) {
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+struct Crate {
+    /// `listings`, `since`, `tools` ...; empty for zen-utils, which has none.
+    room: String,
+    name: String,
+    folder: PathBuf,
+    manifest: String,
+}
+
+impl Crate {
+    /// Its main.rs is a listing of the text, or of what came after it.
+    fn is_listing(&self) -> bool {
+        ["listings", "since"].contains(&&*self.room)
+    }
+
+    fn main(&self) -> String {
+        read(&self.folder.join("src/main.rs"))
+    }
+
+    fn sources(&self, folder: &str) -> Vec<PathBuf> {
+        files(&self.folder.join(folder), ".rs")
+    }
+
+    /// What a manifest says of a key, or an empty string.
+    fn says(&self, key: &str) -> &str {
+        self.manifest
+            .lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "))
+            .unwrap_or_default()
+    }
+
+    /// The names under `[dependencies]` and `[target.….dependencies]`, or
+    /// those under `[dev-dependencies]`.
+    fn dependencies(&self, section_end: &str) -> Vec<&str> {
+        let mut within = false;
+        let mut names = Vec::new();
+        for line in self.manifest.lines() {
+            if line.starts_with('[') {
+                let section = line.trim_matches(['[', ']']);
+                within = section.rsplit('.').next() == Some(section_end);
+            } else if within && line.starts_with(char::is_alphabetic) {
+                names.extend(line.split([' ', '.', '=']).next());
+            }
+        }
+        names
+    }
+}
+
+fn crates() -> Vec<Crate> {
+    let mut crates: Vec<_> = files(&root().join("crates"), "Cargo.toml")
+        .into_iter()
+        .map(|manifest| {
+            let folder = manifest.parent().expect("a file is in a folder");
+            let room = folder.parent().and_then(Path::file_name);
+            let room = room.unwrap_or_default().to_string_lossy();
+            let name = folder.file_name().unwrap_or_default();
+            Crate {
+                room: if room == "crates" { "".into() } else { room.into() },
+                name: name.to_string_lossy().into(),
+                folder: folder.to_path_buf(),
+                manifest: read(&manifest),
+            }
+        })
+        .collect();
+    // Outside the workspace, with a workspace of its own.
+    crates.retain(|it| it.name != "fuzz");
+    crates
+}
+
+/// Its name in code.
+fn identifier(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// The lines that are compiled into a program: numbered, without comments and
+/// without the tests at the end of a file.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(index, line)| (index + 1, line))
+        .take_while(|(_, line)| *line != "#[cfg(test)]")
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+fn header(main: &str) -> Vec<&str> {
+    main.lines().take_while(|line| line.starts_with("//!")).collect()
+}
+
+/// A row of the README's table of listings.
+struct Row {
+    name: String,
+    listing: String,
+    pages: String,
+    architecture: String,
+}
+
+fn readme_rows() -> Vec<Row> {
+    read(&root().join("README.md"))
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            let [_, name, listing, pages, architecture, _] = cells[..] else {
+                return None;
+            };
+            let name = name.strip_prefix('`')?.strip_suffix('`')?;
+            name.starts_with("zen-").then(|| Row {
+                name: name.into(),
+                listing: listing.into(),
+                pages: pages.into(),
+                architecture: architecture.into(),
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn every_crate_inherits_what_is_said_once_for_all() {
+    let mut findings = Vec::new();
+    for it in crates() {
+        let mut require = |is_so: bool, what: &str| {
+            if !is_so {
+                findings.push(format!("{}/Cargo.toml: {what}", it.name));
+            }
+        };
+        let inherited = |key: &str| it.says(&format!("{key}.workspace"));
+        require(
+            it.manifest.contains("\n[lints]\nworkspace = true\n"),
+            "no `[lints]` with `workspace = true`, and so no lints at all",
+        );
+        for key in ["version", "edition", "license", "publish"] {
+            let what = format!("no `{key}.workspace = true`");
+            require(inherited(key) == "true", &what);
+        }
+        require(
+            inherited("rust-version") == "true"
+                || it.room == "tools" && it.says("rust-version") == "\"1.88\"",
+            "`rust-version` is the workspace's, or a tool's 1.88",
+        );
+        require(
+            it.says("name") == format!("\"{}\"", it.name),
+            "the package is not named as its folder",
+        );
+        require(!it.says("description").is_empty(), "no description");
+    }
+    none(&findings);
+}
+
+#[test]
+fn every_listing_begins_with_the_same_header() {
+    let mut findings = Vec::new();
+    for it in crates().iter().filter(|it| it.is_listing()) {
+        let Crate { name, .. } = it;
+        let main = it.main();
+        let header = header(&main);
+        let mut require = |is_so: bool, what: &str| {
+            if !is_so {
+                findings.push(format!("{name}/src/main.rs: {what}"));
+            }
+        };
+        let first = header.first().unwrap_or(&"");
+        require(
+            first.starts_with(&format!("//! `{name}`: ")),
+            &format!("the first line is not //! `{name}`: ..."),
+        );
+        require(
+            header.iter().any(|line| line.starts_with("//! The text: ")),
+            "no line `//! The text: listing 7-x, pages ...`",
+        );
+        let commands: Vec<_> =
+            header.iter().filter(|line| line.contains("cargo run")).collect();
+        let own = format!("//! cargo run -p {name}");
+        require(!commands.is_empty(), &format!("no line `{own} -- ...`"));
+        require(
+            commands.iter().all(|line| {
+                *line == &own || line.starts_with(&format!("{own} "))
+            }),
+            &format!("a command of the header does not run {name}"),
+        );
+    }
+    none(&findings);
+}
+
+#[test]
+fn every_listing_is_read_in_one_sitting() {
+    let mut findings = Vec::new();
+    for it in crates().iter().filter(|it| it.is_listing()) {
+        for path in it.sources("src") {
+            let lines = read(&path).lines().count();
+            let most = match (path.ends_with("main.rs"), &*it.name) {
+                (true, "zen-poll") => POLL_MAIN_LINES_MAX,
+                (true, _) => MAIN_LINES_MAX,
+                (false, _) => MODULE_LINES_MAX,
+            };
+            if lines > most {
+                let path = shown(&path);
+                findings.push(format!("{path}: {lines} lines, not {most}"));
+            }
+        }
+    }
+    none(&findings);
+}
+
+/// Where the item that starts on this line belongs in a listing.
+fn rank(line: &str) -> Option<(usize, &'static str)> {
+    let line = line.strip_prefix("pub ").unwrap_or(line);
+    let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+    let ours = ["use zen_", "use crate::", "use self::", "use super::"];
+    let std = ["use std::", "use core::", "use alloc::"];
+    let starts = |with: &[&str]| with.iter().any(|it| line.starts_with(it));
+    Some(if starts(&["mod "]) && line.ends_with(';') {
+        (0, "a module")
+    } else if starts(&std) {
+        (1, "use std")
+    } else if starts(&ours) {
+        (3, "use of our own")
+    } else if starts(&["use "]) {
+        (2, "use of another crate")
+    } else if starts(&["const ", "static "]) {
+        (4, "a constant")
+    } else if starts(&["fn main"]) {
+        (5, "main")
+    } else if starts(&["mod tests"]) {
+        (7, "the tests")
+    } else if starts(&[
+        "fn ",
+        "async fn ",
+        "struct ",
+        "enum ",
+        "type ",
+        "trait ",
+        "impl",
+        "unsafe ",
+        "mod ",
+    ]) {
+        (6, "the listing's own items")
+    } else {
+        return None;
+    })
+}
+
+#[test]
+fn every_listing_keeps_the_same_order_of_items() {
+    let mut findings = Vec::new();
+    for it in crates().iter().filter(|it| it.is_listing()) {
+        let main = it.main();
+        let mut last = (0, "");
+        for (index, line) in main.lines().enumerate() {
+            let Some(rank) = rank(line) else { continue };
+            if rank.0 < last.0 {
+                let (number, Crate { name, .. }) = (index + 1, it);
+                findings.push(format!(
+                    "{name}/src/main.rs:{number}: {} comes before {}",
+                    rank.1, last.1
+                ));
+            }
+            last = rank;
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn the_readme_and_each_listing_say_the_same() {
+    let rows = readme_rows();
+    let mut findings = Vec::new();
+    let crates = crates();
+    for row in &rows {
+        if !crates.iter().any(|it| it.name == row.name) {
+            findings.push(format!("README.md: there is no {}", row.name));
+        }
+    }
+    for it in crates.iter().filter(|it| it.is_listing()) {
+        let Crate { name, .. } = it;
+        let Some(row) = rows.iter().find(|row| row.name == *name) else {
+            findings.push(format!("README.md: no row for {name}"));
+            continue;
+        };
+        let main = it.main();
+        let mut require = |is_so: bool, what: String| {
+            if !is_so {
+                findings.push(format!("{name}: {what}"));
+            }
+        };
+        let Row { listing, pages, architecture, .. } = row;
+        let page = pages.split('-').next().unwrap_or_default();
+        let of_listing = match &**listing {
+            NO_LISTING => String::new(),
+            listing => format!("listing {listing}"),
+        };
+        require(
+            header(&main).iter().any(|line| {
+                let words: Vec<_> = line.split([' ', ',', '.']).collect();
+                line.starts_with(&format!("//! The text: {of_listing}"))
+                    && words.contains(&&**pages)
+            }),
+            format!("the header is not of `{listing}`, `{pages}` (README.md)"),
+        );
+        let of_page = match &**listing {
+            NO_LISTING => format!("(page {page})"),
+            listing => format!("({listing}, page {page})"),
+        };
+        require(
+            it.sources("src").iter().any(|path| {
+                let text = read(path);
+                code(&text).any(|(_, line)| line.contains(&of_page))
+            }),
+            format!("its description for -h does not end in `{of_page}`"),
+        );
+        let words = architecture.split_whitespace().count();
+        require(
+            (1..=ARCHITECTURE_WORDS_MAX).contains(&words),
+            format!("`{architecture}` (README.md) is not about six words"),
+        );
+        let description = match &**listing {
+            NO_LISTING => format!("\"{architecture}\""),
+            listing => format!("\"{architecture} (listing {listing})\""),
+        };
+        require(
+            it.says("description") == description,
+            format!("Cargo.toml does not say description = {description}"),
+        );
+    }
+    none(&findings);
+}
+
+#[test]
+fn the_readme_names_every_crate_and_the_test_script_every_tool() {
+    let readme = read(&root().join("README.md"));
+    let script = read(&root().join("scripts/test"));
+    let manifest = read(&root().join("Cargo.toml"));
+    let (_, members) = manifest.split_once("default-members").unwrap();
+    let (members, _) = members.split_once(']').unwrap();
+    let mut findings = Vec::new();
+    for Crate { room, name, .. } in crates() {
+        if !readme.contains(&format!("`{name}`")) {
+            findings.push(format!("README.md: `{name}` is not named"));
+        }
+        let is_default = members.contains(&format!("{room}/{name}\""))
+            || members.contains(&format!("{room}/*\""));
+        if !is_default && !script.contains(&format!("-p {name}")) {
+            findings.push(format!("scripts/test: no `-p {name}`"));
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn no_server_panics_or_prints_past_the_log() {
+    const UNWANTED: [&str; 9] = [
+        "print!",
+        "println!",
+        "eprint!",
+        "eprintln!",
+        "dbg!",
+        "todo!",
+        "unimplemented!",
+        ".unwrap()",
+        "allow(",
+    ];
+    let mut findings = Vec::new();
+    let crates = crates();
+    let servers = crates.iter().filter(|it| it.is_listing() || it.room == "");
+    let mut sources: Vec<_> =
+        servers.flat_map(|it| it.sources("src")).collect();
+    sources.retain(|path| !path.ends_with("tests.rs"));
+    for path in sources {
+        let text = read(&path);
+        for (number, line) in code(&text) {
+            let words: Vec<_> = line.split([' ', '(', '{', '[']).collect();
+            for unwanted in UNWANTED {
+                let found = match unwanted.strip_suffix('!') {
+                    Some(_) => words.contains(&unwanted),
+                    None => line.contains(unwanted),
+                };
+                if found {
+                    let path = shown(&path);
+                    findings.push(format!("{path}:{number}: `{unwanted}`"));
+                }
+            }
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn no_crate_pays_for_what_it_does_not_use() {
+    let mut findings = Vec::new();
+    for it in crates() {
+        for (section, folders) in [
+            ("dependencies", &["src"][..]),
+            ("dev-dependencies", &["src", "tests", "benches"]),
+        ] {
+            let sources: String = folders
+                .iter()
+                .flat_map(|folder| it.sources(folder))
+                .map(|path| read(&path))
+                .collect();
+            // Not in a comment, where a crate is only spoken of.
+            let words: BTreeSet<_> = sources
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .flat_map(|line| {
+                    line.split(|c: char| !c.is_alphanumeric() && c != '_')
+                })
+                .collect();
+            for dependency in it.dependencies(section) {
+                if !words.contains(&*identifier(dependency)) {
+                    findings.push(format!(
+                        "{}/Cargo.toml: nothing in {folders:?} uses \
+                         {dependency}",
+                        it.name
+                    ));
+                }
+            }
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn async_std_stays_in_its_one_crate() {
+    let users: Vec<_> = crates()
+        .into_iter()
+        .filter(|it| {
+            ["dependencies", "dev-dependencies"]
+                .iter()
+                .any(|of| it.dependencies(of).contains(&"async-std"))
+        })
+        .map(|it| it.name)
+        .collect();
+    assert_eq!(users, ["zen-async-std"]);
+}
+
+#[test]
+fn unsafe_code_stands_where_a_reason_is_given() {
+    let mut findings = Vec::new();
+    for path in files(&root().join("crates"), ".rs") {
+        let text = read(&path);
+        let is_unsafe = code(&text).any(|(_, line)| {
+            line.split_whitespace().any(|word| word == "unsafe")
+        });
+        let attribute = text
+            .split_once("expect(unsafe_code")
+            .or_else(|| text.split_once("expect(\n    unsafe_code"));
+        let reason = attribute
+            .and_then(|(_, rest)| rest.split_once(']'))
+            .is_some_and(|(attribute, _)| attribute.contains("reason = "));
+        if is_unsafe && !reason {
+            findings.push(format!(
+                "{}: `unsafe` without expect(unsafe_code, reason = ...)",
+                shown(&path)
+            ));
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn the_tools_stay_smaller_than_what_they_serve() {
+    let lines = |folders: &[&str], end: &str| -> usize {
+        folders
+            .iter()
+            .flat_map(|folder| files(&root().join(folder), end))
+            .map(|path| read(&path).lines().count())
+            .sum()
+    };
+    let tools = lines(&["crates/tools"], ".rs");
+    let taught =
+        lines(&["crates/listings", "crates/since", "crates/zen-utils"], ".rs")
+            + lines(&["book/src"], ".md");
+    println!("tools: {tools} lines; listings, zen-utils, book: {taught}");
+    assert!(
+        tools < TOOLS_LINES_FACTOR_MAX * taught,
+        "{tools} lines of tools are not below {TOOLS_LINES_FACTOR_MAX} times \
+         the {taught} lines of listings, since, zen-utils and book"
+    );
+}
