@@ -147,7 +147,7 @@ impl<'a, M: MixIn, H: BaseRequestHandler> TcpServer<'a, M, H> {
         });
         if let Err(err) = started {
             let worker = M::WORKER;
-            let error = format_args!("cannot start a {worker}: {err}");
+            let error = format!("cannot start a {worker}: {err}");
             log::client_error(address, error);
         }
     }
