@@ -1,0 +1,62 @@
+//! `zen-book`: builds the book, with nothing to install.
+//!
+//! ```sh
+//! cargo run -p zen-book -- build
+//! ```
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use mdbook_driver::MDBook;
+
+const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book");
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments != ["build"] {
+        eprintln!("usage: zen-book build");
+        return ExitCode::from(2);
+    }
+    match build() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("zen-book: {err:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build() -> Result<()> {
+    let book = MDBook::load(BOOK)?;
+    let html = book.build_dir_for("html");
+    book.build()?;
+    let mut leftovers = Vec::new();
+    find_leftovers(&html, &mut leftovers)?;
+    if !leftovers.is_empty() {
+        bail!("not included:\n{}", leftovers.join("\n"));
+    }
+    println!("{}", html.canonicalize()?.join("index.html").display());
+    Ok(())
+}
+
+/// mdBook leaves a directive that it cannot follow in the page, logs that, and
+/// succeeds. So what it wrote is read again.
+fn find_leftovers(folder: &Path, leftovers: &mut Vec<String>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            find_leftovers(&path, leftovers)?;
+        } else if path.extension().is_some_and(|end| end == "html") {
+            let page = fs::read_to_string(&path)
+                .with_context(|| path.display().to_string())?;
+            leftovers.extend(
+                page.lines()
+                    .filter(|line| line.contains("{{#"))
+                    .map(|line| format!("{}: {line}", path.display())),
+            );
+        }
+    }
+    Ok(())
+}
