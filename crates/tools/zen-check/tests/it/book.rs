@@ -417,6 +417,22 @@ fn every_link_leads_to_something_in_the_book() {
 }
 
 #[test]
+fn every_link_of_the_readme_leads_to_a_file() {
+    let mut findings = Vec::new();
+    for name in ["README.md", "CHANGELOG.md", ".github/CONTRIBUTING.md"] {
+        let path = root().join(name);
+        let page = Page::new(path.clone(), read(&path));
+        for (number, link) in links(&page) {
+            if target(&page, link).is_some_and(|(file, _)| !file.exists()) {
+                let at = page.at(number);
+                findings.push(format!("{at}: `{link}` leads nowhere"));
+            }
+        }
+    }
+    none(&findings);
+}
+
+#[test]
 fn every_page_is_in_the_summary_once() {
     let pages = pages();
     let summary = &pages[&source().join("SUMMARY.md")];

@@ -1,4 +1,8 @@
-//! The table of cases and the book's page "The contract" say the same.
+//! The table of cases and the book's page "The contract" say the same; `book`
+//! and `tidy` test the book and the style of the workspace.
+
+mod book;
+mod tidy;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -310,7 +310,7 @@ fn every_listing_keeps_the_same_order_of_items() {
             if rank.0 < last.0 {
                 let (number, Crate { name, .. }) = (index + 1, it);
                 findings.push(format!(
-                    "{name}/src/main.rs:{number}: {} comes before {}",
+                    "{name}/src/main.rs:{number}: {} after {}",
                     rank.1, last.1
                 ));
             }
@@ -420,7 +420,8 @@ fn no_server_panics_or_prints_past_the_log() {
     ];
     let mut findings = Vec::new();
     let crates = crates();
-    let servers = crates.iter().filter(|it| it.is_listing() || it.room == "");
+    let servers =
+        crates.iter().filter(|it| it.is_listing() || it.room.is_empty());
     let mut sources: Vec<_> =
         servers.flat_map(|it| it.sources("src")).collect();
     sources.retain(|path| !path.ends_with("tests.rs"));
