@@ -1,0 +1,265 @@
+//! What answers cost, beside what the contract ("What it may cost") allows.
+//!
+//! The marginal cost: each server is run twice, with few and with many rounds
+//! on connections that stay open, and the difference counts. So neither the
+//! start nor the end of a server is in it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use zen_bench::listings::{LISTINGS, Listing, Programs, build};
+use zen_bench::load::{Load, Plan};
+use zen_bench::server::Server;
+
+const EVENT_DRIVEN: [&str; 2] = ["zen-poll", "zen-callback"];
+const COROUTINES: [&str; 2] = ["zen-coroutine", "zen-async-std"];
+
+/// No run takes a tenth of this.
+const TIME_MAX: Duration = Duration::from_secs(120);
+
+/// So many clients, every one of them busy, are the contract's measure.
+const CROWD: usize = 64;
+
+/// Enough for every buffer to have the size that it keeps.
+const ROUNDS_FEW: usize = 20;
+
+/// A client that is alone waits so long before it asks again. Else its next
+/// question would be there already when the server, which is slow while it is
+/// traced, looks for it, and no server would be seen to wait.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The two runs of a server do not end in quite the same way, and on a busy
+/// machine one of them may wake up a few times more.
+const NOISE: f64 = 0.02;
+
+const SILENT_CLIENTS: usize = 9_000;
+
+/// What was counted in one run, by name.
+type Counts = BTreeMap<String, f64>;
+
+/// Counts everything and prints it; false if a bound was passed.
+pub(crate) fn count(names: &[String]) -> Result<bool> {
+    for name in names {
+        let known = LISTINGS.iter().any(|listing| listing.name == name);
+        ensure!(known, "no server is called {name}");
+    }
+    let mut listings = LISTINGS.to_vec();
+    listings.retain(|listing| {
+        names.is_empty() || names.iter().any(|name| name == listing.name)
+    });
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let cores = thread::available_parallelism()?;
+    println!("{cores} cores, Linux {}", kernel.trim());
+    raise_descriptor_limit();
+    let programs = build(&listings, None)?;
+    let mut within_bounds = system_calls(&listings, &programs)?;
+    within_bounds &= memory(&listings, &programs)?;
+    let programs = build(&listings, Some("zen-utils/count-allocations"))?;
+    within_bounds &= allocations(&listings, &programs)?;
+    Ok(within_bounds)
+}
+
+fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
+    let tries = Command::new("strace")
+        .args(["-c", "-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status();
+    if !tries.is_ok_and(|status| status.success()) {
+        println!("\nSystem calls: not counted, strace is missing or forbidden");
+        return Ok(true);
+    }
+    let strace = ["strace", "-c", "-f", "-o", "/dev/stderr", "--"];
+    let mut within_bounds = true;
+    for (what, clients, rounds, batch, bound) in [
+        ("an answer, 64 clients busy", CROWD, 300, 1, 2.2),
+        ("an answer, one client busy", 1, 1_000, 1, 7.0),
+        ("64 answers at once, 64 clients busy", CROWD, 100, 64, 2.2),
+    ] {
+        println!("\nSystem calls for {what}");
+        let able = |listing: &&Listing| clients == 1 || listing.crowd.is_some();
+        for listing in listings.iter().filter(able) {
+            let mut command: Vec<_> = strace.map(OsStr::new).into();
+            command.push(programs[listing.name].as_os_str());
+            let pause = if clients == 1 { PAUSE } else { Duration::ZERO };
+            let load = Plan { rounds, batch, pause, time_max: TIME_MAX };
+            let cost =
+                marginal(listing, &command, clients, load, system_calls_in)?;
+            let mut calls: Vec<_> = cost.iter().collect();
+            calls.retain(|(_, calls)| **calls >= 0.005);
+            calls.sort_by(|a, b| b.1.total_cmp(a.1));
+            let calls = calls.iter().map(|(name, n)| format!("{name} {n:.2}"));
+            let calls = calls.collect::<Vec<_>>().join(", ");
+            let bounded = EVENT_DRIVEN.contains(&listing.name);
+            let bound = bounded.then_some(bound);
+            within_bounds &=
+                row(listing, 2, cost.values().sum(), bound, &calls);
+        }
+    }
+    Ok(within_bounds)
+}
+
+/// Reads the summary of `strace -c`: a line for each call, with the number of
+/// calls in the fourth column and the name in the last.
+fn system_calls_in(errors: &str) -> Result<Counts> {
+    let mut counts = Counts::new();
+    for line in errors.lines() {
+        let columns: Vec<_> = line.split_whitespace().collect();
+        if let [share, _, _, calls, .., name] = columns[..]
+            && share.parse::<f64>().is_ok()
+            && name != "total"
+        {
+            counts.insert(name.into(), calls.parse()?);
+        }
+    }
+    ensure!(!counts.is_empty(), "no summary of strace's: {errors}");
+    Ok(counts)
+}
+
+fn allocations(listings: &[Listing], programs: &Programs) -> Result<bool> {
+    let mut within_bounds = true;
+    println!("\nAllocations for 10,000 further answers");
+    for listing in listings {
+        let program = programs[listing.name].as_os_str();
+        let clients = if listing.crowd.is_some() { 10 } else { 1 };
+        let load = plan(10_000 / clients);
+        let cost =
+            marginal(listing, &[program], clients, load, allocations_in)?;
+        let count = cost.values().sum::<f64>() * 10_000.0;
+        let bounded = !COROUTINES.contains(&listing.name);
+        let remark = match listing.name {
+            "zen-fork" => "the parent; its children end without a count",
+            _ => "",
+        };
+        within_bounds &=
+            row(listing, 0, count, bounded.then_some(100.0), remark);
+    }
+    Ok(within_bounds)
+}
+
+/// The server's last words: `zen-poll: 27 allocations`.
+fn allocations_in(errors: &str) -> Result<Counts> {
+    let count = errors.lines().find_map(|line| {
+        line.strip_suffix(" allocations")?.rsplit(' ').next()?.parse().ok()
+    });
+    let count = count.with_context(|| format!("no count in {errors:?}"))?;
+    Ok([("allocations".to_string(), count)].into())
+}
+
+/// What one more round of a client costs, in whatever `counts` finds on
+/// standard error after the server has ended.
+fn marginal(
+    listing: &Listing,
+    command: &[&OsStr],
+    clients: usize,
+    load: Plan,
+    counts: fn(&str) -> Result<Counts>,
+) -> Result<Counts> {
+    let run = |rounds| -> Result<Counts> {
+        let mut process = Command::new(command[0]);
+        process.args(&command[1..]).args(listing.crowd.unwrap_or(&[]));
+        let server = Server::start(&mut process)?;
+        let mut clients = Load::connect(server.address, clients)?;
+        clients.ask(Plan { rounds, ..load })?;
+        drop(clients);
+        counts(&server.stop()?)
+    };
+    let few = run(ROUNDS_FEW).context(listing.name)?;
+    let mut cost = run(ROUNDS_FEW + load.rounds).context(listing.name)?;
+    for (name, count) in &mut cost {
+        *count -= few.get(name).unwrap_or(&0.0);
+        *count /= (clients * load.rounds) as f64;
+    }
+    Ok(cost)
+}
+
+fn memory(listings: &[Listing], programs: &Programs) -> Result<bool> {
+    let mut within_bounds = true;
+    println!("\nBytes of memory for each of {SILENT_CLIENTS} silent clients");
+    for listing in listings {
+        let bound = match listing.name {
+            name if EVENT_DRIVEN.contains(&name) => 400.0,
+            name if COROUTINES.contains(&name) => 2048.0,
+            _ => continue,
+        };
+        let program = &programs[listing.name];
+        let server = Server::start(&mut Command::new(program))?;
+        // Whatever the first client costs, the others share.
+        Load::connect(server.address, 1)?.ask(plan(1))?;
+        let before = settled_memory(&server)?;
+        let silent = Load::connect(server.address, SILENT_CLIENTS)?;
+        // Accepted after all of them; and it is served as ever.
+        Load::connect(server.address, 1)?.ask(plan(1))?;
+        let after = settled_memory(&server)?;
+        drop(silent);
+        server.stop()?;
+        let bytes = (after - before) / SILENT_CLIENTS as f64;
+        within_bounds &= row(listing, 0, bytes, Some(bound), "");
+    }
+    Ok(within_bounds)
+}
+
+/// The memory that the process has filled itself (`RssAnon`), once it stays
+/// the same: a runtime may still be busy with the last clients.
+fn settled_memory(server: &Server) -> Result<f64> {
+    let status = format!("/proc/{}/status", server.process());
+    let mut last = 0.0;
+    let mut times_the_same = 0;
+    for _ in 0..200 {
+        thread::sleep(Duration::from_millis(50));
+        let status = fs::read_to_string(&status)?;
+        let kibibytes = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"))
+            .and_then(|rest| rest.split_whitespace().next())
+            .context("/proc tells no RssAnon")?;
+        let bytes = kibibytes.parse::<f64>()? * 1024.0;
+        times_the_same = if bytes == last { times_the_same + 1 } else { 0 };
+        last = bytes;
+        if times_the_same == 5 {
+            return Ok(bytes);
+        }
+    }
+    bail!("the memory of the server does not stay the same")
+}
+
+/// Prints a figure and its bound; false if it is above that.
+fn row(
+    listing: &Listing,
+    places: usize,
+    figure: f64,
+    bound: Option<f64>,
+    remark: &str,
+) -> bool {
+    let within_bound = bound.is_none_or(|bound| figure <= bound + NOISE);
+    let unit = 10_f64.powf(places as f64);
+    // Without a sign: adding 0 makes 0 of what was rounded to -0.
+    let figure = (figure * unit).round() / unit + 0.0;
+    let bound = match bound {
+        Some(bound) if within_bound => format!("at most {bound}"),
+        Some(bound) => format!("NOT at most {bound}"),
+        None => "no bound".into(),
+    };
+    let line =
+        format!("  {:14}{figure:8.places$}  {bound:16}{remark}", listing.name);
+    println!("{}", line.trim_end());
+    within_bound
+}
+
+/// A question at a time.
+fn plan(rounds: usize) -> Plan {
+    Plan { rounds, batch: 1, pause: Duration::ZERO, time_max: TIME_MAX }
+}
+
+/// Nine thousand clients are more than most shells allow at first.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // If that fails, the message will be that a client cannot connect.
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).ok();
+}

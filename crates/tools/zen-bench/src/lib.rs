@@ -1,0 +1,12 @@
+//! Loads a server and counts what its answers cost.
+//!
+//! Servers are programs: built by cargo, started as processes, and loaded
+//! through sockets on the loopback interface, never elsewhere.
+//!
+//! - [`listings`]: the servers of the workspace, and how they are built;
+//! - [`server`]: a running process of one;
+//! - [`load`]: clients that ask as fast as they are answered.
+
+pub mod listings;
+pub mod load;
+pub mod server;

@@ -1,0 +1,182 @@
+//! Clients that ask as fast as they are answered: a closed loop.
+//!
+//! Each client asks, waits for the answer, compares it to the byte, and asks
+//! again. So the load is never more than the server can take, and a rate that
+//! is measured with it says nothing about how long a client waits when
+//! questions come at their own pace.
+#![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use polling::{Event, Events, PollMode, Poller};
+
+/// More clients would need more than one loopback address.
+pub const CLIENTS_MAX: usize = 20_000;
+
+/// More questions might not fit into a socket's buffer all at once.
+pub const BATCH_MAX: usize = 64;
+
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The contract in four lines.
+const QUESTIONS: [(&str, &str); 4] = [
+    ("Beautiful is better than?", "Ugly."),
+    ("Explicit is better than?", "Implicit."),
+    ("Simple is better than?", "Complex."),
+    ("What is better than simple?", "Error: unknown aphorism."),
+];
+
+/// What each client does; by default nothing, for which there is no time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Plan {
+    /// How often it asks.
+    pub rounds: usize,
+    /// How many questions it asks at once.
+    pub batch: usize,
+    /// How long to wait before each further round. There is one thread: it
+    /// holds up all clients, and is meant for a load of one.
+    pub pause: Duration,
+    /// How long all of it may take.
+    pub time_max: Duration,
+}
+
+/// Clients with open connections, silent until they are told to ask.
+#[derive(Debug)]
+pub struct Load {
+    // Dropped first, before the sockets that it watches.
+    poller: Poller,
+    events: Events,
+    clients: Vec<Client>,
+}
+
+#[derive(Debug)]
+struct Client {
+    sock: TcpStream,
+    rounds_left: usize,
+    /// Which of the scripts it follows in this round.
+    script: usize,
+    /// How much of the answers has arrived.
+    received: usize,
+}
+
+/// A round: what is asked at once, and what comes back.
+struct Script {
+    questions: String,
+    answers: String,
+}
+
+impl Load {
+    /// Connects so many clients.
+    ///
+    /// # Errors
+    ///
+    /// The server is not on the loopback interface, there are too many
+    /// clients, or one cannot connect.
+    pub fn connect(server: SocketAddr, clients: usize) -> Result<Self> {
+        ensure!(
+            server.ip().is_loopback(),
+            "{server} is not a loopback address"
+        );
+        ensure!(clients <= CLIENTS_MAX, "more than {CLIENTS_MAX} clients");
+        let poller = Poller::new()?;
+        let clients = (0..clients).map(|key| {
+            let sock = TcpStream::connect_timeout(&server, CONNECT_TIME_MAX)?;
+            sock.set_nonblocking(true)?;
+            sock.set_nodelay(true)?;
+            // SAFETY: the poller is closed before the sockets are.
+            unsafe {
+                let interest = Event::readable(key);
+                poller.add_with_mode(&sock, interest, PollMode::Level)?;
+            }
+            Ok(Client { sock, rounds_left: 0, script: key, received: 0 })
+        });
+        let clients: Result<_> = clients.collect();
+        let clients = clients.context("cannot connect")?;
+        Ok(Self { poller, events: Events::new(), clients })
+    }
+
+    /// Lets every client ask as planned; returns the number of answers.
+    ///
+    /// # Errors
+    ///
+    /// An answer is wrong or missing, or time is up.
+    pub fn ask(&mut self, plan: Plan) -> Result<usize> {
+        ensure!(plan.batch <= BATCH_MAX, "more than {BATCH_MAX} at once");
+        let deadline = Instant::now() + plan.time_max;
+        let scripts: Vec<_> = (0..QUESTIONS.len())
+            .map(|first| Script::new(first, plan.batch))
+            .collect();
+        let mut clients_busy = 0;
+        if plan.rounds > 0 && plan.batch > 0 {
+            for client in &mut self.clients {
+                client.rounds_left = plan.rounds;
+                client.ask(&scripts)?;
+                clients_busy += 1;
+            }
+        }
+        while clients_busy > 0 {
+            let time_left = deadline.saturating_duration_since(Instant::now());
+            ensure!(!time_left.is_zero(), "not done in {:?}", plan.time_max);
+            self.events.clear();
+            self.poller.wait(&mut self.events, Some(time_left))?;
+            for event in self.events.iter() {
+                let client = &mut self.clients[event.key];
+                if client.is_answered(&scripts)? {
+                    client.rounds_left -= 1;
+                    if client.rounds_left > 0 {
+                        thread::sleep(plan.pause);
+                        client.ask(&scripts)?;
+                    } else {
+                        clients_busy -= 1;
+                    }
+                }
+            }
+        }
+        Ok(self.clients.len() * plan.rounds * plan.batch)
+    }
+}
+
+impl Client {
+    fn ask(&mut self, scripts: &[Script]) -> Result<()> {
+        self.script = (self.script + 1) % scripts.len();
+        self.received = 0;
+        // Never too much for the socket: all before it has been answered.
+        self.sock.write_all(scripts[self.script].questions.as_bytes())?;
+        Ok(())
+    }
+
+    /// Receives what is there, and says whether that was the last of it.
+    fn is_answered(&mut self, scripts: &[Script]) -> Result<bool> {
+        let mut buffer = [0; 4096];
+        let n = match self.sock.read(&mut buffer) {
+            Ok(0) => bail!("the server has closed a connection"),
+            Ok(n) => n,
+            Err(err) if err.kind() == ErrorKind::WouldBlock => {
+                return Ok(false);
+            }
+            Err(err) => return Err(err.into()),
+        };
+        let awaited = &scripts[self.script].answers.as_bytes()[self.received..];
+        let received = &buffer[..n];
+        ensure!(
+            self.rounds_left > 0 && awaited.starts_with(received),
+            "answered \"{}\" instead of \"{}\"",
+            received.escape_ascii(),
+            awaited.escape_ascii()
+        );
+        self.received += n;
+        Ok(n == awaited.len())
+    }
+}
+
+impl Script {
+    fn new(first: usize, batch: usize) -> Self {
+        let pairs = QUESTIONS.iter().cycle().skip(first).take(batch);
+        let (questions, answers) = pairs.copied().unzip();
+        Self { questions, answers }
+    }
+}

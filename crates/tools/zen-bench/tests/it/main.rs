@@ -1,0 +1,91 @@
+//! The load notices what is wrong with a server.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use zen_bench::load::{BATCH_MAX, Load, Plan};
+
+const PLAN: Plan = Plan {
+    rounds: 3,
+    batch: 2,
+    pause: Duration::ZERO,
+    time_max: Duration::from_millis(300),
+};
+
+/// A server that talks to one client at a time.
+fn server(
+    converse: fn(&mut TcpStream, &[u8]) -> io::Result<()>,
+) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || {
+        for sock in listener.incoming() {
+            let mut sock = sock?;
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = sock.read(&mut buffer) {
+                converse(&mut sock, &buffer[..n])?;
+            }
+        }
+        io::Result::Ok(())
+    });
+    Ok(address)
+}
+
+fn answers(questions: &[u8]) -> Vec<u8> {
+    let questions = questions.split_inclusive(|&byte| byte == b'?');
+    let answers = questions.map(zen_utils::get_answer);
+    answers.collect::<Vec<_>>().concat()
+}
+
+#[track_caller]
+fn fails(converse: fn(&mut TcpStream, &[u8]) -> io::Result<()>, message: &str) {
+    let address = server(converse).expect("a listener");
+    let mut load = Load::connect(address, 1).expect("it listens");
+    let error = load.ask(PLAN).expect_err("a fault").to_string();
+    assert!(error.contains(message), "{error}");
+}
+
+#[test]
+fn right_answers_are_counted_however_they_are_cut() {
+    let address = server(|sock, questions| {
+        answers(questions).chunks(3).try_for_each(|cut| sock.write_all(cut))
+    });
+    let mut load = Load::connect(address.unwrap(), 1).unwrap();
+    assert_eq!(load.ask(PLAN).unwrap(), 6);
+    assert_eq!(load.ask(Plan { rounds: 0, ..PLAN }).unwrap(), 0);
+    assert_eq!(load.ask(Plan { batch: BATCH_MAX, ..PLAN }).unwrap(), 192);
+}
+
+#[test]
+fn a_wrong_answer_is_an_error() {
+    fails(|sock, _| sock.write_all(b"Ugly.Ugly."), "instead of");
+}
+
+#[test]
+fn an_answer_too_many_is_an_error() {
+    fails(
+        |sock, questions| {
+            sock.write_all(&[answers(questions), b"Ugly.".into()].concat())
+        },
+        "instead of",
+    );
+}
+
+#[test]
+fn a_missing_answer_is_an_error() {
+    fails(|_, _| Ok(()), "not done in 300ms");
+}
+
+#[test]
+fn a_closed_connection_is_an_error() {
+    fails(|sock, _| sock.shutdown(std::net::Shutdown::Both), "has closed");
+}
+
+#[test]
+fn only_the_loopback_interface_is_loaded() {
+    let address = "192.0.2.1:1060".parse().unwrap();
+    let error = Load::connect(address, 1).unwrap_err().to_string();
+    assert!(error.contains("not a loopback address"), "{error}");
+}
