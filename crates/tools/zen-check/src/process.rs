@@ -46,11 +46,13 @@ fn entries(folder: &str) -> Verdict<Vec<u64>> {
     Ok(names.filter_map(|name| name.parse().ok()).collect())
 }
 
-/// How many processes a group has, zombies included.
-pub(crate) fn group_size(group: u32) -> Verdict<usize> {
+/// The states of all processes of a group: R, S, Z and so on.
+pub(crate) fn group(group: u32) -> Verdict<Vec<String>> {
     let processes = entries("/proc")?;
     let stats = processes.iter().filter_map(|&process| stat(process).ok());
-    Ok(stats.filter(|stat| stat[2] == group.to_string()).count())
+    let group = group.to_string();
+    let members = stats.filter(|stat| stat[2] == group);
+    Ok(members.map(|mut stat| stat.swap_remove(0)).collect())
 }
 
 /// R, S, T and so on, as ps shows it.

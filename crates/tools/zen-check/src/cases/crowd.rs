@@ -126,7 +126,7 @@ fn left(server: &Server) -> Verdict<[usize; 3]> {
     Ok([
         process::descriptors(process)?.len(),
         process::threads(process)?,
-        process::group_size(process)?,
+        process::group(process)?.len(),
     ])
 }
 
