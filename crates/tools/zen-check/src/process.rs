@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::verdict::{Fault, Verdict};
+use crate::verdict::{Fault, Verdict, ensure};
 
 /// How long a condition may take to come about.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
@@ -48,11 +48,15 @@ fn entries(folder: &str) -> Verdict<Vec<u64>> {
 
 /// The states of all processes of a group: R, S, Z and so on.
 pub(crate) fn group(group: u32) -> Verdict<Vec<String>> {
+    let members = members(group)?.into_iter();
+    Ok(members.map(|mut stat| stat.swap_remove(0)).collect())
+}
+
+fn members(group: u32) -> Verdict<Vec<Vec<String>>> {
     let processes = entries("/proc")?;
     let stats = processes.iter().filter_map(|&process| stat(process).ok());
     let group = group.to_string();
-    let members = stats.filter(|stat| stat[2] == group);
-    Ok(members.map(|mut stat| stat.swap_remove(0)).collect())
+    Ok(stats.filter(|stat| stat[2] == group).collect())
 }
 
 /// R, S, T and so on, as ps shows it.
@@ -60,12 +64,28 @@ pub(crate) fn state(process: u32) -> Verdict<String> {
     Ok(stat(process.into())?.swap_remove(0))
 }
 
-/// Processor time used so far.
-pub(crate) fn cpu_time(process: u32) -> Verdict<Duration> {
-    let stat = stat(process.into())?;
-    let ticks = |field: usize| stat[field].parse::<u64>().unwrap_or(0);
+/// Expects that while this is done, a group uses next to no processor time.
+pub(crate) fn while_idle(
+    group: u32,
+    done: impl FnOnce() -> Verdict,
+) -> Verdict {
+    let before = cpu_time(group)?;
+    done()?;
+    let time = cpu_time(group)?.saturating_sub(before);
+    ensure!(time < Duration::from_millis(100), "it used {time:?} of processor");
+    Ok(())
+}
+
+/// Processor time that the processes of a group have used so far.
+fn cpu_time(group: u32) -> Verdict<Duration> {
     // Fields 14 and 15 of proc(5), in hundredths of a second.
-    Ok(Duration::from_millis(10 * (ticks(11) + ticks(12))))
+    let ticks = members(group)?
+        .iter()
+        .flat_map(|stat| {
+            [11, 12].map(|field: usize| stat[field].parse::<u64>().unwrap_or(0))
+        })
+        .sum::<u64>();
+    Ok(Duration::from_millis(10 * ticks))
 }
 
 /// The fields of /proc/PID/stat from the third on: before that is the name,

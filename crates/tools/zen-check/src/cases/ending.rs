@@ -1,10 +1,13 @@
 //! How a conversation ends, and that no other suffers by it.
 
+use std::thread;
 use std::time::Duration;
 
 use super::{Case, case};
-use crate::conversation::{COMPLEX, Client, Ending, UGLY, answers};
-use crate::process::PATIENCE;
+use crate::conversation::{
+    COMPLEX, Client, Ending, QUESTIONS_WAITING, UGLY, UNKNOWN, answers,
+};
+use crate::process::{self, PATIENCE};
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure};
@@ -16,6 +19,7 @@ pub(super) const CASES: &[Case] = &[
     case!("ending/3", a_question_cut_short_gets_no_answer),
     case!("ending/4", a_half_closed_client_gets_all_answers),
     case!("ending/4", a_half_closed_client_gets_what_is_still_thought_about),
+    case!("ending/4", a_half_closed_client_that_reads_late_gets_all_answers),
     case!("ending/4", whole_questions_before_a_cut_one_are_answered),
     case!("ending/5", a_reset_before_any_question_harms_no_other),
     case!("ending/5", a_reset_inside_a_question_harms_no_other),
@@ -79,6 +83,20 @@ fn a_half_closed_client_gets_what_is_still_thought_about(
     let mut client = server.connect()?;
     client.send(&[COMPLEX, UGLY].concat())?.stop_sending()?;
     client.expect(b"Complex.Ugly.")?.expect_eof()
+}
+
+fn a_half_closed_client_that_reads_late_gets_all_answers(
+    subject: &Subject,
+) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = Client::with_answers_waiting(server.address)?;
+    client.stop_sending()?;
+    process::while_idle(server.process(), || {
+        thread::sleep(Duration::from_millis(500));
+        Ok(())
+    })?;
+    client.expect(&UNKNOWN.repeat(QUESTIONS_WAITING))?.expect_eof()?;
+    server.expect_closed(&client)
 }
 
 fn whole_questions_before_a_cut_one_are_answered(subject: &Subject) -> Verdict {

@@ -5,7 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Case, case};
-use crate::conversation::{COMPLEX, Client, TOO_LONG, UGLY, UNKNOWN, answers};
+use crate::conversation::{
+    COMPLEX, Client, QUESTIONS_WAITING, TOO_LONG, UGLY, UNKNOWN, answers,
+};
 use crate::process;
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure};
@@ -16,6 +18,7 @@ pub(super) const CASES: &[Case] = &[
     case!("limit/3", refuses_a_question_that_is_too_long),
     case!("limit/3", answers_the_questions_before_one_that_is_too_long),
     case!("limit/4", what_comes_after_does_not_destroy_the_last_answer),
+    case!("limit/4", a_client_that_reads_late_gets_the_last_answer),
     case!("limit/4", is_done_as_soon_as_the_refused_client_closes),
     case!("limit/5", waits_two_seconds_for_a_refused_client_to_close),
     case!("limit/6", throws_away_16_mebibytes_and_no_more),
@@ -75,6 +78,14 @@ fn what_comes_after_does_not_destroy_the_last_answer(
     client.expect(b"Complex.")?.expect(TOO_LONG)?.expect_eof()
 }
 
+fn a_client_that_reads_late_gets_the_last_answer(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut client = Client::with_answers_waiting(server.address)?;
+    client.send(&[b'x'; 3000])?;
+    client.expect(&UNKNOWN.repeat(QUESTIONS_WAITING))?;
+    client.expect(TOO_LONG)?.expect_eof()
+}
+
 fn is_done_as_soon_as_the_refused_client_closes(subject: &Subject) -> Verdict {
     let server = subject.start(&[])?;
     let mut client = server.connect()?;
@@ -94,10 +105,13 @@ fn waits_two_seconds_for_a_refused_client_to_close(
     client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
     let refused = Instant::now();
     // Whoever closes sooner answers one of these bytes with a reset.
-    while refused.elapsed() < Duration::from_millis(1700) {
-        client.send(b"x")?;
-        thread::sleep(Duration::from_millis(50));
-    }
+    process::while_idle(server.process(), || {
+        while refused.elapsed() < Duration::from_millis(1700) {
+            client.send(b"x")?;
+            thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    })?;
     server.expect_error(&client, "question too long")?;
     let time = refused.elapsed();
     ensure!(time < Duration::from_millis(2600), "not 2 s, but {time:?}");
@@ -140,6 +154,10 @@ fn holds_back_a_client_that_never_reads(subject: &Subject) -> Verdict {
         let most = ANSWERS_WAITING_MAX * 3;
         ensure!(more < most, "{more} bytes more are in use");
     }
+    process::while_idle(server.process(), || {
+        thread::sleep(Duration::from_millis(500));
+        Ok(())
+    })?;
     if !subject.architecture.is_single() {
         server.connect()?.asks()?.leave()?;
     }

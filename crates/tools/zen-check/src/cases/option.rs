@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::conversation::{COMPLEX, Client, QUESTIONS_WAITING, UGLY, UNKNOWN};
-use crate::process::PATIENCE;
+use crate::process::{self, PATIENCE};
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
@@ -32,6 +32,7 @@ pub(super) const CASES: &[Case] = &[
     case!("option/12", the_last_answer_sent_starts_the_clock_again),
     case!("option/12", a_partial_send_does_not_start_the_clock_again),
     case!("option/13", the_clock_stands_still_while_it_thinks),
+    case!("option/13", the_clock_stands_still_while_it_thinks_for_another),
     case!("option/14", drops_nobody_by_itself),
     case!("option/15", thinks_about_every_answer),
     case!("option/16", thinks_for_one_client_after_another).only(
@@ -299,6 +300,22 @@ fn the_clock_stands_still_while_it_thinks(subject: &Subject) -> Verdict {
     expect_drop(&server, &mut client, since)
 }
 
+fn the_clock_stands_still_while_it_thinks_for_another(
+    subject: &Subject,
+) -> Verdict {
+    let [option, seconds] = IDLE_OPTION;
+    let server = subject.start(&[option, seconds, "--think", "700"])?;
+    let mut clients = Vec::new();
+    for _ in 0..subject.architecture.at_once(2) {
+        let mut client = server.connect()?;
+        server.expect_accepted(&client)?;
+        client.send(COMPLEX)?;
+        clients.push(client);
+    }
+    let mut answered = clients.iter_mut();
+    answered.try_for_each(|client| client.expect(b"Complex.").map(drop))
+}
+
 fn drops_nobody_by_itself(subject: &Subject) -> Verdict {
     for options in [&[][..], &["--idle-timeout", "0"]] {
         let server = subject.start(options)?;
@@ -363,7 +380,12 @@ fn thinks_for_several_clients_at_once(subject: &Subject) -> Verdict {
 fn expect_the_most(server: &Server, most: usize) -> Verdict {
     let mut clients = server.served(most)?;
     let mut next = server.connect()?;
-    next.send(COMPLEX)?.expect_silence(Duration::from_millis(300))?;
+    next.send(COMPLEX)?;
+    let waits = || next.expect_silence(Duration::from_millis(300));
+    match process::while_idle(server.process(), waits) {
+        Err(Fault::Skipped(_)) => {}
+        verdict => verdict?,
+    }
     server.expect_line(&format!(
         "Serving {most} clients, the most allowed; others wait"
     ))?;

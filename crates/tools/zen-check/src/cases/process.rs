@@ -40,6 +40,9 @@ pub(super) const CASES: &[Case] = &[
     case!("process/11", a_client_that_sends_and_sends_does_not_delay_its_end),
     case!("process/11", a_refused_client_does_not_delay_its_end),
     case!("process/11", a_long_thought_does_not_delay_its_end),
+    case!("process/11", clients_at_the_limit_do_not_delay_its_end)
+        .only(Architecture::grows_with_its_clients, "no --max-clients"),
+    case!("process/11", a_lack_of_descriptors_does_not_delay_its_end),
     case!("process/12", says_which_question_its_end_has_cut_short),
     case!("process/13", clients_in_the_queue_do_not_delay_its_end),
     case!("process/14", a_second_sigint_ends_it_on_the_spot),
@@ -123,7 +126,7 @@ fn wrong_command_line(subject: &Subject, arguments: &[&str]) -> Verdict {
 }
 
 fn a_wrong_command_line_is_exit_status_2(subject: &Subject) -> Verdict {
-    let wrong: [&[&str]; 10] = [
+    let wrong: [&[&str]; 15] = [
         &["--no-such-option"],
         &["-p", "65536"],
         &["-p", "-1"],
@@ -132,7 +135,12 @@ fn a_wrong_command_line_is_exit_status_2(subject: &Subject) -> Verdict {
         &["127.0.0.1", "localhost"],
         &["--backlog", "many"],
         &["--idle-timeout", "-1"],
+        &["--backlog", "-1"],
         &["--idle-timeout", "soon"],
+        &["--idle-timeout", "nan"],
+        &["--idle-timeout", "inf"],
+        &["--think", "-1"],
+        &["--max-clients", "0"],
         &["--think", "1s"],
     ];
     wrong.iter().try_for_each(|words| wrong_command_line(subject, words))
@@ -315,7 +323,8 @@ fn its_clients_meet_the_end_of_file_when_it_ends(subject: &Subject) -> Verdict {
     }
     server.signal(SIGTERM)?;
     clients.iter_mut().try_for_each(Client::expect_eof)?;
-    server.expect_exit_0()
+    server.expect_exit_0()?;
+    clients.iter().try_for_each(|client| server.expect_closed(client))
 }
 
 /// Sends SIGTERM and expects the end in time, in spite of everybody.
@@ -369,7 +378,6 @@ fn a_refused_client_does_not_delay_its_end(subject: &Subject) -> Verdict {
     let mut server = subject.start(&[])?;
     let mut client = server.connect()?;
     client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
-    thread::sleep(Duration::from_millis(500));
     ends_in_time(&mut server)
 }
 
@@ -378,6 +386,19 @@ fn a_long_thought_does_not_delay_its_end(subject: &Subject) -> Verdict {
     let mut client = server.connect()?;
     client.send(COMPLEX)?;
     server.expect_accepted(&client)?;
+    ends_in_time(&mut server)
+}
+
+fn clients_at_the_limit_do_not_delay_its_end(subject: &Subject) -> Verdict {
+    let mut server = subject.start(&["--max-clients", "1"])?;
+    let _served = server.served(1)?;
+    let mut waits = server.connect()?;
+    waits.send(COMPLEX)?.expect_silence(Duration::from_millis(100))?;
+    ends_in_time(&mut server)
+}
+
+fn a_lack_of_descriptors_does_not_delay_its_end(subject: &Subject) -> Verdict {
+    let (mut server, _clients, _waits) = super::crowd::crowded(subject)?;
     ends_in_time(&mut server)
 }
 
