@@ -32,12 +32,13 @@ fn build() -> Result<()> {
     let book = MDBook::load(BOOK)?;
     let html = book.build_dir_for("html");
     book.build()?;
+    let html = html.canonicalize()?;
     let mut leftovers = Vec::new();
     find_leftovers(&html, &mut leftovers)?;
     if !leftovers.is_empty() {
-        bail!("not included:\n{}", leftovers.join("\n"));
+        bail!("left in the pages:\n{}", leftovers.join("\n"));
     }
-    println!("{}", html.canonicalize()?.join("index.html").display());
+    println!("{}", html.join("index.html").display());
     Ok(())
 }
 
