@@ -75,6 +75,7 @@ pub(crate) fn parse_command_line() -> Options {
 }
 
 impl Options {
+    // ANCHOR: questions
     /// The questions of one conversation.
     pub(crate) fn questions(&self) -> Vec<&[u8]> {
         let mut questions: Vec<&[u8]> =
@@ -89,6 +90,7 @@ impl Options {
         }
         questions
     }
+    // ANCHOR_END: questions
 
     /// What a line of this client begins with.
     pub(crate) fn mark(&self, number: u16) -> String {

@@ -1,10 +1,11 @@
 //! What goes wrong, and the one line that says so.
 
-use std::io::{self, Read, Write};
-use std::net::TcpListener;
-use std::process::{Command, Stdio};
+use std::io;
+use std::process::Command;
 
-use crate::harness::{Finished, Process, Server, right, run, zen_client};
+use crate::harness::{
+    Finished, Process, Server, free_port, right, run, zen_client,
+};
 
 /// A client that failed, with this line on standard error.
 fn failed(stdout: &str, stderr: String) -> Finished {
@@ -12,14 +13,9 @@ fn failed(stdout: &str, stderr: String) -> Finished {
     Finished { stdout, stderr, status: Some(1) }
 }
 
-/// A port on which nobody listens.
-fn nobody() -> io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
 #[test]
 fn nobody_listens() -> io::Result<()> {
-    let port = nobody()?;
+    let port = free_port()?;
     let client = run(port, &[])?;
     assert!(client.stderr.starts_with(&format!(
         "zen-client: cannot connect to 127.0.0.1:{port}: "
@@ -37,7 +33,7 @@ fn nobody_listens() -> io::Result<()> {
 
 #[test]
 fn nobody_listens_to_many() -> io::Result<()> {
-    let port = nobody()?;
+    let port = free_port()?;
     let one = run(port, &[])?.stderr;
     let (_, reason) = one.trim_end().split_once(": ").unwrap();
     let stderr = format!("3 of 3 clients failed; the first: {reason}");
@@ -219,23 +215,17 @@ fn nothing_that_a_server_sends_controls_the_terminal() -> io::Result<()> {
 
 #[test]
 fn a_reader_that_has_gone_ends_the_client_quietly() -> io::Result<()> {
-    let server = Server::start(|listener| {
-        // Answers as long as it is asked.
-        while listener.accept()?.answer(right).is_ok_and(|q| q.len() == 3) {}
-        Ok(())
+    let server = Server::start(|listener| -> io::Result<()> {
+        loop {
+            listener.accept()?.answer(right).ok();
+        }
     })?;
-    let mut client = zen_client(server.port, &["--count", "1000000"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let mut stdout = client.stdout.take().unwrap();
-    stdout.read_exact(&mut [0; 10])?;
-    drop(stdout);
-    server.finish()?;
-    let output = client.wait_with_output()?;
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert_eq!(output.status.code(), Some(0));
+    let forever = &mut zen_client(server.port, &["--count", "1000000"]);
+    let mut client = Process::start(forever)?;
+    client.prints(10)?;
+    client.stop_reading();
+    let quietly = Finished { status: Some(0), ..Finished::default() };
+    assert_eq!(client.finish()?, quietly);
     Ok(())
 }
 
@@ -297,16 +287,11 @@ fn a_full_disk_is_told() -> io::Result<()> {
         sock.send("So.")
     })?;
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
-    let mut client = zen_client(server.port, &["--question", "?"])
-        .stdin(Stdio::null())
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let args = ["--question", "?"];
+    let command = &mut zen_client(server.port, &args);
+    let client = Process::start_onto(full.into(), command)?.finish()?;
     server.finish()?;
-    let mut stderr = String::new();
-    client.stderr.take().unwrap().read_to_string(&mut stderr)?;
-    io::stdout().flush()?;
-    let why = "zen-client: cannot print: No space left on device\n";
-    assert_eq!((&*stderr, client.wait()?.code()), (why, Some(1)));
+    let why = "cannot print: No space left on device";
+    assert_eq!(client, failed("", why.into()));
     Ok(())
 }

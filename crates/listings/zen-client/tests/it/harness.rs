@@ -5,7 +5,8 @@
 use std::env;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{self, Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,7 +22,7 @@ pub(crate) struct Process {
 }
 
 /// What a process has left behind.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Finished {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -30,6 +31,14 @@ pub(crate) struct Finished {
 
 impl Process {
     pub(crate) fn start(command: &mut Command) -> io::Result<Self> {
+        Self::start_onto(Stdio::piped(), command)
+    }
+
+    /// Starts a process that prints somewhere else.
+    pub(crate) fn start_onto(
+        stdout: Stdio,
+        command: &mut Command,
+    ) -> io::Result<Self> {
         for (name, _) in env::vars_os() {
             let ours = name.to_string_lossy().starts_with("ZEN_");
             if ours && !command.get_envs().any(|(set, _)| set == name) {
@@ -38,7 +47,7 @@ impl Process {
         }
         let mut child = command
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
+            .stdout(stdout)
             .stderr(Stdio::piped())
             .spawn()?;
         let stdout = drain(child.stdout.take());
@@ -69,18 +78,21 @@ impl Process {
         Ok(text)
     }
 
+    /// Reads one byte more of what the process prints, and hangs up.
+    pub(crate) fn stop_reading(&mut self) {
+        // The pipe is closed by the thread that drains it, when it finds that
+        // nobody takes what it has read.
+        self.stdout = mpsc::channel().1;
+    }
+
     /// Waits until the process has ended. Its keyboard ends first.
     pub(crate) fn finish(mut self) -> io::Result<Finished> {
         drop(self.child.stdin.take());
         let stdout = until_the_end(&self.stdout)?;
         let stderr = until_the_end(&self.stderr)?;
-        let status = self.wait()?.code();
-        Ok(Finished { stdout, stderr, status })
-    }
-
-    fn wait(&mut self) -> io::Result<ExitStatus> {
         // Both pipes are at their end: only the exit itself is left.
-        self.child.wait()
+        let status = self.child.wait()?.code();
+        Ok(Finished { stdout, stderr, status })
     }
 }
 
@@ -130,6 +142,20 @@ pub(crate) fn zen_client(port: u16, args: &[&str]) -> Command {
 /// Runs the client to its end.
 pub(crate) fn run(port: u16, args: &[&str]) -> io::Result<Finished> {
     Process::start(&mut zen_client(port, args))?.finish()
+}
+
+/// A port on which nobody listens, and nobody will by chance: it lies below
+/// those that a system picks by itself, which another test may get meanwhile.
+pub(crate) fn free_port() -> io::Result<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Apart from those of another process that runs the same tests.
+    let first = process::id().wrapping_mul(100);
+    wait_for(|| {
+        let next = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + (next % 20_000) as u16;
+        let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        Ok(is_free.then_some(port))
+    })
 }
 
 /// A server in a thread of this test; what it returns is asked for at the end.

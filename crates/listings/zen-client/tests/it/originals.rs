@@ -6,12 +6,11 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Once;
 
-use crate::harness::{Finished, Process, run, wait_for};
+use crate::harness::{Finished, Process, free_port, run, wait_for};
 
 /// What each Python is asked to find out whether it can run a program.
 const ANY: &str = "import argparse, random, socket, threading";
@@ -140,7 +139,7 @@ fn before_a_new_server(
     program: &Path,
     args: &[&str],
 ) -> io::Result<Finished> {
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = free_port()?;
     let mut command = Command::new(python);
     command.arg("-B").arg(program).arg("127.0.0.1");
     let _server = Process::start(command.args(["-p", &port.to_string()]))?;

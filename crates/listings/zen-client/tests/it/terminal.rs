@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use crate::harness::{DEADLINE, Finished, Process, Server, zen_client};
 
@@ -47,12 +48,15 @@ fn typing_may_be_slow_and_begin_late() -> io::Result<()> {
         assert_eq!(sock.question()?, "Who?");
         sock.send("I.")
     })?;
-    let args = ["--slow", "1", "--silent", "0.01"];
+    let args = ["--slow", "20", "--silent", "0.1"];
+    let begun = Instant::now();
     let mut client = interactive(server.port, &args)?;
     let mut keyboard = client.keyboard()?;
     keyboard.write_all(b"Who?")?;
     drop(keyboard);
     server.finish()?;
+    // The silence, and a pause between each two of four bytes.
+    assert!(begun.elapsed() >= Duration::from_millis(160));
     let finished = client.finish()?;
     assert_eq!((&*finished.stdout, finished.status), ("I.\n", Some(0)));
     Ok(())
