@@ -137,22 +137,29 @@ pub(crate) fn segments_received(sock: &TcpStream) -> Verdict<u32> {
 /// From now on, this process opens no descriptor of this number or above.
 #[cfg(target_os = "linux")]
 pub(crate) fn limit_descriptors(process: u32, below: u64) -> Verdict {
-    soft_limit(process as pid_t, libc::RLIMIT_NOFILE, below)
+    soft_limit(process as pid_t, Resource::Descriptors, below)
 }
 
 /// From now on, this process gets no more address space than this.
 #[cfg(target_os = "linux")]
 pub(crate) fn limit_memory(process: u32, bytes: u64) -> Verdict {
-    soft_limit(process as pid_t, libc::RLIMIT_AS, bytes)
+    soft_limit(process as pid_t, Resource::Memory, bytes)
+}
+
+/// The C libraries do not agree on the type of these numbers.
+#[cfg(target_os = "linux")]
+enum Resource {
+    Descriptors,
+    Memory,
 }
 
 /// Sets the soft limit only, so that it can be raised again.
 #[cfg(target_os = "linux")]
-fn soft_limit(
-    process: pid_t,
-    resource: libc::__rlimit_resource_t,
-    value: u64,
-) -> Verdict {
+fn soft_limit(process: pid_t, resource: Resource, value: u64) -> Verdict {
+    let resource = match resource {
+        Resource::Descriptors => libc::RLIMIT_NOFILE,
+        Resource::Memory => libc::RLIMIT_AS,
+    };
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     let none = std::ptr::null_mut();
     // SAFETY: both calls are given valid limits to read or to write.
@@ -166,7 +173,7 @@ fn soft_limit(
 /// Allows this process, the tests, to open so many descriptors.
 #[cfg(target_os = "linux")]
 pub(crate) fn raise_own_descriptor_limit(to: u64) -> Verdict {
-    soft_limit(0, libc::RLIMIT_NOFILE, to).map_err(|_| {
+    soft_limit(0, Resource::Descriptors, to).map_err(|_| {
         Fault::Skipped(format!("not allowed to open {to} descriptors"))
     })
 }
