@@ -105,6 +105,7 @@ pub struct MaxClients<const DEFAULT: usize = NO_LIMIT> {
 /// Prints what clap has to say and ends the process, with status 0 for `-h`
 /// and `-V` and 2 for a mistake.
 #[must_use]
+// ANCHOR: parse_command_line
 pub fn parse_command_line<T: Args>(description: &'static str) -> T {
     // After augment_args(), which would overwrite what we say about it.
     let command = T::augment_args(Command::new(program_name()))
@@ -116,6 +117,7 @@ pub fn parse_command_line<T: Args>(description: &'static str) -> T {
         });
     T::from_arg_matches(&command.get_matches()).unwrap_or_else(|e| e.exit())
 }
+// ANCHOR_END: parse_command_line
 
 /// The name under which this program was started, without its folder.
 #[must_use]

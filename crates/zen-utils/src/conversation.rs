@@ -41,6 +41,7 @@ pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// so that further answers allocate nothing; what a burst has left is freed.
 const KEPT_BYTES_MAX: usize = 1024;
 
+// ANCHOR: five_wants
 /// What a conversation waits for next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
@@ -56,6 +57,7 @@ pub enum Wants {
     /// Nothing any more.
     Close,
 }
+// ANCHOR_END: five_wants
 
 /// Why a conversation ended otherwise than between two questions.
 #[derive(Debug)]

@@ -52,6 +52,7 @@ pub use shutdown::Guard;
 ///
 /// `Own` is what the listing adds to the command line: [`NoOptions`],
 /// [`MaxClients`], or a struct of its own.
+// ANCHOR: run
 pub fn run<Own: Args>(
     description: &'static str,
     serve: fn(&Listener, &Options<Own>) -> io::Result<()>,
@@ -80,3 +81,4 @@ pub fn run<Own: Args>(
         }
     }
 }
+// ANCHOR_END: run

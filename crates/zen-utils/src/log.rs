@@ -65,12 +65,14 @@ pub fn cannot_accept(error: &io::Error) {
     });
 }
 
+// ANCHOR: server
 /// A line about the server itself, which `--quiet` does not silence.
 pub fn server(line: impl Display) {
     // One write for a whole line: those of several threads or processes do
     // not mix. A reader that has gone is no reason to fail.
     io::stdout().lock().write_all(format!("{line}\n").as_bytes()).ok();
 }
+// ANCHOR_END: server
 
 /// One line on standard error, which names this program.
 pub fn complain(message: impl Display) {

@@ -19,9 +19,11 @@ use std::process::ExitCode;
 
 use zen_utils::{Listener, Options, accept_connections_forever};
 
+// ANCHOR: main
 fn main() -> ExitCode {
     zen_utils::run("simple single-threaded server (7-3, page 120)", serve)
 }
+// ANCHOR_END: main
 
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
