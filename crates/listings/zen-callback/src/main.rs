@@ -67,7 +67,8 @@ impl Protocol for ZenServer {
     }
 
     fn resume_writing(&mut self, transport: &mut Transport<Self>) {
-        self.everything_is_sent();
+        // The last byte has gone only now, and the clock starts again.
+        self.conversation.sent(0, Instant::now());
         self.go_on(transport);
     }
 
@@ -97,12 +98,15 @@ impl ZenServer {
                     self.conversation.thought();
                 }
                 Wants::Send => {
-                    transport.write(self.conversation.to_send());
+                    // What the socket does not take is the transport's now.
+                    let answers = self.conversation.to_send();
+                    transport.write(answers);
+                    let n = answers.len();
+                    self.conversation.sent(n, Instant::now());
                     if transport.is_full() {
                         // A client that does not read is not listened to.
                         return transport.pause_reading();
                     }
-                    self.everything_is_sent();
                 }
                 Wants::StopSending => {
                     transport.write_eof();
@@ -115,11 +119,6 @@ impl ZenServer {
         }
     }
     // ANCHOR_END: go_on
-
-    fn everything_is_sent(&mut self) {
-        let n = self.conversation.to_send().len();
-        self.conversation.sent(n, Instant::now());
-    }
 
     // ANCHOR: watch_the_clock
     /// Asks for a call at the deadline, if there is one.
