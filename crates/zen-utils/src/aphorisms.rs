@@ -21,7 +21,7 @@ pub const ANSWER_BYTES_MAX: usize = QUESTION_TOO_LONG.len();
 // ANCHOR: get_answer
 /// Returns the answer to a question, its `?` included.
 ///
-/// How long an answer takes to work out (the sleep of page 117) is not decided
+/// How long an answer takes to work out (the sleep of page 118) is not decided
 /// here but in `--think`, because to wait is the business of each listing.
 ///
 /// ```

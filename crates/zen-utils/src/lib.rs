@@ -4,7 +4,7 @@
 //! library holds the service, and no server: the map of clients, the waiting,
 //! and every recv(), send() and close() of an architecture stay in its
 //! listing. The one exception is the book's own: [`cascade`], the blocking
-//! routines of pages 118-119, which three listings run unchanged.
+//! routines of pages 118-119, which four listings run unchanged.
 //!
 //! Read the modules in this order:
 //!
