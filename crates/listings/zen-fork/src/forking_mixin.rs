@@ -86,6 +86,7 @@ impl MixIn for ForkingMixIn {
 
 static WAKE_UP: OnceLock<Arc<WakeUp>> = OnceLock::new();
 
+// ANCHOR: child_has_ended
 extern "C" fn child_has_ended(_: i32) {
     let errno = Errno::last();
     if let Some(wake_up) = WAKE_UP.get() {
@@ -93,7 +94,9 @@ extern "C" fn child_has_ended(_: i32) {
     }
     errno.set();
 }
+// ANCHOR_END: child_has_ended
 
+// ANCHOR: end_with
 /// When the parent ends, however it ends, the kernel ends this child.
 fn end_with(parent: Pid) {
     #[cfg(target_os = "linux")]
@@ -104,3 +107,4 @@ fn end_with(parent: Pid) {
         unsafe { nix::libc::_exit(0) };
     }
 }
+// ANCHOR_END: end_with

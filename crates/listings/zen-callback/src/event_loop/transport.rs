@@ -117,6 +117,7 @@ impl<P> Transport<P> {
 }
 // ANCHOR_END: transport
 
+// ANCHOR: ready
 /// The poller has reported a socket: find out why, and call.
 pub(super) fn ready<P: Protocol>(
     protocol: &mut P,
@@ -143,3 +144,4 @@ pub(super) fn ready<P: Protocol>(
         transport.abort();
     }
 }
+// ANCHOR_END: ready
