@@ -19,11 +19,14 @@ pub(crate) const TOO_LONG: &[u8] = b"Error: question too long.";
 const BYTES_SHOWN_MAX: usize = 120;
 const PIECES_SHOWN_MAX: usize = 24;
 
-/// The questions of [`Client::with_answers_waiting`], and how they are sent:
-/// the answers to the first two batches fill the buffers.
+/// The questions of [`Client::with_answers_waiting`], and how they are sent.
 pub(crate) const QUESTIONS_WAITING: usize =
-    BATCHES[0] + BATCHES[1] + BATCHES[2];
-const BATCHES: [usize; 3] = [2560, 1000, 2560];
+    FIRST_BATCHES[0] + FIRST_BATCHES[1] + LAST_BATCH;
+/// Their answers, 78 KB, fill most of the buffers of a narrow connection, but
+/// not all: nothing of them waits.
+const FIRST_BATCHES: [usize; 2] = [2560, 700];
+/// As many as may be received at once; their answers are 61 KB.
+pub(crate) const LAST_BATCH: usize = 2560;
 
 /// The answer to one question.
 pub(crate) fn answer(question: &[u8]) -> &'static [u8] {
@@ -86,13 +89,25 @@ impl Client {
     /// have all arrived, and has read nothing. Some of the answers fill the
     /// buffers of its connection, and those to the last receive find no room.
     pub(crate) fn with_answers_waiting(to: SocketAddr) -> Verdict<Self> {
+        let mut client = Self::with_full_buffers(to)?;
+        client.send_batch(LAST_BATCH)?;
+        Ok(client)
+    }
+
+    /// The same, but the last receive is still to come.
+    pub(crate) fn with_full_buffers(to: SocketAddr) -> Verdict<Self> {
         let mut client = Self::connect_narrow(to)?;
-        for questions in BATCHES {
-            client.send(&b"?".repeat(questions))?;
-            // For the server to receive them by themselves.
-            thread::sleep(Duration::from_millis(20));
+        for questions in FIRST_BATCHES {
+            client.send_batch(questions)?;
         }
         Ok(client)
+    }
+
+    /// Sends so many questions, for the server to receive by themselves.
+    pub(crate) fn send_batch(&mut self, questions: usize) -> Verdict {
+        self.send(&b"?".repeat(questions))?;
+        thread::sleep(Duration::from_millis(20));
+        Ok(())
     }
 
     fn connected(sock: TcpStream) -> Verdict<Self> {
