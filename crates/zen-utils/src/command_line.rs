@@ -128,12 +128,20 @@ pub fn program_name() -> &'static str {
     name.to_string_lossy().into_owned().leak()
 }
 
-/// Parses a number of seconds; 0 is never, that is `None`.
+/// 0 is never, that is `None`.
 fn parse_idle_timeout(text: &str) -> Result<Option<Duration>, String> {
+    parse_seconds(text).map(|time| Some(time).filter(|time| !time.is_zero()))
+}
+
+/// Parses a number of seconds, which may have a fraction.
+///
+/// # Errors
+///
+/// A sentence for the user.
+pub fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
-    let time = Duration::try_from_secs_f64(seconds)
-        .map_err(|_| "not a number of seconds that can be waited for")?;
-    Ok(Some(time).filter(|time| !time.is_zero()))
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| "not a number of seconds that can be waited for".into())
 }
 
 /// Parses a whole number of milliseconds, at most 49 days of them.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::Args;
 use clap::value_parser;
 use zen_utils::aphorisms::APHORISMS;
-use zen_utils::command_line::{self, Address};
+use zen_utils::command_line::{
+    self, Address, parse_milliseconds, parse_seconds,
+};
 
 #[derive(Args, Clone, Debug)]
 #[command(
@@ -23,7 +25,8 @@ pub(crate) struct Options {
     #[arg(short = 'e')]
     pub(crate) cause_error: bool,
 
-    /// Ask this instead of the three; may be given several times
+    /// Ask this instead of the three, one `?` at its end; may be given several
+    /// times
     #[arg(long, value_name = "TEXT", value_parser = parse_question)]
     question: Vec<String>,
 
@@ -104,18 +107,8 @@ impl Options {
 fn parse_question(text: &str) -> Result<String, String> {
     match text.find('?') {
         Some(at) if at + 1 == text.len() => Ok(text.into()),
-        _ => Err("a question has one `?`, at its end".into()),
+        _ => Err("a question has one `?`, at its end; for others, \
+                  --interactive"
+            .into()),
     }
-}
-
-fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds")?;
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|_| "not a number of seconds that can be waited for".into())
-}
-
-fn parse_milliseconds(text: &str) -> Result<Duration, String> {
-    let milliseconds: u32 =
-        text.parse().map_err(|_| "not a whole number of milliseconds")?;
-    Ok(Duration::from_millis(milliseconds.into()))
 }

@@ -19,10 +19,10 @@ pub(crate) fn converse(options: &Options) -> Result<(), String> {
     let socks: Result<Vec<_>, _> =
         (0..options.clients).map(|_| connect(options)).collect();
     let socks = Arc::new(socks?);
-    let questions = Arc::new(AtomicUsize::new(0));
+    let owed = Arc::new(AtomicUsize::new(0));
     thread::sleep(options.silent);
     let (to_socks, typed, slow) =
-        (Arc::clone(&socks), Arc::clone(&questions), options.slow);
+        (Arc::clone(&socks), Arc::clone(&owed), options.slow);
     // Nobody waits for this thread to end: nothing could wake it up.
     thread::Builder::new()
         .spawn(move || send_what_is_typed(&to_socks, &typed, slow))
@@ -30,7 +30,7 @@ pub(crate) fn converse(options: &Options) -> Result<(), String> {
     at_once(options.clients, |number| {
         let sock = &socks[usize::from(number) - 1];
         let answers = show_what_arrives(options, sock, number)?;
-        if answers < questions.load(Ordering::SeqCst) {
+        if answers < owed.load(Ordering::SeqCst) {
             return Err(why(
                 &options.address,
                 &ErrorKind::UnexpectedEof.into(),
@@ -40,18 +40,19 @@ pub(crate) fn converse(options: &Options) -> Result<(), String> {
     })
 }
 
-/// Counts the questions before it sends them.
-fn send_what_is_typed(
-    socks: &[TcpStream],
-    questions: &AtomicUsize,
-    slow: Duration,
-) {
+/// Counts the questions before it sends them: `owed` is how many answers are
+/// waited for, the one to a question that is still being typed among them.
+fn send_what_is_typed(socks: &[TcpStream], owed: &AtomicUsize, slow: Duration) {
+    let (mut whole, mut begun) = (0, false);
     let mut buffer = [0; 4096];
     // A keyboard that cannot be read has nothing more to say.
     while let Ok(n @ 1..) = read(io::stdin(), &mut buffer) {
         let typed = &buffer[..n];
-        let count = typed.iter().filter(|&&byte| byte == b'?').count();
-        questions.fetch_add(count, Ordering::SeqCst);
+        for byte in typed {
+            whole += usize::from(*byte == b'?');
+            begun = *byte != b'?' && (begun || !byte.is_ascii_whitespace());
+        }
+        owed.store(whole + usize::from(begun), Ordering::SeqCst);
         for piece in pieces(typed, slow) {
             for mut sock in socks {
                 // An error of one client is for its receiving thread to see.
@@ -59,6 +60,8 @@ fn send_what_is_typed(
             }
         }
     }
+    // Whoever stops typing in the middle of a question waits for no answer.
+    owed.store(whole, Ordering::SeqCst);
     for sock in socks {
         sock.shutdown(Shutdown::Write).ok();
     }

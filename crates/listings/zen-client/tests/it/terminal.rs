@@ -90,6 +90,31 @@ fn a_typed_line_goes_to_every_client() -> io::Result<()> {
 }
 
 #[test]
+fn the_server_closes_in_the_middle_of_what_is_typed() -> io::Result<()> {
+    let server = Server::start(|listener| {
+        let mut sock = listener.accept()?;
+        assert_eq!(sock.question()?, "Who?");
+        sock.send("I.")?;
+        assert_eq!(sock.recv()?, b"\nhalf a question\n");
+        Ok(())
+    })?;
+    let mut client = interactive(server.port, &[])?;
+    let mut keyboard = client.keyboard()?;
+    keyboard.write_all(b"Who?")?;
+    assert_eq!(client.line()?, "I.\n");
+    keyboard.write_all(b"\nhalf a question\n")?;
+    let port = server.port;
+    server.finish()?;
+    let finished = client.finish()?;
+    drop(keyboard);
+    let line = "the server closed before the answer";
+    let stderr = format!("zen-client: 127.0.0.1:{port}: {line}\n");
+    let expected = Finished { stdout: String::new(), stderr, status: Some(1) };
+    assert_eq!(finished, expected);
+    Ok(())
+}
+
+#[test]
 fn the_server_closes_while_nothing_is_typed() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;

@@ -1,5 +1,6 @@
 //! Many clients, and more than there is room for.
 
+use std::io::{self, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -126,14 +127,12 @@ fn a_client_that_asks_without_end_leaves_room_for_others(
     subject: &Subject,
 ) -> Verdict {
     let server = subject.start(&[])?;
-    let (mut asks, mut other) = (server.connect()?, server.connect()?);
+    let (asks, mut other) = (server.connect()?, server.connect()?);
     thread::scope(|scope| {
-        // It ends when the server is killed, below.
-        scope.spawn(move || {
-            while asks.send(&[b'?'; 2000]).is_ok() {
-                asks.read_some(1 << 18).ok();
-            }
-        });
+        // Both end when the server is killed, below.
+        let (mut to, mut from) = (&asks.sock, &asks.sock);
+        scope.spawn(move || while to.write_all(&[b'?'; 5000]).is_ok() {});
+        scope.spawn(move || io::copy(&mut from, &mut io::sink()));
         let verdict = (0..50).try_for_each(|_| other.asks().map(drop));
         drop(server);
         verdict

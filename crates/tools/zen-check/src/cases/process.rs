@@ -36,6 +36,7 @@ pub(super) const CASES: &[Case] = &[
     case!("process/9", waits_for_a_slow_reader_before_it_ends),
     case!("process/10", its_clients_meet_the_end_of_file_when_it_ends),
     case!("process/11", a_client_that_never_reads_does_not_delay_its_end),
+    case!("process/11", it_burns_no_processor_time_until_its_end),
     case!("process/11", a_client_that_drips_does_not_delay_its_end),
     case!("process/11", a_client_that_sends_and_sends_does_not_delay_its_end),
     case!("process/11", a_refused_client_does_not_delay_its_end),
@@ -343,6 +344,19 @@ fn a_client_that_never_reads_does_not_delay_its_end(
     let mut server = subject.start(&[])?;
     let _waits = Client::with_answers_waiting(server.address)?;
     ends_in_time(&mut server)
+}
+
+fn it_burns_no_processor_time_until_its_end(subject: &Subject) -> Verdict {
+    let mut server = subject.start(&[])?;
+    let _waits = Client::with_answers_waiting(server.address)?;
+    server.signal(SIGTERM)?;
+    server.expect_line("Shutting down")?;
+    process::while_idle(server.process(), || {
+        // More than half of what is left until the cut.
+        thread::sleep(Duration::from_millis(1000));
+        Ok(())
+    })?;
+    server.expect_exit_0()
 }
 
 /// Ends while a client goes on sending.
