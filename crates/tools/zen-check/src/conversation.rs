@@ -20,11 +20,10 @@ const BYTES_SHOWN_MAX: usize = 120;
 const PIECES_SHOWN_MAX: usize = 24;
 
 /// The questions of [`Client::with_answers_waiting`], and how they are sent.
-pub(crate) const QUESTIONS_WAITING: usize =
-    FIRST_BATCHES[0] + FIRST_BATCHES[1] + LAST_BATCH;
-/// Their answers, 78 KB, fill most of the buffers of a narrow connection, but
+pub(crate) const QUESTIONS_WAITING: usize = FIRST_BATCH + LAST_BATCH;
+/// Their answers, 14 KB, fill most of the buffers of a narrow connection, but
 /// not all: nothing of them waits.
-const FIRST_BATCHES: [usize; 2] = [2560, 700];
+const FIRST_BATCH: usize = 600;
 /// As many as may be received at once; their answers are 61 KB.
 pub(crate) const LAST_BATCH: usize = 2560;
 
@@ -97,9 +96,7 @@ impl Client {
     /// The same, but the last receive is still to come.
     pub(crate) fn with_full_buffers(to: SocketAddr) -> Verdict<Self> {
         let mut client = Self::connect_narrow(to)?;
-        for questions in FIRST_BATCHES {
-            client.send_batch(questions)?;
-        }
+        client.send_batch(FIRST_BATCH)?;
         Ok(client)
     }
 

@@ -301,7 +301,7 @@ fn a_partial_send_does_not_start_the_clock_again(subject: &Subject) -> Verdict {
     let mut client = Client::connect_narrow(server.address)?;
     client.send(&b"?".repeat(20 * LAST_BATCH))?;
     let (since, mut read) = (Instant::now(), 0);
-    // 60 KB a second. Twice a second there is room for a part of the answers,
+    // 60 KB a second. Several times a second there is room for a part of the answers,
     // but those to one receive take a whole second, unless they are the first
     // ones, which the buffers have taken already.
     while server.log.count("Client ") == 0 {

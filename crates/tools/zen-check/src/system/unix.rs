@@ -64,9 +64,9 @@ pub(crate) fn reset_on_close(sock: &TcpStream) -> Verdict {
 pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = tcp_socket(address)?;
     let fd = sock.as_raw_fd();
-    set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, 4096 as c_int)?;
+    set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, 1152 as c_int)?;
     set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 16384 as c_int)?;
-    set_option(fd, libc::IPPROTO_TCP, libc::TCP_MAXSEG, 536 as c_int)?;
+    set_option(fd, libc::IPPROTO_TCP, libc::TCP_MAXSEG, 256 as c_int)?;
     let SocketAddr::V4(address) = address else {
         return Err(io::ErrorKind::Unsupported.into());
     };
