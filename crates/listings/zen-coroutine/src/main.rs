@@ -20,10 +20,11 @@ use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::pin::Pin;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
-use smol::future::FutureExt;
+use smol::future::{FutureExt, yield_now};
 use smol::io::{AsyncRead, AsyncWriteExt};
 use smol::{Async, LocalExecutor, Timer, channel};
 
@@ -41,16 +42,16 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
     let listener = Async::new(listener.try_clone()?)?;
     // One thread runs every coroutine, each until its next pause.
-    let executor = LocalExecutor::new();
-    let server = start_server(&executor, &listener, options);
-    smol::block_on(executor.run(server))
+    let executor = Rc::new(LocalExecutor::new());
+    let server = start_server(Rc::clone(&executor), &listener, options);
+    smol::block_on(executor.run(executor.spawn(server)))
 }
 // ANCHOR_END: serve
 
 // ANCHOR: start_server
 /// Starts a coroutine for each client, and waits at the end for them all.
 async fn start_server(
-    executor: &LocalExecutor<'_>,
+    executor: Rc<LocalExecutor<'_>>,
     listener: &Async<TcpListener>,
     options: &Options<MaxClients>,
 ) -> io::Result<()> {
@@ -101,7 +102,6 @@ async fn handle_conversation(
         result = requests.or(wait_until(deadline)).await;
         conversation.is_late(Instant::now());
     }
-    drop(sock);
     log::ended(address, conversation.outcome(result));
 }
 
@@ -146,10 +146,10 @@ async fn recv(
     mut sock: &Async<TcpStream>,
     conversation: &mut Conversation,
 ) -> io::Result<()> {
+    yield_now().await; // Or who asks without end has every turn.
     poll_fn(|context| {
         let mut buffer = [0; RECV_BYTES_MAX];
-        let received = Pin::new(&mut sock).poll_read(context, &mut buffer);
-        match ready!(received)? {
+        match ready!(Pin::new(&mut sock).poll_read(context, &mut buffer))? {
             0 => conversation.end_of_file(),
             n => conversation.received(&buffer[..n], Instant::now()),
         }

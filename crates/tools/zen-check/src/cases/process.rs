@@ -496,10 +496,13 @@ fn two_signals_at_once_count_as_one(subject: &Subject) -> Verdict {
     let mut client = server.connect()?;
     client.send(&[COMPLEX, UGLY].concat())?;
     server.expect_accepted(&client)?;
-    // As timeout(1) does: to the process, and then to its group.
+    // As timeout(1) does: to the process, and then to its group. Frozen, so
+    // that they are together however busy this machine is.
+    server.freeze()?;
     server.signal(SIGTERM)?;
     server.signal_all(SIGTERM)?;
     server.signal(SIGINT)?;
+    server.thaw()?;
     client.expect(b"Complex.Ugly.")?.expect_eof()?;
     server.expect_exit_0()?;
     let lines = server.log.count("Shutting down");
