@@ -5,6 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::architecture::Architecture;
+use crate::conversation::Client;
 use crate::output::Output;
 use crate::server::{Ended, Server};
 use crate::system;
@@ -83,6 +84,16 @@ impl Subject {
         let mut all = vec!["--port", "0"];
         all.extend(arguments);
         Server::start(self, self.command(&all), usize::MAX)
+    }
+
+    /// The same, and connects a client to it.
+    pub(crate) fn start_for_one(
+        &self,
+        arguments: &[&str],
+    ) -> Verdict<(Server<'_>, Client)> {
+        let server = self.start(arguments)?;
+        let client = server.connect()?;
+        Ok((server, client))
     }
 
     /// Runs a command that is expected to end by itself.

@@ -57,8 +57,7 @@ fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
 }
 
 fn what_arrives_together_is_answered_together(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.asks()?;
     let before = system::segments_received(&client.sock)?;
     let questions = 2560 / COMPLEX.len();

@@ -31,16 +31,14 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 fn a_client_may_leave_without_a_word(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.leave()?;
     server.expect_closed(&client)?;
     server.connect()?.asks()?.leave()
 }
 
 fn a_client_may_leave_between_two_questions(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.asks()?.asks()?.leave()?;
     server.expect_closed(&client)
 }
@@ -57,8 +55,7 @@ fn a_client_may_leave_after_white_space(subject: &Subject) -> Verdict {
 }
 
 fn a_question_cut_short_gets_no_answer(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.send(b"Beautiful is better than")?.leave()?;
     server.expect_error(
         &client,
@@ -68,8 +65,7 @@ fn a_question_cut_short_gets_no_answer(subject: &Subject) -> Verdict {
 }
 
 fn a_half_closed_client_gets_all_answers(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     let stream = [COMPLEX, UGLY, b"?"].concat().repeat(500);
     client.send(&stream)?.stop_sending()?;
     client.expect(&answers(&stream))?.expect_eof()?;
@@ -79,8 +75,7 @@ fn a_half_closed_client_gets_all_answers(subject: &Subject) -> Verdict {
 fn a_half_closed_client_gets_what_is_still_thought_about(
     subject: &Subject,
 ) -> Verdict {
-    let server = subject.start(&["--think", "100"])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&["--think", "100"])?;
     client.send(&[COMPLEX, UGLY].concat())?.stop_sending()?;
     client.expect(b"Complex.Ugly.")?.expect_eof()
 }
@@ -100,8 +95,7 @@ fn a_half_closed_client_that_reads_late_gets_all_answers(
 }
 
 fn whole_questions_before_a_cut_one_are_answered(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.send(b"Simple is better than?Beaut")?.stop_sending()?;
     client.expect(b"Complex.")?.expect_eof()?;
     server.expect_error(&client, "received b\"Beaut\" then socket closed")
@@ -186,8 +180,7 @@ fn a_reset_while_it_sends_harms_no_other(subject: &Subject) -> Verdict {
 fn a_client_that_leaves_its_answers_harms_no_other(
     subject: &Subject,
 ) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.send(&COMPLEX.repeat(50))?.expect(b"Complex.")?;
     // To close with answers unread is what a reset is, to the server.
     drop(client);

@@ -34,8 +34,7 @@ const MIB: usize = 1024 * 1024;
 const ANSWERS_WAITING_MAX: u64 = 64 * 1024;
 
 fn answers_a_question_of_1024_bytes(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     let longest = [&[b'x'; 1023], &b"?"[..]].concat();
     client.ask(&longest)?;
     // Cut before the verdict, and right behind another question.
@@ -47,8 +46,7 @@ fn answers_a_question_of_1024_bytes(subject: &Subject) -> Verdict {
 }
 
 fn gives_its_verdict_at_byte_1024(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     client.send(&[b'x'; 1023])?;
     client.expect_silence(Duration::from_millis(100))?;
     client.send(b"x")?.expect(TOO_LONG)?.expect_eof()
@@ -67,8 +65,7 @@ fn refuses_a_question_that_is_too_long(subject: &Subject) -> Verdict {
 fn answers_the_questions_before_one_that_is_too_long(
     subject: &Subject,
 ) -> Verdict {
-    let server = subject.start(&["--think", "20"])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&["--think", "20"])?;
     client.send(&[COMPLEX, UGLY, &[b'x'; 1024]].concat())?;
     client.expect(b"Complex.Ugly.")?.expect(TOO_LONG)?.expect_eof()
 }
@@ -76,8 +73,7 @@ fn answers_the_questions_before_one_that_is_too_long(
 fn what_comes_after_does_not_destroy_the_last_answer(
     subject: &Subject,
 ) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     client.send(&[COMPLEX, &vec![b'x'; 8 * MIB]].concat())?.stop_sending()?;
     client.expect(b"Complex.")?.expect(TOO_LONG)?.expect_eof()
 }
@@ -91,8 +87,7 @@ fn a_client_that_reads_late_gets_the_last_answer(subject: &Subject) -> Verdict {
 }
 
 fn is_done_as_soon_as_the_refused_client_closes(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.send(&[b'x'; 1100])?.expect(TOO_LONG)?.leave()?;
     let closed = Instant::now();
     server.expect_error(&client, "question too long")?;
@@ -104,8 +99,7 @@ fn is_done_as_soon_as_the_refused_client_closes(subject: &Subject) -> Verdict {
 fn waits_two_seconds_for_a_refused_client_to_close(
     subject: &Subject,
 ) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
     let refused = Instant::now();
     // Whoever closes sooner answers one of these bytes with a reset.
@@ -123,8 +117,7 @@ fn waits_two_seconds_for_a_refused_client_to_close(
 }
 
 fn throws_away_16_mebibytes_and_no_more(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
     let piece = vec![b'x'; MIB / 4];
     let (mut sent, begun) = (0, Instant::now());

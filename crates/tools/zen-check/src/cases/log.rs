@@ -87,8 +87,7 @@ fn prints_addresses_as_rust_does(subject: &Subject) -> Verdict {
     if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
         return Err(Fault::Skipped("this machine has no IPv6".into()));
     }
-    let server = subject.start(&["::1"])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&["::1"])?;
     let address = format!("[::1]:{}", client.address.port());
     client.asks()?.leave()?;
     server.expect_line(&format!("Accepted connection from {address}"))?;
@@ -118,8 +117,7 @@ fn says_whom_it_has_accepted(subject: &Subject) -> Verdict {
 }
 
 fn says_who_has_left(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.asks()?;
     let line = format!("Client socket to {} has closed", client.address);
     ensure!(server.log.count(&line) == 0, "said so before it has left");
@@ -143,8 +141,7 @@ fn shows_a_question_that_was_cut_short(subject: &Subject) -> Verdict {
 }
 
 fn says_what_the_system_says(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.asks()?;
     let address = client.address;
     client.reset()?;
@@ -153,8 +150,7 @@ fn says_what_the_system_says(subject: &Subject) -> Verdict {
 }
 
 fn says_that_a_question_was_too_long(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.leave()?;
     server.expect_error(&client, "question too long")
 }
@@ -237,8 +233,7 @@ fn shows_64_bytes_of_a_question(subject: &Subject) -> Verdict {
 }
 
 fn prints_nothing_for_an_answer(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     server.expect_accepted(&client)?;
     for _ in 0..50 {
         client.asks()?.ask(b"Who?")?;

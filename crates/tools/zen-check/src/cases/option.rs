@@ -237,8 +237,7 @@ fn drops_a_client_that_falls_silent(subject: &Subject) -> Verdict {
 
 /// A client that sends such a byte every 50 ms, until it is dropped.
 fn drips(subject: &Subject, byte: u8) -> Verdict {
-    let server = subject.start(&IDLE_OPTION)?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&IDLE_OPTION)?;
     let since = Instant::now();
     while since.elapsed() < 3 * IDLE && client.send(&[byte]).is_ok() {
         thread::sleep(Duration::from_millis(50));
@@ -265,8 +264,7 @@ fn drops_a_client_that_does_not_read(subject: &Subject) -> Verdict {
 }
 
 fn a_question_starts_the_clock_again(subject: &Subject) -> Verdict {
-    let server = subject.start(&IDLE_OPTION)?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&IDLE_OPTION)?;
     let mut since = Instant::now();
     for _ in 0..5 {
         thread::sleep(IDLE * 6 / 10);
@@ -318,8 +316,8 @@ fn a_partial_send_does_not_start_the_clock_again(subject: &Subject) -> Verdict {
 
 fn the_clock_stands_still_while_it_thinks(subject: &Subject) -> Verdict {
     let [option, seconds] = IDLE_OPTION;
-    let server = subject.start(&[option, seconds, "--think", "700"])?;
-    let mut client = server.connect()?;
+    let (server, mut client) =
+        subject.start_for_one(&[option, seconds, "--think", "700"])?;
     client.send(&[COMPLEX, UGLY].concat())?.expect(b"Complex.Ugly.")?;
     let since = Instant::now();
     client.expect_eof()?;
@@ -357,8 +355,7 @@ fn drops_nobody_by_itself(subject: &Subject) -> Verdict {
 }
 
 fn thinks_about_every_answer(subject: &Subject) -> Verdict {
-    let server = subject.start(&["--think", "200"])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&["--think", "200"])?;
     let asked = Instant::now();
     client.send(&[COMPLEX, UGLY].concat())?;
     for (answer, turn) in [(&b"Complex."[..], 1), (b"Ugly.", 2)] {

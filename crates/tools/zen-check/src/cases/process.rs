@@ -164,8 +164,7 @@ fn nothing_that_a_user_does_is_a_panic(subject: &Subject) -> Verdict {
 }
 
 fn sigpipe_does_not_end_it(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&[])?;
     client.asks()?;
     server.signal_all(system::SIGPIPE)?;
     client.asks()?.leave()?;
@@ -201,8 +200,7 @@ fn harmless_signals_harm_no_conversation(subject: &Subject) -> Verdict {
 }
 
 fn harmless_signals_do_not_shorten_a_thought(subject: &Subject) -> Verdict {
-    let server = subject.start(&["--think", "400"])?;
-    let mut client = server.connect()?;
+    let (server, mut client) = subject.start_for_one(&["--think", "400"])?;
     let asked = Instant::now();
     client.send(COMPLEX)?;
     server.expect_accepted(&client)?;
@@ -223,8 +221,7 @@ fn harmless_signals_lose_no_answer_that_waits(subject: &Subject) -> Verdict {
 
 /// Sends a signal and expects that the server ends as it must.
 fn ends_by(subject: &Subject, signal: i32) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) = subject.start_for_one(&[])?;
     client.asks()?;
     server.signal(signal)?;
     client.expect_eof()?;
@@ -242,8 +239,8 @@ fn sigint_ends_it_with_status_0(subject: &Subject) -> Verdict {
 }
 
 fn ctrl_c_that_reaches_its_whole_group_ends_it(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&["--think", "200"])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) =
+        subject.start_for_one(&["--think", "200"])?;
     client.send(COMPLEX)?;
     server.expect_accepted(&client)?;
     server.signal_all(SIGINT)?;
@@ -252,8 +249,8 @@ fn ctrl_c_that_reaches_its_whole_group_ends_it(subject: &Subject) -> Verdict {
 }
 
 fn accepts_nobody_while_it_ends(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&["--think", "500"])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) =
+        subject.start_for_one(&["--think", "500"])?;
     client.send(COMPLEX)?;
     server.expect_accepted(&client)?;
     server.signal(SIGTERM)?;
@@ -271,8 +268,7 @@ fn accepts_nobody_while_it_ends(subject: &Subject) -> Verdict {
 }
 
 fn answers_what_has_arrived_before_it_ends(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) = subject.start_for_one(&[])?;
     client.asks()?;
     server.freeze()?;
     let stream = [COMPLEX, UGLY, IMPLICIT, b"?"].concat().repeat(400);
@@ -361,8 +357,7 @@ fn it_burns_no_processor_time_until_its_end(subject: &Subject) -> Verdict {
 
 /// Ends while a client goes on sending.
 fn ends_while_sent(subject: &Subject, bytes: &[u8], pause: u64) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) = subject.start_for_one(&[])?;
     client.asks()?;
     thread::scope(|scope| {
         scope.spawn(move || {
@@ -389,15 +384,14 @@ fn a_client_that_sends_and_sends_does_not_delay_its_end(
 }
 
 fn a_refused_client_does_not_delay_its_end(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) = subject.start_for_one(&[])?;
     client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
     ends_in_time(&mut server)
 }
 
 fn a_long_thought_does_not_delay_its_end(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&["--think", "60000"])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) =
+        subject.start_for_one(&["--think", "60000"])?;
     client.send(COMPLEX)?;
     server.expect_accepted(&client)?;
     ends_in_time(&mut server)
@@ -417,8 +411,7 @@ fn a_lack_of_descriptors_does_not_delay_its_end(subject: &Subject) -> Verdict {
 }
 
 fn says_which_question_its_end_has_cut_short(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) = subject.start_for_one(&[])?;
     client.asks()?.send(b"Simple is bet")?;
     server.stop()?;
     server.expect_error(
@@ -472,8 +465,8 @@ fn a_second_sigint_ends_it_on_the_spot(subject: &Subject) -> Verdict {
 }
 
 fn a_second_sigterm_ends_it_on_the_spot(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&["--think", "60000"])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) =
+        subject.start_for_one(&["--think", "60000"])?;
     client.send(COMPLEX)?;
     server.expect_accepted(&client)?;
     second_signal(&mut server, SIGTERM)
@@ -492,8 +485,8 @@ fn its_children_end_with_it(subject: &Subject) -> Verdict {
 }
 
 fn two_signals_at_once_count_as_one(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&["--think", "300"])?;
-    let mut client = server.connect()?;
+    let (mut server, mut client) =
+        subject.start_for_one(&["--think", "300"])?;
     client.send(&[COMPLEX, UGLY].concat())?;
     server.expect_accepted(&client)?;
     // As timeout(1) does: to the process, and then to its group. Frozen, so

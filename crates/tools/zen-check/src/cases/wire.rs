@@ -36,16 +36,14 @@ pub(super) const CASES: &[Case] = &[
 const BETWEEN_PIECES: Duration = Duration::from_millis(1);
 
 fn says_nothing_before_it_is_asked(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     client.expect_silence(Duration::from_millis(200))?;
     client.asks()?.leave()
 }
 
 /// Asks each question on one connection, and leaves.
 fn ask_all(subject: &Subject, questions: &[Vec<u8>]) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     for question in questions {
         client.ask(question)?;
     }
@@ -61,8 +59,7 @@ fn a_question_may_hold_any_byte(subject: &Subject) -> Verdict {
 }
 
 fn a_question_ends_at_its_first_question_mark(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     client.send(b"Simple is better than??")?.expect(b"Complex.")?;
     client.expect(UNKNOWN)?.ask(b"?")?.leave()
 }
@@ -80,8 +77,7 @@ fn send_pieces<'a>(
 }
 
 fn answers_a_question_that_comes_byte_by_byte(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     for question in [UGLY, IMPLICIT, COMPLEX, b"Who?"] {
         send_pieces(&mut client, question.chunks(1))?;
         client.expect(answer(question))?;
@@ -90,8 +86,7 @@ fn answers_a_question_that_comes_byte_by_byte(subject: &Subject) -> Verdict {
 }
 
 fn answers_two_questions_cut_at_any_place(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     let stream = b"Simple is better than? Beautiful is better than?";
     for cut in 1..stream.len() {
         send_pieces(&mut client, [&stream[..cut], &stream[cut..]])?;
@@ -126,8 +121,7 @@ fn answers_any_stream_cut_in_any_way(subject: &Subject) -> Verdict {
     }
     stream.push(b'?');
     let expected = answers(&stream);
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     let mut rest = &stream[..];
     while !rest.is_empty() {
         let (piece, later) =
@@ -145,15 +139,13 @@ fn answers_any_stream_cut_in_any_way(subject: &Subject) -> Verdict {
 }
 
 fn answers_several_questions_in_one_segment(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     let stream = [UGLY, COMPLEX, b"Who?", IMPLICIT, UGLY].concat();
     client.send(&stream)?.expect(&answers(&stream))?.leave()
 }
 
 fn skips_white_space_before_a_question(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     for space in [" ", "\t", "\n", "\x0c", "\r", "\r\n", " \t\n\x0c\r \n"] {
         let stream = [space.as_bytes(), UGLY].concat();
         client.send(&stream)?.expect(b"Ugly.")?;
@@ -164,16 +156,14 @@ fn skips_white_space_before_a_question(subject: &Subject) -> Verdict {
 }
 
 fn skipped_white_space_counts_toward_no_limit(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     let longest = [&[b'x'; 1023], &b"?"[..]].concat();
     client.send(&[b' '; 5000])?.send(&longest)?.expect(UNKNOWN)?;
     client.send(&[b'\n'; 1024])?.asks()?.leave()
 }
 
 fn white_space_completes_no_question(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     client.send(b" \t\n\x0c\r\n")?;
     client.expect_silence(Duration::from_millis(100))?;
     client.leave()
@@ -197,8 +187,7 @@ fn skips_nothing_inside_a_question(subject: &Subject) -> Verdict {
 }
 
 fn knows_three_aphorisms(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     client.send(b"Beautiful is better than?")?.expect(b"Ugly.")?;
     client.send(b"Explicit is better than?")?.expect(b"Implicit.")?;
     client.send(b"Simple is better than?")?.expect(b"Complex.")?;
@@ -206,8 +195,7 @@ fn knows_three_aphorisms(subject: &Subject) -> Verdict {
 }
 
 fn knows_no_other(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     let questions = [
         "?",
         "simple is better than?",
@@ -225,8 +213,7 @@ fn knows_no_other(subject: &Subject) -> Verdict {
 }
 
 fn answers_in_the_order_of_the_questions(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     let mut random = Random(1060);
     let all = [UGLY, IMPLICIT, COMPLEX, b"Who?"];
     let stream: Vec<u8> =
@@ -235,8 +222,7 @@ fn answers_in_the_order_of_the_questions(subject: &Subject) -> Verdict {
 }
 
 fn sends_nothing_after_an_answer(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let mut client = server.connect()?;
+    let (_server, mut client) = subject.start_for_one(&[])?;
     client.asks()?.expect_silence(Duration::from_millis(100))?;
     client.stop_sending()?;
     let (bytes, _) = client.rest(Duration::from_secs(5))?;
