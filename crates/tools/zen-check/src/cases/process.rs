@@ -346,7 +346,8 @@ fn a_client_that_never_reads_does_not_delay_its_end(
 
 fn it_burns_no_processor_time_until_its_end(subject: &Subject) -> Verdict {
     let mut server = subject.start(&[])?;
-    let _waits = Client::with_answers_waiting(server.address)?;
+    let waits = Client::with_answers_waiting(server.address)?;
+    server.expect_accepted(&waits)?;
     server.signal(SIGTERM)?;
     server.expect_line("Shutting down")?;
     process::while_idle(server.process(), || {
@@ -462,7 +463,8 @@ fn second_signal(server: &mut Server, signal: i32) -> Verdict {
 
 fn a_second_sigint_ends_it_on_the_spot(subject: &Subject) -> Verdict {
     let mut server = subject.start(&[])?;
-    let _waits = Client::with_answers_waiting(server.address)?;
+    let waits = Client::with_answers_waiting(server.address)?;
+    server.expect_accepted(&waits)?;
     second_signal(&mut server, SIGINT)
 }
 
@@ -476,7 +478,12 @@ fn a_second_sigterm_ends_it_on_the_spot(subject: &Subject) -> Verdict {
 
 fn its_children_end_with_it(subject: &Subject) -> Verdict {
     let mut server = subject.start(&[])?;
-    let _wait = [0, 1].map(|_| Client::with_answers_waiting(server.address));
+    let mut waiting = Vec::new();
+    for _ in 0..2 {
+        let waits = Client::with_answers_waiting(server.address)?;
+        server.expect_accepted(&waits)?;
+        waiting.push(waits);
+    }
     let group = server.process();
     ensure!(process::group(group)?.len() == 3, "not two children");
     second_signal(&mut server, SIGINT)?;
