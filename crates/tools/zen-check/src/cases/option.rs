@@ -299,9 +299,9 @@ fn a_partial_send_does_not_start_the_clock_again(subject: &Subject) -> Verdict {
     let mut client = Client::connect_narrow(server.address)?;
     client.send(&b"?".repeat(20 * LAST_BATCH))?;
     let (since, mut read) = (Instant::now(), 0);
-    // 60 KB a second. Several times a second there is room for a part of the answers,
-    // but those to one receive take a whole second, unless they are the first
-    // ones, which the buffers have taken already.
+    // 60 KB a second. Several times a second there is room for a part of the
+    // answers, but those to one receive take a whole second, unless they are
+    // the first ones, which the buffers have taken already.
     while server.log.count("Client ") == 0 {
         let time = since.elapsed();
         ensure!(time < Duration::from_secs(3), "not dropped in {time:?}");
