@@ -38,7 +38,7 @@ pub fn create_srv_socket(
             Ok(listener) => {
                 let address = listener.local_addr()?;
                 let listener = Listener(Guard::new(listener));
-                shutdown::on_signals(&listener)?;
+                shutdown::on_signals(Some(&listener))?;
                 log::server(format_args!("Listening at {address}"));
                 return Ok(listener);
             }

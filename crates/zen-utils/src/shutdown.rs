@@ -18,15 +18,15 @@ mod other;
 #[cfg(unix)]
 mod unix;
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 
 #[cfg(not(unix))]
 use other as system;
 #[cfg(unix)]
 use unix as system;
 
-pub use system::{AsRaw, begun};
-pub(crate) use system::{on_signals, pass_on};
+pub(crate) use system::pass_on;
+pub use system::{AsRaw, begun, on_signals};
 #[cfg(unix)]
 pub(crate) use unix::raise_descriptor_limit;
 
@@ -57,6 +57,12 @@ impl<S: AsRaw> Deref for Guard<S> {
 
     fn deref(&self) -> &S {
         &self.0
+    }
+}
+
+impl<S: AsRaw> DerefMut for Guard<S> {
+    fn deref_mut(&mut self) -> &mut S {
+        &mut self.0
     }
 }
 

@@ -17,6 +17,11 @@ pub(crate) fn remove(_: &impl AsRaw) {}
 pub(crate) fn shut_down_reading(_: &impl AsRaw) {}
 pub(crate) fn pass_on(_: &Listener) {}
 
-pub(crate) fn on_signals(_: &Listener) -> io::Result<()> {
+/// There are none.
+///
+/// # Errors
+///
+/// None either.
+pub fn on_signals(_: Option<&Listener>) -> io::Result<()> {
     Ok(())
 }

@@ -73,11 +73,19 @@ fn shut_down(descriptor: RawFd) {
     unsafe { libc::shutdown(descriptor, libc::SHUT_RD) };
 }
 
-/// Installs the handlers.
-pub(crate) fn on_signals(listener: &Listener) -> io::Result<()> {
+/// From now on SIGINT and SIGTERM end the server: see [`crate::shutdown`].
+///
+/// A server that makes no listener of its own calls this itself.
+///
+/// # Errors
+///
+/// The system takes no handler.
+pub fn on_signals(listener: Option<&Listener>) -> io::Result<()> {
     // SAFETY: getpid() cannot fail.
     PROCESS.store(unsafe { libc::getpid() }, SeqCst);
-    LISTENER.store(listener.as_raw_fd(), SeqCst);
+    if let Some(listener) = listener {
+        LISTENER.store(listener.as_raw_fd(), SeqCst);
+    }
     handle(libc::SIGALRM, cut_off)?;
     handle(libc::SIGINT, stop)?;
     handle(libc::SIGTERM, stop)

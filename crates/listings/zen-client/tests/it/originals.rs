@@ -198,7 +198,9 @@ fn servers() -> io::Result<Vec<PathBuf>> {
     for room in ["listings", "since"] {
         for entry in fs::read_dir(workspace().join("crates").join(room))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            if name.starts_with("zen-") && name != "zen-client" {
+            // Not those that cannot be told where to listen.
+            let other = ["zen-client", "zen-inetd"].contains(&&*name);
+            if name.starts_with("zen-") && !other {
                 servers.push(built.join(name + env::consts::EXE_SUFFIX));
             }
         }

@@ -1,0 +1,151 @@
+//! 7-10: the socket is a client's, and the program serves it and ends.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use crate::stand_in::{BOTH, How, connected, start, start_for_one, wait_for};
+
+#[test]
+fn wire_10_answers_its_client_and_ends() -> io::Result<()> {
+    for how in BOTH {
+        let (mut client, mut started) = start_for_one(how, &[])?;
+        client.asks()?;
+        client.send(b"\r\nBeautiful is better than?Who? Explicit is bet")?;
+        client.receives(b"Ugly.Error: unknown aphorism.")?;
+        client.send(b"ter than?")?;
+        client.stops_sending()?;
+        client.receives_to_the_end(b"Implicit.")?;
+        let address = client.address;
+        let expected = [
+            format!("Accepted connection from {address}"),
+            format!("Client socket to {address} has closed"),
+        ];
+        assert_eq!(started.ends_well()?, expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn wire_3_a_question_may_come_byte_by_byte() -> io::Result<()> {
+    let (mut client, _started) = start_for_one(How::Inetd, &[])?;
+    for byte in b"Simple is better than?" {
+        client.send(&[*byte])?;
+    }
+    client.receives(b"Complex.")
+}
+
+#[test]
+fn ending_3_shows_a_question_that_was_cut_short() -> io::Result<()> {
+    let (mut client, mut started) = start_for_one(How::Inetd, &[])?;
+    client.send(b"Who \xff")?;
+    client.stops_sending()?;
+    client.receives_to_the_end(b"")?;
+    let address = client.address;
+    let error = "error: received b\"Who \\xff\" then socket closed";
+    let logged = started.ends_well()?;
+    assert_eq!(logged[1..], [format!("Client {address} {error}")]);
+    Ok(())
+}
+
+#[test]
+fn ending_5_a_reset_is_its_clients_error() -> io::Result<()> {
+    let (mut client, mut started) = start_for_one(How::Inetd, &[])?;
+    client.send(b"Who?")?;
+    client.leaves_unread()?;
+    let address = client.address;
+    drop(client);
+    let error = "error: Connection reset by peer";
+    let logged = started.ends_well()?;
+    let expected = format!("Client {address} {error}");
+    assert!(logged[1].starts_with(&expected), "{logged:?}");
+    assert_eq!(logged.len(), 2, "{logged:?}");
+    Ok(())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn ending_5_a_client_may_have_left_before_it_is_served() -> io::Result<()> {
+    let (client, mut sock) = connected()?;
+    sock.write_all(b"nobody reads this")?;
+    client.leaves_unread()?;
+    drop(client);
+    wait_for(|| Ok(sock.peer_addr().is_err().then_some(())))?;
+    let mut started = start(How::Inetd, sock, &[])?;
+    let logged = started.ends_well()?;
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    assert!(logged[0].starts_with("Client 0.0.0.0:0 error: "), "{logged:?}");
+    Ok(())
+}
+
+#[test]
+fn limit_4_the_last_answer_reaches_who_has_asked_too_long() -> io::Result<()> {
+    let (mut client, mut started) = start_for_one(How::Inetd, &[])?;
+    client.send(b"Simple is better than?")?;
+    client.send(&[b'x'; 5000])?;
+    client.receives_to_the_end(b"Complex.Error: question too long.")?;
+    let address = client.address;
+    drop(client);
+    let expected = format!("Client {address} error: question too long");
+    assert_eq!(started.ends_well()?[1..], [expected]);
+    Ok(())
+}
+
+#[test]
+fn option_15_thinks_about_every_answer() -> io::Result<()> {
+    let (mut client, _started) =
+        start_for_one(How::Inetd, &["--think", "100"])?;
+    let begun = Instant::now();
+    client.send(b"??")?;
+    client.receives(b"Error: unknown aphorism.Error: unknown aphorism.")?;
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+    Ok(())
+}
+
+#[test]
+fn option_17_several_clients_are_thought_about_at_once() -> io::Result<()> {
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.push(start_for_one(How::Inetd, &["--think", "1000"])?);
+    }
+    let begun = Instant::now();
+    for (client, _) in &mut all {
+        client.send(b"?")?;
+    }
+    for (client, _) in &mut all {
+        client.receives(b"Error: unknown aphorism.")?;
+    }
+    assert!(begun.elapsed() < Duration::from_millis(2500));
+    Ok(())
+}
+
+#[test]
+fn process_9_a_signal_lets_it_answer_what_was_asked() -> io::Result<()> {
+    for how in BOTH {
+        let (mut client, mut started) =
+            start_for_one(how, &["--think", "300"])?;
+        client.send(b"Simple is better than?Beau")?;
+        let address = client.address;
+        started.logs(&format!("Accepted connection from {address}"))?;
+        client.hears_nothing_for(Duration::from_millis(100))?;
+        started.signal("-TERM")?;
+        client.receives_to_the_end(b"Complex.")?;
+        let logged = started.ends_well()?;
+        let error = "error: received b\"Beau\" then socket closed";
+        let expected =
+            ["Shutting down".to_string(), format!("Client {address} {error}")];
+        assert_eq!(logged[1..], expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn process_11_a_client_that_does_not_read_cannot_hold_it() -> io::Result<()> {
+    let (mut client, mut started) = start_for_one(How::Inetd, &[])?;
+    // More than the buffers of a connection hold: it blocks in send().
+    client.sends_until_stalled(b'?')?;
+    started.signal("-TERM")?;
+    let begun = Instant::now();
+    assert_eq!(started.end()?.code(), Some(0));
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Under the real openbsd-inetd and the real systemd-socket-activate, where
+//! they are installed: `scripts/inetd` installs the first. A test that lacks
+//! its program says so and passes.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::stand_in::{Client, PROGRAM, lines_of, logs, new_log, wait_for};
+
+/// A running super-server; it does not outlive its test.
+struct SuperServer {
+    child: Child,
+    address: SocketAddr,
+    log: PathBuf,
+}
+
+impl SuperServer {
+    fn start(
+        mut command: Command,
+        address: SocketAddr,
+        log: PathBuf,
+    ) -> io::Result<Self> {
+        let nowhere = Stdio::null;
+        command.stdin(nowhere()).stdout(nowhere()).stderr(nowhere());
+        Ok(Self { child: command.spawn()?, address, log })
+    }
+
+    /// Connects as soon as it listens.
+    fn connect(&self) -> io::Result<Client> {
+        wait_for(|| match Client::connect(self.address) {
+            Err(err) if err.kind() == io::ErrorKind::ConnectionRefused => {
+                Ok(None)
+            }
+            connected => connected.map(Some),
+        })
+    }
+
+    /// Holds a conversation with what it starts, and waits for the log.
+    fn serves(&self) -> io::Result<()> {
+        let mut client = self.connect()?;
+        client.asks()?;
+        client.send(b"Beautiful is better than?Who?")?;
+        client.receives(b"Ugly.Error: unknown aphorism.")?;
+        client.stops_sending()?;
+        client.receives_to_the_end(b"")?;
+        let address = client.address;
+        let closed = format!("Client socket to {address} has closed");
+        logs(&self.log, |line| line == closed)
+    }
+
+    /// The last line of a program that was given a listener.
+    fn logs_that_it_waited(&self) -> io::Result<()> {
+        logs(&self.log, |line| line.starts_with("Waited 0.5 seconds "))
+    }
+}
+
+impl Drop for SuperServer {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+        fs::remove_file(&self.log).ok();
+    }
+}
+
+/// A port on which nobody listens, and nobody will by chance: it lies below
+/// those that a system picks by itself.
+fn free_address() -> io::Result<SocketAddr> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Apart from those of another process that runs the same tests.
+    let first = process::id().wrapping_mul(100);
+    wait_for(|| {
+        let next = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + (next % 20_000) as u16;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Ok(TcpListener::bind(address).is_ok().then_some(address))
+    })
+}
+
+/// Starts inetd with a configuration of one line.
+fn inetd(wait: &str, arguments: &str) -> io::Result<Option<SuperServer>> {
+    let Some(program) = installed("inetd") else { return Ok(None) };
+    let address = free_address()?;
+    let log = new_log()?;
+    let user = Command::new("id").arg("-un").output()?.stdout;
+    let user = String::from_utf8_lossy(&user).trim().to_string();
+    let configuration = log.with_extension("conf");
+    let line = format!(
+        "{address} stream tcp {wait} {user} {PROGRAM} zen-inetd \
+         --log {} {arguments}\n",
+        log.display()
+    );
+    fs::write(&configuration, line)?;
+    let mut command = Command::new(program);
+    command.args(["-d", "-i"]).arg(&configuration);
+    let server = SuperServer::start(command, address, log)?;
+    // It has read its configuration when it listens, and knows the port.
+    Ok(Some(server))
+}
+
+#[test]
+fn openbsd_inetd_hands_over_each_client() -> io::Result<()> {
+    let Some(server) = inetd("nowait", "")? else { return Ok(()) };
+    let mut silent = server.connect()?;
+    silent.asks()?;
+    for _ in 0..3 {
+        server.serves()?;
+    }
+    silent.asks()
+}
+
+#[test]
+fn openbsd_inetd_shows_the_client_no_complaint() -> io::Result<()> {
+    let Some(server) = inetd("nowait", "--no-such-option")? else {
+        return Ok(());
+    };
+    server.connect()?.receives_to_the_end(b"")
+}
+
+#[test]
+fn openbsd_inetd_hands_over_its_listener_again_and_again() -> io::Result<()> {
+    let Some(server) = inetd("wait", "--linger 0.5")? else { return Ok(()) };
+    for _ in 0..2 {
+        server.serves()?;
+        server.serves()?;
+        server.logs_that_it_waited()?;
+        fs::write(&server.log, "")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn systemd_hands_over_its_listener() -> io::Result<()> {
+    for options in [&[][..], &["--inetd"]] {
+        let Some(server) = systemd(options, &["--linger", "0.5"])? else {
+            return Ok(());
+        };
+        server.serves()?;
+        server.serves()?;
+        server.logs_that_it_waited()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn systemd_hands_over_each_client() -> io::Result<()> {
+    for options in [&["--accept"][..], &["--accept", "--inetd"]] {
+        let Some(server) = systemd(options, &[])? else { return Ok(()) };
+        let mut silent = server.connect()?;
+        silent.asks()?;
+        server.serves()?;
+        silent.asks()?;
+        assert_eq!(lines_of(&server.log)?.len(), 3);
+    }
+    Ok(())
+}
+
+fn systemd(
+    options: &[&str],
+    arguments: &[&str],
+) -> io::Result<Option<SuperServer>> {
+    let Some(program) = installed("systemd-socket-activate") else {
+        return Ok(None);
+    };
+    let address = free_address()?;
+    let log = new_log()?;
+    let mut command = Command::new(program);
+    command.args(["--listen", &address.to_string()]).args(options);
+    command.arg(PROGRAM).args(arguments).arg("--log").arg(&log);
+    Ok(Some(SuperServer::start(command, address, log)?))
+}
+
+/// Where a program is, in the folders of an administrator too.
+fn installed(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = env::split_paths(&path).collect();
+    folders.push(Path::new("/usr/sbin").into());
+    let program = folders.iter().map(|it| it.join(name)).find(|it| it.exists());
+    if program.is_none() {
+        // Even when the output of tests is captured.
+        let line = format!("skipped: no {name} is installed\n");
+        io::stderr().write_all(line.as_bytes()).ok();
+    }
+    program
+}

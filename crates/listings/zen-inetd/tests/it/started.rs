@@ -1,0 +1,255 @@
+//! How it is started, and what it prints where.
+
+use std::fs;
+use std::io::{self, Read};
+use std::process::{Command, Stdio};
+
+use crate::stand_in::{
+    BOTH, How, PROGRAM, command, connected, new_log, start, start_for_one,
+    start_with,
+};
+
+/// What a program leaves that ends by itself.
+struct Ended {
+    status: Option<i32>,
+    output: String,
+    errors: String,
+}
+
+fn run(mut command: Command) -> io::Result<Ended> {
+    let output = command.stdin(Stdio::null()).output()?;
+    Ok(Ended {
+        status: output.status.code(),
+        output: String::from_utf8_lossy(&output.stdout).into(),
+        errors: String::from_utf8_lossy(&output.stderr).into(),
+    })
+}
+
+fn by_hand(arguments: &[&str]) -> io::Result<Ended> {
+    run(command(How::Inetd, None, arguments))
+}
+
+/// Such as systemd would, but perhaps wrongly.
+fn with_variables(assignments: &str) -> io::Result<Ended> {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{assignments} exec \"$0\""), PROGRAM]);
+    run(shell)
+}
+
+const NO_SOCKET: &str =
+    "zen-inetd: no TCP socket to serve: inetd or systemd hands it over\n";
+
+#[test]
+fn option_22_helps_with_the_listings_and_the_page() -> io::Result<()> {
+    let ended = by_hand(&["--help"])?;
+    assert_eq!((ended.status, &*ended.errors), (Some(0), ""));
+    assert!(ended.output.contains("(7-10 and 7-11, page 133)"));
+    Ok(())
+}
+
+#[test]
+fn process_4_a_wrong_command_line_is_status_2() -> io::Result<()> {
+    let ended = by_hand(&["--port", "1060"])?;
+    assert_eq!((ended.status, &*ended.output), (Some(2), ""));
+    assert!(ended.errors.starts_with("error: unexpected argument '--port'"));
+    Ok(())
+}
+
+#[test]
+fn process_1_says_that_nobody_has_handed_it_a_socket() -> io::Result<()> {
+    let ended = by_hand(&[])?;
+    assert_eq!((ended.status, &*ended.output), (Some(1), ""));
+    assert_eq!(ended.errors, NO_SOCKET);
+    Ok(())
+}
+
+#[test]
+fn a_socket_of_another_kind_is_none() -> io::Result<()> {
+    let sock = std::net::UdpSocket::bind(("127.0.0.1", 0))?;
+    let mut command = command(How::Inetd, None, &[]);
+    let output = command.stdin(std::os::fd::OwnedFd::from(sock)).output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stderr), NO_SOCKET);
+    assert_eq!(output.status.code(), Some(1));
+    Ok(())
+}
+
+#[test]
+fn a_log_that_cannot_be_opened_is_said_in_one_line() -> io::Result<()> {
+    let ended = by_hand(&["--log", "/nonexistent/log"])?;
+    assert_eq!((ended.status, &*ended.output), (Some(1), ""));
+    let line = "zen-inetd: cannot log to /nonexistent/log: \
+                No such file or directory\n";
+    assert_eq!(ended.errors, line);
+    Ok(())
+}
+
+#[test]
+fn variables_for_another_process_are_not_for_us() -> io::Result<()> {
+    let ended = with_variables("LISTEN_FDS=1 LISTEN_PID=1")?;
+    assert_eq!((ended.status, &*ended.errors), (Some(1), NO_SOCKET));
+    Ok(())
+}
+
+#[test]
+fn several_sockets_are_too_many() -> io::Result<()> {
+    let ended = with_variables("LISTEN_FDS=2 LISTEN_PID=$$")?;
+    let line = "zen-inetd: LISTEN_FDS is not 1: it takes a single socket\n";
+    assert_eq!((ended.status, &*ended.errors), (Some(1), line));
+    Ok(())
+}
+
+#[test]
+fn a_descriptor_that_is_not_open_is_no_socket() -> io::Result<()> {
+    let ended = with_variables("LISTEN_FDS=1 LISTEN_PID=$$")?;
+    let line = "zen-inetd: LISTEN_FDS: descriptor 3 is not open\n";
+    assert_eq!((ended.status, &*ended.errors), (Some(1), line));
+    Ok(())
+}
+
+#[test]
+fn what_it_prints_never_reaches_the_client() -> io::Result<()> {
+    for (arguments, status) in [
+        (&["--help"][..], 0),
+        (&["--version"], 0),
+        (&["--no-such-option"], 2),
+        (&["--log", "/nonexistent/log"], 1),
+    ] {
+        let (mut client, sock) = connected()?;
+        let command = command(How::Inetd, None, arguments);
+        let mut started = start_with(command, How::Inetd, sock, new_log()?)?;
+        client.receives_to_the_end(b"")?;
+        assert_eq!(started.end()?.code(), Some(status), "{arguments:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn without_a_log_its_lines_go_nowhere() -> io::Result<()> {
+    let (mut client, sock) = connected()?;
+    let command = command(How::Inetd, None, &[]);
+    let mut started = start_with(command, How::Inetd, sock, new_log()?)?;
+    client.asks()?;
+    client.stops_sending()?;
+    client.receives_to_the_end(b"")?;
+    assert_eq!(started.end()?.code(), Some(0));
+    Ok(())
+}
+
+#[test]
+fn log_1_a_standard_output_that_is_not_the_client_is_the_log() -> io::Result<()>
+{
+    let (mut client, sock) = connected()?;
+    let mut child = command(How::Systemd, None, &[])
+        .stdin(std::os::fd::OwnedFd::from(sock))
+        .stdout(Stdio::piped())
+        .spawn()?;
+    client.asks()?;
+    client.stops_sending()?;
+    client.receives_to_the_end(b"")?;
+    let mut logged = String::new();
+    if let Some(mut stdout) = child.stdout.take() {
+        stdout.read_to_string(&mut logged)?;
+    }
+    assert_eq!(child.wait()?.code(), Some(0));
+    let address = client.address;
+    let expected = format!(
+        "Accepted connection from {address}\n\
+         Client socket to {address} has closed\n"
+    );
+    assert_eq!(logged, expected);
+    Ok(())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn of_the_sockets_it_was_given_one_is_left() -> io::Result<()> {
+    for how in BOTH {
+        let (mut client, started) = start_for_one(how, &[])?;
+        client.asks()?;
+        let folder = format!("/proc/{}/fd", started.process());
+        let mut sockets = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            let target = fs::read_link(&path)?;
+            if target.to_string_lossy().starts_with("socket:") {
+                sockets.push(path);
+            }
+        }
+        assert_eq!(sockets.len(), 1, "{how:?}: {sockets:?}");
+        let number = sockets[0].file_name().unwrap_or_default();
+        let number: u32 = number.to_string_lossy().parse().unwrap_or(0);
+        assert!(number > 2, "{how:?}: a standard stream is the client");
+    }
+    Ok(())
+}
+
+#[test]
+fn option_24_takes_its_options_from_the_environment() -> io::Result<()> {
+    let (mut client, sock) = connected()?;
+    let log = new_log()?;
+    let mut command = command(How::Inetd, None, &[]);
+    command.env("ZEN_LOG", &log).env("ZEN_IDLE_TIMEOUT", "0.1");
+    // Set to nothing, it counts as not set.
+    command.env("ZEN_LINGER", "").env("ZEN_THINK", "");
+    let mut started = start_with(command, How::Inetd, sock, log)?;
+    client.receives_to_the_end(b"")?;
+    let logged = started.ends_well()?;
+    let end = " error: no question for 0.1 seconds";
+    assert!(logged.iter().any(|line| line.ends_with(end)), "{logged:?}");
+    Ok(())
+}
+
+#[test]
+fn option_21_is_quiet_about_clients() -> io::Result<()> {
+    let (mut client, mut started) = start_for_one(How::Inetd, &["--quiet"])?;
+    client.asks()?;
+    drop(client);
+    assert_eq!(started.ends_well()?, [""; 0]);
+    Ok(())
+}
+
+#[test]
+fn log_1_the_lines_of_many_processes_do_not_mix() -> io::Result<()> {
+    let log = new_log()?;
+    let mut all = Vec::new();
+    for _ in 0..20 {
+        let (client, sock) = connected()?;
+        let command = command(How::Inetd, Some(&log), &[]);
+        let started = start_with(command, How::Inetd, sock, log.clone())?;
+        all.push((client, started));
+    }
+    for (client, _) in &mut all {
+        client.asks()?;
+    }
+    let mut expected = Vec::new();
+    for (client, started) in &mut all {
+        client.stops_sending()?;
+        client.receives_to_the_end(b"")?;
+        assert_eq!(started.end()?.code(), Some(0));
+        let address = client.address;
+        expected.push(format!("Accepted connection from {address}"));
+        expected.push(format!("Client socket to {address} has closed"));
+    }
+    let mut logged = all[0].1.logged()?;
+    logged.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(logged, expected);
+    Ok(())
+}
+
+#[test]
+fn process_14_a_second_signal_ends_it_on_the_spot() -> io::Result<()> {
+    use std::os::unix::process::ExitStatusExt;
+    let (client, sock) = connected()?;
+    let mut started = start(How::Inetd, sock, &["--think", "60000"])?;
+    let mut client = client;
+    client.send(b"Simple is better than?")?;
+    let address = client.address;
+    started.logs(&format!("Accepted connection from {address}"))?;
+    started.signal("-INT")?;
+    started.logs("Shutting down")?;
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    started.signal("-TERM")?;
+    assert_eq!(started.end()?.signal(), Some(15));
+    Ok(())
+}
