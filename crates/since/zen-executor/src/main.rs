@@ -1,0 +1,144 @@
+//! `zen-executor`: what is under `.await`, without a runtime from elsewhere.
+//!
+//! The text: listing 7-8, pages 130-131, where it is asyncio that does this.
+//!
+//! ```text
+//! handle_requests -> Pending: its waker waits with a socket or a timer
+//! executor sleeps -> a socket is ready: wake() puts its task into the queue
+//! executor polls  -> handle_requests goes on where it has paused
+//! ```
+//!
+//! Read `executor.rs`; this file is `zen-coroutine` on top of it.
+//! Left out: more than one thread.
+//!
+//! ```sh
+//! cargo run -p zen-executor -- 127.0.0.1 -p 1060
+//! ```
+
+mod executor;
+
+use std::io::{self, Read};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Instant;
+
+use executor::{Async, Executor, Reactor};
+use zen_utils::{
+    Conversation, Guard, Limits, Listener, MaxClients, Options, RECV_BYTES_MAX,
+    Wants, log, pause_after_failed_accept, shutdown, unless_not_ready,
+};
+
+fn main() -> ExitCode {
+    zen_utils::run("asyncio server, with its event loop (7-8, page 130)", serve)
+}
+
+// ANCHOR: serve
+fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
+    zen_utils::raise_descriptor_limit();
+    listener.set_nonblocking(true)?;
+    // One thread runs every coroutine, each until its next pause.
+    let executor = Executor::new()?;
+    let listener = Async::new(&executor.reactor, listener.try_clone()?);
+    executor.block_on(start_server(&executor, &listener, options))?
+}
+// ANCHOR_END: serve
+
+// ANCHOR: start_server
+/// Starts a coroutine for each client, and waits at the end for them all.
+async fn start_server(
+    executor: &Executor,
+    listener: &Async<TcpListener>,
+    options: &Options<MaxClients>,
+) -> io::Result<()> {
+    while !shutdown::begun() {
+        if executor.tasks() == options.own.max_clients {
+            log::serving_the_most(executor.tasks());
+            executor.fewer_tasks_than(options.own.max_clients).await;
+        }
+        match listener.accept().await {
+            Ok((sock, address)) => {
+                let reactor = Rc::clone(&executor.reactor);
+                let client =
+                    handle_conversation(reactor, sock, address, options.limits);
+                executor.spawn(client);
+            }
+            Err(err) => {
+                let until = Instant::now() + pause_after_failed_accept(err)?;
+                executor.reactor.sleep_until(until).await;
+            }
+        }
+    }
+    executor.fewer_tasks_than(1).await;
+    Ok(())
+}
+// ANCHOR_END: start_server
+
+// ANCHOR: handle_conversation
+async fn handle_conversation(
+    reactor: Rc<Reactor>,
+    sock: Async<TcpStream>,
+    address: SocketAddr,
+    limits: Limits,
+) {
+    log::accepted(address);
+    let sock = Guard::new(sock);
+    let mut conversation = Conversation::new(limits, Instant::now());
+    let mut result = Ok(());
+    while result.is_ok() && !conversation.is_over() {
+        let deadline = conversation.deadline();
+        let requests = handle_requests(&reactor, &sock, &mut conversation);
+        // Whichever ends first. The deadline may have moved on meanwhile.
+        let requests = reactor.timeout_at(deadline, requests);
+        result = requests.await.unwrap_or(Ok(()));
+        conversation.is_late(Instant::now());
+    }
+    log::ended(address, conversation.outcome(result));
+}
+// ANCHOR_END: handle_conversation
+
+// ANCHOR: handle_requests
+/// Returns at the end, and when the deadline has become nearer.
+async fn handle_requests(
+    reactor: &Reactor,
+    sock: &Async<TcpStream>,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    loop {
+        match conversation.wants() {
+            Wants::Receive => recv(sock, conversation).await?,
+            Wants::Think(until) => {
+                reactor.sleep_until(until).await;
+                conversation.thought();
+            }
+            Wants::Send => {
+                let n = sock.write(conversation.to_send()).await?;
+                conversation.sent(n, Instant::now());
+            }
+            Wants::StopSending => {
+                sock.get_ref().shutdown(Shutdown::Write)?;
+                conversation.stopped_sending(Instant::now());
+                return Ok(());
+            }
+            Wants::Close => return Ok(()),
+        }
+    }
+}
+// ANCHOR_END: handle_requests
+
+// ANCHOR: recv
+/// Pauses first: so nobody has two turns while others wait for one.
+async fn recv(
+    sock: &Async<TcpStream>,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    sock.readable().await?;
+    let mut buffer = [0; RECV_BYTES_MAX];
+    match sock.get_ref().read(&mut buffer) {
+        Ok(0) => conversation.end_of_file(),
+        Ok(n) => conversation.received(&buffer[..n], Instant::now()),
+        Err(err) => unless_not_ready(err)?,
+    }
+    Ok(())
+}
+// ANCHOR_END: recv

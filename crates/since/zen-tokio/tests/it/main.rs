@@ -1,0 +1,9 @@
+//! Every clause of the contract, put to the real `zen-tokio`.
+
+use std::process::ExitCode;
+
+use zen_check::Architecture;
+
+fn main() -> ExitCode {
+    zen_check::listing(env!("CARGO_BIN_EXE_zen-tokio"), Architecture::Coroutine)
+}
