@@ -1,0 +1,67 @@
+//! Where there is no io_uring: a ring that says so.
+#![expect(dead_code, reason = "nothing is ever done")]
+
+use std::convert::Infallible;
+use std::io;
+use std::marker::PhantomData;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use zen_utils::{Guard, Listener};
+
+pub(crate) enum Completion {
+    Accepted(io::Result<(TcpStream, SocketAddr)>),
+    Done(usize, io::Result<Done>),
+}
+
+pub(crate) enum Done {
+    Received(Vec<u8>),
+    EndOfFile,
+    Sent(usize),
+}
+
+/// Cannot be built.
+pub(crate) struct Ring<'a>(Infallible, PhantomData<&'a Listener>);
+
+impl<'a> Ring<'a> {
+    pub(crate) fn new(_: &'a Listener) -> io::Result<Self> {
+        let why = "no io_uring to be had here: it is Linux's own";
+        Err(io::Error::other(why))
+    }
+
+    pub(crate) fn accept(&mut self, _: bool) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn renew_accept(&mut self) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn insert(&mut self, _: Guard<TcpStream>) -> usize {
+        match self.0 {}
+    }
+
+    pub(crate) fn recv(&mut self, _: usize) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn send(&mut self, _: usize, _: &[u8]) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn stop_sending(&mut self, _: usize) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn close(&mut self, _: usize) {
+        match self.0 {}
+    }
+
+    pub(crate) fn wait(&mut self, _: Option<Duration>) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn next(&mut self) -> io::Result<Option<Completion>> {
+        match self.0 {}
+    }
+}
