@@ -24,7 +24,7 @@ const fn listing(
 }
 
 /// All of them, in reading order.
-pub const LISTINGS: [Listing; 8] = [
+pub const LISTINGS: [Listing; 13] = [
     listing("zen-single", None),
     listing("zen-threaded", Some(&["--workers", "64"])),
     listing("zen-legacy", Some(&[])),
@@ -32,7 +32,12 @@ pub const LISTINGS: [Listing; 8] = [
     listing("zen-poll", Some(&[])),
     listing("zen-callback", Some(&[])),
     listing("zen-coroutine", Some(&[])),
+    listing("zen-asyncore", Some(&[])),
     listing("zen-async-std", Some(&[])),
+    listing("zen-tokio", Some(&[])),
+    listing("zen-executor", Some(&[])),
+    listing("zen-hybrid", Some(&["--loops", "2"])),
+    listing("zen-uring", Some(&[])),
 ];
 
 /// Where the programs are, by name.

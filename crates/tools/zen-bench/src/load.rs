@@ -64,9 +64,12 @@ struct Client {
 }
 
 /// A round: what is asked at once, and what comes back.
-struct Script {
-    questions: String,
-    answers: String,
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// So many questions, one after another.
+    pub questions: String,
+    /// Their answers.
+    pub answers: String,
 }
 
 impl Load {
@@ -107,9 +110,7 @@ impl Load {
     pub fn ask(&mut self, plan: Plan) -> Result<usize> {
         ensure!(plan.batch <= BATCH_MAX, "more than {BATCH_MAX} at once");
         let deadline = Instant::now() + plan.time_max;
-        let scripts: Vec<_> = (0..QUESTIONS.len())
-            .map(|first| Script::new(first, plan.batch))
-            .collect();
+        let scripts = Script::all(plan.batch);
         let mut clients_busy = 0;
         if plan.rounds > 0 && plan.batch > 0 {
             for client in &mut self.clients {
@@ -174,6 +175,13 @@ impl Client {
 }
 
 impl Script {
+    /// All that a client may ask in a round of such a batch. No two of them
+    /// begin with the same letter.
+    #[must_use]
+    pub fn all(batch: usize) -> Vec<Self> {
+        (0..QUESTIONS.len()).map(|first| Self::new(first, batch)).collect()
+    }
+
     fn new(first: usize, batch: usize) -> Self {
         let pairs = QUESTIONS.iter().cycle().skip(first).take(batch);
         let (questions, answers) = pairs.copied().unzip();

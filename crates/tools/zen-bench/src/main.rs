@@ -1,7 +1,8 @@
-//! `zen-bench`: what an answer costs, counted and not timed.
+//! `zen-bench`: what an answer costs, counted where that can be.
 //!
 //! ```sh
 //! cargo run --release -p zen-bench -- costs
+//! cargo run --release -p zen-bench -- cpu
 //! ```
 
 use std::process::ExitCode;
@@ -9,7 +10,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[cfg(target_os = "linux")]
+mod bare_loop;
+#[cfg(target_os = "linux")]
 mod costs;
+#[cfg(target_os = "linux")]
+mod cpu;
 
 /// Loads a server and counts what its answers cost
 #[derive(Parser)]
@@ -27,11 +32,36 @@ enum Command {
         /// Only these servers, such as zen-poll [default: all]
         names: Vec<String>,
     },
+
+    /// Measures the processor time of an answer, beside a bare loop around
+    /// epoll; exit status 1 if it is more than claimed (Linux only)
+    Cpu {
+        /// Only these servers, such as zen-poll [default: the event-driven]
+        names: Vec<String>,
+
+        /// So many pairs of a server and the loop
+        #[arg(
+            long, default_value_t = 15,
+            value_parser = clap::value_parser!(u16).range(1..)
+        )]
+        pairs: u16,
+    },
+
+    /// The bare loop itself
+    #[command(hide = true)]
+    BareLoop {
+        /// How many questions clients ask at once
+        #[arg(long)]
+        batch: usize,
+
+        /// What every server is told, and this one need not be
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::Costs { names } = CommandLine::parse().command;
-    match count(&names) {
+    match run(CommandLine::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(err) => {
@@ -42,12 +72,18 @@ fn main() -> ExitCode {
 }
 
 #[cfg(target_os = "linux")]
-fn count(names: &[String]) -> anyhow::Result<bool> {
-    costs::count(names)
+fn run(command: Command) -> anyhow::Result<bool> {
+    match command {
+        Command::Costs { names } => costs::count(&names),
+        Command::Cpu { names, pairs } => cpu::measure(&names, pairs),
+        Command::BareLoop { batch, .. } => {
+            bare_loop::serve(batch).map(|()| true)
+        }
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn count(_: &[String]) -> anyhow::Result<bool> {
+fn run(_: Command) -> anyhow::Result<bool> {
     println!("The costs are counted with strace and /proc, on Linux only.");
     Ok(true)
 }

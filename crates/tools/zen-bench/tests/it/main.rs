@@ -2,10 +2,14 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+#[cfg(target_os = "linux")]
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use zen_bench::load::{BATCH_MAX, Load, Plan};
+#[cfg(target_os = "linux")]
+use zen_bench::server::Server;
 
 const PLAN: Plan = Plan {
     rounds: 3,
@@ -81,6 +85,22 @@ fn a_missing_answer_is_an_error() {
 #[test]
 fn a_closed_connection_is_an_error() {
     fails(|sock, _| sock.shutdown(std::net::Shutdown::Both), "has closed");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_bare_loop_answers_a_load() {
+    for batch in [1, 16] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zen-bench"));
+        command.args(["bare-loop", "--batch", &batch.to_string()]);
+        let server = Server::start(&mut command).unwrap();
+        let time_max = Duration::from_secs(10);
+        let plan = Plan { rounds: 20, batch, time_max, ..Plan::default() };
+        for clients in [1, 8] {
+            let mut load = Load::connect(server.address, clients).unwrap();
+            assert_eq!(load.ask(plan).unwrap(), 20 * batch * clients);
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,150 @@
+//! What an answer costs in processor time of the server, beside a bare loop
+//! around epoll.
+//!
+//! A time, and so not to be trusted by itself: whatever else the machine does
+//! is in it. Hence pairs: a server and the loop take turns, each pair gives a
+//! ratio, and the median counts. Beside it stands how far the loop is from
+//! itself.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use zen_bench::listings::{LISTINGS, build};
+use zen_bench::load::{Load, Plan};
+use zen_bench::server::Server;
+
+const CLIENTS: usize = 64;
+
+/// The lab's own claim, for what is written on a loop of its own.
+const RATIO_MAX: f64 = 1.10;
+const BOUNDED: [&str; 3] = ["zen-poll", "zen-callback", "zen-executor"];
+
+/// In these a client has one thread, or one process, or is alone. They have
+/// nothing to share a wait with.
+const BLOCKING: [&str; 4] =
+    ["zen-single", "zen-threaded", "zen-legacy", "zen-fork"];
+
+/// No round of questions takes a tenth of it.
+const TIME_MAX: Duration = Duration::from_secs(60);
+
+/// The bare loop, under the name that it has among the servers.
+const LOOP: &str = "bare loop";
+
+/// A server under load.
+struct Busy {
+    server: Server,
+    load: Load,
+}
+
+/// Measures and prints; false if a bound was passed.
+pub(crate) fn measure(names: &[String], pairs: u16) -> Result<bool> {
+    let mut listings = LISTINGS.to_vec();
+    listings.retain(|listing| {
+        !BLOCKING.contains(&listing.name)
+            && (names.is_empty() || names.iter().any(|it| it == listing.name))
+    });
+    for name in names {
+        let known = listings.iter().any(|listing| listing.name == name);
+        ensure!(known, "no event-driven server is called {name}");
+    }
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let cores = thread::available_parallelism()?;
+    println!("{cores} cores, Linux {}", kernel.trim());
+    let programs = build(&listings, None)?;
+    let mut within_bounds = true;
+    for (what, batch, rounds) in
+        [("asked one at a time", 1, 200), ("asked 16 at once", 16, 100)]
+    {
+        println!(
+            "\nProcessor time for an answer, {CLIENTS} clients busy, {what}:\n\
+             median of {pairs} pairs with the bare loop, and how they spread"
+        );
+        let mut bare = Busy::start(&mut bare_loop(batch)?)?;
+        let mut row = |name: &str, command: &mut Command| -> Result<bool> {
+            let mut busy = Busy::start(command)?;
+            let (mut ratios, mut times) = (Vec::new(), Vec::new());
+            for pair in 0..pairs {
+                let time = |which: &mut Busy| which.time(batch, rounds);
+                // Neither is always the first.
+                let (own, of_loop) = if pair % 2 == 0 {
+                    let own = time(&mut busy)?;
+                    (own, time(&mut bare)?)
+                } else {
+                    let of_loop = time(&mut bare)?;
+                    (time(&mut busy)?, of_loop)
+                };
+                ratios.push(own / of_loop);
+                times.push(own);
+            }
+            Ok(print_row(name, &mut ratios, &mut times))
+        };
+        row(LOOP, &mut bare_loop(batch)?)?;
+        for listing in &listings {
+            let mut command = Command::new(&programs[listing.name]);
+            within_bounds &= row(listing.name, &mut command)?;
+        }
+    }
+    Ok(within_bounds)
+}
+
+fn bare_loop(batch: usize) -> Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["bare-loop", "--batch", &batch.to_string()]);
+    Ok(command)
+}
+
+impl Busy {
+    fn start(command: &mut Command) -> Result<Self> {
+        let server = Server::start(command)?;
+        let load = Load::connect(server.address, CLIENTS)?;
+        Ok(Self { server, load })
+    }
+
+    /// Nanoseconds of processor time that an answer takes.
+    fn time(&mut self, batch: usize, rounds: usize) -> Result<f64> {
+        let plan =
+            Plan { rounds, batch, time_max: TIME_MAX, ..Plan::default() };
+        self.load.ask(Plan { rounds: 5, ..plan })?;
+        let before = self.processor_time()?;
+        let answers = self.load.ask(plan)?;
+        Ok((self.processor_time()? - before) / answers as f64)
+    }
+
+    /// Of all its threads, in nanoseconds.
+    fn processor_time(&self) -> Result<f64> {
+        let tasks = format!("/proc/{}/task", self.server.process());
+        let mut time = 0.0;
+        for task in fs::read_dir(tasks)? {
+            let statistics = fs::read_to_string(task?.path().join("schedstat"))
+                .context("the kernel keeps no schedstat")?;
+            let own = statistics.split_whitespace().next();
+            time += own.context("an empty schedstat")?.parse::<f64>()?;
+        }
+        Ok(time)
+    }
+}
+
+fn print_row(name: &str, ratios: &mut [f64], times: &mut [f64]) -> bool {
+    ratios.sort_by(f64::total_cmp);
+    times.sort_by(f64::total_cmp);
+    let (ratio, time) = (ratios[ratios.len() / 2], times[times.len() / 2]);
+    let bounded = BOUNDED.contains(&name);
+    let within_bound = !bounded || ratio <= RATIO_MAX;
+    let bound = match (bounded, within_bound) {
+        (false, _) => "no bound".into(),
+        (true, true) => format!("at most {RATIO_MAX:.2}"),
+        (true, false) => format!("NOT at most {RATIO_MAX:.2}"),
+    };
+    let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
+    println!(
+        "  {name:14}{ratio:6.2}  {least:5.2} to {most:5.2}  {bound:16} \
+         {:6.2} µs",
+        time / 1000.0
+    );
+    within_bound
+}
