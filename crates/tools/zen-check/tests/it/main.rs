@@ -2,6 +2,8 @@
 //! and `tidy` test the book and the style of the workspace.
 
 mod book;
+#[cfg(feature = "command")]
+mod reports;
 mod tidy;
 
 use std::collections::BTreeSet;

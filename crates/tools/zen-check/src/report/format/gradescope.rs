@@ -1,0 +1,65 @@
+//! `results.json`, as <https://gradescope-autograders.readthedocs.io> has it.
+//!
+//! The points stand with the tests, and there is no sum beside them that could
+//! say something else. A case of which nothing is known is not among them: to
+//! Gradescope a test has passed or failed, and this one has done neither.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use super::{errors, json::print, some_grade, text};
+use crate::report::{CaseResult, Level, Outcome, Report};
+
+pub(super) fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
+    some_grade(report)?;
+    let tests: Vec<_> = report.results.iter().filter_map(test).collect();
+    let value = json!({
+        "tests": tests,
+        "output": output(report),
+        "output_format": "text",
+        "execution_time": report.time.as_secs_f64(),
+        "visibility": "visible",
+        // What is printed beside this is the teacher's.
+        "stdout_visibility": "hidden",
+    });
+    print(&value, to)
+}
+
+fn test(result: &CaseResult) -> Option<Value> {
+    let (passed, output) = match &result.outcome {
+        Outcome::Passed => (true, String::new()),
+        Outcome::Failed(it) => (false, it.lines().join("\n")),
+        Outcome::Error(_) | Outcome::Skipped(_) => return None,
+    };
+    let (max_score, name) = match result.level {
+        Level::Must => (1, result.title()),
+        Level::Should => (0, format!("{} (no points)", result.title())),
+    };
+    Some(json!({
+        "name": name,
+        "score": if passed { max_score } else { 0 },
+        "max_score": max_score,
+        "status": if passed { "passed" } else { "failed" },
+        "output": output,
+        "output_format": "text",
+    }))
+}
+
+/// What stands above the tests.
+fn output(report: &Report) -> String {
+    let mut lines = vec![
+        format!("The server {}.", text::verdict(report)),
+        format!("{}; seed {}", text::points(report), report.seed),
+    ];
+    if report.totals().errors > 0 {
+        lines.push(format!("FOR THE TEACHER: {}:", text::NOT_THE_SERVER));
+    }
+    for (result, reason) in errors(report) {
+        lines.push(format!("  {}: {reason}", result.title()));
+    }
+    for (reason, clauses) in text::skipped(report) {
+        lines.push(format!("Skipped, {reason}: {}", clauses.join(", ")));
+    }
+    lines.join("\n")
+}
