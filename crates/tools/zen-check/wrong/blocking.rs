@@ -1,0 +1,139 @@
+//! Threads and processes, each of which waits for one client.
+
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libc::POLLIN;
+
+use crate::faults::{Fault, faulty};
+use crate::process::{self, Forked, Stop};
+use crate::system::{self, Accepted, watch};
+use crate::talk::{Next, Talk, clock};
+
+/// Out of descriptors, another try after so long.
+const FULL_TIME: Duration = Duration::from_millis(100);
+
+/// More than any test needs at once, and less than hurts the machine, even
+/// with children that nobody reaps.
+const CHILDREN_MAX: usize = 200;
+
+/// So many threads, each with one client at a time.
+pub(crate) fn pool(
+    listener: &TcpListener,
+    stop: &Stop,
+    mut workers: usize,
+) -> io::Result<()> {
+    if faulty(Fault::OneThreadTooFew) {
+        workers -= 1;
+    }
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let work = || work(listener, stop);
+            thread::Builder::new().spawn_scoped(scope, work)?;
+        }
+        system::wait(&mut [watch(Some(stop.as_raw_fd()), POLLIN)], None)?;
+        system::stop_listening(listener);
+        Ok(())
+    })
+}
+
+fn work(listener: &TcpListener, stop: &Stop) {
+    while let Some(sock) = next_client(listener, stop) {
+        let verdict = converse(&sock, stop);
+        if faulty(Fault::WorkersDie) && verdict.is_err() {
+            return;
+        }
+    }
+}
+
+/// A thread for each client.
+pub(crate) fn threads(listener: &TcpListener, stop: &Stop) -> io::Result<()> {
+    thread::scope(|scope| {
+        while let Some(sock) = next_client(listener, stop) {
+            let talk = move || converse(&sock, stop).unwrap_or_default();
+            // Without a thread, the client alone has to go.
+            thread::Builder::new().spawn_scoped(scope, talk).ok();
+        }
+        system::stop_listening(listener);
+        Ok(())
+    })
+}
+
+/// A process for each client.
+pub(crate) fn processes(listener: TcpListener, stop: &Stop) -> io::Result<()> {
+    if !faulty(Fault::LeavesZombies) {
+        process::reap_children()?;
+    }
+    loop {
+        let Some(sock) = next_client_or_signal(&listener, stop)? else { break };
+        if let Ok(Forked::Child) = process::fork() {
+            drop(listener);
+            // There is nobody to be told how it went.
+            converse(&sock, stop).ok();
+            std::process::exit(0);
+        }
+    }
+    drop(listener);
+    process::wait_for_children();
+    Ok(())
+}
+
+/// The next client, or nobody when it is time to stop.
+fn next_client(listener: &TcpListener, stop: &Stop) -> Option<TcpStream> {
+    next_client_or_signal(listener, stop).unwrap_or_default()
+}
+
+fn next_client_or_signal(
+    listener: &TcpListener,
+    stop: &Stop,
+) -> io::Result<Option<TcpStream>> {
+    let mut full_until: Option<Instant> = None;
+    loop {
+        if process::children() >= CHILDREN_MAX {
+            full_until = clock().checked_add(FULL_TIME);
+        }
+        let who = full_until.is_none().then_some(listener.as_raw_fd());
+        let mut events =
+            [watch(Some(stop.as_raw_fd()), POLLIN), watch(who, POLLIN)];
+        system::wait(&mut events, full_until)?;
+        if events[0].revents != 0 {
+            return Ok(None);
+        }
+        if full_until.take().is_some() {
+            continue;
+        }
+        match system::accept(listener) {
+            Ok(Accepted::Client(sock)) => return Ok(Some(sock)),
+            Ok(Accepted::Gone | Accepted::Nobody) => {}
+            Err(_) => full_until = clock().checked_add(FULL_TIME),
+        }
+    }
+}
+
+/// The whole conversation with one client.
+fn converse(sock: &TcpStream, stop: &Stop) -> io::Result<()> {
+    let mut talk = Talk::new();
+    let mut stopping = false;
+    while !talk.is_late() {
+        let wants = talk.wants();
+        let mut events = [
+            watch((!stopping).then_some(stop.as_raw_fd()), POLLIN),
+            watch((wants != 0).then_some(sock.as_raw_fd()), wants),
+        ];
+        let until = match stopping && talk.owes_a_look() {
+            true => Some(clock()),
+            false => talk.deadline(),
+        };
+        system::wait(&mut events, until)?;
+        stopping |= events[0].revents != 0;
+        if (events[1].revents != 0 || stopping)
+            && talk.turn(sock, stopping)? == Next::Over
+        {
+            break;
+        }
+    }
+    Ok(())
+}
