@@ -1,6 +1,7 @@
 //! The table of cases: for each clause of the book's page "The contract", what
 //! is done to a server to see whether it keeps it.
 
+mod architecture;
 mod cost;
 mod crowd;
 mod ending;
@@ -8,9 +9,11 @@ mod limit;
 mod log;
 mod option;
 mod process;
+mod race;
 mod wire;
 
 use crate::architecture::Architecture;
+use crate::report::{Level, Profile};
 use crate::subject::Subject;
 use crate::verdict::Verdict;
 
@@ -20,11 +23,15 @@ pub(crate) struct Case {
     /// The clause that it is about, such as `wire/3`.
     pub(crate) clause: &'static str,
     /// What is expected, as the name of the function.
-    pub(crate) sentence: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) run: fn(&Subject) -> Verdict,
     /// It would disturb others, or be disturbed: it runs when no other does.
     pub(crate) alone: bool,
+    pub(crate) level: Level,
+    /// From which profile on it is put, if not from its group's.
+    from: Option<Profile>,
     only: Option<Only>,
+    two: bool,
 }
 
 /// For which servers a case is, and why not for the others.
@@ -39,14 +46,70 @@ impl Case {
         Self { only: Some((holds, otherwise)), ..self }
     }
 
+    /// It takes a server that serves two clients at once.
+    const fn for_two(self) -> Self {
+        Self { two: true, ..self }
+    }
+
     const fn alone(self) -> Self {
         Self { alone: true, ..self }
     }
 
+    const fn should(self) -> Self {
+        Self { level: Level::Should, ..self }
+    }
+
+    const fn from(self, profile: Profile) -> Self {
+        Self { from: Some(profile), ..self }
+    }
+
+    /// The group of its clause: what stands before the stroke.
+    pub(crate) fn group(&self) -> &'static str {
+        self.clause.split('/').next().unwrap_or_default()
+    }
+
+    /// From which profile on it is put.
+    pub(crate) fn profile(&self) -> Profile {
+        self.from.unwrap_or(match self.group() {
+            "wire" | "ending" => Profile::Wire,
+            "limit" | "crowd" | "process" | "architecture" => Profile::Server,
+            _ => Profile::Listing,
+        })
+    }
+
+    /// What is expected, in words.
+    pub(crate) fn sentence(&self) -> String {
+        self.name.replace('_', " ")
+    }
+
+    /// Whether a person means it by this: a clause, a group, or a name.
+    pub(crate) fn is_called(&self, word: &str) -> bool {
+        [self.clause, self.group(), self.name].contains(&word)
+            || word == self.sentence()
+            || word.split_once("::") == Some((self.clause, self.name))
+    }
+
+    /// It is about listening, and about the process that listens.
+    fn is_inetds(&self) -> bool {
+        let clauses = ["crowd/6", "crowd/7", "crowd/8", "crowd/9", "log/2"];
+        self.group() == "process" || clauses.contains(&self.clause)
+    }
+
     /// Why this case is not for such a server, if it is not.
-    pub(crate) fn why_not(&self, server: Architecture) -> Option<&'static str> {
-        let (holds, otherwise) = self.only?;
-        (!holds(server)).then_some(otherwise)
+    pub(crate) fn why_not(&self, subject: &Subject) -> Option<String> {
+        if let Some((holds, otherwise)) = self.only {
+            let Some(architecture) = subject.architecture else {
+                return Some("no --architecture is required of it".into());
+            };
+            if !holds(architecture) {
+                return Some(otherwise.into());
+            }
+        }
+        if subject.is(|one| one.inetd().is_some()) && self.is_inetds() {
+            return Some("inetd does this, and not the program".into());
+        }
+        let alone = self.two && subject.at_once(2) < 2;
+        alone.then(|| "it serves one client at a time".into())
     }
 }
 
@@ -55,10 +118,13 @@ macro_rules! case {
     ($clause:literal, $run:ident) => {
         crate::cases::Case {
             clause: $clause,
-            sentence: stringify!($run),
+            name: stringify!($run),
             run: $run,
             alone: false,
+            level: crate::report::Level::Must,
+            from: None,
             only: None,
+            two: false,
         }
     };
 }
@@ -71,6 +137,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         ending::CASES,
         limit::CASES,
         crowd::CASES,
+        race::CASES,
+        architecture::CASES,
         process::CASES,
         option::CASES,
         log::CASES,

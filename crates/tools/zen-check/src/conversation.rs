@@ -1,11 +1,14 @@
 //! A client that talks bytes, and looks at every one that it gets.
 
-use std::io::{ErrorKind, Read, Write};
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::difference::difference;
 use crate::process::PATIENCE;
+use crate::report::Failure;
 use crate::system;
 use crate::verdict::{Fault, Verdict};
 
@@ -19,11 +22,11 @@ pub(crate) const TOO_LONG: &[u8] = b"Error: question too long.";
 const BYTES_SHOWN_MAX: usize = 120;
 const PIECES_SHOWN_MAX: usize = 24;
 
-/// The questions of [`Client::with_answers_waiting`], and how they are sent.
+/// The questions of a client with answers waiting, and how they are sent.
 pub(crate) const QUESTIONS_WAITING: usize = FIRST_BATCH + LAST_BATCH;
 /// Their answers, 14 KB, fill most of the buffers of a narrow connection, but
 /// not all: nothing of them waits.
-const FIRST_BATCH: usize = 600;
+pub(crate) const FIRST_BATCH: usize = 600;
 /// As many as may be received at once; their answers are 61 KB.
 pub(crate) const LAST_BATCH: usize = 2560;
 
@@ -55,6 +58,40 @@ pub(crate) enum Ending {
     Reset,
 }
 
+impl Ending {
+    /// What it usually means where it is not expected.
+    fn means(self) -> &'static str {
+        match self {
+            Self::EndOfFile => EARLY_END,
+            Self::Reset => RESET,
+        }
+    }
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EndOfFile => "the end of file",
+            Self::Reset => "a reset, which ends it at once",
+        })
+    }
+}
+
+/// What it usually means, for a student who has only this to read.
+const RESET: &str = "A client is sent a reset when the server closes the \
+    socket, or its process ends, while bytes from the client are still unread \
+    in it. Read until the end of file before you close.";
+const EARLY_END: &str = "The server closed this connection, or the thread or \
+    process that served it has ended, before all was said.";
+const NOTHING: &str = "The server still waits: for more bytes than there are, \
+    for another client, or for nothing at all, because it has lost the \
+    question or the answer.";
+const NO_END: &str = "The server does not close its end. When recv() returns \
+    no bytes, the client will send no more: send what is owed, and close.";
+const NOT_READ: &str = "The server does not receive what the client sends.";
+const REFUSED: &str = "Nobody listens there any more: the server has ended, or \
+    has closed the socket that it listens on.";
+
 enum Received {
     Bytes(usize),
     End(Ending),
@@ -67,37 +104,63 @@ pub(crate) struct Client {
     /// Its own address, as the server's log shows it.
     pub(crate) address: SocketAddr,
     pub(crate) sock: TcpStream,
-    connected: Instant,
-    transcript: Vec<String>,
+    /// From when on its transcript counts.
+    begun: Instant,
+    transcript: Vec<Line>,
+}
+
+/// What was sent or received, in one piece or in several.
+#[derive(Debug)]
+struct Line {
+    time: Duration,
+    what: &'static str,
+    pieces: usize,
+    bytes: usize,
+    /// The first piece.
+    shown: String,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { what, pieces, bytes, shown, .. } = self;
+        write!(f, "{:7.3} s  {what:8}", self.time.as_secs_f64())?;
+        match (pieces, bytes) {
+            (_, 0) => Ok(()),
+            (1, _) => write!(f, " b\"{shown}\""),
+            _ => write!(
+                f,
+                " b\"{shown}\" and more: {bytes} B in {pieces} pieces"
+            ),
+        }
+    }
 }
 
 impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Verdict<Self> {
         let sock = TcpStream::connect_timeout(&to, PATIENCE);
-        Self::connected(sock.map_err(|err| {
-            Fault::Server(format!("cannot connect to {to}: {err}"))
-        })?)
+        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
     }
 
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(to: SocketAddr) -> Verdict<Self> {
-        Self::connected(system::connect_narrow(to)?)
+        let sock = system::connect_narrow(to);
+        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
     }
 
-    /// A client that has asked [`QUESTIONS_WAITING`] unknown questions, which
-    /// have all arrived, and has read nothing. Some of the answers fill the
-    /// buffers of its connection, and those to the last receive find no room.
-    pub(crate) fn with_answers_waiting(to: SocketAddr) -> Verdict<Self> {
-        let mut client = Self::with_full_buffers(to)?;
-        client.send_batch(LAST_BATCH)?;
-        Ok(client)
+    /// A client of a server that accepts nobody now, or None if its queue is
+    /// full.
+    pub(crate) fn queue_up(to: SocketAddr) -> Verdict<Option<Self>> {
+        let patience = Duration::from_millis(300);
+        match TcpStream::connect_timeout(&to, patience) {
+            Ok(sock) => Self::connected(sock).map(Some),
+            Err(err) if is_timeout(err.kind()) => Ok(None),
+            Err(err) => Err(cannot_connect(to, &err)),
+        }
     }
 
-    /// The same, but the last receive is still to come.
-    pub(crate) fn with_full_buffers(to: SocketAddr) -> Verdict<Self> {
-        let mut client = Self::connect_narrow(to)?;
-        client.send_batch(FIRST_BATCH)?;
-        Ok(client)
+    /// Counts the times of its transcript from then on.
+    pub(crate) fn since(self, begun: Instant) -> Self {
+        Self { begun, ..self }
     }
 
     /// Sends so many questions, for the server to receive by themselves.
@@ -114,7 +177,7 @@ impl Client {
         Ok(Self {
             address: sock.local_addr()?,
             sock,
-            connected: Instant::now(),
+            begun: Instant::now(),
             transcript: Vec::new(),
         })
     }
@@ -123,7 +186,15 @@ impl Client {
         self.note("sent", bytes);
         match self.sock.write_all(bytes) {
             Ok(()) => Ok(self),
-            Err(err) => Err(self.fault(&format!("cannot send: {err}"))),
+            Err(err) => Err(self.failure(Failure {
+                what: format!("cannot send: {err}"),
+                means: match err.kind() {
+                    kind if is_timeout(kind) => Some(NOT_READ.into()),
+                    _ => Some(EARLY_END.into()),
+                },
+                ending: (!is_timeout(err.kind())).then_some(false),
+                ..Failure::default()
+            })),
         }
     }
 
@@ -144,9 +215,12 @@ impl Client {
                 Err(err) if is_timeout(err.kind()) => {
                     self.sock.set_write_timeout(Some(PATIENCE))?;
                     self.note(
-                        &format!("sent until stalled: {sent} B of"),
-                        bytes,
+                        "sent until stalled",
+                        &many[..sent.min(many.len())],
                     );
+                    if let Some(line) = self.transcript.last_mut() {
+                        line.bytes = sent;
+                    }
                     return Ok(sent);
                 }
                 Err(err) => {
@@ -161,24 +235,75 @@ impl Client {
     /// is expected next.
     pub(crate) fn expect(&mut self, expected: &[u8]) -> Verdict<&mut Self> {
         let mut buffer = vec![0; expected.len().min(1 << 16)];
-        let mut rest = expected;
-        while !rest.is_empty() {
+        let mut have = 0;
+        while have < expected.len() {
+            let rest = &expected[have..];
             let room = rest.len().min(buffer.len());
-            let what = match self.receive(&mut buffer[..room], PATIENCE)? {
+            let (more, end) = match self
+                .receive(&mut buffer[..room], PATIENCE)?
+            {
                 Received::Bytes(n) if buffer[..n] == rest[..n] => {
-                    rest = &rest[n..];
+                    have += n;
                     continue;
                 }
-                Received::Bytes(_) => "something else".to_string(),
-                Received::End(ending) => format!("{ending:?}"),
-                Received::NothingYet => format!("nothing in {PATIENCE:?}"),
+                Received::Bytes(n) => (n, String::new()),
+                Received::End(ending) => (0, format!(", then {ending}")),
+                Received::NothingYet => {
+                    (0, format!(", then nothing for {} s", PATIENCE.as_secs()))
+                }
             };
-            return Err(self.fault(&format!(
-                "expected b\"{}\", received {what}",
-                shown(rest)
-            )));
+            let mut received = expected[..have].to_vec();
+            received.extend_from_slice(&buffer[..more]);
+            if more > 0 {
+                received.extend(self.what_else_comes());
+            }
+            return Err(self.unexpected(expected, &received, &end));
         }
         Ok(self)
+    }
+
+    /// Whatever comes in the next moment, for a reader of the failure.
+    fn what_else_comes(&mut self) -> Vec<u8> {
+        let mut buffer = vec![0; 256];
+        match self.receive(&mut buffer, Duration::from_millis(50)) {
+            Ok(Received::Bytes(n)) => buffer.truncate(n),
+            _ => buffer.clear(),
+        }
+        buffer
+    }
+
+    /// The server's fault: these bytes, and this end, instead of those.
+    fn unexpected(&self, expected: &[u8], received: &[u8], end: &str) -> Fault {
+        let what = match (expected, received) {
+            (_, []) if !end.is_empty() => {
+                let end = end.trim_start_matches(", then ");
+                format!("instead of b\"{}\" came {end}", shown(expected))
+            }
+            ([], _) => "there are bytes that nobody has asked for".into(),
+            _ if received.starts_with(expected) => {
+                "there are bytes too many".into()
+            }
+            _ if expected.starts_with(received) => {
+                let missing = expected.len() - received.len();
+                format!("{missing} bytes of the answers are missing")
+            }
+            _ => "the answers are not the expected bytes".to_string(),
+        };
+        let means = match end {
+            end if end.contains("reset") => Some(RESET),
+            end if end.contains("end of file") => Some(EARLY_END),
+            end if end.contains("nothing") => Some(NOTHING),
+            _ => None,
+        };
+        let difference = difference(expected, received, end);
+        self.failure(Failure {
+            what,
+            bytes: Some(false),
+            ending: end.contains("end").then_some(false),
+            difference,
+            means: means.map(str::to_owned),
+            ..Failure::default()
+        })
     }
 
     /// Asks one question and expects its answer.
@@ -191,14 +316,24 @@ impl Client {
         self.ask(COMPLEX)
     }
 
+    /// Whether any byte comes in that time.
+    pub(crate) fn hears(&mut self, patience: Duration) -> bool {
+        matches!(self.receive(&mut [0; 256], patience), Ok(Received::Bytes(_)))
+    }
+
     /// Expects neither a byte nor an end for so long.
     pub(crate) fn expect_silence(&mut self, time: Duration) -> Verdict {
-        match self.receive(&mut [0; 256], time)? {
+        let mut buffer = [0; 256];
+        match self.receive(&mut buffer, time)? {
             Received::NothingYet => Ok(()),
-            Received::Bytes(_) => Err(self.fault("expected silence")),
-            Received::End(ending) => {
-                Err(self.fault(&format!("expected silence, not {ending:?}")))
-            }
+            Received::Bytes(n) => Err(self.unexpected(b"", &buffer[..n], "")),
+            Received::End(ending) => Err(self.failure(Failure {
+                what: format!("the server ended the connection: {ending}"),
+                bytes: Some(true),
+                ending: Some(false),
+                means: Some(ending.means().into()),
+                ..Failure::default()
+            })),
         }
     }
 
@@ -206,9 +341,20 @@ impl Client {
     pub(crate) fn expect_eof(&mut self) -> Verdict {
         match self.rest(PATIENCE)? {
             (bytes, Ending::EndOfFile) if bytes.is_empty() => Ok(()),
-            (_, ending) => {
-                Err(self.fault(&format!("expected EndOfFile, not {ending:?}")))
-            }
+            (bytes, Ending::EndOfFile) => Err(self.unexpected(
+                b"",
+                &bytes,
+                ", then the end of file, as expected",
+            )),
+            (bytes, Ending::Reset) => Err(self.failure(Failure {
+                what: "the connection ended with a reset, not with the end of \
+                    file"
+                    .into(),
+                bytes: Some(bytes.is_empty()),
+                ending: Some(false),
+                means: Some(RESET.into()),
+                ..Failure::default()
+            })),
         }
     }
 
@@ -223,7 +369,16 @@ impl Client {
                 Received::Bytes(n) => bytes.extend_from_slice(&buffer[..n]),
                 Received::End(ending) => return Ok((bytes, ending)),
                 Received::NothingYet => {
-                    return Err(self.fault("the connection does not end"));
+                    return Err(self.failure(Failure {
+                        what: format!(
+                            "the connection does not end: nothing for \
+                            {patience:?}"
+                        ),
+                        bytes: bytes.is_empty().then_some(true),
+                        ending: Some(false),
+                        means: Some(NO_END.into()),
+                        ..Failure::default()
+                    }));
                 }
             }
         }
@@ -241,8 +396,15 @@ impl Client {
     /// Shuts the sending side down.
     pub(crate) fn stop_sending(&mut self) -> Verdict<&mut Self> {
         self.note("sent the end of file", b"");
-        self.sock.shutdown(Shutdown::Write)?;
-        Ok(self)
+        match self.sock.shutdown(Shutdown::Write) {
+            Ok(()) => Ok(self),
+            Err(_) => Err(self.failure(Failure {
+                what: "the server has ended the connection already".into(),
+                ending: Some(false),
+                means: Some(RESET.into()),
+                ..Failure::default()
+            })),
+        }
     }
 
     /// Sends no more, and expects nothing more than the end of file.
@@ -282,30 +444,60 @@ impl Client {
                 },
             };
             if let Received::End(ending) = received {
-                self.note(&format!("received {ending:?}"), b"");
+                let what = match ending {
+                    Ending::EndOfFile => "received the end of file",
+                    Ending::Reset => "received a reset, which ends it at once",
+                };
+                // Who asks again is told again.
+                if self.transcript.last().is_none_or(|last| last.bytes > 0) {
+                    self.note(what, b"");
+                }
             }
             return Ok(received);
         }
     }
 
-    fn note(&mut self, what: &str, bytes: &[u8]) {
+    fn note(&mut self, what: &'static str, bytes: &[u8]) {
+        if let [.., a, b] = &mut self.transcript[..] {
+            // A flood of answers is told in one line.
+            if !bytes.is_empty() && a.what == what && b.what == what {
+                b.pieces += 1;
+                b.bytes += bytes.len();
+                return;
+            }
+        }
         if self.transcript.len() == PIECES_SHOWN_MAX {
             self.transcript.remove(PIECES_SHOWN_MAX / 2);
         }
-        let time = self.connected.elapsed().as_secs_f64();
-        let bytes = match bytes {
-            [] => String::new(),
-            bytes => format!("b\"{}\"", shown(bytes)),
-        };
-        self.transcript.push(format!("{time:7.3} s  {what} {bytes}"));
+        self.transcript.push(Line {
+            time: self.begun.elapsed(),
+            what,
+            pieces: 1,
+            bytes: bytes.len(),
+            shown: shown(bytes),
+        });
     }
 
     /// The server's fault, with what was said.
     pub(crate) fn fault(&self, what: &str) -> Fault {
-        let transcript = self.transcript.join("\n    ");
-        let address = self.address;
-        Fault::Server(format!("{what}\n  client {address}:\n    {transcript}"))
+        self.failure(Failure { what: what.into(), ..Failure::default() })
     }
+
+    fn failure(&self, failure: Failure) -> Fault {
+        let lines = self.transcript.iter().map(Line::to_string);
+        let first = format!("client {}", self.address);
+        let transcript = std::iter::once(first).chain(lines).collect();
+        Fault::Server(Box::new(Failure { transcript, ..failure }))
+    }
+}
+
+fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
+    Fault::Server(Box::new(Failure {
+        what: format!("cannot connect to {to}: {err}"),
+        means: (err.kind() == ErrorKind::ConnectionRefused)
+            .then(|| REFUSED.into()),
+        ..Failure::default()
+    }))
 }
 
 fn is_timeout(kind: ErrorKind) -> bool {

@@ -25,31 +25,35 @@
 mod architecture;
 mod cases;
 mod conversation;
+mod difference;
+mod hints;
+#[cfg(unix)]
+mod inetd;
+mod observe;
 mod output;
 mod process;
+mod program;
+mod random;
+pub mod report;
+mod run;
 mod server;
+mod sockets;
+mod strace;
 mod subject;
 mod system;
 mod verdict;
 
 use std::process::ExitCode;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, RwLock};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 pub use architecture::Architecture;
 use cases::Case;
-use subject::Subject;
-use verdict::{Fault, Verdict};
-
-/// Cases that run at the same time. Most of them wait most of the time.
-const CASES_AT_ONCE: usize = 8;
-
-/// No case needs a third of this, even on a busy machine.
-const CASE_TIME_MAX: Duration = Duration::from_secs(40);
+pub use program::{Program, quoted};
+use report::Outcome;
+pub use run::{CASES_AT_ONCE, Plan, Progress, examine, list, unknown};
 
 /// Puts the whole contract to `program`; `main` of a listing's tests.
 ///
@@ -67,27 +71,68 @@ pub fn variants(
     architecture: Architecture,
     variants: &[(&str, &[&str])],
 ) -> ExitCode {
+    let programs = variants.iter().map(|(name, options)| {
+        let words = [&[program], *options].concat();
+        let words = words.iter().map(|&word| word.into()).collect();
+        (*name, Program::listing(words, architecture))
+    });
+    tests(programs.collect())
+}
+
+/// Puts to each program what its profile asks, as tests; the name of a program
+/// stands beside those of its cases.
+#[must_use]
+pub fn tests(programs: Vec<(&str, Program)>) -> ExitCode {
+    be_inetd_if_told();
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(CASES_AT_ONCE);
+    let programs: Vec<_> = programs
+        .into_iter()
+        .map(|(name, program)| (name, program.with_seed(seed_of_now())))
+        .map(|(name, program)| (name, Arc::new(program)))
+        .collect();
     let floor = Arc::new(RwLock::new(()));
     let mut trials = Vec::new();
     // Those that want the machine to themselves come last: until then, nobody
     // has to wait for them.
     for alone in [false, true] {
-        for (name, options) in variants {
-            let cases = cases::all().filter(|case| case.alone == alone);
+        for (name, program) in &programs {
+            let cases = run::chosen(program.profile, &[]).into_iter();
+            let cases = cases.filter(|case| case.alone == alone);
             trials.extend(cases.map(|case| {
-                let subject = Subject::new(program, architecture, options);
-                trial(case, subject, Arc::clone(&floor)).with_kind(*name)
+                let (program, floor) =
+                    (Arc::clone(program), Arc::clone(&floor));
+                trial(case, program, floor).with_kind(*name)
             }));
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+/// A seed that differs from run to run.
+#[must_use]
+pub fn seed_of_now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |time| time.as_micros() as u64 % 1_000_000)
+}
+
+/// What must come first in the `main` of a program that puts cases: it may
+/// have been started as the inetd of a server that wants one. Then it does not
+/// return.
+pub fn be_inetd_if_told() {
+    #[cfg(unix)]
+    inetd::be_inetd_if_told();
+}
+
+/// From now on, whoever ends this process by a signal ends the servers that it
+/// has started as well.
+pub fn take_servers_along() {
+    system::take_servers_along();
+}
+
 /// The name of every case: its clause, and a sentence.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-    cases::all().map(|case| (case.clause, case.sentence))
+    cases::all().map(|case| (case.clause, case.name))
 }
 
 /// The clauses that no test of a running server covers, and what does.
@@ -98,57 +143,37 @@ pub fn checked_elsewhere() -> &'static [(&'static str, &'static str)] {
 
 fn trial(
     case: &'static Case,
-    subject: Subject,
+    program: Arc<Program>,
     floor: Arc<RwLock<()>>,
 ) -> Trial {
-    let name = format!("{}::{}", case.clause, case.sentence);
+    let name = format!("{}::{}", case.clause, case.name);
     Trial::ignorable_test(name, move || {
-        if let Some(reason) = case.why_not(subject.architecture) {
-            return Ok(Completion::ignored_with(reason));
-        }
         // A lock that a failed case has poisoned is still a lock.
-        let (_alone, _shared);
-        if case.alone {
-            _alone = floor.write().unwrap_or_else(|lock| lock.into_inner());
-        } else {
-            _shared = floor.read().unwrap_or_else(|lock| lock.into_inner());
+        let shared = || floor.read().unwrap_or_else(PoisonError::into_inner);
+        let alone = || floor.write().unwrap_or_else(PoisonError::into_inner);
+        let mut outcome = None;
+        if !case.alone {
+            let _floor = shared();
+            outcome = Some(run::put(case, &program));
         }
-        let subject = Arc::new(subject);
-        match within_its_time(case, &subject) {
-            Ok(()) => Ok(Completion::Completed),
-            Err(Fault::Skipped(reason)) => Ok(Completion::ignored_with(reason)),
-            Err(Fault::Server(message)) => {
-                Err(Failed::from(format!("{message}{}", subject.logs())))
+        if outcome.as_ref().is_none_or(run::is_late) {
+            let _floor = alone();
+            outcome = Some(run::put_alone(case, &program));
+        }
+        let Some(outcome) = outcome else { return Ok(Completion::Completed) };
+        match outcome {
+            Outcome::Passed => Ok(Completion::Completed),
+            Outcome::Skipped(why) => Ok(Completion::ignored_with(why)),
+            Outcome::Failed(failure) => {
+                let lines = failure.lines();
+                let lines = lines.iter().map(|line| line.escape_debug());
+                let lines: Vec<_> = lines.map(|it| it.to_string()).collect();
+                Err(Failed::from(lines.join("\n")))
             }
-            Err(Fault::Checker(message)) => Err(Failed::from(format!(
-                "not the server's fault: {message}{}",
-                subject.logs()
-            ))),
+            Outcome::Error(message) => {
+                let message = format!("not the server's fault: {message}");
+                Err(Failed::from(message))
+            }
         }
     })
-}
-
-/// Runs a case in a thread of its own, so that one that hangs is a failure
-/// with a message. Its servers are killed, which ends most waiting; a thread
-/// that waits for something else is left behind.
-fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
-    let (sender, receiver) = mpsc::channel();
-    let its_subject = Arc::clone(subject);
-    let thread =
-        thread::Builder::new().name(case.sentence.into()).spawn(move || {
-            let verdict = (case.run)(&its_subject);
-            let verdict = verdict.and_then(|()| its_subject.was_quiet());
-            sender.send(verdict).ok();
-        })?;
-    match receiver.recv_timeout(CASE_TIME_MAX) {
-        Ok(verdict) => verdict,
-        Err(RecvTimeoutError::Timeout) => {
-            subject.kill_all();
-            Err(Fault::Server(format!("no end after {CASE_TIME_MAX:?}")))
-        }
-        Err(RecvTimeoutError::Disconnected) => {
-            thread.join().ok();
-            Err(Fault::Checker("the case itself panicked".into()))
-        }
-    }
 }

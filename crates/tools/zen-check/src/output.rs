@@ -97,7 +97,7 @@ impl Output {
             let left = deadline.saturating_duration_since(Instant::now());
             if printed.ended || left.is_zero() {
                 let why = if printed.ended { "its end" } else { "the wait" };
-                return Err(Fault::Server(format!(
+                return Err(Fault::server(format!(
                     "by {why} the server has not printed {what}"
                 )));
             }
@@ -116,7 +116,7 @@ impl Output {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 let message = "its output is still open".to_string();
-                return Err(Fault::Server(message));
+                return Err(Fault::server(message));
             }
             printed = match self.changed.wait_timeout(printed, left) {
                 Ok((printed, _)) => printed,

@@ -1,10 +1,11 @@
-//! What /proc tells of a process. On other systems the case is left out.
+//! What /proc tells of a server's processes. On other systems the case is left
+//! out.
 
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::verdict::{Fault, Verdict, ensure};
+use crate::verdict::{Fault, Verdict, ensure_in_time};
 
 /// How long a condition may take to come about.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
@@ -18,8 +19,10 @@ pub(crate) fn wait_until(
     let deadline = Instant::now() + patience;
     while !holds()? {
         if Instant::now() >= deadline {
-            let message = format!("after {patience:?}, still not {what}");
-            return Err(Fault::Server(message));
+            return Err(Fault::server(format!(
+                "after {} s, still not {what}",
+                patience.as_secs()
+            )));
         }
         thread::sleep(Duration::from_millis(2));
     }
@@ -33,9 +36,46 @@ pub(crate) fn descriptors(process: u32) -> Verdict<Vec<u64>> {
     Ok(numbers)
 }
 
-/// How many threads a process has.
-pub(crate) fn threads(process: u32) -> Verdict<usize> {
-    Ok(entries(&format!("/proc/{process}/task"))?.len())
+/// What a server is made of: it, and all that it has started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) processes: usize,
+    pub(crate) zombies: usize,
+    pub(crate) threads: usize,
+    pub(crate) descriptors: usize,
+    /// Memory of its own, in bytes: neither its files nor the kernel's part.
+    pub(crate) memory_bytes: u64,
+}
+
+/// Counts everything once. What ends meanwhile is not counted.
+pub(crate) fn parts(process: u32) -> Verdict<Parts> {
+    let mut parts = Parts::default();
+    for member in members(process)? {
+        if member.state() == "Z" {
+            parts.zombies += 1;
+            continue;
+        }
+        let folder = format!("/proc/{}", member.process);
+        let count =
+            |name| entries(&format!("{folder}/{name}")).map(|all| all.len());
+        parts.processes += 1;
+        parts.threads += count("task").unwrap_or(0);
+        parts.descriptors += count("fd").unwrap_or(0);
+        parts.memory_bytes += memory(member.process).unwrap_or(0);
+    }
+    Ok(parts)
+}
+
+/// All processes of this machine.
+pub(crate) fn all() -> Verdict<Vec<u32>> {
+    Ok(entries("/proc")?.into_iter().map(|process| process as u32).collect())
+}
+
+/// The processes of a server that have not ended.
+pub(crate) fn family(process: u32) -> Verdict<Vec<u32>> {
+    let members = members(process)?.into_iter();
+    let alive = members.filter(|member| member.state() != "Z");
+    Ok(alive.map(|member| member.process).collect())
 }
 
 /// The names in a folder that are numbers.
@@ -46,46 +86,91 @@ fn entries(folder: &str) -> Verdict<Vec<u64>> {
     Ok(names.filter_map(|name| name.parse().ok()).collect())
 }
 
-/// The states of all processes of a group: R, S, Z and so on.
-pub(crate) fn group(group: u32) -> Verdict<Vec<String>> {
-    let members = members(group)?.into_iter();
-    Ok(members.map(|mut stat| stat.swap_remove(0)).collect())
+/// The states of all processes of a server: R, S, Z and so on.
+pub(crate) fn states(process: u32) -> Verdict<Vec<String>> {
+    let members = members(process)?;
+    Ok(members.iter().map(|member| member.state().to_string()).collect())
 }
 
-fn members(group: u32) -> Verdict<Vec<Vec<String>>> {
-    let processes = entries("/proc")?;
-    let stats = processes.iter().filter_map(|&process| stat(process).ok());
-    let group = group.to_string();
-    Ok(stats.filter(|stat| stat[2] == group).collect())
+/// A process, and the fields of /proc/PID/stat from the third on.
+struct Member {
+    process: u32,
+    fields: Vec<String>,
 }
 
-/// R, S, T and so on, as ps shows it.
-pub(crate) fn state(process: u32) -> Verdict<String> {
-    Ok(stat(process.into())?.swap_remove(0))
+impl Member {
+    /// R, S, T, Z and so on, as ps shows it.
+    fn state(&self) -> &str {
+        &self.fields[0]
+    }
 }
 
-/// Expects that while this is done, a group uses next to no processor time.
+/// The processes of a group, and the descendants of its leader in whatever
+/// group they are.
+fn members(leader: u32) -> Verdict<Vec<Member>> {
+    let all = entries("/proc")?.into_iter().filter_map(|process| {
+        let fields = stat(process).ok()?;
+        Some(Member { process: process as u32, fields })
+    });
+    let mut all: Vec<_> = all.collect();
+    let group = leader.to_string();
+    let mut family = vec![leader];
+    loop {
+        let known = family.len();
+        for member in &all {
+            let [_, parent, its_group, ..] = &member.fields[..] else {
+                continue;
+            };
+            let parent = parent.parse().unwrap_or(0);
+            let belongs = *its_group == group || family.contains(&parent);
+            if belongs && !family.contains(&member.process) {
+                family.push(member.process);
+            }
+        }
+        if family.len() == known {
+            break;
+        }
+    }
+    all.retain(|member| family.contains(&member.process));
+    Ok(all)
+}
+
+/// Whether a process has taken all the signals that were sent to it.
+pub(crate) fn has_no_signal_pending(process: u32) -> Verdict<bool> {
+    let status = fs::read_to_string(format!("/proc/{process}/status"));
+    // A process that has ended has none.
+    let status = status.unwrap_or_default();
+    if status.contains("State:\tZ") {
+        return Ok(true);
+    }
+    let mut pending = status.lines().filter(|line| {
+        line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")
+    });
+    Ok(pending.all(|line| line.ends_with("\t0000000000000000")))
+}
+
+/// Expects that while this is done, a server uses next to no processor time.
 pub(crate) fn while_idle(
-    group: u32,
+    process: u32,
     done: impl FnOnce() -> Verdict,
 ) -> Verdict {
-    let before = cpu_time(group)?;
+    let before = cpu_time(process)?;
     done()?;
-    let time = cpu_time(group)?.saturating_sub(before);
-    ensure!(time < Duration::from_millis(100), "it used {time:?} of processor");
+    let time = cpu_time(process)?.saturating_sub(before);
+    ensure_in_time!(
+        time < Duration::from_millis(100),
+        "while it had nothing to do it used {time:?} of processor time"
+    );
     Ok(())
 }
 
-/// Processor time that the processes of a group have used so far.
-fn cpu_time(group: u32) -> Verdict<Duration> {
+/// Processor time that the processes of a server have used so far.
+fn cpu_time(process: u32) -> Verdict<Duration> {
     // Fields 14 and 15 of proc(5), in hundredths of a second.
-    let ticks = members(group)?
-        .iter()
-        .flat_map(|stat| {
-            [11, 12].map(|field: usize| stat[field].parse::<u64>().unwrap_or(0))
-        })
-        .sum::<u64>();
-    Ok(Duration::from_millis(10 * ticks))
+    let members = members(process)?;
+    let times = members.iter().flat_map(|member| &member.fields[11..13]);
+    let ticks = times.filter_map(|field| field.parse::<u64>().ok());
+    Ok(Duration::from_millis(10 * ticks.sum::<u64>()))
 }
 
 /// The fields of /proc/PID/stat from the third on: before that is the name,
@@ -95,7 +180,7 @@ fn stat(process: u64) -> Verdict<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
     let fields: Vec<_> = fields.split_whitespace().map(str::to_owned).collect();
-    if fields.len() < 13 {
+    if fields.len() < 14 {
         let message = format!("cannot read /proc/{process}/stat");
         return Err(Fault::Checker(message));
     }
@@ -103,7 +188,7 @@ fn stat(process: u64) -> Verdict<Vec<String>> {
 }
 
 /// A process's own memory, in bytes: neither its files nor the kernel's part.
-pub(crate) fn memory(process: u32) -> Verdict<u64> {
+fn memory(process: u32) -> Verdict<u64> {
     linux()?;
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));

@@ -1,44 +1,92 @@
 //! A running server: a process of its own group, killed when it goes out of
 //! scope, with all that it has started.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::conversation::Client;
+use crate::conversation::{Client, FIRST_BATCH, LAST_BATCH};
 use crate::output::Output;
 use crate::process::{self, PATIENCE, wait_until};
+use crate::program::{Launch, free_port, no_process};
+use crate::sockets::{self, End};
 use crate::subject::{Run, Subject};
 use crate::system;
 use crate::verdict::{Fault, Verdict, ensure};
 
-/// A server that has said `Listening at`.
+/// A server that can be connected to.
 #[derive(Debug)]
 pub(crate) struct Server<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) log: Arc<Output>,
     /// Where a client reaches it.
     pub(crate) address: SocketAddr,
-    child: Child,
+    /// None if somebody else has started it.
+    child: Option<Child>,
+    /// The process that listens: the one that was started, unless that one has
+    /// started it.
+    listener: u32,
+    /// It was told to end, by a signal.
+    told: AtomicBool,
+    /// It is stopped in its tracks.
+    frozen: AtomicBool,
 }
 
 impl<'a> Server<'a> {
-    /// Starts it, and reads `lines_max` lines of its log.
+    /// Starts it on a port of its own, with these options.
     pub(crate) fn start(
         subject: &'a Subject,
-        mut command: Command,
+        options: &[&str],
+    ) -> Verdict<Self> {
+        match &subject.launch {
+            Launch::Running(address) => Ok(Self {
+                subject,
+                log: Arc::default(),
+                address: *address,
+                child: None,
+                listener: 0,
+                told: AtomicBool::new(false),
+                frozen: AtomicBool::new(false),
+            }),
+            Launch::Listing(_) => {
+                let options = [&["--port", "0"], options].concat();
+                Self::spawn(subject, subject.command(&options)?, usize::MAX)
+            }
+            Launch::Command(_) => {
+                Self::start_at(subject, free_port()?, options)
+            }
+        }
+    }
+
+    /// The same on this port.
+    pub(crate) fn start_at(
+        subject: &'a Subject,
+        port: u16,
+        options: &[&str],
+    ) -> Verdict<Self> {
+        if subject.is_listing() {
+            let port = port.to_string();
+            let options = [&["--port", &port], options].concat();
+            return Self::spawn(
+                subject,
+                subject.command(&options)?,
+                usize::MAX,
+            );
+        }
+        let command = subject.command_line(&[], port, options)?;
+        Self::spawn_at(subject, command, port, usize::MAX)
+    }
+
+    /// Starts a listing, reads `lines_max` lines of its log, and waits until
+    /// it says where it listens.
+    pub(crate) fn spawn(
+        subject: &'a Subject,
+        command: Command,
         lines_max: usize,
     ) -> Verdict<Self> {
-        let (child, log, errors) = spawn(&mut command, lines_max)?;
-        let mut server = Self {
-            subject,
-            log: Arc::clone(&log),
-            address: (Ipv4Addr::LOCALHOST, 0).into(),
-            child,
-        };
-        let process = server.process();
-        subject.runs().push(Run { process, alive: true, log, errors });
+        let mut server = Self::begin(subject, command, lines_max)?;
         let first = server
             .log
             .wait_for("a line", PATIENCE, |lines| lines.first().cloned())?;
@@ -53,12 +101,149 @@ impl<'a> Server<'a> {
         Ok(server)
     }
 
-    pub(crate) fn process(&self) -> u32 {
-        self.child.id()
+    /// Starts any command, reads `lines_max` lines of its output, and waits
+    /// until it can be connected to.
+    pub(crate) fn spawn_at(
+        subject: &'a Subject,
+        command: Command,
+        port: u16,
+        lines_max: usize,
+    ) -> Verdict<Self> {
+        let mut server = Self::begin(subject, command, lines_max)?;
+        let deadline = Instant::now() + subject.start_time_max;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let hosts =
+                [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            for address in hosts.map(|host| SocketAddr::new(host, port)) {
+                let second = Duration::from_secs(1);
+                if let Ok(probe) = TcpStream::connect_timeout(&address, second)
+                {
+                    server.address = address;
+                    server.dismiss(probe)?;
+                    server.expect_in_the_foreground()?;
+                    server.listener = server.find_listener()?;
+                    return Ok(server);
+                }
+            }
+            if let Some(status) = server.ended()? {
+                let status = how_it_ended(status);
+                return Err(Fault::server(format!(
+                    "before it listened at port {port}, it {status}"
+                )));
+            }
+            if Instant::now() >= deadline {
+                let time = subject.start_time_max;
+                return Err(Fault::late(format!(
+                    "nobody listens at port {port} after {} s",
+                    time.as_secs()
+                )));
+            }
+            std::thread::sleep(pause);
+            pause = (2 * pause).min(Duration::from_millis(50));
+        }
+    }
+
+    /// A command that has ended although somebody listens cannot be examined,
+    /// nor ended: what listens is ended here.
+    fn expect_in_the_foreground(&mut self) -> Verdict {
+        let Some(status) = self.ended()? else { return Ok(()) };
+        for process in process::all().unwrap_or_default() {
+            if sockets::listens(process, self.address.port()) {
+                system::signal(process, system::SIGKILL).ok();
+            }
+        }
+        Err(Fault::server(format!(
+            "it has put itself into the background: its port is served, and \
+            the command {}; let it stay in the foreground",
+            how_it_ended(status)
+        )))
+    }
+
+    /// The connection by which it was found ready was a client like others:
+    /// it takes a place until the server has let it go. One that never does is
+    /// not waited for.
+    fn dismiss(&self, probe: TcpStream) -> Verdict {
+        let client = probe.local_addr()?;
+        drop(probe);
+        let deadline = Instant::now() + Duration::from_millis(300);
+        while Instant::now() < deadline
+            && sockets::server_end(self.address, client)
+                .is_some_and(|end| end != End::Gone)
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// The first of its processes that has a listening socket.
+    fn find_listener(&self) -> Verdict<u32> {
+        let leader = self.process()?;
+        let family = process::family(leader).unwrap_or_default();
+        let mut listens = family.iter().filter(|_| family.len() > 1);
+        let first =
+            listens.find(|&&one| sockets::listens(one, self.address.port()));
+        Ok(first.copied().unwrap_or(leader))
+    }
+
+    fn begin(
+        subject: &'a Subject,
+        mut command: Command,
+        lines_max: usize,
+    ) -> Verdict<Self> {
+        let (child, log, errors) = spawn(&mut command, lines_max)?;
+        let process = child.id();
+        system::remember_group(process);
+        let server = Self {
+            subject,
+            log: Arc::clone(&log),
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            child: Some(child),
+            listener: process,
+            told: AtomicBool::new(false),
+            frozen: AtomicBool::new(false),
+        };
+        subject.note("a server is started");
+        let run = Run { process, alive: true, ended: None, log, errors };
+        subject.runs().push(run);
+        Ok(server)
+    }
+
+    /// The number of its first process, and of its group.
+    pub(crate) fn process(&self) -> Verdict<u32> {
+        self.child.as_ref().map(Child::id).ok_or_else(no_process)
     }
 
     pub(crate) fn connect(&self) -> Verdict<Client> {
-        Client::connect(self.address)
+        Ok(Client::connect(self.address)?.since(self.subject.begun))
+    }
+
+    /// A client of a server that is stopped, or None if no more of them can
+    /// wait there: then what is to be arranged cannot be.
+    pub(crate) fn queue_up(&self) -> Verdict<Option<Client>> {
+        let client = Client::queue_up(self.address)?;
+        Ok(client.map(|client| client.since(self.subject.begun)))
+    }
+
+    /// A client whose connection holds few bytes in each direction.
+    pub(crate) fn connect_narrow(&self) -> Verdict<Client> {
+        Ok(Client::connect_narrow(self.address)?.since(self.subject.begun))
+    }
+
+    /// A client that has asked [`QUESTIONS_WAITING`](crate::conversation::QUESTIONS_WAITING) unknown questions, which
+    /// have all arrived, and has read nothing. Some of the answers fill the
+    /// buffers of its connection, and those to the last receive find no room.
+    pub(crate) fn with_answers_waiting(&self) -> Verdict<Client> {
+        let mut client = self.with_full_buffers()?;
+        client.send_batch(LAST_BATCH)?;
+        Ok(client)
+    }
+
+    /// The same, but the last receive is still to come.
+    pub(crate) fn with_full_buffers(&self) -> Verdict<Client> {
+        let mut client = self.connect_narrow()?;
+        client.send_batch(FIRST_BATCH)?;
+        Ok(client)
     }
 
     /// So many clients, each of which has asked and been answered.
@@ -72,7 +257,11 @@ impl<'a> Server<'a> {
         Ok(served)
     }
 
+    /// Only a listing's log is known.
     pub(crate) fn expect_line(&self, line: &str) -> Verdict {
+        if !self.subject.is_listing() {
+            return Ok(());
+        }
         self.log.wait_for(&format!("{line:?}"), PATIENCE, |lines| {
             lines.iter().any(|printed| printed == line).then_some(())
         })
@@ -80,43 +269,143 @@ impl<'a> Server<'a> {
 
     pub(crate) fn expect_accepted(&self, client: &Client) -> Verdict {
         let address = client.address;
-        self.expect_line(&format!("Accepted connection from {address}"))
+        if self.subject.is_listing() {
+            let line = format!("Accepted connection from {address}");
+            return self.expect_line(&line);
+        }
+        wait_until("accepted", PATIENCE, || {
+            let end = sockets::server_end(self.address, address);
+            Ok(end != Some(End::Queued))
+        })
     }
 
     pub(crate) fn expect_closed(&self, client: &Client) -> Verdict {
         let address = client.address;
-        self.expect_line(&format!("Client socket to {address} has closed"))
+        self.expect_line(&format!("Client socket to {address} has closed"))?;
+        self.expect_released(client)
     }
 
     pub(crate) fn expect_error(&self, client: &Client, error: &str) -> Verdict {
         let address = client.address;
-        self.expect_line(&format!("Client {address} error: {error}"))
+        self.expect_line(&format!("Client {address} error: {error}"))?;
+        self.expect_released(client)
+    }
+
+    /// Expects that the server has closed its end of a connection.
+    fn expect_released(&self, client: &Client) -> Verdict {
+        wait_until("closed by the server", PATIENCE, || Ok(!self.holds(client)))
+            .map_err(|fault| fault.after("the client's connection"))
+    }
+
+    /// Whether a client that has asked, and waits, is answered after all. One
+    /// that was not even accepted waits for others.
+    pub(crate) fn is_slow(&self, client: &mut Client) -> bool {
+        let end = sockets::server_end(self.address, client.address);
+        end == Some(End::Held) && client.hears(Duration::from_secs(4))
+    }
+
+    /// Whether the server has dropped this client, the only one that it has,
+    /// as far as can be seen.
+    pub(crate) fn has_dropped(&self, client: &Client) -> bool {
+        match self.subject.is_listing() {
+            true => self.log.count("Client ") > 0,
+            false => matches!(
+                sockets::server_end(self.address, client.address),
+                Some(End::Stopped | End::Gone)
+            ),
+        }
+    }
+
+    /// Whether the server still has this client, as far as can be seen.
+    pub(crate) fn holds(&self, client: &Client) -> bool {
+        let end = sockets::server_end(self.address, client.address);
+        end.is_some_and(|end| end != End::Gone)
     }
 
     pub(crate) fn signal(&self, signal: i32) -> Verdict {
-        system::signal(self.process(), signal)
+        self.process()?;
+        self.note_told(signal, "");
+        self.send_to(self.listener, signal)
+    }
+
+    /// While a process is stopped, a signal to it waits for whichever thread is
+    /// first when it goes on. To a running one it goes to the first thread, if
+    /// that one takes it: so it is to be here.
+    fn send_to(&self, process: u32, signal: i32) -> Verdict {
+        match self.frozen.load(Ordering::Relaxed) {
+            true => system::signal_first_thread(process, signal),
+            false => system::signal(process, signal),
+        }
+    }
+
+    /// A server that was told to end has not ended by itself.
+    fn note_told(&self, signal: i32, whom: &str) {
+        let name = system::signal_name(signal);
+        self.subject.note(&format!("the server{whom} gets {name}"));
+        if [system::SIGTERM, system::SIGINT].contains(&signal) {
+            self.told.store(true, Ordering::Relaxed);
+        }
     }
 
     /// As Ctrl-C does: to the server and to all that it has started.
     pub(crate) fn signal_all(&self, signal: i32) -> Verdict {
-        system::signal_group(self.process(), signal)
+        self.note_told(signal, " and its group");
+        if self.frozen.load(Ordering::Relaxed) {
+            let family = process::family(self.process()?)?;
+            return family
+                .into_iter()
+                .try_for_each(|one| self.send_to(one, signal));
+        }
+        system::signal_group(self.process()?, signal)
+    }
+
+    /// Waits until it has taken notice of a signal that tells it to end.
+    pub(crate) fn expect_shutting_down(&self) -> Verdict {
+        if self.subject.is_listing() {
+            return self.expect_line("Shutting down");
+        }
+        self.process()?;
+        wait_until("has taken notice", PATIENCE, || {
+            process::has_no_signal_pending(self.listener)
+        })
+        .map_err(|_| {
+            Fault::server(format!(
+                "{} s after the signal the server has not even taken notice \
+                of it: it blocks signals, and does not look for them",
+                PATIENCE.as_secs()
+            ))
+        })
     }
 
     /// Stops it in its tracks, until SIGCONT.
     pub(crate) fn freeze(&self) -> Verdict {
-        self.signal_all(system::SIGSTOP)?;
+        self.subject.note("the server is stopped by SIGSTOP");
+        system::signal_group(self.process()?, system::SIGSTOP)?;
+        self.frozen.store(true, Ordering::Relaxed);
         wait_until("stopped by SIGSTOP", PATIENCE, || {
-            Ok(process::state(self.process())? == "T")
+            let states = process::states(self.process()?)?;
+            Ok(states.iter().all(|state| state == "T" || state == "Z"))
         })
     }
 
     pub(crate) fn thaw(&self) -> Verdict {
-        self.signal_all(system::SIGCONT)
+        self.frozen.store(false, Ordering::Relaxed);
+        self.subject.note("the server goes on");
+        system::signal_group(self.process()?, system::SIGCONT)
+    }
+
+    /// How it has ended, if it has.
+    fn ended(&mut self) -> Verdict<Option<ExitStatus>> {
+        match &mut self.child {
+            Some(child) => Ok(child.try_wait()?),
+            None => Ok(None),
+        }
     }
 
     /// Waits until it has ended by itself.
     pub(crate) fn wait(&mut self, patience: Duration) -> Verdict<ExitStatus> {
-        wait_for(&mut self.child, patience)
+        let child = self.child.as_mut().ok_or_else(no_process)?;
+        wait_for(child, patience)
     }
 
     /// Sends SIGTERM, and expects that it ends as the contract says.
@@ -127,21 +416,59 @@ impl<'a> Server<'a> {
 
     pub(crate) fn expect_exit_0(&mut self) -> Verdict {
         let status = self.wait(PATIENCE)?;
-        ensure!(status.code() == Some(0), "not exit status 0, but {status}");
+        let ended = how_it_ended(status);
+        ensure!(status.code() == Some(0), "not exit status 0: it {ended}");
         Ok(())
+    }
+
+    /// Kills it, and waits until the kernel has let go of its port: what is
+    /// under way in an io_uring is taken back a little later.
+    pub(crate) fn kill_and_free_the_port(&mut self) -> Verdict {
+        self.kill();
+        wait_until("rid of the port of a killed server", PATIENCE, || {
+            Ok(sockets::is_free(self.address.port()))
+        })
     }
 
     /// Kills it with all that it has started.
     pub(crate) fn kill(&mut self) {
+        let Ok(process) = self.process() else { return };
+        let ended = self.ended().ok().flatten();
+        // One that hangs in a case without end is killed by the checker.
+        let ended = ended.filter(|status| {
+            !self.told.load(Ordering::Relaxed)
+                && system::ended_by(*status) != Some(system::SIGKILL)
+        });
         // An error says that nobody is left. On systems without groups, this
         // process is all there is.
-        system::signal_group(self.process(), system::SIGKILL).ok();
-        self.child.kill().ok();
-        self.child.wait().ok();
-        let process = self.process();
-        for run in self.subject.runs().iter_mut() {
-            run.alive &= run.process != process;
+        for process in process::family(process).unwrap_or_default() {
+            system::signal(process, system::SIGKILL).ok();
         }
+        system::signal_group(process, system::SIGKILL).ok();
+        if let Some(child) = &mut self.child {
+            child.kill().ok();
+            child.wait().ok();
+        }
+        self.told.store(true, Ordering::Relaxed);
+        system::forget_group(process);
+        for run in self.subject.runs().iter_mut() {
+            if run.process == process {
+                run.alive = false;
+                run.ended = run.ended.take().or(ended.map(how_it_ended));
+            }
+        }
+    }
+}
+
+/// What an exit status says, such as `was ended by signal 13 (SIGPIPE)`.
+pub(crate) fn how_it_ended(status: ExitStatus) -> String {
+    match (status.code(), system::ended_by(status)) {
+        (Some(code), _) => format!("ended with exit status {code}"),
+        (_, Some(signal)) => {
+            let name = system::signal_name(signal);
+            format!("was ended by signal {signal} ({name})")
+        }
+        _ => status.to_string(),
     }
 }
 
@@ -172,7 +499,7 @@ impl Ended {
         let (output, errors) = (output.lines(), errors.lines());
         match status {
             Ok(status) => Ok(Self { status, output, errors }),
-            Err(_) => Err(Fault::Server(format!(
+            Err(_) => Err(Fault::server(format!(
                 "did not end by itself; printed {output:?} and {errors:?}"
             ))),
         }
@@ -203,7 +530,12 @@ fn wait_for(child: &mut Child, patience: Duration) -> Verdict<ExitStatus> {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        ensure!(Instant::now() < deadline, "no end within {patience:?}");
+        ensure!(
+            Instant::now() < deadline,
+            "it does not end: it still runs \
+            {} s later",
+            patience.as_secs()
+        );
         std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::report::Failure;
+
 /// Nothing to say, or why not.
 pub(crate) type Verdict<T = ()> = Result<T, Fault>;
 
@@ -9,11 +11,43 @@ pub(crate) type Verdict<T = ()> = Result<T, Fault>;
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// The server breaks the contract.
-    Server(String),
+    Server(Box<Failure>),
     /// The checker or its machine failed, and nothing is known of the server.
     Checker(String),
     /// The case cannot be put here, for this reason.
     Skipped(String),
+}
+
+impl Fault {
+    /// The server's fault, in a line.
+    pub(crate) fn server(what: impl Into<String>) -> Self {
+        Self::Server(Box::new(Failure {
+            what: what.into(),
+            ..Failure::default()
+        }))
+    }
+
+    /// The server's fault, if nothing but its machine was slow.
+    pub(crate) fn late(what: impl Into<String>) -> Self {
+        let mut failure = Failure { what: what.into(), ..Failure::default() };
+        failure.is_late = true;
+        Self::Server(Box::new(failure))
+    }
+
+    pub(crate) fn skipped(reason: impl Into<String>) -> Self {
+        Self::Skipped(reason.into())
+    }
+
+    /// The same, but the line begins with these words.
+    pub(crate) fn after(self, words: &str) -> Self {
+        match self {
+            Self::Server(mut failure) => {
+                failure.what = format!("{words}: {}", failure.what);
+                Self::Server(failure)
+            }
+            other => other,
+        }
+    }
 }
 
 impl From<io::Error> for Fault {
@@ -26,9 +60,18 @@ impl From<io::Error> for Fault {
 macro_rules! ensure {
     ($condition:expr, $($message:tt)+) => {
         if !$condition {
-            return Err($crate::verdict::Fault::Server(format!($($message)+)));
+            return Err($crate::verdict::Fault::server(format!($($message)+)));
         }
     };
 }
 
-pub(crate) use ensure;
+/// The same for a condition that does not hold on a machine that is busy.
+macro_rules! ensure_in_time {
+    ($condition:expr, $($message:tt)+) => {
+        if !$condition {
+            return Err($crate::verdict::Fault::late(format!($($message)+)));
+        }
+    };
+}
+
+pub(crate) use {ensure, ensure_in_time};

@@ -34,10 +34,10 @@ fn a_silent_client_costs_2_kibibytes_at_9000(subject: &Subject) -> Verdict {
 fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
     system::raise_own_descriptor_limit(CLIENTS as u64 + 200)?;
     let server = subject.start(&["--quiet"])?;
-    let process = server.process();
+    let process = server.process()?;
     let mut busy = server.connect()?;
     busy.asks()?;
-    let before = process::memory(process)?;
+    let before = process::parts(process)?.memory_bytes;
     let open = process::descriptors(process)?.len();
     let mut silent = Vec::new();
     for _ in 0..CLIENTS {
@@ -51,7 +51,8 @@ fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
     })?;
     busy.asks()?.leave()?;
     server.connect()?.asks()?.leave()?;
-    let each = (process::memory(process)? - before) / CLIENTS as u64;
+    let each =
+        (process::parts(process)?.memory_bytes - before) / CLIENTS as u64;
     ensure!(each <= bytes_max, "each silent client costs {each} bytes");
     Ok(())
 }

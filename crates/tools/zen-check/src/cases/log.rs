@@ -6,6 +6,8 @@ use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::conversation::{COMPLEX, Client, TOO_LONG};
 use crate::process::PATIENCE;
+use crate::program::free_port;
+use crate::report::Profile;
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::system;
@@ -13,7 +15,7 @@ use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const CASES: &[Case] = &[
     case!("log/1", prints_these_lines_and_no_others),
-    case!("log/2", a_reader_that_goes_away_does_not_hurt),
+    case!("log/2", a_reader_that_goes_away_does_not_hurt).from(Profile::Server),
     case!("log/3", prints_addresses_as_rust_does),
     case!("log/4", says_first_where_it_listens),
     case!("log/5", says_whom_it_has_accepted),
@@ -69,15 +71,25 @@ fn prints_these_lines_and_no_others(subject: &Subject) -> Verdict {
 }
 
 fn a_reader_that_goes_away_does_not_hurt(subject: &Subject) -> Verdict {
-    let command = subject.command(&["-p", "0"]);
-    let mut server = Server::start(subject, command, 1)?;
-    server.log.wait_for_end(PATIENCE)?;
+    let mut server = if subject.is_listing() {
+        let command = subject.command(&["-p", "0"])?;
+        let server = Server::spawn(subject, command, 1)?;
+        server.log.wait_for_end(PATIENCE)?;
+        server
+    } else {
+        let port = free_port()?;
+        let command = subject.command_line(&[], port, &[])?;
+        Server::spawn_at(subject, command, port, 1)?
+    };
     for _ in 0..3 {
         server.connect()?.asks()?.leave()?;
         server.connect()?.send(b"Simp")?.leave()?;
     }
     let mut client = server.connect()?;
     client.asks()?;
+    if !subject.is_listing() {
+        return client.leave();
+    }
     server.signal(system::SIGTERM)?;
     client.expect_eof()?;
     server.expect_exit_0()
@@ -172,7 +184,7 @@ fn a_thread_that_cannot_start_costs_one_client_only(
     let server = subject.start(&[])?;
     let mut clients = server.served(2)?;
     // A thread needs address space for its stack, and now there is none.
-    system::limit_memory(server.process(), 1 << 20)?;
+    system::limit_memory(server.process()?, 1 << 20)?;
     let mut unlucky = server.connect()?;
     let (bytes, _) = unlucky.rest(PATIENCE)?;
     ensure!(bytes.is_empty(), "{} bytes without a thread", bytes.len());
@@ -182,7 +194,7 @@ fn a_thread_that_cannot_start_costs_one_client_only(
     for client in &mut clients {
         client.asks()?;
     }
-    system::limit_memory(server.process(), 1 << 40)?;
+    system::limit_memory(server.process()?, 1 << 40)?;
     server.connect()?.asks()?.leave()
 }
 
@@ -205,7 +217,7 @@ fn says_that_it_serves_the_most_once(subject: &Subject) -> Verdict {
 
 fn says_that_it_shuts_down_once(subject: &Subject) -> Verdict {
     let mut server = subject.start(&[])?;
-    let mut clients = server.served(subject.architecture.at_once(3))?;
+    let mut clients = server.served(subject.at_once(3))?;
     server.signal_all(system::SIGTERM)?;
     clients.iter_mut().try_for_each(Client::expect_eof)?;
     server.expect_exit_0()?;

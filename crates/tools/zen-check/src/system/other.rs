@@ -18,7 +18,18 @@ fn skipped<T>(what: &str) -> Verdict<T> {
 
 pub(crate) fn prepare(_: &mut Command) {}
 
+pub(crate) fn remember_group(_: u32) {}
+
+pub(crate) fn forget_group(_: u32) {}
+
+/// Here they are in no groups of their own.
+pub(crate) fn take_servers_along() {}
+
 pub(crate) fn signal(_: u32, _: i32) -> Verdict {
+    skipped("signals")
+}
+
+pub(crate) fn signal_first_thread(_: u32, _: i32) -> Verdict {
     skipped("signals")
 }
 
@@ -28,6 +39,10 @@ pub(crate) fn signal_group(_: u32, _: i32) -> Verdict {
 
 pub(crate) fn ended_by(_: ExitStatus) -> Option<i32> {
     None
+}
+
+pub(crate) fn signal_name(_: i32) -> &'static str {
+    ""
 }
 
 pub(crate) fn reset_on_close(_: &TcpStream) -> Verdict {

@@ -3,10 +3,11 @@
 
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{c_int, pid_t};
 
@@ -38,9 +39,61 @@ pub(crate) fn prepare(command: &mut Command) {
     }
 }
 
+/// The groups that are to be killed if this process is told to end. Each slot
+/// holds one, or 0.
+static GROUPS: [AtomicI32; 256] = [const { AtomicI32::new(0) }; 256];
+
+/// Swaps one number for another in the first slot that has it.
+fn swap(from: i32, to: i32) {
+    let relaxed = Ordering::Relaxed;
+    GROUPS
+        .iter()
+        .any(|slot| slot.compare_exchange(from, to, relaxed, relaxed).is_ok());
+}
+
+pub(crate) fn remember_group(group: u32) {
+    swap(0, group as i32);
+}
+
+pub(crate) fn forget_group(group: u32) {
+    swap(group as i32, 0);
+}
+
+/// From now on, whoever ends this process ends what it has started as well.
+/// These have groups of their own, which no Ctrl-C reaches.
+pub(crate) fn take_servers_along() {
+    extern "C" fn handle(signal: c_int) {
+        for slot in &GROUPS {
+            let group = slot.load(Ordering::Relaxed);
+            if group != 0 {
+                // SAFETY: a handler may call kill().
+                unsafe { libc::kill(-group, libc::SIGKILL) };
+            }
+        }
+        // SAFETY: a handler may call _exit().
+        unsafe { libc::_exit(128 + signal) };
+    }
+    for signal in [SIGINT, SIGTERM, libc::SIGHUP] {
+        let handler = handle as extern "C" fn(c_int);
+        // SAFETY: the handler makes system calls and touches atomics only.
+        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+    }
+}
+
 pub(crate) fn signal(process: u32, signal: c_int) -> Verdict {
     // SAFETY: kill() takes any numbers.
     checked(unsafe { libc::kill(process as pid_t, signal) })
+}
+
+/// To the thread by which the process began.
+#[cfg(target_os = "linux")]
+pub(crate) fn signal_first_thread(process: u32, signal: c_int) -> Verdict {
+    let process = process as libc::c_long;
+    let signal = libc::c_long::from(signal);
+    // SAFETY: tgkill() takes any numbers.
+    let result =
+        unsafe { libc::syscall(libc::SYS_tgkill, process, process, signal) };
+    checked(result as c_int)
 }
 
 pub(crate) fn signal_group(group: u32, signal: c_int) -> Verdict {
@@ -50,6 +103,28 @@ pub(crate) fn signal_group(group: u32, signal: c_int) -> Verdict {
 
 pub(crate) fn ended_by(status: ExitStatus) -> Option<c_int> {
     status.signal()
+}
+
+/// Its name, such as SIGPIPE, for those that a server is likely to meet.
+pub(crate) fn signal_name(signal: c_int) -> &'static str {
+    match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGILL => "SIGILL",
+        SIGCHLD => "SIGCHLD",
+        SIGCONT => "SIGCONT",
+        SIGINT => "SIGINT",
+        SIGKILL => "SIGKILL",
+        SIGPIPE => "SIGPIPE",
+        libc::SIGSEGV => "SIGSEGV",
+        SIGSTOP => "SIGSTOP",
+        SIGTERM => "SIGTERM",
+        SIGURG => "SIGURG",
+        SIGWINCH => "SIGWINCH",
+        libc::SIGUSR1 => "SIGUSR1",
+        _ => "see signal(7)",
+    }
 }
 
 /// From now on, to close this socket sends a reset.
@@ -67,15 +142,29 @@ pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, 1152 as c_int)?;
     set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 16384 as c_int)?;
     set_option(fd, libc::IPPROTO_TCP, libc::TCP_MAXSEG, 256 as c_int)?;
-    let SocketAddr::V4(address) = address else {
-        return Err(io::ErrorKind::Unsupported.into());
+    // SAFETY: all zeros is a valid sockaddr_storage.
+    let mut to: libc::sockaddr_storage = unsafe { mem::zeroed() };
+    let length = match address {
+        SocketAddr::V4(address) => {
+            let to = (&raw mut to).cast::<libc::sockaddr_in>();
+            // SAFETY: the storage is large enough for any address.
+            let to = unsafe { &mut *to };
+            to.sin_family = libc::AF_INET as libc::sa_family_t;
+            to.sin_port = address.port().to_be();
+            to.sin_addr.s_addr = u32::from(*address.ip()).to_be();
+            size_of_val(to)
+        }
+        SocketAddr::V6(address) => {
+            let to = (&raw mut to).cast::<libc::sockaddr_in6>();
+            // SAFETY: the same.
+            let to = unsafe { &mut *to };
+            to.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+            to.sin6_port = address.port().to_be();
+            to.sin6_addr.s6_addr = address.ip().octets();
+            size_of_val(to)
+        }
     };
-    // SAFETY: all zeros is a valid sockaddr_in.
-    let mut to: libc::sockaddr_in = unsafe { mem::zeroed() };
-    to.sin_family = libc::AF_INET as libc::sa_family_t;
-    to.sin_port = address.port().to_be();
-    to.sin_addr.s_addr = u32::from(*address.ip()).to_be();
-    let length = size_of_val(&to) as libc::socklen_t;
+    let length = length as libc::socklen_t;
     // SAFETY: the address is valid for the length given.
     let result = unsafe { libc::connect(fd, (&raw const to).cast(), length) };
     if result != 0 {
@@ -111,6 +200,27 @@ fn set_option<T>(
     match unsafe { libc::setsockopt(fd, level, name, value, length) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Lets as many clients wait to be accepted as the system allows: a burst of
+/// them is the server's to fear, and not inetd's.
+pub(crate) fn lengthen_backlog(listener: &TcpListener) -> io::Result<()> {
+    // SAFETY: to listen again only changes the number.
+    match unsafe { libc::listen(listener.as_raw_fd(), 4096) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Waits until a client can be accepted.
+pub(crate) fn wait_for_client(listener: &TcpListener) -> io::Result<()> {
+    let fd = listener.as_raw_fd();
+    let mut waits = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    // SAFETY: it is one pollfd, and valid.
+    match unsafe { libc::poll(&raw mut waits, 1, -1) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
     }
 }
 
@@ -187,6 +297,10 @@ mod not_linux {
     }
 
     pub(crate) fn segments_received(_: &TcpStream) -> Verdict<u32> {
+        skipped()
+    }
+
+    pub(crate) fn signal_first_thread(_: u32, _: i32) -> Verdict {
         skipped()
     }
 

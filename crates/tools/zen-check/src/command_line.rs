@@ -1,0 +1,154 @@
+//! The command line: what is examined, and how much of it.
+
+use clap::{Parser, Subcommand};
+
+use crate::matrix::MatrixOptions;
+use zen_check::report::{Format, Profile};
+use zen_check::{Architecture, CASES_AT_ONCE, quoted};
+
+/// Puts the contract to a server, clause by clause, and says what it is.
+///
+/// COMMAND is started many times, each time on a port of its own, which it is
+/// told where {port} stands in it. If it takes the contract's options, say so
+/// with {options}: there it is given `--idle-timeout SECONDS` or `--think
+/// MILLISECONDS` by the cases that need them. ZEN_PORT, ZEN_IDLE_TIMEOUT and
+/// ZEN_THINK are set as well. It must stay in the foreground.
+#[derive(Debug, Parser)]
+#[command(name = "zen-check", version, after_help = EXAMPLES)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    pub(crate) what: Option<What>,
+
+    /// The server: a program and its arguments, behind `--`.
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+
+    /// Examine a server that runs already, one case at a time. It is neither
+    /// stopped nor looked into.
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "command")]
+    pub(crate) connect: Option<String>,
+
+    /// Speak to an address that is not loopback, if you may: a check sends
+    /// floods, however bounded.
+    #[arg(long)]
+    pub(crate) allow_remote: bool,
+
+    /// How much is asked: `wire` is bytes and endings; `server` also limits,
+    /// crowds, signals and restarts; `listing` also our command line, log and
+    /// costs, with all options appended to COMMAND.
+    #[arg(long, default_value = "server", value_parser = profile)]
+    pub(crate) profile: Profile,
+
+    /// Only bytes and endings, in a few seconds: `--profile wire`, and no look
+    /// at what the server is.
+    #[arg(long, conflicts_with = "profile")]
+    pub(crate) fast: bool,
+
+    /// Require an architecture: single, pool:N, thread-per-client,
+    /// process-per-client, event-loop, loops:N, coroutine, inetd-nowait or
+    /// inetd-wait. As the kernel sees it, a coroutine server is an event loop.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) architecture: Option<Architecture>,
+
+    /// Put only this case, this clause (wire/3), or this group (wire), as far
+    /// as it belongs to the profile. May be given several times.
+    #[arg(long, value_name = "CASE")]
+    pub(crate) case: Vec<String>,
+
+    /// List the cases instead of putting them.
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// Draw all cuts and orders from this number, to repeat a run.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+
+    /// Put so many cases at a time.
+    #[arg(long, value_name = "N", default_value_t = CASES_AT_ONCE)]
+    pub(crate) jobs: usize,
+
+    /// Build the server first, by a shell. This has a time of its own.
+    #[arg(long, value_name = "SHELL COMMAND")]
+    pub(crate) build: Option<String>,
+
+    /// Seconds that --build may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) build_time: u64,
+
+    /// Seconds that the server may take until it can be connected to.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) start_time: u64,
+
+    /// Seconds after which no further case is begun.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    pub(crate) time: u64,
+
+    /// Write a report: terminal, json, junit, gradescope, classroom50 or
+    /// github, into a file, or `-` for standard output. May be given several
+    /// times; without it, it is `terminal=-`.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = report)]
+    pub(crate) report: Vec<(Format, String)>,
+
+    /// Show every failure in full on the terminal, and not only the first few.
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Exit with status 0 whatever the server did, for platforms that read a
+    /// report. The checker's own errors still give 2.
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+}
+
+/// Instead of one server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum What {
+    /// Examine all servers of the workspace, one after another, and print what
+    /// they pass, group by group.
+    Matrix(MatrixOptions),
+}
+
+impl Options {
+    /// What is examined, as a person would type it.
+    pub(crate) fn subject(&self) -> String {
+        if let Some(address) = &self.connect {
+            return address.clone();
+        }
+        let words: Vec<_> =
+            self.command.iter().map(|word| quoted(word)).collect();
+        words.join(" ")
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        if self.fast { Profile::Wire } else { self.profile }
+    }
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    let all = [Profile::Wire, Profile::Server, Profile::Listing];
+    let found = all.into_iter().find(|profile| profile.name() == name);
+    found.ok_or_else(|| "it is wire, server or listing".into())
+}
+
+fn report(text: &str) -> Result<(Format, String), String> {
+    match text.split_once('=') {
+        Some((format, file)) if !file.is_empty() => {
+            Ok((format.parse()?, file.into()))
+        }
+        _ => Err("it is a format and a file, such as junit=report.xml".into()),
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  zen-check -- python3 server.py {port}
+  zen-check --architecture event-loop -- node server.js --port {port} {options}
+  zen-check --build 'gcc -O2 -o server server.c' -- ./server {port}
+  zen-check --fast --connect 127.0.0.1:1060
+  zen-check --case wire/4 -- ./server {port}
+  zen-check --exit-zero --report gradescope=results.json -- ./server {port}
+  zen-check --profile listing --architecture event-loop -- target/debug/zen-poll
+
+Exit status: 0 if the server keeps all that counts, 1 if it does not, 2 if the
+command line is wrong or the checker or its machine has failed. Of the cases
+that are left out, the report says why.";

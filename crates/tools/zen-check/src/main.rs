@@ -1,0 +1,218 @@
+//! `zen-check`: puts the contract to any server, in any language.
+//!
+//! ```sh
+//! zen-check -- python3 server.py {port}
+//! ```
+
+mod command_line;
+mod matrix;
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use command_line::{Options, What};
+use zen_check::report::{self, Format, Level, Profile, Report, Settings};
+use zen_check::{Plan, Program, Progress};
+
+fn main() -> ExitCode {
+    zen_check::be_inetd_if_told();
+    let options = Options::parse();
+    zen_check::take_servers_along();
+    if let Some(What::Matrix(matrix)) = &options.what {
+        return exit(matrix::run(matrix), false);
+    }
+    if !options.list && options.command.is_empty() && options.connect.is_none()
+    {
+        let wants = "either `-- COMMAND` or --connect HOST:PORT is needed";
+        Options::command()
+            .error(ErrorKind::MissingRequiredArgument, wants)
+            .exit();
+    }
+    exit(run(&options), options.exit_zero)
+}
+
+fn exit(result: Result<u8, String>, exit_zero: bool) -> ExitCode {
+    match result {
+        Ok(1) if exit_zero => ExitCode::SUCCESS,
+        Ok(status) => ExitCode::from(status),
+        Err(message) => {
+            let mut errors = io::stderr().lock();
+            writeln!(errors, "zen-check: {message}").ok();
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does what it is told, and returns the exit status.
+fn run(options: &Options) -> Result<u8, String> {
+    if let [word, ..] = &zen_check::unknown(&options.case)[..] {
+        return Err(format!("no case is called {word:?}: see --list"));
+    }
+    if options.list {
+        return list(options).map(|()| 0);
+    }
+    let program = program(options)?;
+    // Before minutes are spent, see that there is a place for every report.
+    let mut reports = open(options)?;
+    if let Some(command) = &options.build {
+        build(command, Duration::from_secs(options.build_time))?;
+    }
+    let plan = Plan {
+        only: options.case.clone(),
+        jobs: options.jobs,
+        time_max: Duration::from_secs(options.time),
+        observe: !options.fast && options.case.is_empty(),
+    };
+    let report = examine(program, &options.subject(), &plan);
+    for (format, file) in &mut reports {
+        write(&report, *format, file, options)?;
+    }
+    Ok(report.exit_status())
+}
+
+fn examine(program: Program, name: &str, plan: &Plan) -> Report {
+    let display = report::Progress::new();
+    let report =
+        zen_check::examine(program, name, plan, &|progress| match progress {
+            Progress::Started(cases) => display.started(cases),
+            Progress::Finished(result) => display.finished(result),
+        });
+    display.done();
+    report
+}
+
+/// Prints on standard output. Whoever reads only the first lines has read
+/// enough.
+fn print(text: &str) -> Result<(), String> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
+            Err(err.to_string())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The cases that the same command line without `--list` would put.
+fn list(options: &Options) -> Result<(), String> {
+    let mut text = String::new();
+    for (clause, sentence, level) in
+        zen_check::list(options.profile(), &options.case)
+    {
+        let level = match level {
+            Level::Must => "must",
+            Level::Should => "should",
+        };
+        text += &format!("{clause:15} {level:7} {sentence}\n");
+    }
+    print(&text)
+}
+
+fn program(options: &Options) -> Result<Program, String> {
+    let (profile, architecture) = (options.profile(), options.architecture);
+    let program = if let Some(address) = &options.connect {
+        Program::running(address_of(address, options)?, profile, architecture)
+    } else if profile == Profile::Listing {
+        let Some(architecture) = architecture else {
+            return Err("a listing is examined with --architecture".into());
+        };
+        if options.command.iter().any(|word| word.contains('{')) {
+            return Err("a listing's COMMAND has no {port} and no {options}: \
+                all options are appended to it"
+                .into());
+        }
+        Program::listing(options.command.clone(), architecture)
+    } else {
+        Program::command(options.command.clone(), profile, architecture)
+    };
+    let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
+    let start_time = Duration::from_secs(options.start_time);
+    Ok(program.with_seed(seed).with_start_time(start_time))
+}
+
+/// An address that may be spoken to.
+fn address_of(text: &str, options: &Options) -> Result<SocketAddr, String> {
+    let addresses = text.to_socket_addrs();
+    let addresses = addresses.map_err(|err| format!("{text}: {err}"))?;
+    // A server that listens at one address of a name may not at another.
+    let addresses: Vec<_> = addresses.collect();
+    let answers = addresses.iter().find(|address| {
+        let second = Duration::from_secs(1);
+        address.ip().is_loopback()
+            && std::net::TcpStream::connect_timeout(address, second).is_ok()
+    });
+    let Some(address) = answers.or(addresses.first()) else {
+        return Err(format!("{text} has no address"));
+    };
+    if !address.ip().is_loopback() && !options.allow_remote {
+        return Err(format!(
+            "{address} is not loopback: with --allow-remote, and if you may"
+        ));
+    }
+    Ok(*address)
+}
+
+/// Builds the server; its compiler speaks for itself.
+fn build(command: &str, time_max: Duration) -> Result<(), String> {
+    let (shell, flag) =
+        if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let mut build = Command::new(shell);
+    build.args([flag, command]);
+    let mut build =
+        build.spawn().map_err(|err| format!("cannot run {shell}: {err}"))?;
+    let deadline = Instant::now() + time_max;
+    loop {
+        match build.try_wait().map_err(|err| err.to_string())? {
+            Some(status) if status.success() => return Ok(()),
+            Some(status) => return Err(format!("{command}: {status}")),
+            None if Instant::now() > deadline => {
+                build.kill().ok();
+                build.wait().ok();
+                return Err(format!("{command}: no end after {time_max:?}"));
+            }
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
+
+type Reports = Vec<(Format, Box<dyn Write>)>;
+
+fn open(options: &Options) -> Result<Reports, String> {
+    let usual = [(Format::Terminal, "-".to_string())];
+    let reports = match &options.report[..] {
+        [] => &usual,
+        reports => reports,
+    };
+    let open = |(format, file): &(Format, String)| {
+        let to: Box<dyn Write> = match file.as_str() {
+            "-" => Box::new(io::stdout()),
+            file => Box::new(
+                File::create(file).map_err(|err| format!("{file}: {err}"))?,
+            ),
+        };
+        Ok((*format, to))
+    };
+    reports.iter().map(open).collect()
+}
+
+fn write(
+    report: &Report,
+    format: Format,
+    to: &mut dyn Write,
+    options: &Options,
+) -> Result<(), String> {
+    let colour =
+        io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let settings = Settings { colour, all: options.all, ..Settings::default() };
+    match report::write(report, format, to, &settings) {
+        // Whoever reads only the first lines has read enough.
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|err| format!("the report {format}: {err}")),
+    }
+}

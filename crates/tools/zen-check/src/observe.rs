@@ -1,0 +1,198 @@
+//! What a server *is*, from what the kernel tells of it while clients are
+//! silent. Nothing is known of its code.
+
+use std::time::{Duration, Instant};
+
+use crate::conversation::{COMPLEX, Client};
+use crate::process::{self, Parts};
+use crate::report::{Crowd, Observation};
+use crate::server::Server;
+use crate::sockets::{self, End};
+use crate::subject::Subject;
+use crate::verdict::Verdict;
+
+/// How many clients are silent, one crowd after another.
+const CROWDS: [usize; 4] = [0, 1, 5, 50];
+
+/// Whoever is not answered in this time waits for a silent client. It is long
+/// enough for a process to be started on a busy machine.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(1000);
+
+/// Looks once, and remembers; None where nothing can be seen.
+pub(crate) fn observation(subject: &Subject) -> Option<&Observation> {
+    let look = || crowds(subject).ok();
+    subject.known.observation.get_or_init(look).as_ref()
+}
+
+/// The same in words, with what else there is to say.
+pub(crate) fn describe(subject: &Subject) -> Option<Observation> {
+    let mut observation = observation(subject)?.clone();
+    observation.notes = notes(subject, &observation.crowds);
+    observation.verdict = verdict(subject, &observation.crowds);
+    Some(observation)
+}
+
+fn crowds(subject: &Subject) -> Verdict<Observation> {
+    let server = subject.start(&[])?;
+    let mut observation = Observation::default();
+    let mut silent: Vec<Client> = Vec::new();
+    for clients in CROWDS {
+        while silent.len() < clients {
+            let client = server.connect()?;
+            wait_for_accept(&server, &client);
+            silent.push(client);
+        }
+        let next_is_answered = Some(next_is_answered(&server)?);
+        let parts = settled(&server);
+        observation.crowds.push(Crowd {
+            clients,
+            threads: parts.map(|parts| parts.threads),
+            processes: parts.map(|parts| parts.processes),
+            descriptors: parts.map(|parts| parts.descriptors),
+            memory_bytes: parts.map(|parts| parts.memory_bytes),
+            next_is_answered,
+        });
+    }
+    Ok(observation)
+}
+
+/// A client that is not accepted soon may never be.
+fn wait_for_accept(server: &Server, client: &Client) {
+    let deadline = Instant::now() + Duration::from_millis(20);
+    while Instant::now() < deadline
+        && sockets::server_end(server.address, client.address)
+            == Some(End::Queued)
+    {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether one more client gets an answer. It leaves again.
+fn next_is_answered(server: &Server) -> Verdict<bool> {
+    let mut next = server.connect()?;
+    next.send(COMPLEX)?;
+    let answered = next.hears(ANSWER_TIME_MAX);
+    if answered {
+        next.stop_sending()?.rest(ANSWER_TIME_MAX).ok();
+    }
+    Ok(answered)
+}
+
+/// The parts of a server when they change no more.
+fn settled(server: &Server) -> Option<Parts> {
+    let process = server.process().ok()?;
+    let mut parts = process::parts(process).ok()?;
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(20));
+        let before = parts;
+        parts = process::parts(process).ok()?;
+        let same = (parts.threads, parts.processes, parts.descriptors)
+            == (before.threads, before.processes, before.descriptors);
+        if same {
+            break;
+        }
+    }
+    Some(parts)
+}
+
+/// How a number grows from the crowd of one to the crowd of fifty.
+pub(crate) fn growth(
+    crowds: &[Crowd],
+    number: fn(&Crowd) -> Option<usize>,
+) -> Option<usize> {
+    let (first, last) = (number(crowds.get(1)?)?, number(crowds.last()?)?);
+    Some(last.saturating_sub(first))
+}
+
+/// More than every fifth client has one of its own.
+fn grows(crowds: &[Crowd], number: fn(&Crowd) -> Option<usize>) -> bool {
+    growth(crowds, number).is_some_and(|more| more >= 10)
+}
+
+fn count(number: Option<usize>, one: &str, many: &str) -> String {
+    match number.unwrap_or(0) {
+        1 => format!("one {one}"),
+        number => format!("{number} {many}"),
+    }
+}
+
+fn verdict(subject: &Subject, crowds: &[Crowd]) -> String {
+    let at_once = subject.served_at_once();
+    let last = crowds.last().cloned().unwrap_or_default();
+    let what = if crowds.iter().all(|crowd| crowd.threads.is_none()) {
+        "its threads and processes cannot be seen here".to_string()
+    } else if grows(crowds, |crowd| crowd.processes) {
+        "it is a process for each client".to_string()
+    } else if grows(crowds, |crowd| crowd.threads) {
+        "it is a thread for each client".to_string()
+    } else {
+        match at_once {
+            Some(1) => "it is a server for one client at a time".to_string(),
+            Some(n) => format!("it is a pool that serves {n} at a time"),
+            None => format!(
+                "it is an event loop, with {} in {} however many clients are \
+                silent",
+                count(last.threads, "thread", "threads"),
+                count(last.processes, "process", "processes"),
+            ),
+        }
+    };
+    let waits = match at_once {
+        None => "no silent client makes another one wait".to_string(),
+        Some(1) => "a single silent client makes all others wait".to_string(),
+        Some(n) => format!("{n} silent clients make all others wait"),
+    };
+    format!("As the kernel sees it, {what}; {waits}.")
+}
+
+fn notes(subject: &Subject, crowds: &[Crowd]) -> Vec<String> {
+    let mut notes = Vec::new();
+    match stalls(subject) {
+        Ok(true) => notes.push(
+            "While one answer is worked out (--think), all other clients wait."
+                .into(),
+        ),
+        Ok(false) => notes.push(
+            "While one answer is worked out (--think), others are answered."
+                .into(),
+        ),
+        Err(_) => {}
+    }
+    let memory = |crowd: &Crowd| crowd.memory_bytes;
+    let (first, last) = (crowds.get(1), crowds.last());
+    if let (Some(Some(first)), Some(Some(last))) =
+        (first.map(memory), last.map(memory))
+    {
+        let each = match last.saturating_sub(first) / 49 / 1024 {
+            0 => "less than 1 KiB".to_string(),
+            each => format!("some {each} KiB"),
+        };
+        notes.push(format!(
+            "Each silent client costs it {each} of its own memory."
+        ));
+    }
+    if let Some(calls) = crate::strace::calls_an_answer(subject) {
+        notes.push(format!(
+            "It makes {calls:.1} system calls for each answer to one client \
+            that asks alone."
+        ));
+    }
+    notes
+}
+
+/// Whether one slow answer makes another client wait.
+fn stalls(subject: &Subject) -> Verdict<bool> {
+    let server = subject.start(&["--think", "300"])?;
+    let mut clients = [server.connect()?, server.connect()?];
+    for client in &clients {
+        wait_for_accept(&server, client);
+    }
+    let asked = Instant::now();
+    for client in &mut clients {
+        client.send(COMPLEX)?;
+    }
+    for client in &mut clients {
+        client.expect(b"Complex.")?;
+    }
+    Ok(asked.elapsed() >= Duration::from_millis(590))
+}

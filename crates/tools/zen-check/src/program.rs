@@ -1,0 +1,283 @@
+//! The program under examination: how it is started or reached, what is asked
+//! of it, and what has been found out about it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use crate::architecture::Architecture;
+use crate::report::{Observation, Profile};
+use crate::system;
+use crate::verdict::{Fault, Verdict};
+
+/// How long a server may take until it can be connected to, unless more is
+/// allowed.
+const START_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// The variable by which an executable is told to be inetd, and how.
+pub(crate) const INETD: &str = "ZEN_CHECK_INETD";
+
+/// Where a COMMAND is told its port, and the options of a case.
+const PORT: &str = "{port}";
+const OPTIONS: &str = "{options}";
+
+/// A program that claims to keep the contract.
+#[derive(Debug)]
+pub struct Program {
+    pub(crate) launch: Launch,
+    pub(crate) profile: Profile,
+    pub(crate) architecture: Option<Architecture>,
+    /// From which every cut and every order is drawn.
+    pub(crate) seed: u64,
+    /// How long it may take until it can be connected to.
+    pub(crate) start_time_max: Duration,
+    pub(crate) known: Known,
+}
+
+/// How a server is come by.
+#[derive(Debug)]
+pub(crate) enum Launch {
+    /// A program with the contract's command line, which says in its log
+    /// where it listens.
+    Listing(Vec<String>),
+    /// Any command, which is told its port.
+    Command(Vec<String>),
+    /// A server that somebody else has started.
+    Running(SocketAddr),
+}
+
+/// What is found out once, by whoever needs it first.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// How many silent clients it serves at once; a large number may stand for
+    /// more.
+    pub(crate) at_once: OnceLock<usize>,
+    pub(crate) thinks: OnceLock<bool>,
+    pub(crate) drops_the_idle: OnceLock<bool>,
+    pub(crate) observation: OnceLock<Option<Observation>>,
+}
+
+impl Program {
+    /// A listing, examined whole: its program, and options that come before
+    /// all others.
+    #[must_use]
+    pub fn listing(words: Vec<String>, architecture: Architecture) -> Self {
+        Self::new(Launch::Listing(words), Profile::Listing, Some(architecture))
+    }
+
+    /// A server of the workspace: a listing, or, if inetd listens for it, a
+    /// program that takes the contract's options.
+    #[must_use]
+    pub fn of_the_workspace(
+        mut words: Vec<String>,
+        architecture: Architecture,
+    ) -> Self {
+        if architecture.inetd().is_none() {
+            return Self::listing(words, architecture);
+        }
+        words.push(OPTIONS.into());
+        Self::command(words, Profile::Server, Some(architecture))
+    }
+
+    /// Any command. In its words `{port}` stands for the port, and `{options}`
+    /// for the contract's options that a case needs.
+    #[must_use]
+    pub fn command(
+        words: Vec<String>,
+        profile: Profile,
+        architecture: Option<Architecture>,
+    ) -> Self {
+        Self::new(Launch::Command(words), profile, architecture)
+    }
+
+    /// A server that runs already.
+    #[must_use]
+    pub fn running(
+        address: SocketAddr,
+        profile: Profile,
+        architecture: Option<Architecture>,
+    ) -> Self {
+        Self::new(Launch::Running(address), profile, architecture)
+    }
+
+    fn new(
+        launch: Launch,
+        profile: Profile,
+        architecture: Option<Architecture>,
+    ) -> Self {
+        let (seed, start_time_max) = (1060, START_TIME_MAX);
+        let known = Known::default();
+        Self { launch, profile, architecture, seed, start_time_max, known }
+    }
+
+    /// Asks more or less of it.
+    #[must_use]
+    pub fn with_profile(self, profile: Profile) -> Self {
+        Self { profile, ..self }
+    }
+
+    /// Draws all cuts and orders from this seed.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// Allows it so long until it can be connected to.
+    #[must_use]
+    pub fn with_start_time(self, start_time_max: Duration) -> Self {
+        Self { start_time_max, ..self }
+    }
+
+    /// Its log is read, and its command line is known.
+    pub(crate) fn is_listing(&self) -> bool {
+        matches!(self.launch, Launch::Listing(_))
+    }
+
+    /// The name under which it speaks of itself.
+    pub(crate) fn name(&self) -> String {
+        let (Launch::Listing(words) | Launch::Command(words)) = &self.launch
+        else {
+            return String::new();
+        };
+        let path = Path::new(words.first().map_or("", String::as_str));
+        let name = path.file_stem().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// The words of a command line, with these options in their place.
+    fn words(&self, port: u16, options: &[&str]) -> Verdict<Vec<String>> {
+        let port = port.to_string();
+        match &self.launch {
+            Launch::Running(_) => Err(no_process()),
+            Launch::Listing(words) => {
+                let options = options.iter().map(|&word| word.to_string());
+                Ok(words.iter().cloned().chain(options).collect())
+            }
+            Launch::Command(words) => {
+                let mut all = Vec::new();
+                for word in words {
+                    if word == OPTIONS {
+                        all.extend(options.iter().map(|&word| word.into()));
+                    } else {
+                        let word = word.replace(PORT, &port);
+                        all.push(word.replace(OPTIONS, &options.join(" ")));
+                    }
+                }
+                Ok(all)
+            }
+        }
+    }
+
+    /// A command line of this program, without anything from our environment
+    /// that would change what it does; `runner` is another program, such as
+    /// `unshare`, that runs it.
+    pub(crate) fn command_line(
+        &self,
+        runner: &[&str],
+        port: u16,
+        options: &[&str],
+    ) -> Verdict<Command> {
+        let words = self.words(port, options)?;
+        let inetd = self.architecture.and_then(Architecture::inetd);
+        let own = inetd.map(|_| std::env::current_exe()).transpose()?;
+        let own = own.map(|path| path.to_string_lossy().into_owned());
+        let runner = runner.iter().map(|&word| word.to_string());
+        let mut words = runner.chain(own).chain(words);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("ZEN_") || text.starts_with("RUST_") {
+                command.env_remove(name);
+            }
+        }
+        if let Launch::Command(_) = self.launch {
+            command.env("ZEN_PORT", port.to_string());
+            for pair in options.chunks(2) {
+                let name = pair[0].trim_start_matches('-').replace('-', "_");
+                let value = pair.get(1).copied().unwrap_or("1");
+                command.env(format!("ZEN_{}", name.to_uppercase()), value);
+            }
+        }
+        if let Some(mode) = inetd {
+            command.env(INETD, mode);
+        }
+        system::prepare(&mut command);
+        Ok(command)
+    }
+
+    /// The command that puts one case again, for a person to type.
+    pub(crate) fn again(&self, case: &str) -> String {
+        let mut words =
+            vec!["zen-check".into(), "--seed".into(), self.seed.to_string()];
+        let (seconds, usual) = (self.start_time_max.as_secs(), START_TIME_MAX);
+        if self.start_time_max != usual {
+            words.extend(["--start-time".into(), seconds.to_string()]);
+        }
+        if self.profile != Profile::Server {
+            words.extend(["--profile".into(), self.profile.name().into()]);
+        }
+        if let Some(architecture) = self.architecture {
+            words.extend(["--architecture".into(), architecture.to_string()]);
+        }
+        words.extend(["--case".into(), case.into()]);
+        match &self.launch {
+            Launch::Running(address) => {
+                words.extend(["--connect".into(), address.to_string()]);
+            }
+            Launch::Listing(command) | Launch::Command(command) => {
+                words.push("--".into());
+                words.extend(command.iter().cloned());
+            }
+        }
+        let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+        words.join(" ")
+    }
+
+    /// Its command line says that it takes the contract's options.
+    pub(crate) fn has_place_for_options(&self) -> bool {
+        match &self.launch {
+            Launch::Listing(_) => true,
+            Launch::Running(_) => false,
+            Launch::Command(words) => {
+                words.iter().any(|word| word.contains(OPTIONS))
+            }
+        }
+    }
+}
+
+/// A word as a shell wants it.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=@%+,{}".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+pub(crate) fn no_process() -> Fault {
+    Fault::skipped("it needs a server of its own, started by zen-check")
+}
+
+/// A port that nobody uses, and that no client is given by the system as its
+/// own: each is handed out once.
+pub(crate) fn free_port() -> Verdict<u16> {
+    /// Below the ports that Linux and macOS give to clients.
+    const FIRST: u16 = 10_000;
+    const PORTS: u16 = 22_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Two checkers at a time begin at different places.
+    let begin = std::process::id().wrapping_mul(2_654_435_761) >> 16;
+    for _ in 0..PORTS {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + ((begin as u16).wrapping_add(next) % PORTS);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Fault::Checker("no port is free".into()))
+}

@@ -1,0 +1,181 @@
+//! What is known of a server: the cases that it fails, and one of them in
+//! full.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use libtest_mimic::Failed;
+use zen_check::report::{CaseResult, Failure, Outcome};
+
+use crate::anonymous::{compared, shown};
+use crate::servers::{self, Server};
+use crate::title;
+
+/// What stands before the list, and before the report.
+const LIST: &str = "It fails";
+const IN_FULL: &str = "In full: ";
+
+/// How a server talks.
+const TALK: [&str; 2] = ["wire", "ending"];
+
+/// The file of a server.
+#[derive(Debug, Default)]
+pub(crate) struct Golden {
+    /// The titles of the cases that it fails, in the order of the page.
+    fails: Vec<String>,
+    /// The title of the case that names the fault.
+    named_by: String,
+    /// The first lines of its report, up to what was sent and received.
+    report: Vec<String>,
+}
+
+impl Golden {
+    /// Reads the file; one that is not there yet is empty.
+    pub(crate) fn read(server: &Server) -> Result<Self, Failed> {
+        let text = fs::read_to_string(file(server)).unwrap_or_default();
+        let mut golden = Self::default();
+        let mut lines = text.lines();
+        for line in lines.by_ref() {
+            if let Some(named_by) = line.strip_prefix(IN_FULL) {
+                golden.named_by = named_by.into();
+                break;
+            }
+            golden.fails.extend(line.strip_prefix("  ").map(str::to_owned));
+        }
+        let report = lines.map(|line| line.trim_start_matches("  "));
+        let report = report.filter(|line| !line.is_empty());
+        golden.report = report.map(str::to_owned).collect();
+        Ok(golden)
+    }
+
+    /// The case that names the fault, or, where there is none, how it talks.
+    pub(crate) fn naming_case(&self) -> Vec<String> {
+        let named_by = self.named_by.trim_end_matches(" (SHOULD)");
+        match named_by.split_once(' ') {
+            Some((clause, sentence)) => {
+                vec![format!("{clause}::{}", sentence.replace(' ', "_"))]
+            }
+            None => TALK.map(str::to_owned).into(),
+        }
+    }
+
+    /// Expects that it fails the case that names its fault, and nothing else
+    /// of what was put to it.
+    pub(crate) fn expect_named(
+        &self,
+        server: &Server,
+        results: &[CaseResult],
+    ) -> Result<(), Failed> {
+        let failed: Vec<_> =
+            failures(results).map(|(result, _)| title(result)).collect();
+        let expected = Some(&self.named_by).filter(|name| !name.is_empty());
+        let expected: Vec<_> = expected.cloned().into_iter().collect();
+        if failed == expected {
+            return Ok(());
+        }
+        let name = &server.name;
+        Err(format!("{name}: fails {failed:?}, not {expected:?}").into())
+    }
+
+    fn has(&self, result: &CaseResult) -> bool {
+        self.fails.contains(&title(result))
+    }
+
+    /// Expects the same failures, and the same report of the one that names
+    /// the fault.
+    pub(crate) fn compare(
+        &self,
+        server: &Server,
+        results: &[CaseResult],
+    ) -> Result<(), Failed> {
+        let failed: Vec<_> = failures(results).collect();
+        let mut differences = String::new();
+        for (result, failure) in &failed {
+            if !self.has(result) {
+                let lines = failure.lines().join("\n    ");
+                writeln!(
+                    differences,
+                    "fails now: {}\n    {lines}",
+                    title(result)
+                )?;
+            }
+        }
+        for known in &self.fails {
+            let fails = |result: &CaseResult| title(result) == *known;
+            if !failed.iter().any(|(result, _)| fails(result)) {
+                writeln!(differences, "does not fail any more: {known}")?;
+            }
+        }
+        let named = failed.iter().find(|it| title(it.0) == self.named_by);
+        if let Some((_, failure)) = named {
+            let (now, then) =
+                (essence(&report(failure)), essence(&self.report));
+            if now != then {
+                writeln!(differences, "says {now:#?}\n  instead of {then:#?}")?;
+            }
+        }
+        match differences.as_str() {
+            "" => Ok(()),
+            differences => {
+                Err(format!("{}: {differences}", server.name).into())
+            }
+        }
+    }
+
+    /// Writes the file. The case that names the fault stays the one that it
+    /// was, if it still fails.
+    pub(crate) fn bless(
+        &self,
+        server: &Server,
+        results: &[CaseResult],
+    ) -> Result<(), Failed> {
+        let failed: Vec<_> = failures(results).collect();
+        let named = failed.iter().find(|it| title(it.0) == self.named_by);
+        let mut text = format!("{}: {}\n", server.name, server.sentence);
+        match failed.len() {
+            0 => writeln!(text, "\n{LIST} nothing.")?,
+            number => writeln!(text, "\n{LIST} {number}:\n")?,
+        }
+        for (result, _) in &failed {
+            writeln!(text, "  {}", title(result))?;
+        }
+        if let Some((result, failure)) = named.or(failed.first()) {
+            writeln!(text, "\n{IN_FULL}{}\n", title(result))?;
+            for line in report(failure) {
+                writeln!(text, "  {line}")?;
+            }
+        }
+        fs::write(file(server), text)?;
+        Ok(())
+    }
+}
+
+fn file(server: &Server) -> PathBuf {
+    servers::folder().join(format!("golden/{}.txt", server.name))
+}
+
+fn failures(
+    results: &[CaseResult],
+) -> impl Iterator<Item = (&CaseResult, &Failure)> {
+    results.iter().filter_map(|result| match &result.outcome {
+        Outcome::Failed(failure) => Some((result, &**failure)),
+        _ => None,
+    })
+}
+
+/// A report as the files show it. What the server prints is its own affair.
+fn report(failure: &Failure) -> Vec<String> {
+    let failure = Failure { log: Vec::new(), ..failure.clone() };
+    let mut lines = failure.lines();
+    lines.retain(|line| !line.starts_with("again: "));
+    lines.iter().map(|line| shown(line)).collect()
+}
+
+/// What of a report is the same each time: not how the bytes were cut on their
+/// way, and when.
+fn essence(report: &[String]) -> Vec<String> {
+    let lines = report.iter().map(|line| line.trim());
+    let until = lines.take_while(|line| *line != "sent and received:");
+    until.filter(|line| !line.starts_with("received b")).map(compared).collect()
+}

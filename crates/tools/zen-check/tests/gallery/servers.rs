@@ -1,0 +1,129 @@
+//! The servers of the gallery.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use zen_check::report::Profile;
+use zen_check::{Architecture, Program};
+
+/// The server that makes one mistake at a time.
+const WRONG: &str = env!("CARGO_BIN_EXE_zen-wrong");
+
+/// The shapes in which it keeps the contract.
+const SHAPES: [(&str, Architecture); 5] = [
+    ("event-loop", Architecture::EventLoop),
+    ("single", Architecture::Single),
+    ("pool", Architecture::Pool(4)),
+    ("threads", Architecture::ThreadPerClient),
+    ("processes", Architecture::ProcessPerClient),
+];
+
+/// One server, and how it is started.
+pub(crate) struct Server {
+    /// `fault`, `base` or `python`.
+    pub(crate) kind: &'static str,
+    pub(crate) name: String,
+    /// What is wrong with it, in a sentence.
+    pub(crate) sentence: String,
+    pub(crate) program: Box<dyn Fn() -> Program + Send>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Server {
+    fn new(
+        kind: &'static str,
+        name: &str,
+        sentence: &str,
+        words: &[&str],
+        architecture: Option<Architecture>,
+    ) -> Self {
+        let words: Vec<_> = words.iter().map(|&word| word.into()).collect();
+        let program = move || {
+            Program::command(words.clone(), Profile::Server, architecture)
+        };
+        Self {
+            kind,
+            name: name.into(),
+            sentence: sentence.into(),
+            program: Box::new(program),
+        }
+    }
+}
+
+/// All of them: first those with nothing wrong.
+pub(crate) fn all() -> Vec<Server> {
+    let bases = SHAPES.map(|(shape, architecture)| {
+        let words = [WRONG, "--shape", shape, "--port", "{port}", "{options}"];
+        let sentence = "makes no mistake";
+        Server::new("base", shape, sentence, &words, Some(architecture))
+    });
+    bases.into_iter().chain(faults()).chain(python()).collect()
+}
+
+/// Those that `zen-wrong` says it can make: name, shape and sentence.
+fn faults() -> Vec<Server> {
+    let list = Command::new(WRONG).arg("--list").output();
+    let list = list.map(|output| output.stdout).unwrap_or_default();
+    let list = String::from_utf8_lossy(&list);
+    let faults = list.lines().filter_map(|line| {
+        let (name, rest) = line.split_once(' ')?;
+        let (shape, sentence) = rest.trim_start().split_once(' ')?;
+        let architecture = SHAPES.iter().find(|known| known.0 == shape)?.1;
+        let words = [WRONG, "--fault", name, "--port", "{port}", "{options}"];
+        let sentence = sentence.trim_start();
+        let architecture = Some(architecture);
+        Some(Server::new("fault", name, sentence, &words, architecture))
+    });
+    faults.collect()
+}
+
+/// The fixtures in Python, if there is one that can run them.
+fn python() -> Vec<Server> {
+    let Some(python) = interpreter() else {
+        eprintln!("no python3 from 3.8 on: its servers are left out");
+        return Vec::new();
+    };
+    let python = python.to_string_lossy();
+    let servers = [
+        ("zen_socketserver", Architecture::ThreadPerClient),
+        ("zen_asyncio", Architecture::Coroutine),
+    ];
+    let servers = servers.into_iter().map(|(name, architecture)| {
+        let file = folder().join(format!("python/{name}.py"));
+        let file = file.to_string_lossy();
+        let words = [&*python, &*file, "{port}"];
+        let sentence = "is wrong as servers in Python are";
+        Server::new("python", name, sentence, &words, Some(architecture))
+    });
+    servers.collect()
+}
+
+/// The interpreter itself: what is found in the path may be a slow script that
+/// looks for it.
+fn interpreter() -> Option<PathBuf> {
+    let script = "import sys; print(sys.version_info >= (3, 8) and \
+        sys.executable or '')";
+    let output = Command::new("python3").args(["-c", script]).output().ok()?;
+    let path = String::from_utf8(output.stdout).ok()?;
+    Some(PathBuf::from(path.trim())).filter(|path| path.is_absolute())
+}
+
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("wrong")
+}
+
+/// What stands in a report instead of where these files are.
+pub(crate) fn without_paths(text: &str) -> String {
+    let folder = folder().to_string_lossy().into_owned();
+    let mut text = text.replace(WRONG, "zen-wrong").replace(&folder, "wrong");
+    if let Some(python) = interpreter() {
+        text = text.replace(&*python.to_string_lossy(), "python3");
+    }
+    text
+}
