@@ -54,9 +54,9 @@ pub(super) fn points(report: &Report) -> String {
 }
 
 /// Why what follows does not concern the server.
-pub(super) const NOT_THE_SERVER: &str = "Nothing is known of the server here: the command is wrong, the time was \
-     over, or the checker or its machine failed. These cases are in no total, \
-     and should be put again";
+pub(super) const NOT_THE_SERVER: &str = "The checker or its machine failed here, the time was over, or the command \
+     is wrong: it is not the server; these cases are in no total, and should be \
+     put again";
 
 /// Each reason to skip, and the clauses that it concerns, in order.
 pub(super) fn skipped(report: &Report) -> Vec<(&str, Vec<&'static str>)> {
