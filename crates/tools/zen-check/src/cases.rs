@@ -105,6 +105,9 @@ impl Case {
                 return Some(otherwise.into());
             }
         }
+        if self.profile() == Profile::Listing && !subject.is_listing() {
+            return Some("it is about a listing's own options or log".into());
+        }
         if subject.is(|one| one.inetd().is_some()) && self.is_inetds() {
             return Some("inetd does this, and not the program".into());
         }

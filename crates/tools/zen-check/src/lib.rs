@@ -5,11 +5,15 @@
 //! built, so the same cases fit every architecture and any language.
 //!
 //! - [`Architecture`]: what is required of one and forbidden to another;
+//! - [`Program`] and [`examine`]: what is examined, and how much of it is
+//!   asked; [`report`]: what came of it;
 //! - `cases`: a table of cases, each with the clause of the book's page "The
 //!   contract" that it is about;
 //! - `subject`, `server` and `conversation`: the program under examination, a
 //!   running process of it, and a client that talks bytes;
-//! - `system` and `process`: what only the operating system can do or tell.
+//! - `observe`: what a server is, as the kernel sees it;
+//! - `system`, `process` and `sockets`: what only the operating system can do
+//!   or tell.
 //!
 //! A listing's tests are these lines:
 //!

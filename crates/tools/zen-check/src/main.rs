@@ -117,6 +117,11 @@ fn list(options: &Options) -> Result<(), String> {
 fn program(options: &Options) -> Result<Program, String> {
     let (profile, architecture) = (options.profile(), options.architecture);
     let program = if let Some(address) = &options.connect {
+        if profile == Profile::Listing {
+            return Err("nobody sees the log of a server that runs already: \
+                it is examined as --profile server or wire"
+                .into());
+        }
         Program::running(address_of(address, options)?, profile, architecture)
     } else if profile == Profile::Listing {
         let Some(architecture) = architecture else {

@@ -55,7 +55,7 @@ pub(crate) struct MatrixOptions {
     #[arg(long, value_name = "FILE")]
     markdown: Option<String>,
 
-    /// Write all reports as JSON as well.
+    /// Write the matrix as JSON as well.
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
 }
@@ -106,9 +106,9 @@ pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
         write(file, &format!("{:#}\n", as_json(&reports)))?;
     }
     let ours = examined.iter().filter(|(_, ours, _)| *ours);
-    let statuses = ours.map(|(_, _, report)| report.exit_status());
+    let statuses: Vec<_> =
+        ours.map(|(_, _, report)| report.exit_status()).collect();
     // 1 says more than 2: something is known to be wrong.
-    let statuses: Vec<_> = statuses.collect();
     let worst = [1, 2].into_iter().find(|status| statuses.contains(status));
     Ok(worst.unwrap_or(0))
 }

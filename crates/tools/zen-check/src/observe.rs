@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use crate::conversation::{COMPLEX, Client};
-use crate::process::{self, Parts};
+use crate::process;
 use crate::report::{Crowd, Observation};
 use crate::server::Server;
 use crate::sockets::{self, End};
 use crate::subject::Subject;
-use crate::verdict::Verdict;
+use crate::verdict::{Fault, Verdict};
 
 /// How many clients are silent, one crowd after another.
 const CROWDS: [usize; 4] = [0, 1, 5, 50];
@@ -43,7 +43,7 @@ fn crowds(subject: &Subject) -> Verdict<Observation> {
             silent.push(client);
         }
         let next_is_answered = Some(next_is_answered(&server)?);
-        let parts = settled(&server);
+        let parts = server.process().and_then(process::parts_at_rest).ok();
         observation.crowds.push(Crowd {
             clients,
             threads: parts.map(|parts| parts.threads),
@@ -76,23 +76,6 @@ fn next_is_answered(server: &Server) -> Verdict<bool> {
         next.stop_sending()?.rest(ANSWER_TIME_MAX).ok();
     }
     Ok(answered)
-}
-
-/// The parts of a server when they change no more.
-fn settled(server: &Server) -> Option<Parts> {
-    let process = server.process().ok()?;
-    let mut parts = process::parts(process).ok()?;
-    for _ in 0..20 {
-        std::thread::sleep(Duration::from_millis(20));
-        let before = parts;
-        parts = process::parts(process).ok()?;
-        let same = (parts.threads, parts.processes, parts.descriptors)
-            == (before.threads, before.processes, before.descriptors);
-        if same {
-            break;
-        }
-    }
-    Some(parts)
 }
 
 /// How a number grows from the crowd of one to the crowd of fifty.
@@ -180,12 +163,20 @@ fn notes(subject: &Subject, crowds: &[Crowd]) -> Vec<String> {
     notes
 }
 
-/// Whether one slow answer makes another client wait.
+/// Whether one slow answer makes another client wait, if it can have two.
 fn stalls(subject: &Subject) -> Verdict<bool> {
-    let server = subject.start(&["--think", "300"])?;
+    if subject.at_once(2) < 2 {
+        return Err(Fault::skipped("it serves one client at a time"));
+    }
+    Ok(two_ask(subject, "300")? >= Duration::from_millis(590))
+}
+
+/// How long two clients wait that ask at the same time; the longer time.
+pub(crate) fn two_ask(subject: &Subject, think_ms: &str) -> Verdict<Duration> {
+    let server = subject.start(&["--think", think_ms])?;
     let mut clients = [server.connect()?, server.connect()?];
     for client in &clients {
-        wait_for_accept(&server, client);
+        server.expect_accepted(client)?;
     }
     let asked = Instant::now();
     for client in &mut clients {
@@ -194,5 +185,5 @@ fn stalls(subject: &Subject) -> Verdict<bool> {
     for client in &mut clients {
         client.expect(b"Complex.")?;
     }
-    Ok(asked.elapsed() >= Duration::from_millis(590))
+    Ok(asked.elapsed())
 }

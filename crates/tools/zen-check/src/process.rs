@@ -47,6 +47,25 @@ pub(crate) struct Parts {
     pub(crate) memory_bytes: u64,
 }
 
+impl Parts {
+    /// Descriptors, threads, and processes with those that are zombies.
+    pub(crate) fn counts(self) -> [usize; 3] {
+        [self.descriptors, self.threads, self.processes + self.zombies]
+    }
+}
+
+/// Counts everything when the numbers have come to rest.
+pub(crate) fn parts_at_rest(process: u32) -> Verdict<Parts> {
+    let mut parts = parts(process)?;
+    wait_until("at rest", PATIENCE, || {
+        let before = parts.counts();
+        thread::sleep(Duration::from_millis(50));
+        parts = self::parts(process)?;
+        Ok(parts.counts() == before)
+    })?;
+    Ok(parts)
+}
+
 /// Counts everything once. What ends meanwhile is not counted.
 pub(crate) fn parts(process: u32) -> Verdict<Parts> {
     let mut parts = Parts::default();

@@ -230,7 +230,7 @@ impl<'a> Server<'a> {
         Ok(Client::connect_narrow(self.address)?.since(self.subject.begun))
     }
 
-    /// A client that has asked [`QUESTIONS_WAITING`](crate::conversation::QUESTIONS_WAITING) unknown questions, which
+    /// A client that has asked `QUESTIONS_WAITING` unknown questions, which
     /// have all arrived, and has read nothing. Some of the answers fill the
     /// buffers of its connection, and those to the last receive find no room.
     pub(crate) fn with_answers_waiting(&self) -> Verdict<Client> {
@@ -491,6 +491,8 @@ impl Ended {
         let (mut child, output, errors) = spawn(&mut command, usize::MAX)?;
         let status = wait_for(&mut child, PATIENCE);
         if status.is_err() {
+            // With all that it has started.
+            system::signal_group(child.id(), system::SIGKILL).ok();
             child.kill().ok();
             child.wait().ok();
         }

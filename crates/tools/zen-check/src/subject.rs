@@ -64,11 +64,14 @@ impl Subject {
         }
     }
 
+    fn events(&self) -> MutexGuard<'_, Vec<String>> {
+        self.events.lock().unwrap_or_else(|lock| lock.into_inner())
+    }
+
     /// Remembers what is done to a server, for the transcript of a failure.
     pub(crate) fn note(&self, what: &str) {
         let time = self.begun.elapsed().as_secs_f64();
-        let mut events =
-            self.events.lock().unwrap_or_else(|lock| lock.into_inner());
+        let mut events = self.events();
         if events.len() == EVENTS_SHOWN_MAX {
             events.remove(EVENTS_SHOWN_MAX / 2);
         }
@@ -78,13 +81,11 @@ impl Subject {
     /// A client's transcript, and between its lines what was done to the
     /// server.
     pub(crate) fn transcript(&self, of_client: Vec<String>) -> Vec<String> {
-        let events =
-            self.events.lock().unwrap_or_else(|lock| lock.into_inner());
         let time = |line: &String| {
             let seconds = line.trim_start().split(' ').next();
             seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(-1.0)
         };
-        let mut lines = [events.clone(), of_client].concat();
+        let mut lines = [self.events().clone(), of_client].concat();
         lines.sort_by(|a, b| f64::total_cmp(&time(a), &time(b)));
         lines
     }

@@ -194,21 +194,12 @@ fn a_client_that_asks_without_end_leaves_room_for_others(
 
 /// Descriptors, threads, and processes in its group.
 fn left(server: &Server) -> Verdict<[usize; 3]> {
-    let parts = process::parts(server.process()?)?;
-    let processes = parts.processes + parts.zombies;
-    Ok([parts.descriptors, parts.threads, processes])
+    Ok(process::parts(server.process()?)?.counts())
 }
 
 /// The same, when it has come to rest.
 fn settled(server: &Server) -> Verdict<[usize; 3]> {
-    let mut parts = left(server)?;
-    wait_until("at rest", PATIENCE, || {
-        let before = parts;
-        thread::sleep(Duration::from_millis(50));
-        parts = left(server)?;
-        Ok(parts == before)
-    })?;
-    Ok(parts)
+    Ok(process::parts_at_rest(server.process()?)?.counts())
 }
 
 /// Clients come and go, ten at a time, in three ways.

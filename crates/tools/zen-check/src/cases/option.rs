@@ -9,6 +9,7 @@ use crate::architecture::Architecture;
 use crate::conversation::{
     COMPLEX, Client, LAST_BATCH, QUESTIONS_WAITING, UGLY, UNKNOWN,
 };
+use crate::observe::two_ask;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::report::Profile;
 use crate::server::{Ended, Server};
@@ -426,23 +427,6 @@ fn thinks_about_every_answer(subject: &Subject) -> Verdict {
         "20 answers took {time:.2?} without --think"
     );
     client.leave()
-}
-
-/// How long two clients wait that ask at the same time; the longer time.
-fn two_ask(subject: &Subject, think_ms: &str) -> Verdict<Duration> {
-    let server = subject.start(&["--think", think_ms])?;
-    let mut clients = [server.connect()?, server.connect()?];
-    for client in &clients {
-        server.expect_accepted(client)?;
-    }
-    let asked = Instant::now();
-    for client in &mut clients {
-        client.send(COMPLEX)?;
-    }
-    for client in &mut clients {
-        client.expect(b"Complex.")?;
-    }
-    Ok(asked.elapsed())
 }
 
 fn thinks_for_one_client_after_another(subject: &Subject) -> Verdict {
