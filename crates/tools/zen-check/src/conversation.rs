@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::difference::difference;
 use crate::process::PATIENCE;
 use crate::report::Failure;
+use crate::sockets;
 use crate::system;
 use crate::verdict::{Fault, Verdict};
 
@@ -163,11 +164,19 @@ impl Client {
         Self { begun, ..self }
     }
 
-    /// Sends so many questions, for the server to receive by themselves.
+    /// Sends so many questions, for the server to receive by themselves: it is
+    /// given time to, but it may have other things to do.
     pub(crate) fn send_batch(&mut self, questions: usize) -> Verdict {
         self.send(&b"?".repeat(questions))?;
-        thread::sleep(Duration::from_millis(20));
-        Ok(())
+        let server = self.sock.peer_addr()?;
+        let deadline = Instant::now() + Duration::from_millis(500);
+        loop {
+            thread::sleep(Duration::from_millis(20));
+            let unread = sockets::unread(server, self.address).unwrap_or(0);
+            if unread == 0 || Instant::now() >= deadline {
+                return Ok(());
+            }
+        }
     }
 
     fn connected(sock: TcpStream) -> Verdict<Self> {

@@ -52,7 +52,7 @@ pub(crate) fn means(clause: &str) -> Option<&'static str> {
         "ending/5" => {
             "recv(), send() and accept() fail for one client's reasons. Catch \
             the error where that client is served, forget that client, and go \
-            on with the others."
+            on with the others. Ignore SIGPIPE."
         }
         "limit/1" | "limit/2" => {
             "1,024 bytes with the `?` are allowed. The 1,024th byte that is \

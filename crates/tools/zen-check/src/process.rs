@@ -2,6 +2,7 @@
 //! out.
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -97,6 +98,28 @@ pub(crate) fn family(process: u32) -> Verdict<Vec<u32>> {
     Ok(alive.map(|member| member.process).collect())
 }
 
+/// The variable that marks a server and all that it starts: a daemon leaves
+/// its group, its session and its parent, but not its environment.
+pub(crate) const MARK: &str = "ZEN_CHECK_SERVER";
+
+/// One that no other server of this machine has.
+pub(crate) fn new_mark() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{}.{number}", std::process::id())
+}
+
+/// The processes with this mark.
+pub(crate) fn marked(mark: &str) -> Verdict<Vec<u32>> {
+    let variable = format!("{MARK}={mark}");
+    let is_marked = |process: &u32| {
+        let text = fs::read(format!("/proc/{process}/environ"));
+        let text = text.unwrap_or_default();
+        text.split(|&byte| byte == 0).any(|it| it == variable.as_bytes())
+    };
+    Ok(all()?.into_iter().filter(is_marked).collect())
+}
+
 /// The names in a folder that are numbers.
 fn entries(folder: &str) -> Verdict<Vec<u64>> {
     linux()?;
@@ -177,10 +200,23 @@ pub(crate) fn while_idle(
     done()?;
     let time = cpu_time(process)?.saturating_sub(before);
     ensure_in_time!(
-        time < Duration::from_millis(100),
+        time,
+        Duration::from_millis(100),
         "while it had nothing to do it used {time:?} of processor time"
     );
     Ok(())
+}
+
+/// For how long somebody on this machine has waited for a processor or a disk
+/// since it was started, as far as the system tells: Linux does.
+pub(crate) fn waited_so_far() -> Duration {
+    let total = |file: &str| {
+        let text = fs::read_to_string(file).ok()?;
+        let some = text.lines().find(|line| line.starts_with("some "))?;
+        some.rsplit_once("total=")?.1.parse::<u64>().ok()
+    };
+    let files = ["/proc/pressure/cpu", "/proc/pressure/io"];
+    Duration::from_micros(files.iter().filter_map(|file| total(file)).sum())
 }
 
 /// Processor time that the processes of a server have used so far.

@@ -62,6 +62,10 @@ pub struct Report {
     pub results: Vec<CaseResult>,
 }
 
+/// The clause of a server that cannot be connected to. If it fails, no other
+/// case could be put.
+pub(crate) const START: &str = "start";
+
 /// One case, tried or left out.
 #[derive(Clone, Debug)]
 pub struct CaseResult {
@@ -127,8 +131,8 @@ pub struct Failure {
     pub again: String,
     /// The last lines that the server printed, as it printed them.
     pub log: Vec<String>,
-    /// It is a time that was too long, when nothing else was running.
-    pub is_late: bool,
+    /// It is a time that was too long, by so much.
+    pub late_by: Option<Duration>,
 }
 
 impl Failure {

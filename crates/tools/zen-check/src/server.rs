@@ -25,6 +25,8 @@ pub(crate) struct Server<'a> {
     pub(crate) address: SocketAddr,
     /// None if somebody else has started it.
     child: Option<Child>,
+    /// By which all that it has started is known, wherever that has gone.
+    mark: String,
     /// The process that listens: the one that was started, unless that one has
     /// started it.
     listener: u32,
@@ -46,6 +48,7 @@ impl<'a> Server<'a> {
                 log: Arc::default(),
                 address: *address,
                 child: None,
+                mark: String::new(),
                 listener: 0,
                 told: AtomicBool::new(false),
                 frozen: AtomicBool::new(false),
@@ -127,50 +130,59 @@ impl<'a> Server<'a> {
                 }
             }
             if let Some(status) = server.ended()? {
-                let status = how_it_ended(status);
+                let ended = how_it_ended(status);
+                let hint = match status.success() {
+                    true => "; a server is to stay in the foreground",
+                    false => "",
+                };
                 return Err(Fault::server(format!(
-                    "before it listened at port {port}, it {status}"
+                    "before it listened at port {port}, it {ended}{hint}"
                 )));
             }
             if Instant::now() >= deadline {
                 let time = subject.start_time_max;
-                return Err(Fault::late(format!(
+                let what = format!(
                     "nobody listens at port {port} after {} s",
                     time.as_secs()
-                )));
+                );
+                return Err(Fault::late(time, what));
             }
             std::thread::sleep(pause);
             pause = (2 * pause).min(Duration::from_millis(50));
         }
     }
 
-    /// A command that has ended although somebody listens cannot be examined,
-    /// nor ended: what listens is ended here.
+    /// A command that has ended although somebody listens cannot be examined.
     fn expect_in_the_foreground(&mut self) -> Verdict {
         let Some(status) = self.ended()? else { return Ok(()) };
-        for process in process::all().unwrap_or_default() {
-            if sockets::listens(process, self.address.port()) {
-                system::signal(process, system::SIGKILL).ok();
-            }
-        }
+        let ended = how_it_ended(status);
+        let what = match status.code() {
+            Some(0) => "it has put itself into the background",
+            _ => "its first client was its last",
+        };
         Err(Fault::server(format!(
-            "it has put itself into the background: its port is served, and \
-            the command {}; let it stay in the foreground",
-            how_it_ended(status)
+            "{what}: its port is served by what it has started, and the \
+            command itself {ended}; it is to stay in the foreground"
         )))
     }
 
     /// The connection by which it was found ready was a client like others:
-    /// it takes a place until the server has let it go. One that never does is
-    /// not waited for.
+    /// it takes a place until the server has let it go, and is at rest. One
+    /// that never is is not waited for.
     fn dismiss(&self, probe: TcpStream) -> Verdict {
         let client = probe.local_addr()?;
         drop(probe);
+        let is_held = || {
+            let end = sockets::server_end(self.address, client);
+            end.is_some_and(|end| end != End::Gone)
+        };
+        let process = self.process()?;
+        let is_busy = || {
+            let states = process::states(process).unwrap_or_default();
+            states.iter().any(|state| state == "R" || state == "D")
+        };
         let deadline = Instant::now() + Duration::from_millis(300);
-        while Instant::now() < deadline
-            && sockets::server_end(self.address, client)
-                .is_some_and(|end| end != End::Gone)
-        {
+        while Instant::now() < deadline && (is_held() || is_busy()) {
             std::thread::sleep(Duration::from_millis(1));
         }
         Ok(())
@@ -191,6 +203,8 @@ impl<'a> Server<'a> {
         mut command: Command,
         lines_max: usize,
     ) -> Verdict<Self> {
+        let mark = process::new_mark();
+        command.env(process::MARK, &mark);
         let (child, log, errors) = spawn(&mut command, lines_max)?;
         let process = child.id();
         system::remember_group(process);
@@ -199,6 +213,7 @@ impl<'a> Server<'a> {
             log: Arc::clone(&log),
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             child: Some(child),
+            mark,
             listener: process,
             told: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
@@ -433,22 +448,25 @@ impl<'a> Server<'a> {
     /// Kills it with all that it has started.
     pub(crate) fn kill(&mut self) {
         let Ok(process) = self.process() else { return };
-        let ended = self.ended().ok().flatten();
-        // One that hangs in a case without end is killed by the checker.
-        let ended = ended.filter(|status| {
-            !self.told.load(Ordering::Relaxed)
-                && system::ended_by(*status) != Some(system::SIGKILL)
-        });
         // An error says that nobody is left. On systems without groups, this
         // process is all there is.
         for process in process::family(process).unwrap_or_default() {
             system::signal(process, system::SIGKILL).ok();
         }
         system::signal_group(process, system::SIGKILL).ok();
-        if let Some(child) = &mut self.child {
-            child.kill().ok();
-            child.wait().ok();
+        for stray in process::marked(&self.mark).unwrap_or_default() {
+            system::signal(stray, system::SIGKILL).ok();
         }
+        let child = self.child.as_mut();
+        let status = child.and_then(|child| {
+            child.kill().ok();
+            child.wait().ok()
+        });
+        // Whoever was ending already has ended as he would have.
+        let ended = status.filter(|status| {
+            !self.told.load(Ordering::Relaxed)
+                && system::ended_by(*status) != Some(system::SIGKILL)
+        });
         self.told.store(true, Ordering::Relaxed);
         system::forget_group(process);
         for run in self.subject.runs().iter_mut() {

@@ -17,19 +17,29 @@ pub(crate) enum End {
     Gone,
 }
 
-/// Looks for the end of a connection that belongs to the server, if this
-/// system lists it.
+/// Where the end of a connection is that belongs to the server, if this system
+/// lists it.
 pub(crate) fn server_end(
     server: SocketAddr,
     client: SocketAddr,
 ) -> Option<End> {
+    look_up(server, client).map(|(end, _)| end)
+}
+
+/// How many bytes of this client's wait for the server to receive them, if
+/// this system lists it.
+pub(crate) fn unread(server: SocketAddr, client: SocketAddr) -> Option<u64> {
+    look_up(server, client).map(|(_, unread)| unread)
+}
+
+fn look_up(server: SocketAddr, client: SocketAddr) -> Option<(End, u64)> {
     let mut listed = false;
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         let Ok(text) = fs::read_to_string(table) else { continue };
         for line in text.lines().skip(1) {
             listed = true;
             let fields: Vec<_> = line.split_whitespace().collect();
-            let [_, local, remote, state, _, _, _, _, _, inode, ..] =
+            let [_, local, remote, state, queues, _, _, _, _, inode, ..] =
                 fields[..]
             else {
                 continue;
@@ -39,16 +49,20 @@ pub(crate) fn server_end(
             {
                 continue;
             }
-            return Some(match (inode, state) {
+            let end = match (inode, state) {
                 // ESTABLISHED or CLOSE_WAIT, and no file: in the queue.
                 ("0", "01" | "08") => End::Queued,
                 ("0", _) => End::Gone,
                 (_, "01" | "08") => End::Held,
                 _ => End::Stopped,
-            });
+            };
+            // To send, to receive: `00000000:0000001F`.
+            let unread = queues.rsplit(':').next().unwrap_or_default();
+            let unread = u64::from_str_radix(unread, 16).unwrap_or(0);
+            return Some((end, unread));
         }
     }
-    listed.then_some(End::Gone)
+    listed.then_some((End::Gone, 0))
 }
 
 /// The sockets that listen at this port, by number.

@@ -1,6 +1,7 @@
 //! What a case comes to.
 
 use std::io;
+use std::time::Duration;
 
 use crate::report::Failure;
 
@@ -27,11 +28,13 @@ impl Fault {
         }))
     }
 
-    /// The server's fault, if nothing but its machine was slow.
-    pub(crate) fn late(what: impl Into<String>) -> Self {
-        let mut failure = Failure { what: what.into(), ..Failure::default() };
-        failure.is_late = true;
-        Self::Server(Box::new(failure))
+    /// The server's fault, unless its machine was so slow: it is late by this.
+    pub(crate) fn late(by: Duration, what: impl Into<String>) -> Self {
+        Self::Server(Box::new(Failure {
+            what: what.into(),
+            late_by: Some(by),
+            ..Failure::default()
+        }))
     }
 
     pub(crate) fn skipped(reason: impl Into<String>) -> Self {
@@ -65,11 +68,13 @@ macro_rules! ensure {
     };
 }
 
-/// The same for a condition that does not hold on a machine that is busy.
+/// The same for a time and the most that it may be, which is more on a machine
+/// that is busy.
 macro_rules! ensure_in_time {
-    ($condition:expr, $($message:tt)+) => {
-        if !$condition {
-            return Err($crate::verdict::Fault::late(format!($($message)+)));
+    ($time:expr, $most:expr, $($message:tt)+) => {
+        if let Some(by) = $time.checked_sub($most).filter(|by| !by.is_zero()) {
+            let what = format!($($message)+);
+            return Err($crate::verdict::Fault::late(by, what));
         }
     };
 }

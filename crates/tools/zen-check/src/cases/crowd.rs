@@ -146,8 +146,11 @@ fn serves_a_burst_of_200_clients(subject: &Subject) -> Verdict {
         // of our servers is its length known.
         let time = begun.elapsed();
         all_are_there.wait();
+        let short = Duration::from_millis(900);
+        let most = if subject.is_listing() { short } else { Duration::MAX };
         ensure_in_time!(
-            time < Duration::from_millis(900) || !subject.is_listing(),
+            time,
+            most,
             "to connect took {time:.2?}: the queue of listen() is too short"
         );
         clients?.into_iter().try_for_each(|mut client| client.asks()?.leave())
@@ -179,7 +182,8 @@ fn a_client_that_asks_without_end_leaves_room_for_others(
         let verdict = (0..50).try_for_each(|turn| {
             other.asks()?;
             ensure_in_time!(
-                begun.elapsed() < PATIENCE,
+                begun.elapsed(),
+                PATIENCE,
                 "while one client asks without end, another one has got only \
                 {turn} of 50 answers in {} s",
                 PATIENCE.as_secs()

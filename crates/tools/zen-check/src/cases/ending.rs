@@ -27,6 +27,7 @@ pub(super) const CASES: &[Case] = &[
     case!("ending/5", a_reset_with_answers_unread_harms_no_other),
     case!("ending/5", a_reset_while_it_thinks_harms_no_other),
     case!("ending/5", a_reset_while_it_sends_harms_no_other),
+    case!("ending/5", a_reset_after_a_half_close_harms_no_other),
     case!("ending/5", a_client_that_leaves_its_answers_harms_no_other),
 ];
 
@@ -176,6 +177,17 @@ fn a_reset_while_it_thinks_harms_no_other(subject: &Subject) -> Verdict {
 fn a_reset_while_it_sends_harms_no_other(subject: &Subject) -> Verdict {
     let server = subject.start(&[])?;
     reset_beside_others(&server, || server.with_answers_waiting())
+}
+
+/// After the end of file a reset is EPIPE to whoever sends, and not ECONNRESET,
+/// and so raises SIGPIPE at the first try.
+fn a_reset_after_a_half_close_harms_no_other(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    reset_beside_others(&server, || {
+        let mut client = server.with_answers_waiting()?;
+        client.stop_sending()?;
+        Ok(client)
+    })
 }
 
 fn a_client_that_leaves_its_answers_harms_no_other(

@@ -245,7 +245,8 @@ fn expect_drop(
         "dropped after {time:.2?}: --idle-timeout 1 allows {from:.2?} to {to:.2?}"
     );
     ensure_in_time!(
-        time <= to,
+        time,
+        to,
         "dropped after {time:.2?}: --idle-timeout 1 allows {from:.2?} to {to:.2?}"
     );
     client.rest(PATIENCE).map(drop)
@@ -423,7 +424,8 @@ fn thinks_about_every_answer(subject: &Subject) -> Verdict {
     (0..20).try_for_each(|_| client.asks().map(drop))?;
     let time = asked.elapsed();
     ensure_in_time!(
-        time < Duration::from_secs(1),
+        time,
+        Duration::from_secs(1),
         "20 answers took {time:.2?} without --think"
     );
     client.leave()
@@ -438,7 +440,8 @@ fn thinks_for_one_client_after_another(subject: &Subject) -> Verdict {
 fn thinks_for_several_clients_at_once(subject: &Subject) -> Verdict {
     let time = two_ask(subject, "600")?;
     ensure_in_time!(
-        time < Duration::from_millis(1150),
+        time,
+        Duration::from_millis(1150),
         "both took {time:.2?} of --think 600"
     );
     Ok(())

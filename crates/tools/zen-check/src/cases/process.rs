@@ -1,6 +1,6 @@
 //! The process as a whole: where it fails to start, and how it ends.
 
-use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use crate::verdict::{Verdict, ensure, ensure_in_time};
 
 pub(super) const CASES: &[Case] = &[
     case!("process/1", says_that_the_port_is_taken),
+    case!("process/1", says_in_one_line_that_the_port_is_taken).should(),
     case!("process/1", says_that_the_address_is_not_its_own)
         .from(Profile::Listing),
     case!("process/2", says_that_there_is_no_such_host).from(Profile::Listing),
@@ -100,13 +101,18 @@ fn says_that_the_port_is_taken(subject: &Subject) -> Verdict {
     Ok(())
 }
 
+/// Somebody listens at this port, as far as this machine has such addresses.
+fn taken(port: u16) -> Vec<TcpListener> {
+    let hosts: [IpAddr; 2] =
+        [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let listen = |host| TcpListener::bind((host, port)).ok();
+    hosts.into_iter().filter_map(listen).collect()
+}
+
 /// What is asked of any server: that it ends, and says so by its status.
 fn does_not_start_where_another_listens(subject: &Subject) -> Verdict {
     let port = free_port()?;
-    let _taken = [
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)),
-        TcpListener::bind((Ipv6Addr::LOCALHOST, port)),
-    ];
+    let _taken = taken(port);
     let ended = Ended::run(subject.command_line(&[], port, &[])?)?;
     let how = how_it_ended(ended.status);
     ensure!(
@@ -125,6 +131,24 @@ fn does_not_start_where_another_listens(subject: &Subject) -> Verdict {
         ended.status.code() == Some(1),
         "a second one on the port of the first is to end with exit status 1: \
         it {how}"
+    );
+    Ok(())
+}
+
+fn says_in_one_line_that_the_port_is_taken(subject: &Subject) -> Verdict {
+    let port = free_port()?;
+    let _taken = taken(port);
+    let number = port.to_string();
+    let told = ["-p", &number];
+    let options = if subject.is_listing() { &told[..] } else { &[] };
+    let errors = Ended::run(subject.command_line(&[], port, options)?)?.errors;
+    let lines = errors.len();
+    let first = errors.first().map_or("", String::as_str);
+    ensure!(
+        lines == 1,
+        "it printed {lines} lines on standard error, the first of which is \
+        {first:?}; one line is to say what is wrong, and a backtrace says it \
+        to nobody but its author"
     );
     Ok(())
 }
@@ -372,7 +396,8 @@ fn ends_in_time(server: &mut Server) -> Verdict {
     server.expect_exit_0()?;
     let time = told.elapsed();
     ensure_in_time!(
-        time <= STOP_TIME_MAX,
+        time,
+        STOP_TIME_MAX,
         "it took {time:.2?} to end, and 2 s are allowed"
     );
     Ok(())
@@ -487,7 +512,8 @@ fn clients_in_the_queue_do_not_delay_its_end(subject: &Subject) -> Verdict {
     server.expect_exit_0()?;
     let time = told.elapsed();
     ensure_in_time!(
-        time <= STOP_TIME_MAX,
+        time,
+        STOP_TIME_MAX,
         "it took {time:.2?} to end, and 2 s are allowed"
     );
     Ok(())
@@ -508,7 +534,8 @@ fn second_signal(server: &mut Server, signal: i32) -> Verdict {
         how_it_ended(status)
     );
     ensure_in_time!(
-        time < Duration::from_secs(1),
+        time,
+        Duration::from_secs(1),
         "after the second signal it took another {time:.2?} to end"
     );
     Ok(())

@@ -22,7 +22,7 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 
-use super::{CaseResult, Failure, Level, Outcome, Report};
+use super::{CaseResult, Failure, Level, Outcome, Report, START};
 pub use progress::Progress;
 
 /// A form of a report.
@@ -132,12 +132,19 @@ pub fn write(
     to.flush()
 }
 
-/// A failure that costs a point is a `Must`; any other is only a finding.
+/// A failure that costs a point is a `Must`; any other is only a finding. What
+/// no case could be put to is told once.
 fn failures(
     report: &Report,
     level: Level,
 ) -> impl Iterator<Item = (&CaseResult, &Failure)> {
-    let of_level = report.results.iter().filter(move |it| it.level == level);
+    let mut results = &report.results[..];
+    if let [first, ..] = results
+        && first.clause == START
+    {
+        results = &results[..1];
+    }
+    let of_level = results.iter().filter(move |it| it.level == level);
     of_level.filter_map(|result| match &result.outcome {
         Outcome::Failed(failure) => Some((result, &**failure)),
         _ => None,

@@ -59,7 +59,7 @@ fn failed(text: &str) -> Outcome {
         page: "contract.html#wire-2".into(),
         again: "zen-check --case wire/2 ./server".into(),
         log: vec![format!("Listening{text}"), text.into()],
-        is_late: false,
+        late_by: None,
     }))
 }
 
