@@ -2,10 +2,10 @@
 //! of it, and what has been found out about it.
 
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::architecture::Architecture;
@@ -263,21 +263,47 @@ pub(crate) fn no_process() -> Fault {
     Fault::skipped("it needs a server of its own, started by zen-check")
 }
 
-/// A port that nobody uses, and that no client is given by the system as its
-/// own: each is handed out once.
+/// Ports that no client is given by the system as its own: they lie below those
+/// that Linux and macOS give to clients.
+const PORTS: Range<u16> = 10_000..32_000;
+
+/// So many of them belong to one process, who holds the first.
+const PORTS_IN_BLOCK: u16 = 100;
+
+/// The ports that this process has still to give away.
+struct Block {
+    _held: TcpListener,
+    left: Range<u16>,
+}
+
+impl Block {
+    /// Whatever else runs on this machine, such as another checker, cannot have
+    /// the same.
+    fn take() -> Verdict<Self> {
+        let first =
+            PORTS.start + std::process::id() as u16 % PORTS.len() as u16;
+        let all = (first..PORTS.end).chain(PORTS.start..first);
+        let mut firsts = all.filter(|port| port % PORTS_IN_BLOCK == 0);
+        let block = firsts.find_map(|port| {
+            let _held = TcpListener::bind(("127.0.0.1", port)).ok()?;
+            let left = port + 1..port + PORTS_IN_BLOCK;
+            Some(Self { _held, left })
+        });
+        block.ok_or_else(|| Fault::Checker("no port is free".into()))
+    }
+}
+
+/// A port that nobody uses. Each is handed out once.
 pub(crate) fn free_port() -> Verdict<u16> {
-    /// Below the ports that Linux and macOS give to clients.
-    const FIRST: u16 = 10_000;
-    const PORTS: u16 = 22_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Two checkers at a time begin at different places.
-    let begin = std::process::id().wrapping_mul(2_654_435_761) >> 16;
-    for _ in 0..PORTS {
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = FIRST + ((begin as u16).wrapping_add(next) % PORTS);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+    static BLOCK: Mutex<Option<Block>> = Mutex::new(None);
+    let mut block = BLOCK.lock().unwrap_or_else(|lock| lock.into_inner());
+    loop {
+        let ports = block.iter_mut().flat_map(|block| &mut block.left);
+        let mut ports = ports
+            .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        if let Some(port) = ports.next() {
             return Ok(port);
         }
+        *block = Some(Block::take()?);
     }
-    Err(Fault::Checker("no port is free".into()))
 }

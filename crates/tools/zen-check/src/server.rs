@@ -436,6 +436,15 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
+    /// Expects that it ends by itself. With which status is for one case to say,
+    /// and not for all; but a listing's is 0 whatever happens.
+    pub(crate) fn expect_end(&mut self) -> Verdict {
+        match self.subject.is_listing() {
+            true => self.expect_exit_0(),
+            false => self.wait(PATIENCE).map(drop),
+        }
+    }
+
     /// Kills it, and waits until the kernel has let go of its port: what is
     /// under way in an io_uring is taken back a little later.
     pub(crate) fn kill_and_free_the_port(&mut self) -> Verdict {
