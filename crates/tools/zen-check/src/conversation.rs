@@ -104,6 +104,7 @@ enum Received {
 pub(crate) struct Client {
     /// Its own address, as the server's log shows it.
     pub(crate) address: SocketAddr,
+    server: SocketAddr,
     pub(crate) sock: TcpStream,
     /// From when on its transcript counts.
     begun: Instant,
@@ -139,13 +140,13 @@ impl fmt::Display for Line {
 impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Verdict<Self> {
         let sock = TcpStream::connect_timeout(&to, PATIENCE);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
+        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?, to)
     }
 
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(to: SocketAddr) -> Verdict<Self> {
         let sock = system::connect_narrow(to);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
+        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?, to)
     }
 
     /// A client of a server that accepts nobody now, or None if its queue is
@@ -153,7 +154,7 @@ impl Client {
     pub(crate) fn queue_up(to: SocketAddr) -> Verdict<Option<Self>> {
         let patience = Duration::from_millis(300);
         match TcpStream::connect_timeout(&to, patience) {
-            Ok(sock) => Self::connected(sock).map(Some),
+            Ok(sock) => Self::connected(sock, to).map(Some),
             Err(err) if is_timeout(err.kind()) => Ok(None),
             Err(err) => Err(cannot_connect(to, &err)),
         }
@@ -168,23 +169,25 @@ impl Client {
     /// given time to, but it may have other things to do.
     pub(crate) fn send_batch(&mut self, questions: usize) -> Verdict {
         self.send(&b"?".repeat(questions))?;
-        let server = self.sock.peer_addr()?;
         let deadline = Instant::now() + Duration::from_millis(500);
         loop {
             thread::sleep(Duration::from_millis(20));
-            let unread = sockets::unread(server, self.address).unwrap_or(0);
-            if unread == 0 || Instant::now() >= deadline {
+            let unread = sockets::unread(self.server, self.address);
+            if unread.is_none_or(|bytes| bytes == 0)
+                || Instant::now() >= deadline
+            {
                 return Ok(());
             }
         }
     }
 
-    fn connected(sock: TcpStream) -> Verdict<Self> {
+    fn connected(sock: TcpStream, server: SocketAddr) -> Verdict<Self> {
         // Each piece leaves at once, as a segment of its own.
         sock.set_nodelay(true)?;
         sock.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
             address: sock.local_addr()?,
+            server,
             sock,
             begun: Instant::now(),
             transcript: Vec::new(),
