@@ -207,16 +207,26 @@ pub(crate) fn while_idle(
     Ok(())
 }
 
-/// For how long somebody on this machine has waited for a processor or a disk
-/// since it was started, as far as the system tells: Linux does.
-pub(crate) fn waited_so_far() -> Duration {
-    let total = |file: &str| {
-        let text = fs::read_to_string(file).ok()?;
-        let some = text.lines().find(|line| line.starts_with("some "))?;
-        some.rsplit_once("total=")?.1.parse::<u64>().ok()
-    };
-    let files = ["/proc/pressure/cpu", "/proc/pressure/io"];
-    Duration::from_micros(files.iter().filter_map(|file| total(file)).sum())
+/// For how long the threads of a process have been ready and without a
+/// processor so far, as far as the system tells: Linux does.
+pub(crate) fn waited(process: u32) -> Duration {
+    let folder = format!("/proc/{process}/task");
+    let threads = entries(&folder).unwrap_or_default().into_iter();
+    threads.map(|thread| waited_in(&format!("{folder}/{thread}"))).sum()
+}
+
+/// The same for the thread that asks.
+pub(crate) fn waited_itself() -> Duration {
+    waited_in("/proc/thread-self")
+}
+
+fn waited_in(folder: &str) -> Duration {
+    let text = fs::read_to_string(format!("{folder}/schedstat"));
+    // Time on a processor, time without one, both in nanoseconds.
+    let second = text.ok().and_then(|text| {
+        text.split_whitespace().nth(1).and_then(|time| time.parse().ok())
+    });
+    Duration::from_nanos(second.unwrap_or(0))
 }
 
 /// Processor time that the processes of a server have used so far.

@@ -237,8 +237,8 @@ fn put_all(
 }
 
 /// Puts one case to a program while no other runs here. Others may use the
-/// machine all the same: what is late three times is late, unless each time
-/// somebody has waited for a processor as long as it was late.
+/// machine all the same: what is late three times is late, unless each time the
+/// server and this program have waited for a processor as long as it was late.
 pub(crate) fn put_alone(
     case: &'static Case,
     program: &Arc<Program>,
@@ -246,10 +246,8 @@ pub(crate) fn put_alone(
     let mut known = None;
     let mut waited = Duration::ZERO;
     for _ in 0..3 {
-        let before = process::waited_so_far();
-        let outcome = put(case, program);
+        let (outcome, time) = put_once(case, program);
         let Some(late_by) = late_by(&outcome) else { return outcome };
-        let time = process::waited_so_far().saturating_sub(before);
         waited = waited.max(time);
         if time < late_by {
             known = Some(outcome);
@@ -257,8 +255,8 @@ pub(crate) fn put_alone(
     }
     known.unwrap_or_else(|| {
         Outcome::Error(format!(
-            "this machine is too busy to tell: it kept somebody waiting for \
-            {waited:.1?} while the case ran"
+            "this machine is too busy to tell: server and checker waited \
+            {waited:.1?} for a processor"
         ))
     })
 }
@@ -274,11 +272,20 @@ pub(crate) fn late_by(outcome: &Outcome) -> Option<Duration> {
 
 /// Puts one case to a program.
 pub(crate) fn put(case: &'static Case, program: &Arc<Program>) -> Outcome {
+    put_once(case, program).0
+}
+
+/// The same, and says how long it has waited for a processor.
+fn put_once(
+    case: &'static Case,
+    program: &Arc<Program>,
+) -> (Outcome, Duration) {
     let subject = Arc::new(Subject::new(program));
     if let Some(reason) = case.why_not(&subject) {
-        return Outcome::Skipped(reason);
+        return (Outcome::Skipped(reason), Duration::ZERO);
     }
-    outcome(within_its_time(case, &subject), &subject, Some(case))
+    let verdict = within_its_time(case, &subject);
+    (outcome(verdict, &subject, Some(case)), subject.waited())
 }
 
 /// Runs a case in a thread of its own, so that one that hangs is a failure
@@ -291,6 +298,7 @@ fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
         thread::Builder::new().name(case.name.into()).spawn(move || {
             let verdict = (case.run)(&its_subject);
             let verdict = verdict.and_then(|()| its_subject.was_quiet());
+            its_subject.case_has_waited(process::waited_itself());
             sender.send(verdict).ok();
         })?;
     match receiver.recv_timeout(CASE_TIME_MAX) {

@@ -219,7 +219,8 @@ impl<'a> Server<'a> {
             frozen: AtomicBool::new(false),
         };
         subject.note("a server is started");
-        let run = Run { process, alive: true, ended: None, log, errors };
+        let (alive, ended, waited) = (true, None, Duration::ZERO);
+        let run = Run { process, alive, ended, waited, log, errors };
         subject.runs().push(run);
         Ok(server)
     }
@@ -420,7 +421,11 @@ impl<'a> Server<'a> {
     /// Waits until it has ended by itself.
     pub(crate) fn wait(&mut self, patience: Duration) -> Verdict<ExitStatus> {
         let child = self.child.as_mut().ok_or_else(no_process)?;
-        wait_for(child, patience)
+        let process = child.id();
+        wait_for(child, patience, || {
+            let waited = process::waited(process);
+            self.subject.server_has_waited(process, waited);
+        })
     }
 
     /// Sends SIGTERM, and expects that it ends as the contract says.
@@ -459,8 +464,11 @@ impl<'a> Server<'a> {
         let Ok(process) = self.process() else { return };
         // An error says that nobody is left. On systems without groups, this
         // process is all there is.
-        for process in process::family(process).unwrap_or_default() {
-            system::signal(process, system::SIGKILL).ok();
+        let family = process::family(process).unwrap_or_default();
+        let waited = family.iter().map(|&one| process::waited(one)).sum();
+        self.subject.server_has_waited(process, waited);
+        for one in family {
+            system::signal(one, system::SIGKILL).ok();
         }
         system::signal_group(process, system::SIGKILL).ok();
         for stray in process::marked(&self.mark).unwrap_or_default() {
@@ -516,7 +524,7 @@ pub(crate) struct Ended {
 impl Ended {
     pub(crate) fn run(mut command: Command) -> Verdict<Self> {
         let (mut child, output, errors) = spawn(&mut command, usize::MAX)?;
-        let status = wait_for(&mut child, PATIENCE);
+        let status = wait_for(&mut child, PATIENCE, || ());
         if status.is_err() {
             // With all that it has started.
             system::signal_group(child.id(), system::SIGKILL).ok();
@@ -553,12 +561,18 @@ fn spawn(command: &mut Command, lines_max: usize) -> Verdict<Spawned> {
     Ok((child, output, errors))
 }
 
-fn wait_for(child: &mut Child, patience: Duration) -> Verdict<ExitStatus> {
+/// Waits until it has ended, and looks at it now and then.
+fn wait_for(
+    child: &mut Child,
+    patience: Duration,
+    look: impl Fn(),
+) -> Verdict<ExitStatus> {
     let deadline = Instant::now() + patience;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
+        look();
         ensure!(
             Instant::now() < deadline,
             "it does not end: it still runs \

@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::architecture::Architecture;
@@ -32,6 +32,8 @@ pub(crate) struct Subject {
     runs: Mutex<Vec<Run>>,
     /// What was done to the servers, and when.
     events: Mutex<Vec<String>>,
+    /// How long the case itself was without a processor; set at its end.
+    case_waited: OnceLock<Duration>,
 }
 
 impl Deref for Subject {
@@ -50,6 +52,9 @@ pub(crate) struct Run {
     pub(crate) alive: bool,
     /// How it ended, if that was by itself.
     pub(crate) ended: Option<String>,
+    /// How long its processes were ready and without a processor, as far as
+    /// was looked.
+    pub(crate) waited: Duration,
     pub(crate) log: Arc<Output>,
     pub(crate) errors: Arc<Output>,
 }
@@ -61,6 +66,7 @@ impl Subject {
             begun: Instant::now(),
             runs: Mutex::default(),
             events: Mutex::default(),
+            case_waited: OnceLock::new(),
         }
     }
 
@@ -214,6 +220,25 @@ impl Subject {
 
     pub(crate) fn runs(&self) -> MutexGuard<'_, Vec<Run>> {
         self.runs.lock().unwrap_or_else(|lock| lock.into_inner())
+    }
+
+    pub(crate) fn case_has_waited(&self, time: Duration) {
+        self.case_waited.set(time).ok();
+    }
+
+    /// Remembers how long a server has waited for a processor.
+    pub(crate) fn server_has_waited(&self, process: u32, time: Duration) {
+        for run in self.runs().iter_mut() {
+            if run.process == process {
+                run.waited = run.waited.max(time);
+            }
+        }
+    }
+
+    /// How long the case and its servers have waited for a processor.
+    pub(crate) fn waited(&self) -> Duration {
+        let case = self.case_waited.get().copied().unwrap_or_default();
+        case + self.runs().iter().map(|run| run.waited).sum::<Duration>()
     }
 
     /// Kills what a case that hangs has started.
