@@ -93,6 +93,9 @@ const NOT_READ: &str = "The server does not receive what the client sends.";
 const REFUSED: &str = "Nobody listens there any more: the server has ended, or \
     has closed the socket that it listens on.";
 
+/// Of an end that is not what is wrong.
+const AS_EXPECTED: &str = ", as expected";
+
 enum Received {
     Bytes(usize),
     End(Ending),
@@ -303,15 +306,21 @@ impl Client {
         };
         let means = match end {
             end if end.contains("reset") => Some(RESET),
+            end if end.ends_with(AS_EXPECTED) => None,
             end if end.contains("end of file") => Some(EARLY_END),
             end if end.contains("nothing") => Some(NOTHING),
+            _ => None,
+        };
+        let ending = match end {
+            end if end.ends_with(AS_EXPECTED) => Some(true),
+            end if end.contains("end") => Some(false),
             _ => None,
         };
         let difference = difference(expected, received, end);
         self.failure(Failure {
             what,
             bytes: Some(false),
-            ending: end.contains("end").then_some(false),
+            ending,
             difference,
             means: means.map(str::to_owned),
             ..Failure::default()
@@ -356,7 +365,7 @@ impl Client {
             (bytes, Ending::EndOfFile) => Err(self.unexpected(
                 b"",
                 &bytes,
-                ", then the end of file, as expected",
+                &format!(", then the end of file{AS_EXPECTED}"),
             )),
             (bytes, Ending::Reset) => Err(self.failure(Failure {
                 what: "the connection ended with a reset, not with the end of \

@@ -337,7 +337,7 @@ fn outcome(
     if failure.ending == Some(false)
         && case.is_some_and(|case| case.group() == "option")
     {
-        failure.late_by.get_or_insert(Duration::from_millis(100));
+        failure.late_by.get_or_insert(Duration::from_millis(300));
     }
     failure.transcript = subject.transcript(failure.transcript);
     let clause = case.map_or(START, |case| case.clause);
