@@ -7,6 +7,7 @@
 //! - [`server`]: a running process of one;
 //! - [`load`]: clients that ask as fast as they are answered.
 
+mod drain;
 pub mod listings;
 pub mod load;
 pub mod server;

@@ -54,9 +54,13 @@ enum Command {
         #[arg(long)]
         batch: usize,
 
+        /// Where it listens
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+
         /// What every server is told, and this one need not be
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        options: Vec<String>,
+        #[arg(long)]
+        quiet: bool,
     },
 }
 
@@ -76,8 +80,8 @@ fn run(command: Command) -> anyhow::Result<bool> {
     match command {
         Command::Costs { names } => costs::count(&names),
         Command::Cpu { names, pairs } => cpu::measure(&names, pairs),
-        Command::BareLoop { batch, .. } => {
-            bare_loop::serve(batch).map(|()| true)
+        Command::BareLoop { batch, port, .. } => {
+            bare_loop::serve(batch, port).map(|()| true)
         }
     }
 }

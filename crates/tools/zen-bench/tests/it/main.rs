@@ -1,4 +1,8 @@
-//! The load notices what is wrong with a server.
+//! The load notices what is wrong with a server, and servers are started and
+//! ended with all that they have started.
+
+#[cfg(target_os = "linux")]
+mod server;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
