@@ -5,9 +5,11 @@
 //!
 //! - [`listings`]: the servers of the workspace, and how they are built;
 //! - [`server`]: a running process of one;
-//! - [`load`]: clients that ask as fast as they are answered.
+//! - [`load`]: clients that ask as fast as they are answered;
+//! - [`svg`]: drawings for the book.
 
 mod drain;
 pub mod listings;
 pub mod load;
 pub mod server;
+pub mod svg;
