@@ -8,8 +8,16 @@
 //! - [`load`]: clients that ask as fast as they are answered;
 //! - [`svg`]: drawings for the book.
 
+pub mod cores;
+pub mod crowd;
 mod drain;
+pub mod experiments;
+pub mod figure;
+pub mod gauge;
+pub mod lab;
 pub mod listings;
 pub mod load;
+pub mod machine;
+pub mod results;
 pub mod server;
 pub mod svg;

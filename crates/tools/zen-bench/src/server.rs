@@ -148,6 +148,21 @@ impl Server {
     ///
     /// It does not end, or not as it should.
     pub fn stop(mut self) -> Result<String> {
+        self.end_well()?;
+        Ok(self.errors.text())
+    }
+
+    /// The same, and returns what it has printed on standard output.
+    ///
+    /// # Errors
+    ///
+    /// It does not end, or not as it should.
+    pub fn stop_and_read(mut self) -> Result<String> {
+        self.end_well()?;
+        Ok(self.output.text())
+    }
+
+    fn end_well(&mut self) -> Result<()> {
         #[cfg(unix)]
         self.signal(rustix::process::Signal::TERM);
         #[cfg(not(unix))]
@@ -158,10 +173,11 @@ impl Server {
             thread::sleep(Duration::from_millis(5));
         }
         let status = self.end()?;
-        // Those who held the other end are gone.
+        // Those who held the other ends are gone.
+        self.output.whole(PATIENCE);
         let text = self.errors.whole(PATIENCE);
         ensure!(self.may_end_so(status), "{status}: {text}");
-        Ok(text)
+        Ok(())
     }
 
     fn may_end_so(&self, status: ExitStatus) -> bool {
