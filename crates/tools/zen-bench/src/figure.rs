@@ -93,16 +93,20 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
         svg.line("grid", (LEFT, at), (right, at));
         svg.text("small end", (LEFT - 6.0, at + 4.0), &shown(value));
     }
-    let mut free_from = 0.0;
-    for value in x.ticks() {
+    // Names may be long: every other one stands a line lower.
+    let is_named = !chart.x.names.is_empty();
+    let mut free_from = [0.0; 2];
+    for (index, value) in x.ticks().into_iter().enumerate() {
         let at = x.place(value);
         svg.line("axis", (at, bottom), (at, bottom + 4.0));
         let text = tell(&chart.x, value);
+        let row = if is_named { index % 2 } else { 0 };
         // Where the last one still is, there is no room.
         let half = 3.6 * text.chars().count() as f64;
-        if at - half >= free_from {
-            svg.text("small middle", (at, bottom + 18.0), &text);
-            free_from = at + half + 4.0;
+        if at - half >= free_from[row] {
+            let y = bottom + 18.0 + 15.0 * row as f64;
+            svg.text("small middle", (at, y), &text);
+            free_from[row] = at + half + 4.0;
         }
     }
     svg.line("axis", (LEFT, bottom), (right, bottom));
@@ -122,7 +126,7 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
         let at = y.place(limit);
         svg.line("axis", (LEFT, at), (right, at));
         let text = format!("not within {}", shown(limit));
-        svg.text("small end", (right, at - 4.0), &text);
+        svg.text("small end", (right, at - 9.0), &text);
     }
 }
 

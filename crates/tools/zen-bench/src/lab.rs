@@ -45,7 +45,7 @@ pub struct Subject {
 pub struct Lab {
     /// How much is measured.
     pub size: Size,
-    profile: String,
+    machine: Machine,
     programs: Programs,
     also: Vec<Subject>,
     cores: Option<Cores>,
@@ -98,8 +98,9 @@ impl Lab {
             bar
         });
         let progress = Progress { bar, heading: String::new() };
-        let (profile, left_out) = (profile.into(), Vec::new());
-        Ok(Self { size, profile, programs, also, cores, left_out, progress })
+        let machine = Machine::here(profile, cores.is_some());
+        let left_out = Vec::new();
+        Ok(Self { size, machine, programs, also, cores, left_out, progress })
     }
 
     /// Makes an experiment. The load, which is the calling thread, stays on
@@ -123,12 +124,12 @@ impl Lab {
         if let Some(bar) = &self.progress.bar {
             bar.finish_and_clear();
         }
-        let apart = self.cores.is_some() && !experiment.on_all_cores;
+        let separate = self.cores.is_some() && !experiment.on_all_cores;
         Ok(Results {
             experiment: experiment.name.into(),
             size: self.pick(["tiny", "quick", "full"]).into(),
             runs: self.runs(),
-            machine: Machine::here(&self.profile, apart),
+            machine: Machine { separate, ..self.machine.clone() },
             delay: known.then_some((delay * 1000.0).round() / 1000.0),
             left_out: self.left_out.clone(),
             charts: charts

@@ -23,6 +23,9 @@ pub struct Machine {
     pub profile: String,
     /// The revision of the servers; `+` if there were changes beside it.
     pub revision: String,
+    /// With which priority everything ran; 0 is the usual one, and -20 the
+    /// highest, as for `nice`.
+    pub nice: i32,
     /// Server and load had cores of their own.
     pub separate: bool,
 }
@@ -53,6 +56,7 @@ impl Machine {
                 .ok(),
             profile: profile.into(),
             revision: revision().unwrap_or_else(|| "unknown".into()),
+            nice: nice(),
             separate,
         }
     }
@@ -65,6 +69,10 @@ impl Machine {
             true => "server and load on cores of their own",
             false => "server and load share the cores",
         };
+        let nice = match self.nice {
+            0 => String::new(),
+            nice => format!(", at nice {nice}"),
+        };
         let cores = match cores {
             1 => "1 core".into(),
             _ => format!("{cores} cores"),
@@ -75,7 +83,7 @@ impl Machine {
         let descriptors = limit("descriptors at most", self.descriptors_max);
         let backlog = limit("backlog at most", self.backlog_max);
         format!(
-            "{cores} ({processor}), {system}{descriptors}{backlog}; {apart}; \
+            "{cores} ({processor}), {system}{descriptors}{backlog}; {apart}{nice}; \
              {profile} build of {revision}"
         )
     }
@@ -95,6 +103,13 @@ pub fn descriptors_max() -> Option<u64> {
     }
     #[cfg(not(unix))]
     None
+}
+
+fn nice() -> i32 {
+    #[cfg(unix)]
+    return rustix::process::getpriority_process(None).unwrap_or(0);
+    #[cfg(not(unix))]
+    0
 }
 
 /// All of them, and not only those that this thread keeps to.
