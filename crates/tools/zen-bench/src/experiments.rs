@@ -20,7 +20,7 @@ pub struct Experiment {
     pub name: &'static str,
     /// What it is about.
     pub title: &'static str,
-    /// Of the text.
+    /// Of the text: `page 122`, `pages 123-125`.
     pub pages: &'static str,
     /// What the text says there, in our own words.
     pub claim: &'static str,
@@ -75,7 +75,7 @@ impl Experiment {
         let seen = self.seen_in(results);
         format!(
             "<!-- ANCHOR: question -->\n\
-             The text, page {pages}: {claim}\n\n\
+             The text, {pages}: {claim}\n\n\
              **Question.** {question}\n\n\
              **Predict first.** {predict}\n\
              <!-- ANCHOR_END: question -->\n\
@@ -90,10 +90,11 @@ impl Experiment {
 #[must_use]
 pub fn claims() -> String {
     let mut text = String::from(
-        "| page | what the text says | experiment |\n|---|---|---|\n",
+        "| pages | what the text says | experiment |\n|---|---|---|\n",
     );
     for experiment in &EXPERIMENTS {
         let Experiment { pages, claim, name, .. } = experiment;
+        let pages = pages.split_once(' ').map_or(*pages, |(_, them)| them);
         text += &format!("| {pages} | {claim} | `{name}` |\n");
     }
     text
@@ -105,7 +106,8 @@ fn seconds(value: f64) -> String {
         1.0.. => format!("{value:.1} s"),
         0.01.. => format!("{:.0} ms", value * 1e3),
         0.001.. => format!("{:.1} ms", value * 1e3),
-        _ => format!("{:.0} µs", value * 1e6),
+        0.000_01.. => format!("{:.0} µs", value * 1e6),
+        _ => format!("{:.1} µs", value * 1e6),
     }
 }
 
@@ -170,8 +172,8 @@ mod tests {
 
     #[test]
     fn times_are_said_in_their_own_unit() {
-        let times = [2.5, 0.25, 0.0025, 0.000_025].map(seconds);
-        assert_eq!(times, ["2.5 s", "250 ms", "2.5 ms", "25 µs"]);
+        let times = [2.5, 0.25, 0.0025, 0.000_025, 0.000_001_3].map(seconds);
+        assert_eq!(times, ["2.5 s", "250 ms", "2.5 ms", "25 µs", "1.3 µs"]);
         let counts = [5.0, 999.4, 1000.0, 1_298_000.0].map(count);
         assert_eq!(counts, ["5", "999", "1,000", "1,298,000"]);
     }

@@ -125,7 +125,7 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
     if let Some(limit) = chart.limit {
         let at = y.place(limit);
         svg.line("axis", (LEFT, at), (right, at));
-        let text = format!("not within {}", shown(limit));
+        let text = format!("not within {} {}", shown(limit), chart.y.label);
         svg.text("small end", (right, at - 9.0), &text);
     }
 }
@@ -365,6 +365,9 @@ mod tests {
             let ruler = Ruler::new(scale, values, (300.0, 0.0));
             let places = [1.0, 10.0, 1000.0].map(|value| ruler.place(value));
             assert!(places.is_sorted_by(|a, b| a > b), "{places:?}");
+            let tenth = (300.0 - places[1]) / (300.0 - places[2]);
+            let expected = if scale == Scale::Log { 1.0 / 3.0 } else { 0.01 };
+            assert!((tenth - expected).abs() < 0.001, "{tenth}");
         }
         let steps =
             Ruler::new(Scale::Steps, vec![0.0, 40.0, 41.0], (0.0, 30.0));

@@ -179,7 +179,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
 fn list() {
     for Experiment { name, title, pages, question, predict, .. } in &EXPERIMENTS
     {
-        println!("{name}: {title} (page {pages})\n  {question}\n  {predict}\n");
+        println!("{name}: {title} ({pages})\n  {question}\n  {predict}\n");
     }
 }
 
@@ -194,7 +194,7 @@ fn make(experiments: &[&Experiment], options: Making) -> anyhow::Result<()> {
     for (index, experiment) in experiments.iter().enumerate() {
         let Experiment { title, pages, question, predict, .. } = experiment;
         println!(
-            "[{} of {}] {title} (page {pages})\n\n{question}\n\nPredict \
+            "[{} of {}] {title} ({pages})\n\n{question}\n\nPredict \
              first. {predict}\n",
             index + 1,
             experiments.len()

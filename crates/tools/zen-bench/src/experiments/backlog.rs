@@ -14,7 +14,7 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "backlog",
     title: "A burst against the backlog",
-    pages: "118 and 124",
+    pages: "pages 118 and 124",
     claim: "The listener of the text lets 64 connections wait to be accepted \
             (listing 7-1), Python's SocketServer 5.",
     question: "While `zen-poll` works out one answer for 300 ms, 100 clients \

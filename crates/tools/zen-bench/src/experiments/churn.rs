@@ -15,7 +15,7 @@ use crate::server::Server;
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "churn",
     title: "The price of a connection",
-    pages: "123-125",
+    pages: "pages 123-125",
     claim: "Processes in place of threads cost more, and isolate better.",
     question: "How much processor time does a server need for a client that \
                connects, asks one question and leaves, and how much for one \

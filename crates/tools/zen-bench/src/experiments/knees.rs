@@ -12,7 +12,7 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "knees",
     title: "Brought to its knees",
-    pages: "124-125",
+    pages: "pages 124-125",
     claim: "Where the clients decide how many threads there are, without a \
             limit, an attacker can bring the server to its knees.",
     question: "A flood of up to 2000 clients connects; each sends a byte of a \

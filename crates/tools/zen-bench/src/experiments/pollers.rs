@@ -2,14 +2,15 @@
 
 use anyhow::Result;
 
-use super::Experiment;
+use super::{Experiment, count, seconds};
+use crate::figure;
 use crate::lab::Lab;
 use crate::results::{Chart, Results};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "pollers",
     title: "The price of one event",
-    pages: "125",
+    pages: "page 125",
     claim: "select() is the oldest call that waits on many sockets, and \
             inefficient; poll() and then epoll replaced it. (epoll is Linux's; \
             BSD's is kqueue.)",
@@ -181,14 +182,14 @@ fn seen(results: &Results) -> String {
             continue;
         };
         text += &format!(
-            "With {}, one event costs {:.1} µs with {} socket and {:.1} µs \
-             with {}: {:.0} times as much. ",
+            "With {}, one event costs {} with {} socket and {} with {}: {} \
+             times as much. ",
             series.name,
-            first.1,
-            first.0,
-            last.1,
-            last.0,
-            last.1 / first.1.max(1e-9)
+            seconds(first.1 / 1e6),
+            count(first.0),
+            seconds(last.1 / 1e6),
+            count(last.0),
+            figure::shown(last.1 / first.1.max(1e-9))
         );
     }
     text + "select() and poll() are told with each call what to watch, and \

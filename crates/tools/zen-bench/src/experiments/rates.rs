@@ -12,7 +12,7 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "rates",
     title: "Rate, latency and price",
-    pages: "125-128 and 135",
+    pages: "pages 125-128 and 135",
     claim: "One thread that waits on many sockets serves hundreds or thousands \
             of clients; it hits the wall of one processor at 100 %.",
     question: "From 1 to 1000 clients ask as fast as they are answered: what \

@@ -12,7 +12,7 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "silent",
     title: "A silent crowd",
-    pages: "121-125",
+    pages: "pages 121-125",
     claim: "One silent client denies service to all where one thread serves \
             one client; a pool has so many threads to lose; a thread or a \
             process for each client costs one of them for the silent too.",

@@ -12,7 +12,7 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "slow",
     title: "Slow answers",
-    pages: "118, 125 and 128-131",
+    pages: "pages 118, 125 and 128-131",
     claim: "Where an answer is expensive, whoever does not wait for it aside \
             makes everybody else wait: threads and coroutines go on, a loop \
             that calls something slow does not.",

@@ -12,7 +12,7 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "waiting",
     title: "Where the time goes",
-    pages: "122",
+    pages: "page 122",
     claim: "Almost all the time of a server that has one client, some 40 ms \
             away, goes into waiting, and almost none into work.",
     question: "Which share of its time does `zen-single` work, while its only \

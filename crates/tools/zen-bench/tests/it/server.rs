@@ -35,6 +35,23 @@ fn a_command_is_told_its_port_and_serves() {
 }
 
 #[test]
+fn the_connection_by_which_a_server_was_found_is_over() {
+    let program = env!("CARGO_BIN_EXE_zen-bench");
+    let words = [program, "bare-loop", "--batch=1"].map(String::from);
+    let descriptors = |server: &Server| {
+        let gauge = zen_bench::gauge::read(server.process()).unwrap();
+        gauge.expect("/proc").descriptors
+    };
+    // One says where it listens, the other is looked for.
+    let listing = Server::run(&words).unwrap();
+    let with_port = [&words[..], &["--port={port}".into()]].concat();
+    let command = Server::run(&with_port).unwrap();
+    assert_eq!(descriptors(&command), descriptors(&listing));
+    // A bare loop does not care for SIGTERM, and so is no listing.
+    assert!(listing.stop().is_err() && command.stop().is_ok());
+}
+
+#[test]
 fn a_command_without_a_port_is_a_listing() {
     // What says nothing, or ends before it says it, is none.
     for (script, message) in [
