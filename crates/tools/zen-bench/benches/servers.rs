@@ -12,14 +12,15 @@ use std::time::Duration;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
-use zen_bench::listings::{LISTINGS, Programs, build};
+use zen_bench::listings::{LISTINGS, Programs, RELEASE, build};
 use zen_bench::load::{Load, Plan};
 use zen_bench::server::Server;
 
 static PROGRAMS: OnceLock<Programs> = OnceLock::new();
 
 fn main() {
-    let programs = build(&LISTINGS, None).expect("the servers are built");
+    let programs =
+        build(&LISTINGS, None, RELEASE).expect("the servers are built");
     PROGRAMS.set(programs).expect("set only here");
     divan::main();
 }

@@ -7,7 +7,7 @@
 //! server.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
 use anyhow::{Context, Result};
@@ -20,8 +20,8 @@ use zen_bench::load::Script;
 const EVENTS_MAX: usize = 1024;
 
 /// Serves clients that ask so many questions at once, until it is killed.
-pub(crate) fn serve(batch: usize) -> Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
+pub(crate) fn serve(batch: usize, port: u16) -> Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     listener.set_nonblocking(true)?;
     println!("Listening at {}", listener.local_addr()?);
     let mut answers = vec![String::new(); 256];

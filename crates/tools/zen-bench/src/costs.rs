@@ -5,7 +5,6 @@
 //! start nor the end of a server is in it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -13,8 +12,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use zen_bench::listings::{LISTINGS, Listing, Programs, build};
+use zen_bench::listings::{LISTINGS, Listing, Programs, RELEASE, build};
 use zen_bench::load::{Load, Plan};
+use zen_bench::machine::descriptors_max;
 use zen_bench::server::Server;
 
 const EVENT_DRIVEN: [&str; 4] =
@@ -43,7 +43,14 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// machine one of them may wake up a few times more.
 const NOISE: f64 = 0.02;
 
+/// Counts allocations, and prints the count at the end.
+const COUNTING: &str = "zen-utils/count-allocations";
+
 const SILENT_CLIENTS: usize = 9_000;
+
+/// Before the command that is to be traced.
+pub(crate) const STRACE: [&str; 6] =
+    ["strace", "-c", "-f", "-o", "/dev/stderr", "--"];
 
 /// What was counted in one run, by name.
 type Counts = BTreeMap<String, f64>;
@@ -61,12 +68,12 @@ pub(crate) fn count(names: &[String]) -> Result<bool> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let cores = thread::available_parallelism()?;
     println!("{cores} cores, Linux {}", kernel.trim());
-    raise_descriptor_limit();
-    let programs = build(&listings, None)?;
+    descriptors_max();
+    let programs = build(&listings, None, RELEASE)?;
     listings.retain(|listing| runs_here(listing, &programs));
     let mut within_bounds = system_calls(&listings, &programs)?;
     within_bounds &= memory(&listings, &programs)?;
-    let programs = build(&listings, Some("zen-utils/count-allocations"))?;
+    let programs = build(&listings, Some(COUNTING), RELEASE)?;
     within_bounds &= allocations(&listings, &programs)?;
     Ok(within_bounds)
 }
@@ -92,16 +99,20 @@ fn runs_here(listing: &Listing, programs: &Programs) -> bool {
     }
 }
 
-fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
-    let tries = Command::new("strace")
+/// Whether there is strace, and it is allowed to trace.
+pub(crate) fn can_trace() -> bool {
+    let tries = Command::new(STRACE[0])
         .args(["-c", "-o", "/dev/null", "true"])
         .stderr(Stdio::null())
         .status();
-    if !tries.is_ok_and(|status| status.success()) {
+    tries.is_ok_and(|status| status.success())
+}
+
+fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
+    if !can_trace() {
         println!("\nSystem calls: not counted, strace is missing or forbidden");
         return Ok(true);
     }
-    let strace = ["strace", "-c", "-f", "-o", "/dev/stderr", "--"];
     let mut within_bounds = true;
     for (what, clients, rounds, batch, bounds) in [
         ("an answer, 64 clients busy", CROWD, 300, 1, [2.2, 0.5]),
@@ -111,15 +122,15 @@ fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
         println!("\nSystem calls for {what}");
         let able = |listing: &&Listing| clients == 1 || listing.crowd.is_some();
         for listing in listings.iter().filter(able) {
-            let mut command: Vec<_> = strace.map(OsStr::new).into();
-            command.push(programs[listing.name].as_os_str());
+            let mut words: Vec<_> = STRACE.map(String::from).into();
+            words.extend(words_of(listing, programs));
             let pause = if clients == 1 { PAUSE } else { Duration::ZERO };
             let load = Plan { rounds, batch, pause, time_max: TIME_MAX };
             // The crowd is one loop's measure, and this server has two.
             let two = listing.name == "zen-hybrid" && clients == CROWD;
             let clients = if two { 2 * CROWD } else { clients };
-            let cost =
-                marginal(listing, &command, clients, load, system_calls_in)?;
+            let cost = marginal(&words, clients, load, system_calls_in)
+                .context(listing.name)?;
             let mut calls: Vec<_> = cost.iter().collect();
             calls.retain(|(_, calls)| **calls >= 0.005);
             calls.sort_by(|a, b| b.1.total_cmp(a.1));
@@ -140,7 +151,7 @@ fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
 
 /// Reads the summary of `strace -c`: a line for each call, with the number of
 /// calls in the fourth column and the name in the last.
-fn system_calls_in(errors: &str) -> Result<Counts> {
+pub(crate) fn system_calls_in(errors: &str) -> Result<Counts> {
     let mut counts = Counts::new();
     for line in errors.lines() {
         let columns: Vec<_> = line.split_whitespace().collect();
@@ -159,11 +170,11 @@ fn allocations(listings: &[Listing], programs: &Programs) -> Result<bool> {
     let mut within_bounds = true;
     println!("\nAllocations for 10,000 further answers");
     for listing in listings {
-        let program = programs[listing.name].as_os_str();
+        let words = words_of(listing, programs);
         let clients = if listing.crowd.is_some() { 10 } else { 1 };
         let load = plan(10_000 / clients);
-        let cost =
-            marginal(listing, &[program], clients, load, allocations_in)?;
+        let cost = marginal(&words, clients, load, allocations_in)
+            .context(listing.name)?;
         let count = cost.values().sum::<f64>() * 10_000.0;
         let bounded = !RUNTIMES.contains(&listing.name);
         let remark = match listing.name {
@@ -185,26 +196,30 @@ fn allocations_in(errors: &str) -> Result<Counts> {
     Ok([("allocations".to_string(), count)].into())
 }
 
-/// What one more round of a client costs, in whatever `counts` finds on
-/// standard error after the server has ended.
-fn marginal(
-    listing: &Listing,
-    command: &[&OsStr],
+/// The command of a listing that serves a crowd, if it can.
+fn words_of(listing: &Listing, programs: &Programs) -> Vec<String> {
+    let program = programs[listing.name].to_string_lossy().into_owned();
+    let crowd = listing.crowd.unwrap_or(&[]).iter();
+    [program].into_iter().chain(crowd.map(|it| it.to_string())).collect()
+}
+
+/// What one more round of a client costs, in whatever `counts` finds on standard error
+/// after the server has ended.
+pub(crate) fn marginal(
+    words: &[String],
     clients: usize,
     load: Plan,
     counts: fn(&str) -> Result<Counts>,
 ) -> Result<Counts> {
     let run = |rounds| -> Result<Counts> {
-        let mut process = Command::new(command[0]);
-        process.args(&command[1..]).args(listing.crowd.unwrap_or(&[]));
-        let server = Server::start(&mut process)?;
+        let server = Server::run(words)?;
         let mut clients = Load::connect(server.address, clients)?;
         clients.ask(Plan { rounds, ..load })?;
         drop(clients);
         counts(&server.stop()?)
     };
-    let few = run(ROUNDS_FEW).context(listing.name)?;
-    let mut cost = run(ROUNDS_FEW + load.rounds).context(listing.name)?;
+    let few = run(ROUNDS_FEW)?;
+    let mut cost = run(ROUNDS_FEW + load.rounds)?;
     for (name, count) in &mut cost {
         *count -= few.get(name).unwrap_or(&0.0);
         *count /= (clients * load.rounds) as f64;
@@ -289,12 +304,4 @@ fn row(
 /// A question at a time.
 fn plan(rounds: usize) -> Plan {
     Plan { rounds, batch: 1, pause: Duration::ZERO, time_max: TIME_MAX }
-}
-
-/// Nine thousand clients are more than most shells allow at first.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    // If that fails, the message will be that a client cannot connect.
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).ok();
 }

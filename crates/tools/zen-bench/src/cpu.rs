@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use zen_bench::listings::{LISTINGS, build};
+use zen_bench::listings::{LISTINGS, RELEASE, build};
 use zen_bench::load::{Load, Plan};
 use zen_bench::server::Server;
 
@@ -55,7 +55,7 @@ pub(crate) fn measure(names: &[String], pairs: u16) -> Result<bool> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let cores = thread::available_parallelism()?;
     println!("{cores} cores, Linux {}", kernel.trim());
-    let programs = build(&listings, None)?;
+    let programs = build(&listings, None, RELEASE)?;
     let mut within_bounds = true;
     for (what, batch, rounds) in
         [("asked one at a time", 1, 200), ("asked 16 at once", 16, 100)]

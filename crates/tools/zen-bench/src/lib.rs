@@ -1,12 +1,28 @@
-//! Loads a server and counts what its answers cost.
+//! The lab: loads servers, makes experiments, counts what an answer costs.
 //!
-//! Servers are programs: built by cargo, started as processes, and loaded
-//! through sockets on the loopback interface, never elsewhere.
+//! Servers are programs: built by cargo or brought along, started as
+//! processes, and loaded through sockets on the loopback interface.
 //!
-//! - [`listings`]: the servers of the workspace, and how they are built;
-//! - [`server`]: a running process of one;
-//! - [`load`]: clients that ask as fast as they are answered.
+//! - [`listings`], [`server`]: the servers of the workspace, and a running
+//!   process of any server;
+//! - [`load`], [`crowd`]: clients that ask, in a closed or an open loop, and
+//!   clients that do not;
+//! - [`gauge`], [`cores`], [`machine`]: what a server uses, where it runs, and
+//!   on what it was measured;
+//! - [`lab`], [`experiments`], [`results`]: what is asked, how, and what was
+//!   found;
+//! - [`figure`], [`svg`]: how that is drawn.
 
+pub mod cores;
+pub mod crowd;
+mod drain;
+pub mod experiments;
+pub mod figure;
+pub mod gauge;
+pub mod lab;
 pub mod listings;
 pub mod load;
+pub mod machine;
+pub mod results;
 pub mod server;
+pub mod svg;

@@ -23,6 +23,9 @@ const fn listing(
     Listing { name, crowd }
 }
 
+/// How servers are built that are to be measured.
+pub const RELEASE: &str = "release";
+
 /// All of them, in reading order.
 pub const LISTINGS: [Listing; 13] = [
     listing("zen-single", None),
@@ -43,19 +46,23 @@ pub const LISTINGS: [Listing; 13] = [
 /// Where the programs are, by name.
 pub type Programs = HashMap<String, PathBuf>;
 
-/// Builds the listings in release mode, with one run of cargo, and says where
-/// they are. Each set of features has a folder of its own, so that no program
+/// Builds the listings with this profile, `release` or `dev`, in one run of
+/// cargo, and says where they are. Each set of features has a folder of its own, so that no program
 /// replaces another.
 ///
 /// # Errors
 ///
 /// cargo cannot be run, fails, or builds no such program.
-pub fn build(listings: &[Listing], features: Option<&str>) -> Result<Programs> {
+pub fn build(
+    listings: &[Listing],
+    features: Option<&str>,
+    profile: &str,
+) -> Result<Programs> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["build", "--release", "--quiet", "--bins"])
+        .args(["build", "--profile", profile, "--quiet", "--bins"])
         .arg("--message-format=json-render-diagnostics");
     for listing in listings {
         command.args(["--package", listing.name]);

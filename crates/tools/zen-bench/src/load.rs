@@ -1,4 +1,5 @@
-//! Clients that ask as fast as they are answered: a closed loop.
+//! Clients that ask as fast as they are answered: a closed loop. (`drive` adds
+//! a clock, and an open loop.)
 //!
 //! Each client asks, waits for the answer, compares it to the byte, and asks
 //! again. So the load is never more than the server can take, and a rate that
@@ -14,13 +15,17 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use polling::{Event, Events, PollMode, Poller};
 
+mod drive;
+
+pub use drive::{Order, Outcome, Pace, QUESTIONS_MAX, RATE_MAX, TIME_MAX};
+
 /// More clients would need more than one loopback address.
 pub const CLIENTS_MAX: usize = 20_000;
 
 /// More questions might not fit into a socket's buffer all at once.
 pub const BATCH_MAX: usize = 64;
 
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The contract in four lines.
 const QUESTIONS: [(&str, &str); 4] = [
@@ -84,6 +89,19 @@ impl Load {
             server.ip().is_loopback(),
             "{server} is not a loopback address"
         );
+        Self::connect_anywhere(server, clients)
+    }
+
+    /// The same, wherever the server is: only for those who have been asked
+    /// whether it is theirs.
+    ///
+    /// # Errors
+    ///
+    /// There are too many clients, or one cannot connect.
+    pub fn connect_anywhere(
+        server: SocketAddr,
+        clients: usize,
+    ) -> Result<Self> {
         ensure!(clients <= CLIENTS_MAX, "more than {CLIENTS_MAX} clients");
         let poller = Poller::new()?;
         let clients = (0..clients).map(|key| {
@@ -139,6 +157,19 @@ impl Load {
         }
         Ok(self.clients.len() * plan.rounds * plan.batch)
     }
+}
+
+/// Parses a number of seconds, which may have a fraction.
+///
+/// # Errors
+///
+/// A sentence for the user.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    let time = text.parse().ok().and_then(|seconds| {
+        Duration::try_from_secs_f64(seconds).ok().filter(|it| !it.is_zero())
+    });
+    time.filter(|time| *time <= TIME_MAX)
+        .ok_or(format!("from 0 to {} seconds", TIME_MAX.as_secs()))
 }
 
 impl Client {

@@ -1,13 +1,19 @@
-//! `zen-bench`: what an answer costs, counted where that can be.
+//! `zen-bench`: the lab. Loads servers, makes experiments, and counts what an
+//! answer costs.
 //!
 //! ```sh
+//! cargo run --release -p zen-bench -- load zen-poll
+//! cargo run --release -p zen-bench -- run silent
 //! cargo run --release -p zen-bench -- costs
-//! cargo run --release -p zen-bench -- cpu
 //! ```
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+
+use zen_bench::experiments::{EXPERIMENTS, Experiment, claims};
+use zen_bench::lab::{self, Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
 mod bare_loop;
@@ -15,8 +21,9 @@ mod bare_loop;
 mod costs;
 #[cfg(target_os = "linux")]
 mod cpu;
+mod loading;
 
-/// Loads a server and counts what its answers cost
+/// Loads servers, makes experiments, and counts what an answer costs
 #[derive(Parser)]
 #[command(version)]
 struct CommandLine {
@@ -26,6 +33,37 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Loads servers, one after another: how many answers a second, how late,
+    /// and at what price
+    Load(loading::Options),
+
+    /// Says which experiments there are, and what each of them asks
+    List,
+
+    /// Makes experiments, and shows what was seen
+    Run {
+        /// Which: see list
+        #[arg(required = true)]
+        experiments: Vec<String>,
+
+        #[command(flatten)]
+        options: Making,
+    },
+
+    /// Makes all experiments
+    All {
+        #[command(flatten)]
+        options: Making,
+    },
+
+    /// Draws the figures, and writes the text beside them, from the data of
+    /// earlier experiments
+    Draw {
+        /// Where the book is [default: that of the workspace]
+        #[arg(long, value_name = "FOLDER")]
+        book: Option<PathBuf>,
+    },
+
     /// Counts system calls, allocations and memory, beside what the contract
     /// allows; exit status 1 if it is more than that (Linux only)
     Costs {
@@ -54,10 +92,40 @@ enum Command {
         #[arg(long)]
         batch: usize,
 
+        /// Where it listens
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+
         /// What every server is told, and this one need not be
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        options: Vec<String>,
+        #[arg(long)]
+        quiet: bool,
     },
+}
+
+/// How experiments are made.
+#[derive(Args)]
+struct Making {
+    /// Fewer runs, and shorter ones: all experiments in five minutes
+    #[arg(long)]
+    quick: bool,
+
+    /// Hardly anything, to see that it can be done
+    #[arg(long, hide = true, conflicts_with = "quick")]
+    tiny: bool,
+
+    /// How the listings are built: release or dev
+    #[arg(long, default_value = "release")]
+    profile: String,
+
+    /// Another server, for the experiments that need no options: a command
+    /// that keeps the contract, with {port} for its port
+    #[arg(long, value_name = "NAME='COMMAND'", value_parser = Subject::parse)]
+    also: Vec<Subject>,
+
+    /// Write data, figures and text into this book; scripts/lab gives the
+    /// workspace's own [default: only show what was seen]
+    #[arg(long, value_name = "FOLDER")]
+    book: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -71,19 +139,77 @@ fn main() -> ExitCode {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn run(command: Command) -> anyhow::Result<bool> {
     match command {
-        Command::Costs { names } => costs::count(&names),
-        Command::Cpu { names, pairs } => cpu::measure(&names, pairs),
-        Command::BareLoop { batch, .. } => {
-            bare_loop::serve(batch).map(|()| true)
+        Command::Load(options) => loading::run(&options)?,
+        Command::List => list(),
+        Command::Run { experiments, options } => {
+            let find = |name: &String| {
+                EXPERIMENTS.iter().find(|it| it.name == name).ok_or_else(|| {
+                    anyhow::anyhow!("no experiment is called {name} (see list)")
+                })
+            };
+            let chosen: Result<Vec<_>, _> =
+                experiments.iter().map(find).collect();
+            make(&chosen?, options)?;
         }
+        Command::All { options } => {
+            make(&EXPERIMENTS.iter().collect::<Vec<_>>(), options)?;
+        }
+        Command::Draw { book } => {
+            let book = book.unwrap_or_else(lab::book);
+            for experiment in &EXPERIMENTS {
+                let results = lab::read(&book, experiment)?;
+                lab::write(&book, experiment, &results)?;
+            }
+            write_claims(&book)?;
+        }
+        #[cfg(target_os = "linux")]
+        Command::Costs { names } => return costs::count(&names),
+        #[cfg(target_os = "linux")]
+        Command::Cpu { names, pairs } => return cpu::measure(&names, pairs),
+        #[cfg(target_os = "linux")]
+        Command::BareLoop { batch, port, .. } => bare_loop::serve(batch, port)?,
+        #[cfg(not(target_os = "linux"))]
+        _ => println!("Counted with strace and /proc, on Linux only."),
+    }
+    Ok(true)
+}
+
+fn list() {
+    for Experiment { name, title, pages, question, predict, .. } in &EXPERIMENTS
+    {
+        println!("{name}: {title} ({pages})\n  {question}\n  {predict}\n");
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn run(_: Command) -> anyhow::Result<bool> {
-    println!("The costs are counted with strace and /proc, on Linux only.");
-    Ok(true)
+/// Makes these experiments, one after another.
+fn make(experiments: &[&Experiment], options: Making) -> anyhow::Result<()> {
+    let size = match options {
+        Making { tiny: true, .. } => Size::Tiny,
+        Making { quick: true, .. } => Size::Quick,
+        _ => Size::Full,
+    };
+    let mut lab = Lab::new(size, &options.profile, options.also)?;
+    for (index, experiment) in experiments.iter().enumerate() {
+        let Experiment { title, pages, question, predict, .. } = experiment;
+        println!(
+            "[{} of {}] {title} ({pages})\n\n{question}\n\nPredict \
+             first. {predict}\n",
+            index + 1,
+            experiments.len()
+        );
+        let results = lab.make(experiment)?;
+        println!("{}", experiment.seen_in(&results));
+        if let Some(book) = &options.book {
+            lab::write(book, experiment, &results)?;
+            write_claims(book)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_claims(book: &std::path::Path) -> anyhow::Result<()> {
+    let path = lab::data_folder(book).join("claims.md");
+    Ok(std::fs::write(path, claims())?)
 }

@@ -1,36 +1,89 @@
 //! A running server: a process of its own group, killed when it goes out of
 //! scope, with all that it has started.
 
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc;
+use std::io::Read;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::drain::Drain;
+
 /// How long a server may take to start, and to end. The contract says 2 s for
 /// the end; a server that is being traced is slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server that has said `Listening at`.
+/// How long a connection by which a server was found may take to be let go.
+const PROBE_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// Where the words of a command are told the port.
+pub const PORT: &str = "{port}";
+
+/// A server that can be connected to.
 #[derive(Debug)]
 pub struct Server {
     /// Where a client reaches it.
     pub address: SocketAddr,
     child: Child,
-    errors: Option<ChildStderr>,
+    output: Arc<Drain>,
+    errors: Arc<Drain>,
+    /// It keeps the contract's command line, and so ends with status 0.
+    is_listing: bool,
+    has_been_ended: bool,
 }
 
 impl Server {
-    /// Starts a command line, quiet and on a port that the system picks.
-    /// Nothing from our environment changes what it does.
+    /// Starts a listing, quiet and on a port that the system picks.
     ///
     /// # Errors
     ///
     /// It does not start, or does not say where it listens.
     pub fn start(command: &mut Command) -> Result<Self> {
+        command.args(["--port", "0", "--quiet"]);
+        let mut server = Self::spawn(command, true)?;
+        let line = server.output.first_line(PATIENCE);
+        let address = line.strip_prefix("Listening at ").map(str::parse);
+        let Some(Ok(address)) = address else {
+            let errors = server.errors.text();
+            bail!(
+                "{} does not say where it listens: {line:?} {errors}",
+                command.get_program().display()
+            );
+        };
+        server.address = address;
+        if server.address.ip().is_unspecified() {
+            server.address.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Ok(server)
+    }
+
+    /// Starts any command. In its words `{port}` stands for a port that is
+    /// free, and the server is ready when it can be connected to; where no
+    /// word contains it, the command is one of a listing, as for `start`.
+    ///
+    /// # Errors
+    ///
+    /// It does not start, or nobody listens after a while.
+    pub fn run(words: &[String]) -> Result<Self> {
+        let (first, others) = words.split_first().context("no command")?;
+        if !words.iter().any(|word| word.contains(PORT)) {
+            return Self::start(Command::new(first).args(others));
+        }
+        let port = free_port()?;
+        let with_port = |word: &String| word.replace(PORT, &port.to_string());
+        let mut command = Command::new(with_port(first));
+        command.args(others.iter().map(with_port));
+        let mut server = Self::spawn(&mut command, false)?;
+        server.wait_for(port)?;
+        Ok(server)
+    }
+
+    /// Nothing from our environment changes what it does.
+    fn spawn(command: &mut Command, is_listing: bool) -> Result<Self> {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("ZEN_") {
                 command.env_remove(name);
@@ -39,64 +92,131 @@ impl Server {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
         let mut child = command
-            .args(["--port", "0", "--quiet"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        let output = child.stdout.take().context("no standard output")?;
-        let errors = child.stderr.take();
-        let address = ([0; 4], 0).into();
-        // From here on it is killed when something goes wrong.
-        let mut server = Self { address, child, errors };
-        // The thread reads on until the server ends, so that it never waits
-        // for a reader of its log.
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                sender.send(line).ok();
-            }
-        });
-        let line = lines.recv_timeout(PATIENCE).unwrap_or_default();
-        match line.strip_prefix("Listening at ").map(str::parse) {
-            Some(Ok(address)) => server.address = address,
-            _ => bail!("{command:?} does not say where it listens: {line:?}"),
-        }
-        Ok(server)
+        let drain = |from: Option<Box<dyn Read + Send>>| {
+            from.map(Drain::start).unwrap_or_default()
+        };
+        let output = drain(child.stdout.take().map(|it| Box::new(it) as _));
+        let errors = drain(child.stderr.take().map(|it| Box::new(it) as _));
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        let has_been_ended = false;
+        Ok(Self { address, child, output, errors, is_listing, has_been_ended })
     }
 
-    /// The number of its process.
+    /// Connects, again and again, until somebody listens at this port.
+    fn wait_for(&mut self, port: u16) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            let hosts =
+                [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            for address in hosts.map(|host| SocketAddr::new(host, port)) {
+                let time_max = Duration::from_secs(1);
+                if let Ok(probe) =
+                    TcpStream::connect_timeout(&address, time_max)
+                {
+                    self.address = address;
+                    dismiss(probe)?;
+                    return Ok(());
+                }
+            }
+            if self.has_ended()? {
+                let errors = self.errors.text();
+                bail!("it ended before it listened at port {port}: {errors}");
+            }
+            let now = Instant::now();
+            ensure!(now < deadline, "nobody listens at port {port}");
+            thread::sleep(pause);
+            pause = (2 * pause).min(Duration::from_millis(50));
+        }
+    }
+
+    /// The number of its first process, and of its group.
     #[must_use]
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Ends it with SIGTERM, and returns what it has printed on standard
-    /// error.
+    /// Ends it with SIGTERM, and then with SIGKILL what is left of its group;
+    /// returns the last of what it has printed on standard error.
     ///
     /// # Errors
     ///
-    /// It does not end, or not with status 0.
+    /// It does not end, or not as it should.
     pub fn stop(mut self) -> Result<String> {
+        self.end_well()?;
+        Ok(self.errors.text())
+    }
+
+    /// The same, and returns what it has printed on standard output.
+    ///
+    /// # Errors
+    ///
+    /// It does not end, or not as it should.
+    pub fn stop_and_read(mut self) -> Result<String> {
+        self.end_well()?;
+        Ok(self.output.text())
+    }
+
+    fn end_well(&mut self) -> Result<()> {
         #[cfg(unix)]
         self.signal(rustix::process::Signal::TERM);
         #[cfg(not(unix))]
         self.child.kill()?;
         let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.child.try_wait()? {
-                break status;
-            }
+        while !self.has_ended()? {
             ensure!(Instant::now() < deadline, "no end within {PATIENCE:?}");
             thread::sleep(Duration::from_millis(5));
-        };
-        let mut text = String::new();
-        if let Some(mut errors) = self.errors.take() {
-            errors.read_to_string(&mut text)?;
         }
-        ensure!(status.success() || cfg!(not(unix)), "{status}: {text}");
-        Ok(text)
+        let status = self.end()?;
+        // Those who held the other ends are gone.
+        self.output.whole(PATIENCE);
+        let text = self.errors.whole(PATIENCE);
+        ensure!(self.may_end_so(status), "{status}: {text}");
+        Ok(())
+    }
+
+    fn may_end_so(&self, status: ExitStatus) -> bool {
+        #[cfg(unix)]
+        if !self.is_listing {
+            use std::os::unix::process::ExitStatusExt;
+            let term = rustix::process::Signal::TERM.as_raw();
+            // Not every program cares to catch it.
+            return status.success()
+                || status.signal() == Some(term)
+                || status.code() == Some(128 + term);
+        }
+        status.success() || cfg!(not(unix)) || !self.is_listing
+    }
+
+    /// Whether the first process has ended. Until `end`, its number is
+    /// nobody else's.
+    fn has_ended(&mut self) -> Result<bool> {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+            let options = WaitIdOptions::EXITED
+                | WaitIdOptions::NOWAIT
+                | WaitIdOptions::NOHANG;
+            let leader = WaitId::Pid(Pid::from_child(&self.child));
+            Ok(waitid(leader, options)?.is_some())
+        }
+        #[cfg(not(unix))]
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Kills what is left of the group.
+    fn end(&mut self) -> Result<ExitStatus> {
+        #[cfg(unix)]
+        self.signal(rustix::process::Signal::KILL);
+        #[cfg(not(unix))]
+        self.child.kill().ok();
+        self.has_been_ended = true;
+        Ok(self.child.wait()?)
     }
 
     /// To the server and to all that it has started. An error says that nobody
@@ -110,12 +230,47 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Until it is waited for, its number is nobody else's.
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            #[cfg(unix)]
-            self.signal(rustix::process::Signal::KILL);
-            self.child.kill().ok();
-            self.child.wait().ok();
+        // After that its number may be another's.
+        if !self.has_been_ended {
+            self.end().ok();
         }
     }
+}
+
+/// The connection by which a server was found is a client like others: it
+/// takes a place until the server has let it go. One that never does is not
+/// waited for.
+fn dismiss(mut probe: TcpStream) -> Result<()> {
+    probe.shutdown(std::net::Shutdown::Write)?;
+    let deadline = Instant::now() + PROBE_TIME_MAX;
+    let mut buffer = [0; 256];
+    loop {
+        let time_left = deadline.saturating_duration_since(Instant::now());
+        if time_left.is_zero() {
+            return Ok(());
+        }
+        probe.set_read_timeout(Some(time_left))?;
+        if !matches!(probe.read(&mut buffer), Ok(1..)) {
+            return Ok(());
+        }
+    }
+}
+
+/// A port that nobody uses, and that no client is given by the system as its
+/// own: each is handed out once.
+fn free_port() -> Result<u16> {
+    /// Below the ports that Linux and macOS give to clients.
+    const FIRST: u16 = 10_000;
+    const PORTS: u16 = 22_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Two programs at a time begin at different places.
+    let begin = std::process::id().wrapping_mul(2_654_435_761) >> 16;
+    for _ in 0..PORTS {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = FIRST + (begin as u16).wrapping_add(next) % PORTS;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free")
 }

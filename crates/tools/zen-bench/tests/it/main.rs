@@ -1,4 +1,10 @@
-//! The load notices what is wrong with a server.
+//! The load notices what is wrong with a server, and servers are started and
+//! ended with all that they have started.
+
+#[cfg(target_os = "linux")]
+mod lab;
+#[cfg(target_os = "linux")]
+mod server;
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,7 +13,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use zen_bench::load::{BATCH_MAX, Load, Plan};
+use zen_bench::load::{BATCH_MAX, Load, Order, Pace, Plan};
 #[cfg(target_os = "linux")]
 use zen_bench::server::Server;
 
@@ -100,6 +106,74 @@ fn the_bare_loop_answers_a_load() {
             let mut load = Load::connect(server.address, clients).unwrap();
             assert_eq!(load.ask(plan).unwrap(), 20 * batch * clients);
         }
+    }
+}
+
+/// Answers at once, but for one question in the middle.
+fn stalls(sock: &mut TcpStream, questions: &[u8]) -> io::Result<()> {
+    thread_local!(static ASKED: std::cell::Cell<u32> = const {
+        std::cell::Cell::new(0)
+    });
+    if ASKED.replace(ASKED.get() + 1) == 20 {
+        thread::sleep(Duration::from_millis(400));
+    }
+    sock.write_all(&answers(questions))
+}
+
+#[test]
+fn a_stall_that_a_closed_loop_omits_is_seen_by_an_open_one() {
+    let late = |pace| {
+        let address = server(stalls).unwrap();
+        let mut load = Load::connect(address, 1).unwrap();
+        let time = Duration::from_millis(800);
+        let order = Order { pace, batch: 1, time, questions_max: 100_000 };
+        let outcome = load.drive(&order, &mut |_| ()).unwrap();
+        let late = outcome.latency.count_between(50_000_000, u64::MAX);
+        late as f64 / outcome.latency.len() as f64
+    };
+    let (closed, open) = (late(Pace::Closed), late(Pace::Open(200.0)));
+    // Of 160 questions some 70 were meant to be asked within the stall, and
+    // were not answered soon.
+    assert!(open > 0.25, "{open}");
+    assert!(closed < open / 4.0, "{closed} {open}");
+}
+
+#[test]
+fn a_load_counts_and_compares_what_it_asks() {
+    let good = |sock: &mut TcpStream, questions: &[u8]| {
+        sock.write_all(&answers(questions))
+    };
+    let order = Order {
+        pace: Pace::Closed,
+        batch: 3,
+        time: Duration::from_secs(20),
+        questions_max: 31,
+    };
+    let drive = |order, converse| {
+        let mut load = Load::connect(server(converse).unwrap(), 1).unwrap();
+        load.drive(&order, &mut |_| ())
+    };
+    let outcome = drive(order, good).unwrap();
+    assert_eq!((outcome.answers, outcome.unanswered), (30, 0));
+    assert_eq!(outcome.latency.len(), 30);
+    let open = Order { pace: Pace::Open(300.0), ..order };
+    assert_eq!(drive(open, good).unwrap().answers, 30);
+    let wrong = drive(order, |sock, _| sock.write_all(b"Ugly.Ugly."));
+    assert!(wrong.unwrap_err().to_string().contains("instead of"));
+    // What never comes is counted.
+    let short = Order { time: Duration::from_millis(50), ..order };
+    let outcome = drive(short, |_, _| Ok(())).unwrap();
+    assert_eq!((outcome.answers, outcome.unanswered), (0, 3));
+    for wrong in [
+        Order { batch: 0, ..order },
+        Order { batch: BATCH_MAX + 1, ..order },
+        Order { time: Duration::from_secs(601), ..order },
+        Order { questions_max: u64::MAX, ..order },
+        Order { pace: Pace::Open(0.0), ..order },
+        Order { pace: Pace::Open(f64::NAN), ..order },
+        Order { pace: Pace::Open(1e9), ..order },
+    ] {
+        assert!(drive(wrong, good).is_err(), "{wrong:?}");
     }
 }
 

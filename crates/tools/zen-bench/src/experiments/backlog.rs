@@ -1,0 +1,99 @@
+//! A burst of clients, while the server is busy.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::{Experiment, seconds};
+use crate::crowd::{Errand, burst, visit};
+use crate::lab::Lab;
+use crate::results::{Axis, Chart, Results, Scale};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "backlog",
+    title: "A burst against the backlog",
+    pages: "pages 118 and 124",
+    claim: "The listener of the text lets 64 connections wait to be accepted \
+            (listing 7-1), Python's SocketServer 5.",
+    question: "While `zen-poll` works out one answer for 300 ms, 100 clients \
+               connect. How long does each of them take to connect, with a \
+               backlog of 5, of 64 and of 4096?",
+    predict: "Draw the three lines: clients from the quickest to the slowest, \
+              and the seconds that each needs. Who drops what, and who tries \
+              again, and when?",
+    on_all_cores: false,
+    make,
+    seen,
+};
+
+const BACKLOGS: [&str; 3] = ["5", "64", "4096"];
+const CLIENTS: usize = 100;
+
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    let clients = lab.pick([20, CLIENTS, CLIENTS]);
+    let time_max = Duration::from_secs_f64(lab.pick([0.6, 4.5, 10.0]));
+    let x = Axis::new("clients, from the quickest", Scale::Linear);
+    let y = Axis::new("seconds", Scale::Linear);
+    let mut times =
+        Chart::lines("connect", "How long clients take to connect", x, y)
+            .with_limit(time_max.as_secs_f64());
+    for run in 0..lab.runs() {
+        for backlog in BACKLOGS {
+            lab.tell(run, &format!("a backlog of {backlog}"));
+            for subject in lab.listings(&["zen-poll"]) {
+                let options = ["--backlog", backlog, "--think", "300"];
+                let server = lab.start(&subject, &options)?;
+                // Then it has nothing else to do.
+                visit(server.address, Duration::from_secs(10))?
+                    .context("no answer")?;
+                let mut busy = TcpStream::connect(server.address)?;
+                busy.write_all(b"Beautiful is better than?")?;
+                // It has accepted that one, and thinks.
+                std::thread::sleep(Duration::from_millis(50));
+                let connected =
+                    burst(server.address, clients, Errand::Connect, time_max)?;
+                let series = format!("backlog of {backlog}");
+                for (index, time) in connected.into_iter().enumerate() {
+                    let time = time.unwrap_or(time_max).as_secs_f64();
+                    times.record(&series, (index + 1) as f64, time);
+                }
+                drop(busy);
+                server.stop()?;
+            }
+        }
+    }
+    Ok(vec![times])
+}
+
+fn seen(results: &Results) -> String {
+    let Some(times) = results.chart("connect") else { return String::new() };
+    let mut text = String::new();
+    for series in &times.series {
+        let medians = times.medians(&series.name);
+        let all = medians.len();
+        let at_once = medians.iter().filter(|(_, time)| *time < 0.25).count();
+        let last = medians.last().map_or(0.0, |(_, time)| *time);
+        let first_late = medians.iter().find(|(_, time)| *time >= 0.25);
+        text += &format!(
+            "With a {}, {at_once} of {all} clients connected at once",
+            series.name
+        );
+        if let Some((_, late)) = first_late {
+            text += &format!(
+                ", the next after {}, and the last after {}",
+                seconds(*late),
+                match times.limit {
+                    Some(limit) if last >= limit =>
+                        format!("more than {}", seconds(limit)),
+                    _ => seconds(last),
+                }
+            );
+        }
+        text += ". ";
+    }
+    text + "The system accepts connections for the server, until the backlog \
+            is full; what comes then it drops, and the client's own system \
+            tries again, first after a second. The server hears nothing of it."
+}

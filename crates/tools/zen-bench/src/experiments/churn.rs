@@ -1,0 +1,148 @@
+//! A connection for each question.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::{Experiment, borrowed, code, list, options_for};
+use crate::crowd::{Errand, burst};
+use crate::gauge;
+use crate::lab::Lab;
+use crate::load::{Load, Plan};
+use crate::results::{Axis, Chart, Results, Scale};
+use crate::server::Server;
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "churn",
+    title: "The price of a connection",
+    pages: "pages 123-125",
+    claim: "Processes in place of threads cost more, and isolate better.",
+    question: "How much processor time does a server need for a client that \
+               connects, asks one question and leaves, and how much for one \
+               more question on a connection that it has?",
+    predict: "Put in order of price: a new thread, a new process, nothing new \
+              at all. By which factor does a process cost more than a thread?",
+    on_all_cores: false,
+    make,
+    seen,
+};
+
+const SERVERS: [&str; 6] = [
+    "zen-single",
+    "zen-threaded",
+    "zen-legacy",
+    "zen-fork",
+    "zen-poll",
+    "zen-coroutine",
+];
+
+/// So many connect at once, and the next when they have left.
+const AT_ONCE: usize = 8;
+
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    let bursts = lab.pick([3, 50, 200]);
+    let y = Axis::new("microseconds of processor time", Scale::Log);
+    let subjects = lab.servers(&SERVERS);
+    let names: Vec<_> =
+        subjects.iter().map(|subject| subject.name.as_str()).collect();
+    let mut price = Chart::bars("price", "For one answer", &names, y);
+    for run in 0..lab.runs() {
+        for (x, subject) in subjects.iter().enumerate() {
+            lab.tell(run, &subject.name);
+            let options = options_for(subject, AT_ONCE);
+            let server = lab.start(subject, &borrowed(&options))?;
+            let visits = |times: usize| -> Result<()> {
+                for _ in 0..times {
+                    let time_max = Duration::from_secs(10);
+                    burst(server.address, AT_ONCE, Errand::Ask, time_max)?;
+                }
+                alone(&server)
+            };
+            visits(2)?;
+            let before = lab.cpu(&server)?;
+            visits(bursts)?;
+            let after = lab.cpu(&server)?;
+            let clients = if subject.name == "zen-single" { 1 } else { 8 };
+            let mut load = Load::connect(server.address, clients)?;
+            let rounds = AT_ONCE * bursts / clients;
+            let time_max = Duration::from_secs(60);
+            let plan =
+                Plan { rounds: 2, batch: 1, time_max, ..Plan::default() };
+            load.ask(plan)?;
+            let before_asked = lab.cpu(&server)?;
+            load.ask(Plan { rounds, ..plan })?;
+            let after_asked = lab.cpu(&server)?;
+            let mut record = |series, from: Option<f64>, to: Option<f64>| {
+                if let (Some(from), Some(to)) = (from, to) {
+                    let each = (to - from) / (AT_ONCE * bursts) as f64;
+                    price.record(series, x as f64, each * 1e6);
+                }
+            };
+            record(NEW, before, after);
+            record(OLD, before_asked, after_asked);
+            drop(load);
+            server.stop()?;
+        }
+    }
+    Ok(vec![price])
+}
+
+const NEW: &str = "on a new connection";
+const OLD: &str = "on the same connection";
+
+/// Waits until no process but the first is left, so that all have been
+/// counted.
+fn alone(server: &Server) -> Result<()> {
+    for _ in 0..400 {
+        match gauge::read(server.process())? {
+            Some(gauge) if gauge.processes > 1 => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            _ => return Ok(()),
+        }
+    }
+    None.context("its processes do not end")
+}
+
+fn seen(results: &Results) -> String {
+    let Some(price) = results.chart("price") else {
+        return "Nothing could be measured.".into();
+    };
+    let at = |series: &str, name: &str| {
+        let x = price.x.names.iter().position(|it| it == name)?;
+        price.at(series, x as f64)
+    };
+    let mut costs: Vec<_> = price
+        .x
+        .names
+        .iter()
+        .filter_map(|name| Some((at(NEW, name)?, name)))
+        .collect();
+    costs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let told: Vec<_> = costs
+        .iter()
+        .map(|(cost, name)| format!("{} {cost:.0} µs", code(name)))
+        .collect();
+    let mut text = format!(
+        "A client that connects, asks and leaves costs, from the cheapest to \
+         the dearest: {}.",
+        list(&told)
+    );
+    if let (Some(process), Some(thread)) =
+        (at(NEW, "zen-fork"), at(NEW, "zen-legacy"))
+    {
+        text += &format!(
+            " A process for each client costs {:.1} times as much as a thread \
+             for each client.",
+            process / thread.max(1e-9)
+        );
+    }
+    if let (Some(new), Some(old)) = (at(NEW, "zen-poll"), at(OLD, "zen-poll")) {
+        text += &format!(
+            " At `zen-poll` a question on an open connection costs {old:.0} \
+             µs, and one that brings its own connection {:.1} times that.",
+            new / old.max(1e-9)
+        );
+    }
+    text
+}

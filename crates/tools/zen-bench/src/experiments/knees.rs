@@ -1,0 +1,135 @@
+//! A flood, bounded, of clients that want nothing.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Experiment, code, list, seconds};
+use crate::crowd::{Silent, visit};
+use crate::lab::Lab;
+use crate::results::{Axis, Chart, Results, Scale};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "knees",
+    title: "Brought to its knees",
+    pages: "pages 124-125",
+    claim: "Where the clients decide how many threads there are, without a \
+            limit, an attacker can bring the server to its knees.",
+    question: "A flood of up to 2000 clients connects; each sends a byte of a \
+               question that never ends, twenty times a second. Who still \
+               answers a client in earnest, and what does the flood cost?",
+    predict: "Who denies service first? Who pays most, in memory and in \
+              processor time? Does `zen-legacy` fall, or only grow?",
+    on_all_cores: false,
+    make,
+    seen,
+};
+
+const SERVERS: [&str; 5] =
+    ["zen-threaded", "zen-legacy", "zen-fork", "zen-poll", "zen-coroutine"];
+
+/// A byte from each, so often. No question gets as long as is allowed.
+const DRIP_EVERY: Duration = Duration::from_millis(50);
+
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    let floods: &[usize] =
+        lab.pick([&[0, 20], &[0, 4, 40, 400, 2000], &[0, 4, 40, 400, 2000]]);
+    let limit = lab.pick([0.2, 0.5, 1.0]);
+    let time = lab.pick([0.2, 0.4, 2.0]);
+    let chart = |name, title, label| {
+        let x = Axis::new("clients of the flood", Scale::Steps);
+        Chart::lines(name, title, x, Axis::new(label, Scale::Log))
+    };
+    let title = "How long a client in earnest waits, dripping flood";
+    let mut wait = chart("wait", title, "seconds").with_limit(limit);
+    let title = "The same, silent flood";
+    let mut silent = chart("silent", title, "seconds").with_limit(limit);
+    let title = "Processor time that the drips cost";
+    let mut work = chart("work", title, "milliseconds a second");
+    let title = "Memory (PSS) under the dripping flood";
+    let mut memory = chart("memory", title, "bytes");
+    let limit_time = Duration::from_secs_f64(limit);
+    for run in 0..lab.runs() {
+        for &flood in floods {
+            lab.tell(run, &format!("a flood of {flood}"));
+            for subject in lab.servers(&SERVERS) {
+                let name = &subject.name;
+                let x = flood as f64;
+                let server = lab.start(&subject, &[])?;
+                let mut flood = Silent::connect(server.address, flood)?;
+                let waited = visit(server.address, limit_time)?;
+                let waited = waited.unwrap_or(limit_time).as_secs_f64();
+                silent.record(name, x, waited);
+                let before = lab.cpu(&server)?;
+                let begun = Instant::now();
+                while begun.elapsed().as_secs_f64() < time {
+                    let next = Instant::now() + DRIP_EVERY;
+                    flood.drip();
+                    let left = next.saturating_duration_since(Instant::now());
+                    std::thread::sleep(left);
+                }
+                let elapsed = begun.elapsed().as_secs_f64();
+                if let (Some(from), Some(to)) = (before, lab.cpu(&server)?) {
+                    work.record(name, x, (to - from) / elapsed * 1e3);
+                }
+                flood.drip();
+                let waited = visit(server.address, limit_time)?;
+                let waited = waited.unwrap_or(limit_time).as_secs_f64();
+                wait.record(name, x, waited);
+                if let Some(gauge) = lab.gauge(&server)? {
+                    memory.record(name, x, gauge.memory as f64);
+                }
+                drop(flood);
+                server.stop()?;
+            }
+        }
+    }
+    Ok(vec![wait, silent, work, memory])
+}
+
+fn seen(results: &Results) -> String {
+    let Some(wait) = results.chart("wait") else { return String::new() };
+    let limit = wait.limit.unwrap_or(f64::INFINITY);
+    let (mut denied, mut served) = (Vec::new(), Vec::new());
+    let most = wait.series.iter().flat_map(|it| &it.points);
+    let most = most.map(|it| it.x).fold(0.0, f64::max);
+    for series in &wait.series {
+        let name = code(&series.name);
+        match wait.first_above(&series.name, limit) {
+            Some(x) => denied.push(format!("{name} from {x} on")),
+            None => {
+                let time = wait.at(&series.name, most).unwrap_or(0.0);
+                served.push(format!("{name} after {}", seconds(time)));
+            }
+        }
+    }
+    let mut text = format!(
+        "No answer within {} under the dripping flood: {}. Still answered with \
+         {most} of them: {}.",
+        seconds(limit),
+        list(&denied),
+        list(&served)
+    );
+    let at = |chart: &str, name: &str| results.chart(chart)?.at(name, most);
+    if let (Some(threads), Some(memory), Some(work)) = (
+        at("memory", "zen-legacy"),
+        at("memory", "zen-poll"),
+        at("work", "zen-legacy"),
+    ) {
+        text += &format!(
+            " With {most} of them `zen-legacy` takes {:.1} MB, {:.1} times as \
+             much as `zen-poll` ({:.1} MB), and {work:.0} ms of processor time \
+             a second",
+            threads / 1e6,
+            threads / memory.max(1.0),
+            memory / 1e6
+        );
+        let of_poll = at("work", "zen-poll").map(|ms| format!("{ms:.0} ms"));
+        text += &of_poll.map_or(String::new(), |ms| {
+            format!(" where `zen-poll` takes {ms}")
+        });
+        text.push('.');
+    }
+    text + " A flood that is bounded, as this one is, shows the slope and not \
+            the fall: the fall is where threads or descriptors end."
+}

@@ -1,0 +1,155 @@
+//! One loop, or two.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Experiment, count};
+use crate::crowd::{Silent, visit};
+use crate::lab::Lab;
+use crate::load::{Load, Order, Pace};
+use crate::results::{Axis, Chart, Results, Scale};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "loops",
+    title: "Two loops or one",
+    pages: "pages 133 and 135",
+    claim: "An event loop lives in one thread and hits the wall of one \
+            processor; so start as many of them as there are cores.",
+    question: "How many more answers a second do two loops of `zen-hybrid` \
+               give than one, and how evenly do 400 clients spread over them?",
+    predict: "Twice as many? The load runs on the same cores. And does the \
+              system deal clients out like cards, like dice, or to whoever is \
+              quickest?",
+    on_all_cores: true,
+    make,
+    seen,
+};
+
+const CLIENTS: usize = 64;
+const SPREAD: usize = 400;
+const SLOW: &str = "answers of 1 ms";
+const MODES: [&str; 3] = ["reuseport", "listener", "processes"];
+
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    lab.share_cores();
+    let y = Axis::new("a second", Scale::Log);
+    let loops = ["1 loop", "2 loops"];
+    let mut rate = Chart::bars("rate", "Answers a second", &loops, y);
+    let title = "Clients of the loop that has most, of two";
+    let mut most = Chart::bars(
+        "spread",
+        title,
+        &MODES,
+        Axis::new("percent of all clients", Scale::Linear),
+    );
+    let time = Duration::from_secs_f64(lab.pick([0.05, 0.4, 2.0]));
+    for run in 0..lab.runs() {
+        for subject in lab.listings(&["zen-hybrid"]) {
+            for (x, loops) in ["1", "2"].into_iter().enumerate() {
+                for (batch, think, series) in [
+                    (1, "0", "one question at a time"),
+                    (16, "0", "16 at once"),
+                    (1, "1", SLOW),
+                ] {
+                    lab.tell(run, &format!("{loops} loops, {series}"));
+                    let options = ["--loops", loops, "--think", think];
+                    let server = lab.start(&subject, &options)?;
+                    let mut load = Load::connect(server.address, CLIENTS)?;
+                    let order = Order {
+                        pace: Pace::Closed,
+                        batch,
+                        time,
+                        questions_max: 10_000_000,
+                    };
+                    let outcome = load.drive(&order, &mut |_| ())?;
+                    rate.record(series, x as f64, outcome.rate());
+                    drop(load);
+                    server.stop()?;
+                }
+            }
+            for (x, share) in MODES.into_iter().enumerate() {
+                if share != "listener" && !cfg!(target_os = "linux") {
+                    lab.leave_out(&format!("--share {share}: Linux only"));
+                    continue;
+                }
+                lab.tell(run, &format!("--share {share}"));
+                let options = ["--loops", "2", "--spread", "--share", share];
+                let server = lab.start(&subject, &options)?;
+                let crowd = Silent::connect(server.address, SPREAD)?;
+                // Behind them all.
+                visit(server.address, Duration::from_secs(10))?;
+                drop(crowd);
+                let log = server.stop_and_read()?;
+                if let Some(share) = most_of(&log) {
+                    most.record("clients of one loop", x as f64, share);
+                }
+            }
+        }
+    }
+    Ok(vec![rate, most])
+}
+
+/// From the log's last lines: `Clients of each loop: 203, 198`. In percent.
+fn most_of(log: &str) -> Option<f64> {
+    let line = log
+        .lines()
+        .find_map(|line| line.strip_prefix("Clients of each loop: "))?;
+    let counts: Result<Vec<f64>, _> =
+        line.split(", ").map(str::parse).collect();
+    let counts = counts.ok()?;
+    let most = counts.iter().copied().fold(0.0, f64::max);
+    let all: f64 = counts.iter().sum();
+    (all > 0.0).then(|| 100.0 * most / all)
+}
+
+fn seen(results: &Results) -> String {
+    let Some(rate) = results.chart("rate") else { return String::new() };
+    let mut text = String::new();
+    for series in &rate.series {
+        let name = &series.name;
+        if let (Some(one), Some(two)) = (rate.at(name, 0.0), rate.at(name, 1.0))
+        {
+            text += &format!(
+                "With {name}, one loop gave {} answers a second and two \
+                 gave {}: {:.2} times as many. ",
+                count(one),
+                count(two),
+                two / one.max(1e-9)
+            );
+        }
+    }
+    if results.machine.cores == 2 {
+        text += "There are two cores, and the load needs one of them as much \
+                 as a loop does: what two loops win, where an answer is quick, \
+                 is what the load leaves them. An answer that takes 1 ms and \
+                 no processor shows what a second loop is worth by itself. ";
+    }
+    if let Some(most) = results.chart("spread") {
+        for (x, mode) in most.x.names.iter().enumerate() {
+            let Some(share) = most.at("clients of one loop", x as f64) else {
+                continue;
+            };
+            text += &format!(
+                "With `--share {mode}` the loop that had most had {share:.0} % \
+                 of the clients. ",
+            );
+        }
+    }
+    text.trim_end().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_tells_how_clients_are_spread() {
+        let log = "Listening at x\nClients of each loop: 100, 300\nbye\n";
+        assert_eq!(most_of(log), Some(75.0));
+        for log in ["", "Clients of each loop: ", "Clients of each loop: 0, 0"]
+        {
+            assert_eq!(most_of(log), None, "{log}");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! select(), poll() and epoll, without a server around them.
+
+use anyhow::Result;
+
+use super::{Experiment, count, seconds};
+use crate::figure;
+use crate::lab::Lab;
+use crate::results::{Chart, Results};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "pollers",
+    title: "The price of one event",
+    pages: "page 125",
+    claim: "select() is the oldest call that waits on many sockets, and \
+            inefficient; poll() and then epoll replaced it. (epoll is Linux's; \
+            BSD's is kqueue.)",
+    question: "One of many watched sockets becomes readable. How much \
+               processor time goes into learning which, as the number of \
+               watched sockets grows from 1 to 10,000?",
+    predict: "Which of the three lines rise, and by which factor from 100 \
+              sockets to 10,000? Which of them ends early, and where?",
+    on_all_cores: false,
+    make,
+    seen,
+};
+
+#[cfg(not(target_os = "linux"))]
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    lab.leave_out("epoll is Linux's");
+    Ok(Vec::new())
+}
+
+#[cfg(target_os = "linux")]
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    use crate::results::{Axis, Scale};
+    let x = Axis::new("watched sockets", Scale::Log);
+    let y = Axis::new("microseconds of processor time", Scale::Log);
+    let title = "To learn of one event";
+    let mut price = Chart::lines("price", title, x, y);
+    let rounds = lab.pick([20, 1000, 10_000]);
+    for run in 0..lab.runs() {
+        for sockets in [1, 10, 100, 1000, 10_000] {
+            lab.tell(run, &format!("{sockets} sockets"));
+            for name in linux::CALLS {
+                match linux::price(name, sockets, rounds)? {
+                    Some(time) => {
+                        price.record(name, sockets as f64, time * 1e6)
+                    }
+                    None => lab.leave_out(&format!(
+                        "{name} with {sockets} sockets: a set of its has \
+                         room for {} descriptors",
+                        nix::sys::select::FD_SETSIZE
+                    )),
+                }
+            }
+        }
+    }
+    Ok(vec![price])
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io::Write;
+    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::unix::net::{UnixDatagram, UnixStream};
+
+    use anyhow::{Result, bail, ensure};
+    use nix::poll::{PollFd, PollFlags, PollTimeout};
+    use nix::sys::select::{FD_SETSIZE, FdSet};
+    use rustix::event::epoll;
+
+    use crate::gauge::own_turns;
+
+    pub(super) const CALLS: [&str; 3] = ["select()", "poll()", "epoll"];
+
+    /// Sockets of which one speaks.
+    struct Watched {
+        /// Nobody has ever sent them anything.
+        silent: Vec<UnixDatagram>,
+        speaker: UnixStream,
+        listener: UnixStream,
+    }
+
+    /// Seconds for one event; None if the call cannot watch so many.
+    pub(super) fn price(
+        name: &str,
+        sockets: usize,
+        rounds: usize,
+    ) -> Result<Option<f64>> {
+        let (speaker, listener) = UnixStream::pair()?;
+        let silent = (1..sockets).map(|_| UnixDatagram::unbound());
+        let silent: std::io::Result<_> = silent.collect();
+        let watched = Watched { silent: silent?, speaker, listener };
+        let highest = watched.silent.iter().map(AsRawFd::as_raw_fd).max();
+        let highest = highest.max(Some(watched.listener.as_raw_fd()));
+        match name {
+            "select()" if highest >= Some(FD_SETSIZE.try_into()?) => Ok(None),
+            "select()" => watched.by_select(rounds).map(Some),
+            "poll()" => watched.by_poll(rounds).map(Some),
+            "epoll" => watched.by_epoll(rounds).map(Some),
+            _ => bail!("no such call"),
+        }
+    }
+
+    impl Watched {
+        /// Processor time of one wait. The byte is there and is not received,
+        /// and so every wait finds the same.
+        fn time(
+            &self,
+            rounds: usize,
+            mut wait: impl FnMut() -> Result<()>,
+        ) -> Result<f64> {
+            (&self.speaker).write_all(b"x")?;
+            wait()?;
+            let before = own_turns();
+            for _ in 0..rounds {
+                wait()?;
+            }
+            let cpu = own_turns().since(before).cpu;
+            Ok(cpu.as_secs_f64() / rounds as f64)
+        }
+
+        fn by_select(&self, rounds: usize) -> Result<f64> {
+            let mut all = FdSet::new();
+            self.silent.iter().for_each(|sock| all.insert(sock.as_fd()));
+            all.insert(self.listener.as_fd());
+            self.time(rounds, || {
+                let mut ready = all;
+                nix::sys::select::select(None, &mut ready, None, None, None)?;
+                ensure!(ready.contains(self.listener.as_fd()), "not that one");
+                Ok(())
+            })
+        }
+
+        fn by_poll(&self, rounds: usize) -> Result<f64> {
+            let entry = |fd| PollFd::new(fd, PollFlags::POLLIN);
+            let silent = self.silent.iter().map(|sock| entry(sock.as_fd()));
+            let mut all: Vec<_> = silent.collect();
+            all.push(entry(self.listener.as_fd()));
+            self.time(rounds, || {
+                let ready = nix::poll::poll(&mut all, PollTimeout::NONE)?;
+                ensure!(ready == 1, "{ready} are ready");
+                // As a server must: which is it?
+                let which = all.iter().position(|it| it.any() == Some(true));
+                ensure!(which == Some(all.len() - 1), "not that one");
+                Ok(())
+            })
+        }
+
+        fn by_epoll(&self, rounds: usize) -> Result<f64> {
+            let poller = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+            let add = |fd: std::os::fd::BorrowedFd, data: usize| {
+                let data = epoll::EventData::new_u64(data as u64);
+                epoll::add(&poller, fd, data, epoll::EventFlags::IN)
+            };
+            for (data, sock) in self.silent.iter().enumerate() {
+                add(sock.as_fd(), data)?;
+            }
+            add(self.listener.as_fd(), usize::MAX)?;
+            let mut events = Vec::with_capacity(64);
+            self.time(rounds, || {
+                events.clear();
+                let room = rustix::buffer::spare_capacity(&mut events);
+                epoll::wait(&poller, room, None)?;
+                let which = events.first().map(|it| it.data.u64());
+                ensure!(which == Some(usize::MAX as u64), "not that one");
+                Ok(())
+            })
+        }
+    }
+}
+
+fn seen(results: &Results) -> String {
+    let Some(price) = results.chart("price") else {
+        return "Nothing could be measured.".into();
+    };
+    let mut text = String::new();
+    for series in &price.series {
+        let medians = price.medians(&series.name);
+        let (Some(first), Some(last)) = (medians.first(), medians.last())
+        else {
+            continue;
+        };
+        text += &format!(
+            "With {}, one event costs {} with {} socket and {} with {}: {} \
+             times as much. ",
+            series.name,
+            seconds(first.1 / 1e6),
+            count(first.0),
+            seconds(last.1 / 1e6),
+            count(last.0),
+            figure::shown(last.1 / first.1.max(1e-9))
+        );
+    }
+    text + "select() and poll() are told with each call what to watch, and \
+            look at all of it; epoll was told before. A set for select() has \
+            room for descriptors below 1024 only."
+}

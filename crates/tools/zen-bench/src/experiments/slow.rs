@@ -1,0 +1,90 @@
+//! One answer takes long.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Experiment, code, list, seconds};
+use crate::crowd::{Errand, burst};
+use crate::lab::Lab;
+use crate::results::{Axis, Chart, Results, Scale};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "slow",
+    title: "Slow answers",
+    pages: "pages 118, 125 and 128-131",
+    claim: "Where an answer is expensive, whoever does not wait for it aside \
+            makes everybody else wait: threads and coroutines go on, a loop \
+            that calls something slow does not.",
+    question: "Each answer takes 20 ms to work out (`--think 20`). Up to 16 \
+               clients ask at the same moment: how long does the last of them \
+               wait?",
+    predict: "There are three possible lines: 20 ms for everybody, 20 ms more \
+              for each client, and stairs. Which server draws which?",
+    on_all_cores: false,
+    make,
+    seen,
+};
+
+const THINK: f64 = 0.020;
+const CROWD: f64 = 16.0;
+
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    let crowds: &[usize] = lab.pick([
+        &[1, 4, 16],
+        &[1, 2, 4, 5, 8, 12, 16],
+        &[1, 2, 4, 5, 8, 12, 16],
+    ]);
+    let x = Axis::new("clients that ask at once", Scale::Linear);
+    let y = Axis::new("seconds", Scale::Linear);
+    let title = "How long the last client waits";
+    let mut wait = Chart::lines("wait", title, x, y);
+    let names = [
+        "zen-single",
+        "zen-threaded",
+        "zen-legacy",
+        "zen-fork",
+        "zen-poll",
+        "zen-callback",
+        "zen-coroutine",
+    ];
+    for run in 0..lab.runs() {
+        for &clients in crowds {
+            lab.tell(run, &format!("{clients} clients"));
+            for subject in lab.listings(&names) {
+                let server = lab.start(&subject, &["--think", "20"])?;
+                let time_max = Duration::from_secs(10);
+                let times =
+                    burst(server.address, clients, Errand::Ask, time_max)?;
+                let last = times.last().copied().flatten().unwrap_or(time_max);
+                let x = clients as f64;
+                wait.record(&subject.name, x, last.as_secs_f64());
+                server.stop()?;
+            }
+        }
+    }
+    Ok(vec![wait])
+}
+
+fn seen(results: &Results) -> String {
+    let Some(wait) = results.chart("wait") else { return String::new() };
+    let mut times: Vec<_> = wait
+        .series
+        .iter()
+        .filter_map(|it| Some((wait.at(&it.name, CROWD)?, &it.name)))
+        .collect();
+    times.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let told: Vec<_> = times
+        .iter()
+        .map(|(time, name)| format!("{} {}", code(name), seconds(*time)))
+        .collect();
+    format!(
+        "One answer takes {}; sixteen, one after another, take {}, and four at \
+         a time {}. Of {CROWD} clients that asked at once the last one waited, \
+         from the shortest wait to the longest: {}.",
+        seconds(THINK),
+        seconds(CROWD * THINK),
+        seconds(CROWD * THINK / 4.0),
+        list(&told)
+    )
+}

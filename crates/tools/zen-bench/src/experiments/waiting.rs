@@ -1,0 +1,84 @@
+//! Where the time goes.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::{Experiment, seconds};
+use crate::lab::Lab;
+use crate::load::{Load, Plan};
+use crate::results::{Axis, Chart, Results, Scale};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "waiting",
+    title: "Where the time goes",
+    pages: "page 122",
+    claim: "Almost all the time of a server that has one client, some 40 ms \
+            away, goes into waiting, and almost none into work.",
+    question: "Which share of its time does `zen-single` work, while its only \
+               client is 0, 1, 10, 40 and 100 ms away?",
+    predict: "One answer is a recv() and a send(). How many clients at 40 ms \
+              could one core serve, if it never waited for one of them?",
+    on_all_cores: false,
+    make,
+    seen,
+};
+
+const SERVER: &str = "zen-single";
+
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    let x = Axis::new(
+        "milliseconds from an answer to the next question",
+        Scale::Steps,
+    );
+    let y = Axis::new("percent of the time", Scale::Log);
+    let mut work = Chart::lines("work", "The share that is work", x, y);
+    let time = lab.pick([100.0, 500.0, 2000.0]);
+    for run in 0..lab.runs() {
+        for pause in [0.0, 1.0, 10.0, 40.0, 100.0] {
+            lab.tell(run, &format!("a client {pause} ms away"));
+            for subject in lab.servers(&[SERVER]) {
+                let server = lab.start(&subject, &[])?;
+                let mut load = Load::connect(server.address, 1)?;
+                let plan = Plan {
+                    rounds: 10,
+                    batch: 1,
+                    pause: Duration::ZERO,
+                    time_max: Duration::from_secs(60),
+                };
+                load.ask(plan)?;
+                let before = lab.cpu(&server)?;
+                let begun = Instant::now();
+                // Without a pause an answer takes some 0.05 ms.
+                let rounds = (time / f64::max(pause, 0.1)) as usize + 1;
+                let pause_time = Duration::from_secs_f64(pause / 1e3);
+                load.ask(Plan { rounds, pause: pause_time, ..plan })?;
+                let elapsed = begun.elapsed().as_secs_f64();
+                if let (Some(before), Some(after)) = (before, lab.cpu(&server)?)
+                {
+                    let share = 100.0 * (after - before) / elapsed;
+                    work.record(&subject.name, pause, share);
+                }
+                drop(load);
+                server.stop()?;
+            }
+        }
+    }
+    Ok(vec![work])
+}
+
+fn seen(results: &Results) -> String {
+    let share = |pause| results.chart("work")?.at(SERVER, pause);
+    let (Some(near), Some(far)) = (share(0.0), share(40.0)) else {
+        return "Nothing could be measured.".into();
+    };
+    format!(
+        "With the client at no distance the server works {near:.0} % of the \
+         time. At 40 ms it works {far:.2} %: {} in each second, and the rest \
+         it waits in recv(). By that figure one core has time for some {:.0} \
+         such clients, and this server serves one. (The distance is made by \
+         the client, which waits before it asks again.)",
+        seconds(far / 100.0),
+        100.0 / far.max(1e-6)
+    )
+}

@@ -1,0 +1,393 @@
+//! Draws what was measured. The same data give the same drawing, to the byte.
+
+use crate::results::{Axis, Chart, Point, Scale};
+use crate::svg::{STYLES, Svg};
+
+/// In the units of the drawing. A telephone shows it at three quarters.
+const WIDTH: f64 = 520.0;
+const PLOT_HEIGHT: f64 = 250.0;
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 14.0;
+const TOP: f64 = 34.0;
+const BELOW: f64 = 50.0;
+const LEGEND_ROW: f64 = 20.0;
+const LEGEND_COLUMNS: usize = 2;
+
+/// More marks than these would hide the line.
+const MARKS_MAX: usize = 24;
+
+/// Where values come to lie along an axis.
+struct Ruler {
+    scale: Scale,
+    values: Vec<f64>,
+    low: f64,
+    high: f64,
+    /// Where on the sheet the lowest and the highest are.
+    from: f64,
+    to: f64,
+}
+
+/// Draws a chart; `name` is one word that no other drawing of a page has.
+#[must_use]
+pub fn draw(name: &str, chart: &Chart) -> String {
+    let rows = chart.series.len().div_ceil(LEGEND_COLUMNS) as f64;
+    let bottom = TOP + PLOT_HEIGHT;
+    let size = (WIDTH, bottom + BELOW + rows * LEGEND_ROW);
+    let mut svg = Svg::new(name, size, &chart.title, &description(chart));
+    svg.text("bold", (8.0, 20.0), &chart.title);
+    let points = || chart.series.iter().flat_map(|series| &series.points);
+    let mut xs: Vec<_> = points().map(|point| point.x).collect();
+    if !chart.x.names.is_empty() {
+        xs = (0..chart.x.names.len()).map(|x| x as f64).collect();
+    }
+    let mut ys: Vec<_> =
+        points().flat_map(|point| point.values.iter().copied()).collect();
+    ys.extend(chart.limit);
+    let x = Ruler::new(chart.x.scale, xs, (LEFT, WIDTH - RIGHT));
+    let y = Ruler::new(chart.y.scale, ys, (bottom, TOP));
+    axes(&mut svg, chart, &x, &y);
+    for (index, series) in chart.series.iter().enumerate() {
+        let points: Vec<&Point> = series.points.iter().collect();
+        match chart.bars {
+            true => {
+                bars(&mut svg, index, chart.series.len(), &points, (&x, &y))
+            }
+            false => lines(&mut svg, index, &points, (&x, &y)),
+        }
+    }
+    legend(&mut svg, chart, bottom + BELOW);
+    svg.finish()
+}
+
+/// For those who hear it.
+fn description(chart: &Chart) -> String {
+    let mut text = format!("{} against {}.", chart.y.label, chart.x.label);
+    for series in &chart.series {
+        let (Some(first), Some(last)) =
+            (series.points.first(), series.points.last())
+        else {
+            continue;
+        };
+        let tell = |point: &Point| {
+            let (x, y) = (tell(&chart.x, point.x), point.median());
+            format!("{} at {x}", shown(y))
+        };
+        let (first, last) = (tell(first), tell(last));
+        text += &format!(" {}: {first}, {last}.", series.name);
+    }
+    text
+}
+
+/// What stands at a value of an axis.
+fn tell(axis: &Axis, value: f64) -> String {
+    match axis.names.get(value as usize) {
+        Some(name) => name.clone(),
+        None => shown(value),
+    }
+}
+
+fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
+    let (bottom, right) = (TOP + PLOT_HEIGHT, WIDTH - RIGHT);
+    for value in y.ticks() {
+        let at = y.place(value);
+        svg.line("grid", (LEFT, at), (right, at));
+        svg.text("small end", (LEFT - 6.0, at + 4.0), &shown(value));
+    }
+    // Names may be long: every other one stands a line lower.
+    let is_named = !chart.x.names.is_empty();
+    let mut free_from = [0.0; 2];
+    for (index, value) in x.ticks().into_iter().enumerate() {
+        let at = x.place(value);
+        svg.line("axis", (at, bottom), (at, bottom + 4.0));
+        let text = tell(&chart.x, value);
+        let row = if is_named { index % 2 } else { 0 };
+        // Where the last one still is, there is no room.
+        let half = 3.6 * text.chars().count() as f64;
+        if at - half >= free_from[row] {
+            let y = bottom + 18.0 + 15.0 * row as f64;
+            svg.text("small middle", (at, y), &text);
+            free_from[row] = at + half + 4.0;
+        }
+    }
+    svg.line("axis", (LEFT, bottom), (right, bottom));
+    svg.line("axis", (LEFT, TOP), (LEFT, bottom));
+    let middle = f64::midpoint(LEFT, right);
+    svg.text("small middle", (middle, bottom + 36.0), &chart.x.label);
+    let centre = f64::midpoint(TOP, bottom);
+    svg.content(
+        "text",
+        &[
+            ("class", &"small middle"),
+            ("transform", &format_args!("translate(14 {centre}) rotate(-90)")),
+        ],
+        &chart.y.label,
+    );
+    if let Some(limit) = chart.limit {
+        let at = y.place(limit);
+        svg.line("axis", (LEFT, at), (right, at));
+        let text = format!("not within {} {}", shown(limit), chart.y.label);
+        svg.text("small end", (right, at - 9.0), &text);
+    }
+}
+
+fn lines(svg: &mut Svg, index: usize, points: &[&Point], at: (&Ruler, &Ruler)) {
+    let style = index % STYLES;
+    let place = |x: f64, y: f64| (at.0.place(x), at.1.place(y));
+    let mut line = Vec::new();
+    for point in points {
+        line.push(place(point.x, point.median()));
+        let (least, most) = point.spread();
+        if most > least {
+            let class = format!("c{style}");
+            svg.line(&class, place(point.x, least), place(point.x, most));
+        }
+    }
+    svg.polyline(&format!("s{style}"), &line);
+    if line.len() <= MARKS_MAX {
+        line.iter().for_each(|&place| svg.mark(index, place));
+    }
+}
+
+fn bars(
+    svg: &mut Svg,
+    index: usize,
+    of: usize,
+    points: &[&Point],
+    (x, y): (&Ruler, &Ruler),
+) {
+    let width = x.step() * 0.8 / of as f64;
+    for point in points {
+        let left = x.place(point.x) + width * (index as f64 - of as f64 / 2.0);
+        let top = y.place(point.median());
+        let height = y.from - top;
+        let hatch = svg.hatch(index);
+        svg.element(
+            "rect",
+            &[
+                ("style", &format_args!("fill:{hatch}")),
+                ("x", &crate::svg::number(left)),
+                ("y", &crate::svg::number(top)),
+                ("width", &crate::svg::number(width * 0.92)),
+                ("height", &crate::svg::number(height)),
+            ],
+        );
+        let middle = left + width * 0.46;
+        let (least, most) = point.spread();
+        svg.line("axis", (middle, y.place(least)), (middle, y.place(most)));
+        let text = shown(point.median());
+        if width > 6.0 * text.len() as f64 {
+            svg.text("small middle", (middle, y.place(most) - 4.0), &text);
+        }
+    }
+}
+
+fn legend(svg: &mut Svg, chart: &Chart, top: f64) {
+    let column = (WIDTH - LEFT) / LEGEND_COLUMNS as f64;
+    for (index, series) in chart.series.iter().enumerate() {
+        let left = LEFT + column * (index % LEGEND_COLUMNS) as f64;
+        let row = (index / LEGEND_COLUMNS) as f64;
+        let y = top + row * LEGEND_ROW;
+        if chart.bars {
+            let style = format!("fill:{}", svg.hatch(index));
+            svg.element(
+                "rect",
+                &[
+                    ("style", &style),
+                    ("x", &left),
+                    ("y", &(y - 6.0)),
+                    ("width", &34),
+                    ("height", &12),
+                ],
+            );
+        } else {
+            let class = format!("s{}", index % STYLES);
+            svg.line(&class, (left, y), (left + 34.0, y));
+            svg.mark(index, (left + 17.0, y));
+        }
+        svg.text("small", (left + 40.0, y + 4.0), &series.name);
+    }
+}
+
+impl Ruler {
+    fn new(scale: Scale, values: Vec<f64>, (from, to): (f64, f64)) -> Self {
+        let mut values: Vec<_> =
+            values.into_iter().filter(|value| value.is_finite()).collect();
+        if scale == Scale::Log {
+            values.retain(|value| *value > 0.0);
+        }
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        let first = values.first().copied().unwrap_or(1.0);
+        let last = values.last().copied().unwrap_or(1.0);
+        let (low, high) = match scale {
+            Scale::Steps => (0.0, values.len().max(1) as f64),
+            Scale::Linear => (first.min(0.0), step_above(last)),
+            Scale::Log => {
+                let low = 10_f64.powf(first.log10().floor());
+                (low, (10_f64.powf(last.log10().ceil())).max(low * 10.0))
+            }
+        };
+        Self { scale, values, low, high, from, to }
+    }
+
+    /// Where on the sheet a value is.
+    fn place(&self, value: f64) -> f64 {
+        let share = match self.scale {
+            Scale::Linear => (value - self.low) / (self.high - self.low),
+            // What is 0 lies at the edge.
+            Scale::Log => {
+                let decades = (self.high / self.low).log10();
+                (value.max(self.low) / self.low).log10() / decades
+            }
+            Scale::Steps => {
+                let index = self.values.iter().position(|it| *it == value);
+                (index.unwrap_or(0) as f64 + 0.5) / self.high
+            }
+        };
+        self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
+    }
+
+    /// How much room each of the steps has.
+    fn step(&self) -> f64 {
+        (self.to - self.from).abs() / self.high
+    }
+
+    fn ticks(&self) -> Vec<f64> {
+        match self.scale {
+            Scale::Steps => self.values.clone(),
+            Scale::Linear => {
+                let step = (self.high - self.low) / 5.0;
+                (0..=5).map(|n| self.low + step * f64::from(n)).collect()
+            }
+            Scale::Log => {
+                let first = self.low.log10().round() as i32;
+                let last = self.high.log10().round() as i32;
+                (first..=last).map(|power| 10_f64.powi(power)).collect()
+            }
+        }
+    }
+}
+
+/// The next number above that divides well by five.
+fn step_above(value: f64) -> f64 {
+    if value <= 0.0 {
+        return 1.0;
+    }
+    let power = 10_f64.powf(value.log10().floor());
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 10.0];
+    let step = steps.into_iter().find(|step| step * power >= value);
+    step.unwrap_or(10.0) * power
+}
+
+/// A number as a person writes it, with three digits at most.
+#[must_use]
+pub fn shown(value: f64) -> String {
+    let size = value.abs();
+    let (value, unit) = match size {
+        1e9.. => (value / 1e9, " G"),
+        1e6.. => (value / 1e6, " M"),
+        1e4.. => (value / 1e3, " k"),
+        _ => (value, ""),
+    };
+    let places = match value.abs() {
+        100.0.. => 0,
+        10.0.. => 1,
+        1.0.. => 2,
+        0.1.. => 3,
+        0.01.. => 4,
+        0.001.. => 5,
+        _ => 6,
+    };
+    let text = format!("{value:.places$}");
+    let text = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => &text,
+    };
+    format!("{text}{unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axis(scale: Scale) -> Axis {
+        Axis::new("A & <B>", scale)
+    }
+
+    fn chart(x: Scale, y: Scale) -> Chart {
+        let mut chart = Chart::lines("a", "<A>", axis(x), axis(y));
+        for (n, value) in [0.0, 1e-7, 3.5, 1e9].into_iter().enumerate() {
+            for series in 0..10 {
+                let value = value * f64::from(series);
+                chart.record(&format!("s{series}"), n as f64 * 10.0, value);
+                chart.record(&format!("s{series}"), n as f64 * 10.0, 2.0);
+            }
+        }
+        chart
+    }
+
+    /// Every number that is a place or a size.
+    fn lengths(svg: &str) -> Vec<f64> {
+        let document = roxmltree::Document::parse(svg).expect("XML");
+        let names = ["x", "y", "x1", "x2", "y1", "y2", "width", "height"];
+        let nodes = document.descendants();
+        let attributes = nodes.flat_map(|node| {
+            names.into_iter().filter_map(move |name| node.attribute(name))
+        });
+        attributes.map(|it| it.parse().expect("a number")).collect()
+    }
+
+    #[test]
+    fn every_scale_is_drawn_on_the_sheet_whatever_the_data() {
+        let scales = [Scale::Linear, Scale::Log, Scale::Steps];
+        for x in scales {
+            for y in [Scale::Linear, Scale::Log] {
+                let full = chart(x, y);
+                let empty = Chart { series: Vec::new(), ..full.clone() };
+                let bars = Chart { bars: true, ..full.clone() };
+                let limited = full.clone().with_limit(5.0);
+                for chart in [full, empty, bars, limited] {
+                    let svg = draw("a", &chart);
+                    assert!(!svg.contains("NaN") && !svg.contains("inf"));
+                    for length in lengths(&svg) {
+                        assert!((-1.0..=600.0).contains(&length), "{length}");
+                    }
+                    assert_eq!(svg, draw("a", &chart));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_is_higher_and_further_to_the_right() {
+        for scale in [Scale::Linear, Scale::Log] {
+            let values = vec![1.0, 10.0, 1000.0];
+            let ruler = Ruler::new(scale, values, (300.0, 0.0));
+            let places = [1.0, 10.0, 1000.0].map(|value| ruler.place(value));
+            assert!(places.is_sorted_by(|a, b| a > b), "{places:?}");
+            let tenth = (300.0 - places[1]) / (300.0 - places[2]);
+            let expected = if scale == Scale::Log { 1.0 / 3.0 } else { 0.01 };
+            assert!((tenth - expected).abs() < 0.001, "{tenth}");
+        }
+        let steps =
+            Ruler::new(Scale::Steps, vec![0.0, 40.0, 41.0], (0.0, 30.0));
+        assert_eq!([0.0, 40.0, 41.0].map(|x| steps.place(x)), [5., 15., 25.]);
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let cases = [
+            (0.0, "0"),
+            (1000.0, "1000"),
+            (12_345.0, "12.3 k"),
+            (2e6, "2 M"),
+            (0.25, "0.25"),
+            (99.96, "100"),
+            (0.001_234, "0.00123"),
+            (5.0, "5"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(shown(value), text);
+        }
+    }
+}

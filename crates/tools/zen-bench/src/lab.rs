@@ -1,0 +1,326 @@
+//! The room in which experiments are made: which servers there are, on which
+//! cores they run, how often everything is measured.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs};
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cores::Cores;
+use crate::experiments::Experiment;
+use crate::figure;
+use crate::gauge::{self, Gauge};
+use crate::listings::{LISTINGS, Programs, build};
+use crate::machine::{self, Machine};
+use crate::results::Results;
+use crate::server::Server;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Size {
+    /// Hardly anything: a test that it can be done.
+    Tiny,
+    /// All experiments within five minutes.
+    Quick,
+    /// More runs, and longer ones.
+    Full,
+}
+
+/// A server that takes part.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// As it is called in figures.
+    pub name: String,
+    /// The command that starts it.
+    pub words: Vec<String>,
+    /// It takes the contract's options.
+    pub is_listing: bool,
+}
+
+/// Where experiments are made.
+#[derive(Debug)]
+pub struct Lab {
+    /// How much is measured.
+    pub size: Size,
+    machine: Machine,
+    programs: Programs,
+    also: Vec<Subject>,
+    cores: Option<Cores>,
+    left_out: Vec<String>,
+    progress: Progress,
+}
+
+/// A line that changes on a terminal, and lines elsewhere.
+#[derive(Debug)]
+struct Progress {
+    bar: Option<ProgressBar>,
+    heading: String,
+}
+
+impl Subject {
+    /// A command of somebody else's, as `NAME=command`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the user.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, command) =
+            text.split_once('=').ok_or("write NAME='command'")?;
+        let words = shlex::split(command).filter(|words| !words.is_empty());
+        let words = words.ok_or("after the = comes a command")?;
+        if name.is_empty() {
+            return Err("before the = comes a name".into());
+        }
+        Ok(Self { name: name.into(), words, is_listing: false })
+    }
+}
+
+impl Lab {
+    /// Builds all listings with this profile of cargo's, `release` or `dev`.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be built.
+    pub fn new(size: Size, profile: &str, also: Vec<Subject>) -> Result<Self> {
+        machine::descriptors_max();
+        let programs = build(&LISTINGS, None, profile)?;
+        let cores = Cores::separate();
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}");
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(
+                style.unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        let progress = Progress { bar, heading: String::new() };
+        let machine = Machine::here(profile, cores.is_some());
+        let left_out = Vec::new();
+        Ok(Self { size, machine, programs, also, cores, left_out, progress })
+    }
+
+    /// Makes an experiment. The load, which is the calling thread, stays on
+    /// its own core from then on.
+    ///
+    /// # Errors
+    ///
+    /// A server does not do what it should.
+    pub fn make(&mut self, experiment: &Experiment) -> Result<Results> {
+        self.left_out.clear();
+        if let Some(cores) = &self.cores {
+            Cores::take(&cores.load);
+        }
+        let before = gauge::own_turns();
+        self.progress.heading = experiment.name.into();
+        let charts = (experiment.make)(self).context(experiment.name)?;
+        let turns = gauge::own_turns().since(before);
+        let wanted = (turns.cpu + turns.delay).as_secs_f64();
+        let delay = turns.delay.as_secs_f64() / wanted.max(1e-9);
+        let known = cfg!(target_os = "linux") && self.size != Size::Tiny;
+        if let Some(bar) = &self.progress.bar {
+            bar.finish_and_clear();
+        }
+        let separate = self.cores.is_some() && !experiment.on_all_cores;
+        Ok(Results {
+            experiment: experiment.name.into(),
+            size: self.pick(["tiny", "quick", "full"]).into(),
+            runs: self.runs(),
+            machine: Machine { separate, ..self.machine.clone() },
+            delay: known.then_some((delay * 1000.0).round() / 1000.0),
+            left_out: self.left_out.clone(),
+            charts: charts
+                .into_iter()
+                .filter(|it| !it.series.is_empty())
+                .collect(),
+        })
+    }
+
+    /// How often everything is measured.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.pick([1, 3, 7])
+    }
+
+    /// What suits the size: tiny, quick, full.
+    pub fn pick<T>(&self, [tiny, quick, full]: [T; 3]) -> T {
+        match self.size {
+            Size::Tiny => tiny,
+            Size::Quick => quick,
+            Size::Full => full,
+        }
+    }
+
+    /// These listings, and whatever else was brought along.
+    pub fn servers(&mut self, names: &[&str]) -> Vec<Subject> {
+        let mut subjects = self.listings(names);
+        subjects.extend(self.also.iter().cloned());
+        subjects
+    }
+
+    /// Only these listings: the experiment needs the contract's options.
+    pub fn listings(&mut self, names: &[&str]) -> Vec<Subject> {
+        let mut subjects = Vec::new();
+        for &name in names {
+            if cfg!(windows) && name == "zen-fork" {
+                self.leave_out("zen-fork: this system has no fork()");
+                continue;
+            }
+            let path = self.programs[name].to_string_lossy();
+            let words = vec![path.into_owned()];
+            subjects.push(Subject {
+                name: name.into(),
+                words,
+                is_listing: true,
+            });
+        }
+        subjects
+    }
+
+    /// Something is not measured here.
+    pub fn leave_out(&mut self, why: &str) {
+        if !self.left_out.iter().any(|it| it == why) {
+            self.left_out.push(why.into());
+        }
+    }
+
+    /// Starts a server on the cores that are the servers'.
+    ///
+    /// # Errors
+    ///
+    /// It does not start.
+    pub fn start(&self, subject: &Subject, options: &[&str]) -> Result<Server> {
+        let mut words = subject.words.clone();
+        if subject.is_listing {
+            words.extend(options.iter().map(|word| word.to_string()));
+        }
+        if let Some(cores) = &self.cores {
+            Cores::take(&cores.server);
+        }
+        let server = Server::run(&words);
+        if let Some(cores) = &self.cores {
+            Cores::take(&cores.load);
+        }
+        server.with_context(|| subject.name.clone())
+    }
+
+    /// Gives all cores to everybody, for an experiment that needs them.
+    pub fn share_cores(&mut self) {
+        if let Some(Cores { server, load }) = self.cores.take() {
+            Cores::take(&[server, load].concat());
+        }
+    }
+
+    /// What the server has used; None, and a remark, where it is not known.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn gauge(&mut self, server: &Server) -> Result<Option<Gauge>> {
+        let gauge = gauge::read(server.process())?;
+        if gauge.is_none() {
+            self.leave_out(gauge::NOT_HERE);
+        }
+        Ok(gauge)
+    }
+
+    /// Its processor time in seconds; None, and a remark, where it is not
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// It has ended.
+    pub fn cpu(&mut self, server: &Server) -> Result<Option<f64>> {
+        let cpu = gauge::cpu(server.process())?;
+        if cpu.is_none() {
+            self.leave_out(gauge::NOT_HERE);
+        }
+        Ok(cpu.map(|cpu| cpu.as_secs_f64()))
+    }
+
+    /// Says what is being done.
+    pub fn tell(&self, run: usize, what: &str) {
+        let Progress { bar, heading } = &self.progress;
+        let text = format!("{heading}, run {} of {}", run + 1, self.runs());
+        match bar {
+            Some(bar) => bar.set_message(format!("{text}: {what}")),
+            None => eprintln!("{text}: {what}"),
+        }
+    }
+}
+
+/// Where the book keeps data of the lab.
+#[must_use]
+pub fn data_folder(book: &Path) -> PathBuf {
+    book.join("data/lab")
+}
+
+/// Where the book keeps its figures.
+#[must_use]
+pub fn figures_folder(book: &Path) -> PathBuf {
+    book.join("src/figures/lab")
+}
+
+/// The book of this workspace.
+#[must_use]
+pub fn book() -> PathBuf {
+    // The folder of the sources is gone where only the program was copied.
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.ancestors().nth(3).unwrap_or(own).join("book")
+}
+
+/// All files that are made from results, and what is in them.
+#[must_use]
+pub fn drawn(
+    experiment: &Experiment,
+    results: &Results,
+) -> Vec<(PathBuf, String)> {
+    let book = Path::new("");
+    let mut files = Vec::new();
+    for chart in &results.charts {
+        let name = format!("{}-{}", experiment.name, chart.name);
+        let file = figures_folder(book).join(format!("{name}.svg"));
+        files.push((file, figure::draw(&name, chart)));
+    }
+    let page = data_folder(book).join(format!("{}.md", experiment.name));
+    files.push((page, experiment.page(results)));
+    files
+}
+
+/// Writes results, and what is made from them, into a book.
+///
+/// # Errors
+///
+/// A file cannot be written.
+pub fn write(
+    book: &Path,
+    experiment: &Experiment,
+    results: &Results,
+) -> Result<()> {
+    let data = data_folder(book).join(format!("{}.json", experiment.name));
+    let mut files = drawn(experiment, results);
+    files.push((data, serde_json::to_string_pretty(results)? + "\n"));
+    for (path, text) in files {
+        let path = book.join(path);
+        let folder = path.parent().context("a file is in a folder")?;
+        fs::create_dir_all(folder)?;
+        fs::write(&path, text)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Reads results again.
+///
+/// # Errors
+///
+/// There are none, or they are not whole.
+pub fn read(book: &Path, experiment: &Experiment) -> Result<Results> {
+    let path = data_folder(book).join(format!("{}.json", experiment.name));
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}

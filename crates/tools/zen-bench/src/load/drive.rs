@@ -1,0 +1,399 @@
+//! A load with a clock: in a closed loop or at a pace of its own.
+//!
+//! In a closed loop a client that waits does not ask. A server that stalls for
+//! a second is then asked no question in that second, and the stall shows as
+//! one bad answer among thousands: what is called coordinated omission. An
+//! open loop asks by a schedule, whatever the server does, and the latency
+//! counts from the moment at which a question was *meant* to be asked.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use hdrhistogram::Histogram;
+
+use super::{BATCH_MAX, Load, Script};
+use crate::gauge::{self, Turns};
+
+/// No load lasts longer.
+pub const TIME_MAX: Duration = Duration::from_secs(600);
+
+/// No load asks more.
+pub const QUESTIONS_MAX: u64 = 100_000_000;
+
+/// No schedule asks more in a second.
+pub const RATE_MAX: f64 = 1e6;
+
+/// How long the last answers may take: as long as the load, within these. What
+/// then is missing is counted as answered at that moment, which flatters the
+/// server.
+const GRACE: [Duration; 2] =
+    [Duration::from_millis(100), Duration::from_secs(2)];
+
+/// How often an onlooker is told.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// When questions are asked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pace {
+    /// As soon as the last one is answered.
+    Closed,
+    /// So many a second, on any connection that is free.
+    Open(f64),
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// When questions are asked.
+    pub pace: Pace,
+    /// How many are asked at once.
+    pub batch: usize,
+    /// How long.
+    pub time: Duration,
+    /// And not more than these.
+    pub questions_max: u64,
+}
+
+/// What came of it. Latencies are in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// All compared, all right.
+    pub answers: u64,
+    /// Asked, or meant to be, and not answered in time.
+    pub unanswered: u64,
+    /// From the first question to the last answer.
+    pub elapsed: Duration,
+    /// From when a question was meant to be asked.
+    pub latency: Histogram<u64>,
+    /// From when it could be asked. In an open loop that is the figure which
+    /// omits what matters; in a closed one it is the same.
+    pub since_sent: Histogram<u64>,
+    /// What the load itself used.
+    pub own: Turns,
+}
+
+impl Outcome {
+    fn new() -> Result<Self> {
+        let histogram = Histogram::new_with_bounds(100, 700_000_000_000, 3)
+            .context("a histogram from 100 ns to 700 s")?;
+        Ok(Self {
+            answers: 0,
+            unanswered: 0,
+            elapsed: Duration::ZERO,
+            latency: histogram.clone(),
+            since_sent: histogram,
+            own: Turns::default(),
+        })
+    }
+
+    /// Answers a second.
+    #[must_use]
+    pub fn rate(&self) -> f64 {
+        self.answers as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// The latency, in seconds, that this share of the questions kept.
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> f64 {
+        self.latency.value_at_quantile(share) as f64 / 1e9
+    }
+
+    /// A round of so many questions was answered.
+    fn record(&mut self, round: Round, answered: Instant, questions: u64) {
+        let nanoseconds = |since: Instant| {
+            let time = answered.saturating_duration_since(since).as_nanos();
+            u64::try_from(time).unwrap_or(u64::MAX)
+        };
+        let latency = nanoseconds(round.intended);
+        self.latency.saturating_record_n(latency, questions);
+        self.since_sent.saturating_record_n(nanoseconds(round.sent), questions);
+    }
+}
+
+/// What a client is waiting for.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    intended: Instant,
+    sent: Instant,
+}
+
+/// When the rounds are due.
+struct Schedule {
+    begun: Instant,
+    time: Duration,
+    /// Between two rounds; None in a closed loop.
+    interval: Option<Duration>,
+    /// How many have been given out, and how many there are at most.
+    given: u64,
+    rounds_max: u64,
+}
+
+impl Schedule {
+    fn new(order: &Order, begun: Instant) -> Self {
+        let batch = order.batch as u64;
+        let interval = match order.pace {
+            Pace::Closed => None,
+            Pace::Open(rate) => {
+                Some(Duration::from_secs_f64(order.batch as f64 / rate))
+            }
+        };
+        let rounds_max = order.questions_max / batch;
+        Self { begun, time: order.time, interval, given: 0, rounds_max }
+    }
+
+    /// When the next one is due, if there is one.
+    fn due(&self, now: Instant) -> Option<Instant> {
+        let due = match self.interval {
+            None => now,
+            // Not a sum of intervals, which would add up their errors.
+            Some(interval) => self.begun + interval.mul_f64(self.given as f64),
+        };
+        (self.given < self.rounds_max && due < self.begun + self.time)
+            .then_some(due)
+    }
+
+    /// Gives out the next one, if it is due.
+    fn take(&mut self, now: Instant) -> Option<Round> {
+        let intended = self.due(now).filter(|&due| due <= now)?;
+        self.given += 1;
+        Some(Round { intended, sent: now })
+    }
+}
+
+/// A load that runs.
+struct Drive<'a> {
+    load: &'a mut Load,
+    scripts: Vec<Script>,
+    schedule: Schedule,
+    /// What each client waits for.
+    rounds: Vec<Option<Round>>,
+    /// Clients that wait for their turn; the first has waited longest.
+    idle: VecDeque<usize>,
+    batch: u64,
+    outcome: Outcome,
+}
+
+impl Load {
+    /// Asks as ordered, and measures; `watch` sees what there is so far, now
+    /// and then.
+    ///
+    /// # Errors
+    ///
+    /// The order is out of bounds, or an answer is wrong.
+    pub fn drive(
+        &mut self,
+        order: &Order,
+        watch: &mut dyn FnMut(&Outcome),
+    ) -> Result<Outcome> {
+        ensure!(
+            (1..=BATCH_MAX).contains(&order.batch),
+            "not between 1 and {BATCH_MAX} questions at once"
+        );
+        ensure!(order.time <= TIME_MAX, "longer than {TIME_MAX:?}");
+        ensure!(
+            order.questions_max <= QUESTIONS_MAX,
+            "more than {QUESTIONS_MAX} questions"
+        );
+        if let Pace::Open(rate) = order.pace {
+            let possible = rate > 0.001 && rate <= RATE_MAX;
+            ensure!(possible, "{rate} is no possible rate");
+        }
+        let is_owed = self.clients.iter().any(|it| it.rounds_left > 0);
+        ensure!(!is_owed, "answers to earlier questions are still missing");
+        let begun = Instant::now();
+        let before = gauge::own_turns();
+        let clients = self.clients.len();
+        let drive = Drive {
+            load: self,
+            scripts: Script::all(order.batch),
+            schedule: Schedule::new(order, begun),
+            rounds: vec![None; clients],
+            idle: (0..clients).collect(),
+            batch: order.batch as u64,
+            outcome: Outcome::new()?,
+        };
+        let mut outcome = drive.run(watch)?;
+        outcome.own = gauge::own_turns().since(before);
+        Ok(outcome)
+    }
+}
+
+impl Drive<'_> {
+    fn run(mut self, watch: &mut dyn FnMut(&Outcome)) -> Result<Outcome> {
+        let begun = self.schedule.begun;
+        let grace = self.schedule.time.clamp(GRACE[0], GRACE[1]);
+        let deadline = begun + self.schedule.time + grace;
+        let mut told = begun;
+        loop {
+            let now = Instant::now();
+            while let Some(&client) = self.idle.front()
+                && let Some(round) = self.schedule.take(now)
+            {
+                self.idle.pop_front();
+                self.ask(client, round)?;
+            }
+            self.outcome.elapsed = now - begun;
+            if now - told >= TELL_EVERY {
+                watch(&self.outcome);
+                told = now;
+            }
+            let due = self.schedule.due(now);
+            let all_idle = self.idle.len() == self.rounds.len();
+            if now >= deadline || all_idle && due.is_none() {
+                break;
+            }
+            let mut wake = deadline.min(told + TELL_EVERY);
+            if !self.idle.is_empty() {
+                wake = wake.min(due.unwrap_or(deadline));
+            }
+            self.wait(wake.saturating_duration_since(now))?;
+        }
+        self.give_up();
+        Ok(self.outcome)
+    }
+
+    fn ask(&mut self, client: usize, round: Round) -> Result<()> {
+        self.rounds[client] = Some(round);
+        self.load.clients[client].rounds_left = 1;
+        self.load.clients[client].ask(&self.scripts)
+    }
+
+    /// Receives what there is; whoever is answered may ask again.
+    fn wait(&mut self, time_max: Duration) -> Result<()> {
+        let mut events = std::mem::take(&mut self.load.events);
+        events.clear();
+        self.load.poller.wait(&mut events, Some(time_max))?;
+        for event in events.iter() {
+            let client = &mut self.load.clients[event.key];
+            if !client.is_answered(&self.scripts)? {
+                continue;
+            }
+            client.rounds_left = 0;
+            let answered = Instant::now();
+            if let Some(round) = self.rounds[event.key].take() {
+                self.outcome.answers += self.batch;
+                self.outcome.record(round, answered, self.batch);
+            }
+            match self.schedule.take(answered) {
+                // Others may have waited longer for their turn.
+                Some(round) if self.idle.is_empty() => {
+                    self.ask(event.key, round)?;
+                }
+                Some(round) => {
+                    self.idle.push_back(event.key);
+                    let client = self.idle.pop_front();
+                    self.ask(client.context("one was put in")?, round)?;
+                }
+                None => self.idle.push_back(event.key),
+            }
+        }
+        self.load.events = events;
+        Ok(())
+    }
+
+    /// Counts what is missing as answered now: at least so late it is.
+    fn give_up(&mut self) {
+        let now = Instant::now();
+        let mut missing: Vec<Round> =
+            self.rounds.iter().flatten().copied().collect();
+        // Meant to be asked, and never asked, for want of a free client.
+        if self.schedule.interval.is_some() {
+            while let Some(round) = self.schedule.take(now) {
+                missing.push(round);
+            }
+        }
+        for round in missing {
+            self.outcome.unanswered += self.batch;
+            self.outcome.record(round, now, self.batch);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn order(pace: Pace) -> Order {
+        let time = 100 * MS;
+        Order { pace, batch: 1, time, questions_max: 1_000 }
+    }
+
+    /// A server that answers in no time, but not between 20 and 60 ms, asked
+    /// by one client; all in time that is made by hand.
+    fn with_a_stall(pace: Pace) -> Outcome {
+        let begun = Instant::now();
+        let mut schedule = Schedule::new(&order(pace), begun);
+        let mut outcome = Outcome::new().unwrap();
+        let mut now = begun;
+        while let Some(due) = schedule.due(now) {
+            now = now.max(due);
+            let round = schedule.take(now).unwrap();
+            let stalls = (20 * MS..60 * MS).contains(&(now - begun));
+            let answered = if stalls { begun + 60 * MS } else { now + MS };
+            outcome.record(round, answered, 1);
+            now = answered;
+        }
+        outcome
+    }
+
+    #[test]
+    fn a_closed_loop_omits_what_it_does_not_ask() {
+        let outcome = with_a_stall(Pace::Closed);
+        // 20 questions before, 40 after, and one that waited.
+        assert_eq!(outcome.latency.len(), 61);
+        assert!(outcome.quantile(0.95) < 0.002);
+        assert!(outcome.quantile(1.0) > 0.039);
+    }
+
+    #[test]
+    fn an_open_loop_counts_from_when_a_question_was_meant() {
+        let outcome = with_a_stall(Pace::Open(500.0));
+        assert_eq!(outcome.latency.len(), 50);
+        // Twenty were meant to be asked within the stall, and the load then
+        // needs time to catch up.
+        assert!(outcome.quantile(0.75) > 0.020, "{}", outcome.quantile(0.75));
+        // Counted from when they were sent, all but one look well.
+        assert!(outcome.since_sent.value_at_quantile(0.97) < 2_000_000);
+    }
+
+    #[test]
+    fn the_correction_agrees_with_what_is_computed_by_hand() {
+        // One client, 100 a second, and one answer of 50 ms: those meant at
+        // 0, 10, 20, 30 and 40 ms take 50, 40, 30, 20 and 10 ms, when a free
+        // server answers the late ones at once.
+        let begun = Instant::now();
+        let mut outcome = Outcome::new().unwrap();
+        let mut schedule = Schedule::new(&order(Pace::Open(100.0)), begun);
+        let answered = begun + 50 * MS;
+        for _ in 0..5 {
+            let round = schedule.take(begun + 45 * MS).unwrap();
+            outcome.record(round, answered, 1);
+        }
+        let mut by_library = outcome.latency.clone();
+        by_library.reset();
+        by_library.record_correct(50_000_000, 10_000_000).unwrap();
+        assert_eq!(outcome.latency.len(), by_library.len());
+        for share in [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] {
+            let ours = outcome.latency.value_at_quantile(share);
+            assert_eq!(ours, by_library.value_at_quantile(share), "{share}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_ends_by_time_and_by_number() {
+        let begun = Instant::now();
+        let late = begun + Duration::from_secs(9);
+        let count = |order: Order| {
+            let mut schedule = Schedule::new(&order, begun);
+            (0..9_999).take_while(|_| schedule.take(late).is_some()).count()
+        };
+        let open = order(Pace::Open(500.0));
+        assert_eq!(count(open), 50);
+        assert_eq!(count(Order { questions_max: 7, ..open }), 7);
+        assert_eq!(count(Order { questions_max: 7, batch: 2, ..open }), 3);
+        assert_eq!(count(order(Pace::Closed)), 0);
+    }
+}

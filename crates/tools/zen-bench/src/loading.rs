@@ -1,0 +1,545 @@
+//! `zen-bench load`: a load on any server, and what came of it.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use indicatif::ProgressBar;
+use serde::Serialize;
+
+use zen_bench::cores::Cores;
+use zen_bench::gauge::{self, Gauge, Turns};
+use zen_bench::lab::Subject;
+use zen_bench::listings::{LISTINGS, build};
+use zen_bench::load::{Load, Order, Outcome, Pace, QUESTIONS_MAX};
+use zen_bench::machine::Machine;
+use zen_bench::server::Server;
+
+/// From this share of a core on somebody is saturated.
+const SATURATED: f64 = 0.9;
+
+/// What a server has to bear that we did not start.
+const STRANGER_CLIENTS_MAX: usize = 64;
+const STRANGER_QUESTIONS_MAX: u64 = 1_000_000;
+
+/// And one that is not on this machine.
+const REMOTE_CLIENTS_MAX: usize = 8;
+const REMOTE_RATE_MAX: f64 = 100.0;
+
+/// What to load, and how.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Options {
+    /// Listings, such as zen-poll
+    servers: Vec<String>,
+
+    /// Another server: a command that keeps the contract. In it {port} stands
+    /// for the port that it is to listen at
+    #[arg(long, value_name = "NAME='COMMAND'", value_parser = Subject::parse)]
+    also: Vec<Subject>,
+
+    /// A server that runs already; it gets a small load only
+    #[arg(long, value_name = "ADDRESS")]
+    connect: Option<SocketAddr>,
+
+    /// Let that server be on another machine: one that is yours, for it gets
+    /// at most 100 questions a second
+    #[arg(long, requires_all = ["connect", "rate"])]
+    not_loopback: bool,
+
+    /// How many clients there are
+    #[arg(short, long, value_name = "N", default_value_t = 16)]
+    clients: usize,
+
+    /// How many questions a client asks at once
+    #[arg(short, long, value_name = "N", default_value_t = 1)]
+    batch: usize,
+
+    /// Ask so many questions a second, whatever the server does (an open
+    /// loop); otherwise each client asks when it is answered (a closed one)
+    #[arg(short, long, value_name = "N")]
+    rate: Option<f64>,
+
+    /// How long, at most 600
+    #[arg(
+        short, long, value_name = "SECONDS", default_value = "2",
+        value_parser = zen_bench::load::seconds
+    )]
+    seconds: Duration,
+
+    /// Ask no more than so many questions
+    #[arg(short, long, value_name = "N", default_value_t = QUESTIONS_MAX)]
+    questions: u64,
+
+    /// How the listings are built: release or dev
+    #[arg(long, default_value = "release")]
+    profile: String,
+
+    /// Also count the system calls of an answer, in a run of its own under
+    /// strace (Linux only)
+    #[arg(long)]
+    system_calls: bool,
+
+    /// Write the results to this file as well
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// What came of one load.
+#[derive(Serialize)]
+struct Report {
+    server: String,
+    machine: Machine,
+    clients: usize,
+    batch: usize,
+    /// Questions a second; none in a closed loop.
+    offered_rate: Option<f64>,
+    seconds: f64,
+    answers: u64,
+    unanswered: u64,
+    answers_a_second: f64,
+    /// By the share of questions that keep it, in seconds, from when they
+    /// were meant to be asked.
+    latency: BTreeMap<String, f64>,
+    /// The same from when they were asked.
+    latency_since_sent: BTreeMap<String, f64>,
+    load_cpu_us_a_question: f64,
+    server_cpu_us_an_answer: Option<f64>,
+    /// Of a core, by the load and by the busiest thread of the server.
+    load_wanted: f64,
+    server_wanted: Option<f64>,
+    saturated: String,
+    after: Option<Gauge>,
+    context_switches_an_answer: Option<f64>,
+    system_calls_an_answer: Option<BTreeMap<String, f64>>,
+}
+
+/// Loads each of the servers in turn, and prints what came of it.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let subjects = subjects(options)?;
+    refuse(options)?;
+    zen_bench::machine::descriptors_max();
+    let cores = Cores::separate().filter(|_| options.connect.is_none());
+    let separate = cores.is_some();
+    let mut reports = Vec::new();
+    if let Some(address) = options.connect {
+        reports.push(measure(
+            options,
+            &address.to_string(),
+            address,
+            None,
+            false,
+        )?);
+    }
+    for subject in subjects {
+        if let Some(cores) = &cores {
+            Cores::take(&cores.server);
+        }
+        let server =
+            Server::run(&subject.words).context(subject.name.clone())?;
+        if let Some(cores) = &cores {
+            Cores::take(&cores.load);
+        }
+        let (name, address) = (&subject.name, server.address);
+        let mut report =
+            measure(options, name, address, Some(&server), separate)?;
+        server.stop().context(subject.name.clone())?;
+        if options.system_calls {
+            let calls = system_calls(options, &subject)?;
+            report.system_calls_an_answer = calls;
+        }
+        reports.push(report);
+    }
+    for report in &reports {
+        print!("{}", report.text());
+    }
+    if let Some(path) = &options.json {
+        let text = serde_json::to_string_pretty(&reports)? + "\n";
+        std::fs::write(path, text)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Whom to load, and with which words they are started.
+fn subjects(options: &Options) -> Result<Vec<Subject>> {
+    let mut listings = Vec::new();
+    for name in &options.servers {
+        let listing = LISTINGS.iter().find(|listing| listing.name == name);
+        listings.push(*listing.with_context(|| {
+            format!("no server is called {name} (see --also)")
+        })?);
+    }
+    let some = listings.len() + options.also.len() > 0;
+    ensure!(
+        some || options.connect.is_some(),
+        "which server? Such as: zen-bench load zen-poll"
+    );
+    let programs = match listings.is_empty() {
+        true => Default::default(),
+        false => build(&listings, None, &options.profile)?,
+    };
+    let mut subjects = Vec::new();
+    for listing in listings {
+        ensure!(
+            listing.crowd.is_some() || options.clients == 1,
+            "{} serves one client at a time: --clients 1",
+            listing.name
+        );
+        let program = programs[listing.name].to_string_lossy().into_owned();
+        let mut words = vec![program];
+        match listing.name {
+            "zen-threaded" => {
+                words.push(format!("--workers={}", options.clients))
+            }
+            "zen-fork" => {
+                words.push(format!("--max-clients={}", options.clients))
+            }
+            _ => words.extend(
+                listing.crowd.unwrap_or(&[]).iter().map(|&it| it.into()),
+            ),
+        }
+        let name = listing.name.into();
+        subjects.push(Subject { name, words, is_listing: true });
+    }
+    subjects.extend(options.also.iter().cloned());
+    Ok(subjects)
+}
+
+/// What we did not start may be somebody's, and is not flooded.
+fn refuse(options: &Options) -> Result<()> {
+    ensure!(options.clients > 0, "no clients, no load");
+    let Some(address) = options.connect else { return Ok(()) };
+    let Options { clients, questions, rate, .. } = *options;
+    ensure!(
+        clients <= STRANGER_CLIENTS_MAX,
+        "a server that zen-bench did not start gets at most \
+         {STRANGER_CLIENTS_MAX} clients"
+    );
+    ensure!(
+        questions <= STRANGER_QUESTIONS_MAX || questions == QUESTIONS_MAX,
+        "a server that zen-bench did not start gets at most \
+         {STRANGER_QUESTIONS_MAX} questions"
+    );
+    ensure!(
+        address.ip().is_loopback() || options.not_loopback,
+        "{address} is not a loopback address; see --not-loopback"
+    );
+    if !address.ip().is_loopback() {
+        ensure!(
+            clients <= REMOTE_CLIENTS_MAX
+                && rate.is_some_and(|rate| rate <= REMOTE_RATE_MAX),
+            "another machine gets at most {REMOTE_CLIENTS_MAX} clients and \
+             {REMOTE_RATE_MAX} questions a second"
+        );
+    }
+    Ok(())
+}
+
+fn measure(
+    options: &Options,
+    name: &str,
+    address: SocketAddr,
+    server: Option<&Server>,
+    separate: bool,
+) -> Result<Report> {
+    let connect = match options.not_loopback {
+        true => Load::connect_anywhere,
+        false => Load::connect,
+    };
+    let mut load = connect(address, options.clients)?;
+    let questions_max = match server {
+        Some(_) => options.questions,
+        None => options.questions.min(STRANGER_QUESTIONS_MAX),
+    };
+    let order = Order {
+        pace: options.rate.map_or(Pace::Closed, Pace::Open),
+        batch: options.batch,
+        time: options.seconds,
+        questions_max,
+    };
+    let read = || -> Result<_> {
+        let Some(server) = server else { return Ok(Default::default()) };
+        let turns = gauge::turns(server.process());
+        Ok((gauge::read(server.process())?, turns))
+    };
+    let (before, turns_before) = read()?;
+    let mut display = Display::new(name, order.time);
+    let outcome = load.drive(&order, &mut |so_far| display.tell(so_far));
+    display.end();
+    let outcome = outcome.context(name.to_string())?;
+    let (after, turns_after) = read()?;
+    let questions = outcome.answers.max(1) as f64;
+    let each = |value: Option<f64>| value.map(|value| value / questions);
+    let both = before.zip(after);
+    let cpu = both.map(|(from, to)| (to.cpu - from.cpu).as_secs_f64() * 1e6);
+    let switches = both.map(|(from, to)| {
+        to.context_switches.saturating_sub(from.context_switches) as f64
+    });
+    let busiest = gauge::busiest(&turns_before, &turns_after);
+    let load_wanted = outcome.own.wanted(outcome.elapsed);
+    let server_wanted = after.map(|_| busiest.wanted(outcome.elapsed));
+    Ok(Report {
+        server: name.into(),
+        machine: Machine::here(&options.profile, separate),
+        clients: options.clients,
+        batch: options.batch,
+        offered_rate: options.rate,
+        seconds: outcome.elapsed.as_secs_f64(),
+        answers: outcome.answers,
+        unanswered: outcome.unanswered,
+        answers_a_second: outcome.rate(),
+        latency: quantiles(&outcome, true),
+        latency_since_sent: quantiles(&outcome, false),
+        load_cpu_us_a_question: outcome.own.cpu.as_secs_f64() * 1e6 / questions,
+        server_cpu_us_an_answer: each(cpu),
+        load_wanted,
+        server_wanted,
+        saturated: saturated(load_wanted, server_wanted, outcome.own),
+        after,
+        context_switches_an_answer: each(switches),
+        system_calls_an_answer: None,
+    })
+}
+
+const SHARES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
+
+fn quantiles(outcome: &Outcome, intended: bool) -> BTreeMap<String, f64> {
+    let histogram = match intended {
+        true => &outcome.latency,
+        false => &outcome.since_sent,
+    };
+    let value = |share| histogram.value_at_quantile(share) as f64 / 1e9;
+    SHARES.into_iter().map(|it| (it.to_string(), value(it))).collect()
+}
+
+/// Which side had no more to give: what was measured is that side's limit.
+fn saturated(load: f64, server: Option<f64>, own: Turns) -> String {
+    let percent = |share: f64| format!("{:.0} % of a core", share * 100.0);
+    let server_is = server.is_some_and(|server| server >= SATURATED);
+    let text = match (load >= SATURATED, server_is, server) {
+        (false, true, Some(server)) => {
+            format!("the server ({})", percent(server))
+        }
+        (true, false, _) => {
+            format!("the load ({}): the rate is the load's", percent(load))
+        }
+        (true, true, _) => "both".into(),
+        (false, _, Some(server)) => format!(
+            "neither (the server's busiest thread {}, the load {})",
+            percent(server),
+            percent(load)
+        ),
+        (false, _, None) => format!(
+            "not the load ({}); of the server nothing is known",
+            percent(load)
+        ),
+    };
+    let delay = own.delay.as_secs_f64();
+    let share = delay / (own.cpu.as_secs_f64() + delay).max(1e-9);
+    match share > zen_bench::results::DELAY_MAX {
+        true => format!(
+            "{text}; a noisy run: others kept the load from its core for \
+             {:.0} % of the time that it wanted",
+            share * 100.0
+        ),
+        false => text,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn system_calls(
+    options: &Options,
+    subject: &Subject,
+) -> Result<Option<BTreeMap<String, f64>>> {
+    use crate::costs;
+    use zen_bench::load::Plan;
+    if !costs::can_trace() {
+        println!("System calls: not counted, strace is missing or forbidden");
+        return Ok(None);
+    }
+    let mut words: Vec<_> = costs::STRACE.map(String::from).into();
+    words.extend(subject.words.iter().cloned());
+    let plan = Plan {
+        rounds: 4_000 / options.clients + 1,
+        batch: options.batch,
+        pause: Duration::ZERO,
+        time_max: Duration::from_secs(120),
+    };
+    let count = costs::system_calls_in;
+    let mut cost = costs::marginal(&words, options.clients, plan, count)?;
+    cost.retain(|_, calls| *calls >= 0.005);
+    cost.values_mut().for_each(|calls| *calls /= options.batch as f64);
+    Ok(Some(cost))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn system_calls(
+    _: &Options,
+    _: &Subject,
+) -> Result<Option<BTreeMap<String, f64>>> {
+    println!("System calls: not counted, strace is Linux's");
+    Ok(None)
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let micro = |seconds: f64| format!("{:.0} µs", seconds * 1e6);
+        let pace = match self.offered_rate {
+            Some(rate) => format!("open loop, {rate} questions a second"),
+            None => "closed loop".into(),
+        };
+        let mut text = format!(
+            "\n{}: {pace}, {} clients, {} at once\n  {}\n",
+            self.server,
+            self.clients,
+            self.batch,
+            self.machine.sentence()
+        );
+        let mut line = |name: &str, value: String| {
+            text += &format!("  {name:22}{value}\n");
+        };
+        line(
+            "answers",
+            format!(
+                "{} in {:.2} s, {:.0} a second; all compared",
+                self.answers, self.seconds, self.answers_a_second
+            ),
+        );
+        if self.unanswered > 0 {
+            let late = "not answered in time; counted as answered at the end";
+            line("missing", format!("{} {late}", self.unanswered));
+        }
+        let told = |latency: &BTreeMap<String, f64>| {
+            let tell = |share: &f64| {
+                let value = latency.get(&share.to_string()).copied();
+                format!("{} % {}", share * 100.0, micro(value.unwrap_or(0.0)))
+            };
+            SHARES.iter().map(tell).collect::<Vec<_>>().join(", ")
+        };
+        line("latency", told(&self.latency));
+        if self.offered_rate.is_some() {
+            let sent = told(&self.latency_since_sent);
+            line("  omitting the queue", sent);
+        }
+        self.costs(&mut line);
+        text
+    }
+
+    fn costs(&self, line: &mut dyn FnMut(&str, String)) {
+        let own = self.load_cpu_us_a_question;
+        line(
+            "processor time",
+            match self.server_cpu_us_an_answer {
+                Some(cpu) => format!(
+                    "{cpu:.2} µs an answer by the server, {own:.2} µs a \
+                     question by the load ({:.2} times that)",
+                    own / cpu.max(1e-9)
+                ),
+                None => format!("{own:.2} µs a question by the load"),
+            },
+        );
+        line("saturated", self.saturated.clone());
+        if let Some(after) = &self.after {
+            line(
+                "the server has",
+                format!(
+                    "{} processes, {} threads, {} descriptors, {:.1} MB (PSS)",
+                    after.processes,
+                    after.threads,
+                    after.descriptors,
+                    after.memory as f64 / 1e6
+                ),
+            );
+        }
+        if let Some(switches) = self.context_switches_an_answer {
+            line("context switches", format!("{switches:.2} an answer"));
+        }
+        if let Some(calls) = &self.system_calls_an_answer {
+            let all: f64 = calls.values().sum();
+            let tell = |(name, n): (&String, &f64)| format!("{name} {n:.2}");
+            let each: Vec<_> = calls.iter().map(tell).collect();
+            let each = each.join(", ");
+            line("system calls", format!("{all:.2} an answer: {each}"));
+        }
+    }
+}
+
+/// How it goes: a line that changes on a terminal, a line a second elsewhere.
+struct Display {
+    name: String,
+    bar: Option<ProgressBar>,
+    begun: Instant,
+    told: Instant,
+    answers: u64,
+}
+
+impl Display {
+    fn new(name: &str, time: Duration) -> Self {
+        let length = time.as_millis().try_into().unwrap_or(u64::MAX);
+        let on_terminal = std::io::stderr().is_terminal();
+        let bar = on_terminal.then(|| {
+            let bar = ProgressBar::new(length);
+            let style = "{bar:20} {msg}";
+            if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
+                bar.set_style(style);
+            }
+            bar
+        });
+        let now = Instant::now();
+        Self { name: name.into(), bar, begun: now, told: now, answers: 0 }
+    }
+
+    fn tell(&mut self, so_far: &Outcome) {
+        let now = Instant::now();
+        let since = now - self.told;
+        if self.bar.is_none() && since < Duration::from_secs(1) {
+            return;
+        }
+        let rate = (so_far.answers - self.answers) as f64 / since.as_secs_f64();
+        let late = so_far.quantile(0.99) * 1e6;
+        let text = format!(
+            "{}: {rate:.0} answers a second; latency 50 % {:.0} µs, 99 % \
+             {late:.0} µs",
+            self.name,
+            so_far.quantile(0.5) * 1e6
+        );
+        (self.told, self.answers) = (now, so_far.answers);
+        match &self.bar {
+            Some(bar) => {
+                let time = (now - self.begun).as_millis();
+                bar.set_position(time.try_into().unwrap_or(u64::MAX));
+                bar.set_message(text);
+            }
+            None => eprintln!("{text}"),
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_which_side_was_saturated() {
+        let calm = Turns::default();
+        let of = |load, server| saturated(load, server, calm);
+        assert!(of(0.5, Some(0.95)).starts_with("the server"));
+        assert!(of(0.95, Some(0.5)).starts_with("the load"));
+        assert_eq!(of(0.95, Some(0.95)), "both");
+        assert!(of(0.5, Some(0.5)).starts_with("neither"));
+        assert!(of(0.5, None).starts_with("not the load"));
+        let second = Duration::from_secs(1);
+        let kept = Turns { cpu: 3 * second, delay: second };
+        assert!(saturated(0.5, None, kept).contains("25 %"));
+    }
+}

@@ -1,0 +1,139 @@
+//! What a result was measured on: without that it is worth nothing.
+
+use std::fs;
+use std::process::Command;
+use std::thread;
+
+use serde::{Deserialize, Serialize};
+
+/// A machine, and how it was used.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Machine {
+    /// How many cores there are.
+    pub cores: usize,
+    /// What kind of processor, if the system tells.
+    pub processor: String,
+    /// The operating system and its version.
+    pub system: String,
+    /// How many descriptors a process may have, if there is such a limit.
+    pub descriptors_max: Option<u64>,
+    /// The most that the system allows to wait for accept().
+    pub backlog_max: Option<u64>,
+    /// How the servers were built: `release` or `dev`.
+    pub profile: String,
+    /// The revision of the servers; `+` if there were changes beside it.
+    pub revision: String,
+    /// With which priority everything ran; 0 is the usual one, and -20 the
+    /// highest, as for `nice`.
+    pub nice: i32,
+    /// Server and load had cores of their own.
+    pub separate: bool,
+}
+
+impl Machine {
+    /// This one.
+    #[must_use]
+    pub fn here(profile: &str, separate: bool) -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        let kernel = read("/proc/sys/kernel/osrelease");
+        let system = match std::env::consts::OS {
+            "linux" => format!("Linux {}", kernel.trim()),
+            other => other.into(),
+        };
+        let cpuinfo = read("/proc/cpuinfo");
+        let processor = cpuinfo
+            .lines()
+            .find(|line| line.starts_with("model name"))
+            .and_then(|line| Some(line.split_once(": ")?.1.trim().to_string()));
+        Self {
+            cores: cores(&cpuinfo),
+            processor: processor.unwrap_or_else(|| "unknown".into()),
+            system,
+            descriptors_max: descriptors_max(),
+            backlog_max: read("/proc/sys/net/core/somaxconn")
+                .trim()
+                .parse()
+                .ok(),
+            profile: profile.into(),
+            revision: revision().unwrap_or_else(|| "unknown".into()),
+            nice: nice(),
+            separate,
+        }
+    }
+
+    /// In a line.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { cores, processor, system, profile, revision, .. } = self;
+        let apart = match self.separate {
+            true => "server and load on cores of their own",
+            false => "server and load share the cores",
+        };
+        let nice = match self.nice {
+            0 => String::new(),
+            nice => format!(", at nice {nice}"),
+        };
+        let cores = match cores {
+            1 => "1 core".into(),
+            _ => format!("{cores} cores"),
+        };
+        let limit = |name, limit: Option<u64>| {
+            limit.map_or(String::new(), |limit| format!(", {name} {limit}"))
+        };
+        let descriptors = limit("descriptors at most", self.descriptors_max);
+        let backlog = limit("backlog at most", self.backlog_max);
+        format!(
+            "{cores} ({processor}), {system}{descriptors}{backlog}; {apart}{nice}; \
+             {profile} build of {revision}"
+        )
+    }
+}
+
+/// Raises the limit on descriptors as far as it may be, and says how far that
+/// is. Nine thousand clients are more than most shells allow at first.
+pub fn descriptors_max() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current: maximum, maximum };
+        // If that fails, the message will be that a client cannot connect.
+        setrlimit(Resource::Nofile, limit).ok();
+        getrlimit(Resource::Nofile).current
+    }
+    #[cfg(not(unix))]
+    None
+}
+
+fn nice() -> i32 {
+    #[cfg(unix)]
+    return rustix::process::getpriority_process(None).unwrap_or(0);
+    #[cfg(not(unix))]
+    0
+}
+
+/// All of them, and not only those that this thread keeps to.
+fn cores(cpuinfo: &str) -> usize {
+    match cpuinfo.lines().filter(|it| it.starts_with("processor")).count() {
+        0 => thread::available_parallelism().map_or(1, usize::from),
+        cores => cores,
+    }
+}
+
+fn revision() -> Option<String> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(arguments)
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        output.status.success().then_some(text)
+    };
+    let revision = git(&["rev-parse", "--short=10", "HEAD"])?;
+    let crates = "../../../crates";
+    let changed =
+        git(&["status", "--porcelain", "--untracked-files=no", crates])?;
+    let mark = if changed.is_empty() { "" } else { "+" };
+    Some(format!("{revision}{mark}"))
+}

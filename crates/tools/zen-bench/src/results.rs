@@ -1,0 +1,286 @@
+//! What an experiment has found: charts, in which every point keeps all that
+//! was measured for it. The median counts, and the least and the most are its
+//! spread.
+
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Machine;
+
+/// Measured worse than this the runs of a point are called noisy.
+pub const SPREAD_MAX: f64 = 0.5;
+
+/// A share of its time that the load waited for a core; above it the machine
+/// had other things to do.
+pub const DELAY_MAX: f64 = 0.1;
+
+/// All that an experiment has found.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Results {
+    /// Its name.
+    pub experiment: String,
+    /// `quick`, `full` or `tiny`.
+    pub size: String,
+    /// How often everything was measured.
+    pub runs: usize,
+    /// What it was measured on.
+    pub machine: Machine,
+    /// Of the time in which the load wanted a core, the share in which it had
+    /// to wait for one; None where that is not known.
+    pub delay: Option<f64>,
+    /// What was not measured, and why.
+    pub left_out: Vec<String>,
+    /// The figures.
+    pub charts: Vec<Chart>,
+}
+
+/// A figure.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Chart {
+    /// One word.
+    pub name: String,
+    /// What it shows.
+    pub title: String,
+    /// What was chosen.
+    pub x: Axis,
+    /// What was measured.
+    pub y: Axis,
+    /// Above this nothing was waited for.
+    pub limit: Option<f64>,
+    /// Bars rather than lines.
+    pub bars: bool,
+    /// What is compared.
+    pub series: Vec<Series>,
+}
+
+/// A direction of a figure.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Axis {
+    /// What it is, and in what unit.
+    pub label: String,
+    /// How it is laid out.
+    pub scale: Scale,
+    /// In place of numbers: the name of 0, of 1, and so on.
+    pub names: Vec<String>,
+}
+
+/// How an axis is laid out.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    /// From 0.
+    Linear,
+    /// Each step is a factor.
+    Log,
+    /// The same room for each value that there is.
+    Steps,
+}
+
+/// A line, or the bars of one colour.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Series {
+    /// Who it was.
+    pub name: String,
+    /// What was measured.
+    pub points: Vec<Point>,
+}
+
+/// What was measured at one place.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Point {
+    /// Where.
+    pub x: f64,
+    /// In each run.
+    pub values: Vec<f64>,
+}
+
+impl Axis {
+    /// An axis with numbers.
+    #[must_use]
+    pub fn new(label: &str, scale: Scale) -> Self {
+        Self { label: label.into(), scale, names: Vec::new() }
+    }
+}
+
+impl Chart {
+    /// A figure with lines.
+    #[must_use]
+    pub fn lines(name: &str, title: &str, x: Axis, y: Axis) -> Self {
+        let (name, title) = (name.into(), title.into());
+        let (limit, bars, series) = (None, false, Vec::new());
+        Self { name, title, x, y, limit, bars, series }
+    }
+
+    /// A figure with a group of bars for each of these names.
+    #[must_use]
+    pub fn bars(name: &str, title: &str, names: &[&str], y: Axis) -> Self {
+        let names = names.iter().map(|name| name.to_string()).collect();
+        let x = Axis { names, ..Axis::new("", Scale::Steps) };
+        Self { bars: true, ..Self::lines(name, title, x, y) }
+    }
+
+    /// Above this nothing is waited for.
+    #[must_use]
+    pub fn with_limit(self, limit: f64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    /// Adds what one run has measured.
+    pub fn record(&mut self, series: &str, x: f64, value: f64) {
+        let at = self.series.iter().position(|it| it.name == series);
+        let at = at.unwrap_or_else(|| {
+            let name = series.into();
+            self.series.push(Series { name, points: Vec::new() });
+            self.series.len() - 1
+        });
+        let points = &mut self.series[at].points;
+        let value = rounded(value);
+        match points.iter_mut().find(|point| point.x == x) {
+            Some(point) => point.values.push(value),
+            None => points.push(Point { x, values: vec![value] }),
+        }
+    }
+
+    /// The median at one place.
+    #[must_use]
+    pub fn at(&self, series: &str, x: f64) -> Option<f64> {
+        let series = self.series.iter().find(|it| it.name == series)?;
+        series.points.iter().find(|it| it.x == x).map(Point::median)
+    }
+
+    /// All places of a series, with their medians.
+    #[must_use]
+    pub fn medians(&self, series: &str) -> Vec<(f64, f64)> {
+        let of = self.series.iter().filter(|it| it.name == series);
+        let points = of.flat_map(|it| &it.points);
+        points.map(|it| (it.x, it.median())).collect()
+    }
+
+    /// Where a series passes this value for the first time.
+    #[must_use]
+    pub fn first_above(&self, series: &str, value: f64) -> Option<f64> {
+        let medians = self.medians(series);
+        medians.iter().find(|(_, y)| *y >= value).map(|(x, _)| *x)
+    }
+}
+
+impl Point {
+    /// The value in the middle.
+    #[must_use]
+    pub fn median(&self) -> f64 {
+        let mut values = self.values.clone();
+        values.sort_by(f64::total_cmp);
+        match values.len() {
+            0 => 0.0,
+            n if n % 2 == 1 => values[n / 2],
+            n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
+        }
+    }
+
+    /// The least and the most.
+    #[must_use]
+    pub fn spread(&self) -> (f64, f64) {
+        let of = |choose: fn(f64, f64) -> f64| {
+            self.values.iter().copied().reduce(choose).unwrap_or(0.0)
+        };
+        (of(f64::min), of(f64::max))
+    }
+}
+
+impl Results {
+    /// A chart by its name.
+    #[must_use]
+    pub fn chart(&self, name: &str) -> Option<&Chart> {
+        self.charts.iter().find(|chart| chart.name == name)
+    }
+
+    /// What a reader has to know before believing it.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let points = self.charts.iter().flat_map(|it| &it.series);
+        let points: Vec<_> = points.flat_map(|it| &it.points).collect();
+        let is_noisy = |point: &&&Point| {
+            let (least, most) = point.spread();
+            most - least > SPREAD_MAX * point.median().abs().max(1e-12)
+        };
+        let noisy = points.iter().filter(is_noisy).count();
+        let mut text = Vec::new();
+        if let Some(delay) = self.delay.filter(|delay| *delay > DELAY_MAX) {
+            text.push(format!(
+                "other programs kept the load from its core for {:.0} % of \
+                 the time that it wanted",
+                delay * 100.0
+            ));
+        }
+        if noisy * 10 > points.len() {
+            let all = points.len();
+            text.push(format!(
+                "at {noisy} of {all} points the runs differ by more than \
+                 {:.0} % of their median",
+                SPREAD_MAX * 100.0
+            ));
+        }
+        (!text.is_empty()).then(|| format!("A noisy run: {}.", text.join("; ")))
+    }
+}
+
+/// Four digits: the others would be noise, and lines in a file.
+fn rounded(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return 0.0;
+    }
+    format!("{value:.3e}").parse().unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_and_its_spread_are_those_of_the_runs() {
+        let point = |values: &[f64]| Point { x: 0.0, values: values.into() };
+        assert_eq!(point(&[9.0, 1.0, 4.0]).median(), 4.0);
+        assert_eq!(point(&[9.0, 1.0, 4.0, 2.0]).median(), 3.0);
+        assert_eq!(point(&[9.0, 1.0, 4.0]).spread(), (1.0, 9.0));
+        assert_eq!(point(&[]).median(), 0.0);
+    }
+
+    #[test]
+    fn what_is_recorded_is_found_again() {
+        let axis = || Axis::new("", Scale::Linear);
+        let mut chart = Chart::lines("a", "A", axis(), axis());
+        for value in [0.123_456, 3.0, 2.0] {
+            chart.record("one", 1.0, value);
+        }
+        chart.record("one", 2.0, 7.0);
+        chart.record("two", 1.0, f64::NAN);
+        assert_eq!(chart.at("one", 1.0), Some(2.0));
+        assert_eq!(chart.at("two", 1.0), Some(0.0));
+        assert_eq!(chart.at("two", 2.0), None);
+        assert_eq!(chart.series[0].points[0].values[0], 0.1235);
+        assert_eq!(chart.first_above("one", 5.0), Some(2.0));
+        let json = serde_json::to_string(&chart).unwrap();
+        assert_eq!(serde_json::from_str::<Chart>(&json).unwrap(), chart);
+    }
+
+    #[test]
+    fn a_noisy_run_says_so() {
+        let mut chart = Chart::bars("a", "", &["x"], Axis::new("", Scale::Log));
+        chart.record("one", 0.0, 1.0);
+        chart.record("one", 0.0, 1.1);
+        let mut results = Results {
+            experiment: "a".into(),
+            size: "tiny".into(),
+            runs: 2,
+            machine: Machine::here("dev", false),
+            delay: Some(0.01),
+            left_out: Vec::new(),
+            charts: vec![chart],
+        };
+        assert_eq!(results.warning(), None);
+        results.delay = Some(0.25);
+        assert!(results.warning().unwrap().contains("25 %"));
+        results.delay = None;
+        results.charts[0].record("one", 0.0, 9.0);
+        assert!(results.warning().unwrap().contains("at 1 of 1 points"));
+    }
+}

@@ -1,0 +1,122 @@
+//! Any command can be a server: it is found ready, and ended with its group.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use zen_bench::load::{Load, Plan};
+use zen_bench::server::Server;
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| word.to_string()).collect()
+}
+
+/// A shell that runs this, in which `$0` is our own program.
+fn shell(script: &str) -> Vec<String> {
+    words(&["sh", "-c", script, env!("CARGO_BIN_EXE_zen-bench")])
+}
+
+#[test]
+fn a_command_is_told_its_port_and_serves() {
+    let server = [
+        env!("CARGO_BIN_EXE_zen-bench"),
+        "bare-loop",
+        "--batch=1",
+        "--port={port}",
+    ];
+    let server = Server::run(&words(&server)).unwrap();
+    // Never one that a client may be given.
+    assert!(server.address.port() < 32_000, "{}", server.address);
+    let time_max = Duration::from_secs(10);
+    let plan = Plan { rounds: 3, batch: 1, time_max, ..Plan::default() };
+    let mut load = Load::connect(server.address, 2).unwrap();
+    assert_eq!(load.ask(plan).unwrap(), 6);
+    drop(load);
+    server.stop().expect("to be ended by SIGTERM is no fault");
+}
+
+#[test]
+fn the_connection_by_which_a_server_was_found_is_over() {
+    let program = env!("CARGO_BIN_EXE_zen-bench");
+    let words = [program, "bare-loop", "--batch=1"].map(String::from);
+    let descriptors = |server: &Server| {
+        let gauge = zen_bench::gauge::read(server.process()).unwrap();
+        gauge.expect("/proc").descriptors
+    };
+    // One says where it listens, the other is looked for.
+    let listing = Server::run(&words).unwrap();
+    let with_port = [&words[..], &["--port={port}".into()]].concat();
+    let command = Server::run(&with_port).unwrap();
+    assert_eq!(descriptors(&command), descriptors(&listing));
+    // A bare loop does not care for SIGTERM, and so is no listing.
+    assert!(listing.stop().is_err() && command.stop().is_ok());
+}
+
+#[test]
+fn a_command_without_a_port_is_a_listing() {
+    // What says nothing, or ends before it says it, is none.
+    for (script, message) in [
+        ("exec true", "does not say where it listens"),
+        ("echo no such option >&2; exit 2", "no such option"),
+        ("echo Listening at the door", "Listening at the door"),
+    ] {
+        let error = Server::run(&shell(script)).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+    assert!(Server::run(&[]).is_err());
+    assert!(Server::run(&words(&["/no/such/program"])).is_err());
+}
+
+#[test]
+fn a_command_that_ends_before_it_listens_is_an_error() {
+    let error = Server::run(&shell("echo busy >&2; exit 1 # {port}"));
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("it ended before it listened"), "{error}");
+}
+
+#[test]
+fn all_that_a_server_has_started_ends_with_it() {
+    // A grandchild that holds our pipes, and does not care for SIGTERM.
+    let script = "trap '' TERM; sleep 1000 & trap - TERM; \
+                  exec \"$0\" bare-loop --batch=1 --port={port}";
+    for is_stopped in [true, false] {
+        let server = Server::run(&shell(script)).unwrap();
+        let group = server.process();
+        assert!(has_members(group));
+        match is_stopped {
+            true => _ = server.stop().unwrap(),
+            false => drop(server),
+        }
+        // It is told at once; it is gone a moment later.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while has_members(group) {
+            assert!(Instant::now() < deadline, "{group} lives on");
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Whether a process that is no zombie belongs to this group.
+fn has_members(group: u32) -> bool {
+    let processes = Path::new("/proc").read_dir().into_iter().flatten();
+    let processes = processes.flatten();
+    let mut stats = processes.filter_map(|process| {
+        std::fs::read_to_string(process.path().join("stat")).ok()
+    });
+    stats.any(|stat| {
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let fields: Vec<_> = fields.split_whitespace().collect();
+        fields[0] != "Z" && fields[2] == group.to_string()
+    })
+}
+
+#[test]
+fn a_server_that_talks_without_end_is_not_held_up() {
+    let script = "yes & exec \"$0\" bare-loop --batch=1 --port={port}";
+    let server = Server::run(&shell(script)).unwrap();
+    let time_max = Duration::from_secs(10);
+    let plan = Plan { rounds: 3, batch: 1, time_max, ..Plan::default() };
+    let mut load = Load::connect(server.address, 1).unwrap();
+    assert_eq!(load.ask(plan).unwrap(), 3);
+    drop(load);
+    server.stop().unwrap();
+}
