@@ -1,0 +1,200 @@
+//! A run as a sequence of events, and who is waiting for what after each: the
+//! state of every client, of every socket and of every thread.
+//!
+//! What is in a queue neither side can see. It follows from both: what one has
+//! sent and the other has not received is on its way.
+
+mod teller;
+
+use std::collections::BTreeMap;
+
+use crate::picture::LANES_MAX;
+use crate::run::{Call, Kind, Run, Seen, View};
+use teller::Teller;
+
+/// Nobody steps through more. What is near and alike becomes one event.
+pub const STEPS_MAX: usize = 1_500;
+
+/// A shorter wait is not told as one.
+const WAIT: i64 = 500;
+
+/// The whole story.
+#[derive(Debug)]
+pub struct Story {
+    /// What stands before each row of the table of states.
+    pub rows: Vec<String>,
+    /// Every text that a row ever has.
+    pub texts: Vec<String>,
+    /// In the order of time.
+    pub steps: Vec<Step>,
+}
+
+/// An event, or some that are alike.
+#[derive(Debug)]
+pub struct Step {
+    /// When; of several, the first.
+    pub at: i64,
+    /// What happens.
+    pub says: String,
+    /// Which rows change with it, and to which text.
+    pub changes: Vec<(usize, usize)>,
+}
+
+/// Who does it, what it is, and with whom: alike if all of this is the same.
+type Key = (usize, Act, Option<u16>);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Act {
+    Sees(Seen),
+    Begins(Kind),
+    Ends(Kind),
+    Fails(Kind),
+    EndOfFile,
+    Birth,
+    Death,
+    Signal,
+}
+
+#[derive(Clone, Copy)]
+struct Event {
+    at: i64,
+    key: Key,
+    /// Bytes, or the state of a task's next moment.
+    amount: i64,
+    whole: usize,
+}
+
+/// Tells the story of a run.
+#[must_use]
+pub fn tell(run: &Run) -> Story {
+    let events = events(run);
+    let width = width(run, &events);
+    let mut teller = Teller::new(run);
+    let mut bucket = i64::MIN;
+    let mut group: Vec<Group> = Vec::new();
+    // What was there before the clients is where the story begins.
+    let (before, events) =
+        events.split_at(events.partition_point(|event| event.at < 0));
+    for event in before {
+        teller.happens(event);
+    }
+    teller.begin();
+    for event in events {
+        let its = if width == 0 { event.at } else { event.at / width };
+        let is_like = |it: &&mut Group| it.key == event.key;
+        if its != bucket || width == 0 {
+            teller.step(&mut group);
+            bucket = its;
+        }
+        match group.iter_mut().find(is_like) {
+            Some(group) => group.add(event),
+            None => group.push(Group::new(event)),
+        }
+        teller.happens(event);
+    }
+    teller.step(&mut group);
+    teller.story
+}
+
+/// Of the tasks that have a lane, and of the clients.
+fn events(run: &Run) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (client, it) in run.clients.iter().enumerate() {
+        events.extend(it.views.iter().map(|view| {
+            let View { at, seen, bytes, whole } = *view;
+            let key = (client, Act::Sees(seen), None);
+            Event { at, key, amount: bytes as i64, whole }
+        }));
+    }
+    let first = run.clients.len();
+    for (index, task) in run.tasks.iter().take(LANES_MAX).enumerate() {
+        let actor = first + index;
+        let mut add = |at, act, client, amount| {
+            let key = (actor, act, client);
+            events.push(Event { at, key, amount, whole: 0 });
+        };
+        add(task.born, Act::Birth, None, 0);
+        for call in &task.calls {
+            let waits = !matches!(call.kind, Kind::Close | Kind::Shutdown);
+            if call.took >= WAIT && waits {
+                add(call.at, Act::Begins(call.kind), call.client, 0);
+            }
+            if let Some(act) = ending(call) {
+                add(call.end(), act, call.client, call.result);
+            }
+        }
+        for (at, _) in &task.signals {
+            add(*at, Act::Signal, None, 0);
+        }
+        if let Some(died) = task.died {
+            add(died, Act::Death, None, 0);
+        }
+    }
+    events.sort_by_key(|event| event.at);
+    events
+}
+
+/// Whether the end of a call is worth telling.
+fn ending(call: &Call) -> Option<Act> {
+    let long = call.took >= WAIT;
+    match (call.kind, call.result) {
+        (Kind::Recv, 0) => Some(Act::EndOfFile),
+        (Kind::Recv | Kind::Send, 1..) => Some(Act::Ends(call.kind)),
+        (Kind::Accept, 0..) => Some(Act::Ends(call.kind)),
+        (Kind::Close | Kind::Shutdown, _) => Some(Act::Ends(call.kind)),
+        // Nothing was there: a listing that never blocks hears it often.
+        (_, -11) => long.then_some(Act::Fails(call.kind)),
+        (Kind::Accept | Kind::Recv | Kind::Send, _) => {
+            Some(Act::Fails(call.kind))
+        }
+        _ => long.then_some(Act::Ends(call.kind)),
+    }
+}
+
+/// How long a moment must be for there to be few enough steps.
+fn width(run: &Run, events: &[Event]) -> i64 {
+    if events.len() <= STEPS_MAX {
+        return 0;
+    }
+    let mut width = (run.end / STEPS_MAX as i64).max(1);
+    loop {
+        let mut steps = 0;
+        let mut bucket = i64::MIN;
+        let mut seen: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
+        for event in events {
+            if event.at / width != bucket {
+                bucket = event.at / width;
+                seen.clear();
+            }
+            let keys = seen.entry(event.key.0).or_default();
+            if !keys.contains(&event.key) {
+                keys.push(event.key);
+                steps += 1;
+            }
+        }
+        if steps <= STEPS_MAX || width > run.end {
+            return width;
+        }
+        width *= 2;
+    }
+}
+
+/// Events that are alike and near.
+struct Group {
+    at: i64,
+    key: Key,
+    times: usize,
+    amount: i64,
+}
+
+impl Group {
+    fn new(event: &Event) -> Self {
+        let Event { at, key, amount, .. } = *event;
+        Self { at, key, times: 1, amount: amount.max(0) }
+    }
+
+    fn add(&mut self, event: &Event) {
+        self.times += 1;
+        self.amount = self.amount.saturating_add(event.amount.max(0));
+    }
+}
