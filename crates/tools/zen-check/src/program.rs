@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::architecture::Architecture;
 use crate::report::{Observation, Profile};
+use crate::sockets;
 use crate::system;
 use crate::verdict::{Fault, Verdict};
 
@@ -299,8 +300,10 @@ pub(crate) fn free_port() -> Verdict<u16> {
     let mut block = BLOCK.lock().unwrap_or_else(|lock| lock.into_inner());
     loop {
         let ports = block.iter_mut().flat_map(|block| &mut block.left);
-        let mut ports = ports
-            .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        let mut ports = ports.filter(|port| {
+            TcpListener::bind(("127.0.0.1", *port)).is_ok()
+                && sockets::is_unused(*port)
+        });
         if let Some(port) = ports.next() {
             return Ok(port);
         }

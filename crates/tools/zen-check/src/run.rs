@@ -334,7 +334,10 @@ fn outcome(
     failure.log = subject.log();
     // Whom an idle time-out drops too early may have been late himself, on a
     // busy machine.
+    let ends = ["received the end of file", "received a reset"];
+    let is_end = |line: &String| ends.iter().any(|end| line.contains(end));
     if failure.ending == Some(false)
+        && failure.transcript.iter().any(is_end)
         && case.is_some_and(|case| case.group() == "option")
     {
         failure.late_by.get_or_insert(Duration::from_millis(300));

@@ -82,6 +82,18 @@ fn listening(at: u16) -> Vec<String> {
     inodes
 }
 
+/// Whether no connection is left of anybody who listened at this port, as far
+/// as can be seen: whoever does without SO_REUSEADDR could not listen there.
+pub(crate) fn is_unused(at: u16) -> bool {
+    ["/proc/net/tcp", "/proc/net/tcp6"].iter().all(|table| {
+        let text = fs::read_to_string(table).unwrap_or_default();
+        let mut locals = text.lines().filter_map(|it| {
+            port(it.split_whitespace().nth(1).unwrap_or_default())
+        });
+        locals.all(|local| local != at)
+    })
+}
+
 /// Whether nobody listens at this port any more, as far as can be seen.
 pub(crate) fn is_free(port: u16) -> bool {
     listening(port).is_empty()
