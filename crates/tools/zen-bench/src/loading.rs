@@ -397,7 +397,7 @@ impl Report {
             self.server,
             self.clients,
             self.batch,
-            self.machine.sentence()
+            self.machine.sentence().replace("; ", ";\n  ")
         );
         let mut line = |name: &str, value: String| {
             text += &format!("  {name:22}{value}\n");
