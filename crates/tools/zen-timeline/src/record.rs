@@ -15,55 +15,12 @@ use crate::scenario::Scenario;
 
 /// What strace stops a server for: whatever waits, moves bytes, or starts or
 /// ends something. A question mark: not every kernel has it.
-const CALLS: [&str; 47] = [
-    "accept",
-    "accept4",
-    "clock_nanosleep",
-    "clone",
-    "clone3",
-    "close",
-    "epoll_pwait",
-    "epoll_pwait2",
-    "epoll_wait",
-    "execve",
-    "exit",
-    "exit_group",
-    "flock",
-    "fork",
-    "futex",
-    "futex_wait",
-    "futex_waitv",
-    "io_uring_enter",
-    "nanosleep",
-    "pause",
-    "poll",
-    "ppoll",
-    "prctl",
-    "pselect6",
-    "read",
-    "readv",
-    "recvfrom",
-    "recvmmsg",
-    "recvmsg",
-    "restart_syscall",
-    "rt_sigsuspend",
-    "rt_sigtimedwait",
-    "select",
-    "semtimedop",
-    "sendfile",
-    "sendmmsg",
-    "sendmsg",
-    "sendto",
-    "shutdown",
-    "splice",
-    "tkill",
-    "vfork",
-    "wait4",
-    "waitid",
-    "write",
-    "writev",
-    "connect",
-];
+const CALLS: &str = "accept accept4 clock_nanosleep clone clone3 close \
+    connect epoll_pwait epoll_pwait2 epoll_wait flock fork futex futex_wait \
+    futex_waitv io_uring_enter nanosleep pause poll ppoll prctl pselect6 read \
+    readv recvfrom recvmmsg recvmsg restart_syscall rt_sigsuspend \
+    rt_sigtimedwait select semtimedop sendfile sendmmsg sendmsg sendto \
+    shutdown splice vfork wait4 waitid write writev";
 
 /// A longer line is cut: nothing that is wanted stands so far out.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
@@ -86,14 +43,14 @@ pub fn record(
         clients
     };
     let file = Trace::new();
-    let calls: Vec<_> = CALLS.iter().map(|it| format!("?{it}")).collect();
+    let calls = CALLS.split(' ').map(|it| format!("?{it}"));
+    let calls = calls.collect::<Vec<_>>().join(",");
     let mut strace: Vec<String> =
         ["strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "16"]
             .map(String::from)
             .into();
-    strace.extend(["-e", "signal=!SIGSTOP", "-o"].map(String::from));
-    strace.push(file.0.to_string_lossy().into_owned());
-    strace.extend(["-e".into(), format!("trace={}", calls.join(","))]);
+    strace.extend(["-o".into(), file.0.to_string_lossy().into_owned()]);
+    strace.extend(["-e".into(), format!("trace={calls}")]);
     strace.push("--".into());
     strace.extend_from_slice(words);
     let server = Server::run(&strace)?;

@@ -59,7 +59,7 @@ enum Act {
 struct Event {
     at: i64,
     key: Key,
-    /// Bytes, or the state of a task's next moment.
+    /// Bytes, or what a call returned.
     amount: i64,
     whole: usize,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{Act, Event, Group, Step, Story};
 use crate::picture::{LANES_MAX, State, label};
-use crate::run::{Kind, Run, Seen};
+use crate::run::{Kind, Run, Seen, Task};
 use crate::text::milliseconds;
 
 /// What is known of a client and of its socket at the server. All of it is
@@ -21,7 +21,6 @@ struct Client {
     accepted_by: Option<usize>,
     server_received: i64,
     server_sent: i64,
-    server_closed: bool,
 }
 
 pub(super) struct Teller<'a> {
@@ -32,6 +31,9 @@ pub(super) struct Teller<'a> {
     clients: Vec<Client>,
     /// What each task did last, and with whom.
     tasks: Vec<Option<(Act, Option<usize>)>>,
+    /// Whose sockets each process has: filled by accept() and by the birth of
+    /// a process, which inherits them; emptied by close() and by its end.
+    open: HashMap<u32, BTreeSet<usize>>,
     dirty: BTreeSet<usize>,
     numbers: HashMap<String, usize>,
     /// The text that each row has.
@@ -62,6 +64,7 @@ impl<'a> Teller<'a> {
             names,
             clients: vec![Client::default(); run.clients.len()],
             tasks: vec![None; tasks.len()],
+            open: HashMap::new(),
             dirty: BTreeSet::new(),
             numbers: HashMap::from([(start.clone(), 0)]),
             shown: vec![0; rows.len()],
@@ -81,16 +84,46 @@ impl<'a> Teller<'a> {
         self.dirty.insert(1 + 2 * first + task);
         let whom = client.map(usize::from).filter(|it| *it < first);
         self.tasks[task] = Some((act, whom));
+        self.copies(&self.run.tasks[task], act, whom);
         let Some(whom) = whom else { return };
         let it = &mut self.clients[whom];
         match act {
             Act::Ends(Kind::Accept) => it.accepted_by = Some(task),
             Act::Ends(Kind::Recv) => it.server_received += event.amount,
             Act::Ends(Kind::Send) => it.server_sent += event.amount,
-            Act::Ends(Kind::Close) => it.server_closed = true,
+            Act::Ends(Kind::Close) => {}
             _ => return,
         }
         self.dirty.extend([0, 1 + 2 * whom, 2 + 2 * whom]);
+    }
+
+    /// A socket is closed when no process has it any more.
+    fn copies(&mut self, task: &Task, act: Act, whom: Option<usize>) {
+        let is_process = task.id == task.process;
+        let of_process = self.open.entry(task.process).or_default();
+        let changed = match (act, whom) {
+            (Act::Ends(Kind::Accept), Some(whom)) => {
+                of_process.extend([whom]);
+                return;
+            }
+            (Act::Ends(Kind::Close), Some(whom)) => {
+                of_process.remove(&whom);
+                return;
+            }
+            (Act::Death, _) if is_process => self.open.remove(&task.process),
+            (Act::Birth, _) if is_process => {
+                let parent = task.parent.checked_sub(1);
+                let parent =
+                    parent.and_then(|it| self.run.tasks.get(it as usize));
+                let parent = parent.and_then(|it| self.open.get(&it.process));
+                let inherited = parent.cloned().unwrap_or_default();
+                self.open.insert(task.process, inherited)
+            }
+            _ => return,
+        };
+        for client in changed.into_iter().flatten() {
+            self.dirty.insert(2 + 2 * client);
+        }
     }
 
     fn sees(&mut self, client: usize, seen: Seen, event: &Event) {
@@ -159,7 +192,7 @@ impl<'a> Teller<'a> {
             0 => self.queue(),
             row if row > clients => self.task(row - clients - 1),
             row if row % 2 == 1 => self.client(&self.clients[row / 2]),
-            row => self.socket(&self.clients[row / 2 - 1]),
+            row => self.socket(row / 2 - 1),
         }
     }
 
@@ -209,19 +242,20 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn socket(&self, it: &Client) -> String {
+    fn socket(&self, client: usize) -> String {
+        let it = &self.clients[client];
         if !it.connected {
             return "\u{2013}".into();
         }
         if self.hides {
             return "strace cannot tell: io_uring moves the bytes".into();
         }
-        let mut parts = Vec::new();
-        match it.accepted_by {
-            _ if it.server_closed => parts.push("closed".to_string()),
-            None => parts.push("in the queue".into()),
-            Some(_) => parts.push("open".into()),
-        }
+        let is_open = self.open.values().any(|it| it.contains(&client));
+        let mut parts = vec![match it.accepted_by {
+            None => "in the queue".to_string(),
+            Some(_) if is_open => "open".into(),
+            Some(_) => "closed".into(),
+        }];
         let waiting = it.sent.saturating_sub(it.server_received);
         if waiting > 0 {
             parts.push(format!("{waiting} bytes to be read (inferred)"));
@@ -230,7 +264,7 @@ impl<'a> Teller<'a> {
         if under_way > 0 && it.over.is_none() {
             parts.push(format!("{under_way} bytes on their way (inferred)"));
         }
-        if it.over.is_some() && !it.server_closed {
+        if it.over.is_some() && parts[0] != "closed" {
             parts.push("its client has gone".into());
         }
         parts.join("; ")
