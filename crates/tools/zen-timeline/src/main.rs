@@ -1,0 +1,129 @@
+//! `zen-timeline`: who ran and who waited, in a real run of any server.
+//!
+//! ```sh
+//! cargo run -p zen-timeline -- record -o run.json -- target/debug/zen-poll
+//! cargo run -p zen-timeline -- draw run.json -o run.html
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Parser, Subcommand};
+use zen_timeline::picture::{Detail, Picture};
+use zen_timeline::run::{FORMAT, Run};
+use zen_timeline::scenario::{DEFAULT, Scenario};
+use zen_timeline::{html, perfetto, record, svg};
+
+/// Draws who ran and who waited in a real run of any server
+#[derive(Parser)]
+#[command(version)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a server under strace while a scenario is played against it
+    Record {
+        /// Who does what, and when [default: four clients]
+        #[arg(long, value_name = "FILE")]
+        scenario: Option<PathBuf>,
+
+        /// What stands above the picture [default: the program's name]
+        #[arg(long)]
+        name: Option<String>,
+
+        /// Where the run is written to
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+
+        /// The server; {port} stands for its port. Without it, it is one of
+        /// the listings, and is told `--port 0 --quiet`
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+
+    /// Draws a run that was recorded
+    Draw {
+        /// What `record` has written
+        run: PathBuf,
+
+        /// Where the picture is written to: .svg, or .html to step through
+        #[arg(short, long, value_name = "FILE")]
+        #[arg(required_unless_present = "perfetto")]
+        output: Option<PathBuf>,
+
+        /// HTML to be put into another page, not a page of its own
+        #[arg(long, requires = "output")]
+        fragment: bool,
+
+        /// Also, or only, in Chrome's trace format, for ui.perfetto.dev
+        #[arg(long, value_name = "FILE")]
+        perfetto: Option<PathBuf>,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            eprintln!("zen-timeline: {err:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Record { scenario, name, output, command } => {
+            let scenario = match scenario {
+                None => Scenario::parse(DEFAULT)?,
+                Some(path) => Scenario::parse(&read(&path)?)
+                    .with_context(|| path.display().to_string())?,
+            };
+            let program = Path::new(&command[0]).file_name();
+            let name = name.unwrap_or_else(|| {
+                program.unwrap_or_default().to_string_lossy().into_owned()
+            });
+            let run = record::record(&name, &command, &scenario)?;
+            write(&output, &serde_json::to_string(&run)?)
+        }
+        Command::Draw { run, output, fragment, perfetto } => {
+            let text = read(&run)?;
+            let run: Run = serde_json::from_str(&text)
+                .with_context(|| run.display().to_string())?;
+            ensure!(run.format == FORMAT, "another format: {}", run.format);
+            if let Some(path) = &perfetto {
+                write(path, &perfetto::trace(&run).to_string())?;
+            }
+            match &output {
+                Some(path) => write(path, &drawn(&run, path, fragment)?),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+/// A picture of the kind that the file's name asks for.
+fn drawn(run: &Run, path: &Path, fragment: bool) -> Result<String> {
+    let end = path.extension().unwrap_or_default().to_string_lossy();
+    Ok(match (&*end, fragment) {
+        ("svg", false) => {
+            svg::draw(&Picture::new(run, Detail::FIGURE), run, &run.name)
+        }
+        ("html", false) => html::page(run),
+        ("html", true) => html::fragment(run, &run.name, Detail::ZOOM),
+        _ => bail!("{}: neither .svg nor .html", path.display()),
+    })
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| path.display().to_string())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| path.display().to_string())
+}

@@ -1,0 +1,166 @@
+//! Plays the clients of a scenario, a thread for each, and writes down what
+//! each of them saw, by the clock that strace uses.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::run::{Client, Seen, View};
+use crate::scenario::{Scenario, Script, Step, TIME_MAX};
+
+/// Microseconds since 1970, as strace writes them.
+pub(crate) fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_micros() as i64)
+}
+
+/// Plays all clients at once. Returns when it began, and what they saw, in
+/// microseconds since then.
+///
+/// # Errors
+///
+/// The server is not on the loopback interface.
+pub fn play(
+    scenario: &Scenario,
+    server: SocketAddr,
+) -> Result<(i64, Vec<Client>)> {
+    ensure!(server.ip().is_loopback(), "{server} is not a loopback address");
+    let begin = Instant::now();
+    let epoch = now();
+    let clients = thread::scope(|scope| {
+        let players: Vec<_> = scenario
+            .clients
+            .iter()
+            .map(|script| {
+                let mut player = Player::new(script, server, begin, epoch);
+                scope.spawn(move || {
+                    if let Err(err) = player.play(&script.steps) {
+                        player.see(Seen::Failed, 0, 0);
+                        player.client.failure = Some(format!("{err:#}"));
+                    }
+                    player.client
+                })
+            })
+            .collect();
+        let join = |player: thread::ScopedJoinHandle<'_, Client>| {
+            player.join().map_err(|_| anyhow::anyhow!("a client panicked"))
+        };
+        players.into_iter().map(join).collect::<Result<Vec<_>>>()
+    })?;
+    Ok((epoch, clients))
+}
+
+struct Player {
+    client: Client,
+    server: SocketAddr,
+    begin: Instant,
+    epoch: i64,
+    sock: Option<TcpStream>,
+    /// Answers that came together with others that were waited for.
+    answers: usize,
+}
+
+impl Player {
+    fn new(
+        script: &Script,
+        server: SocketAddr,
+        begin: Instant,
+        epoch: i64,
+    ) -> Self {
+        let name = script.name.clone();
+        let client = Client { name, ..Client::default() };
+        Self { client, server, begin, epoch, sock: None, answers: 0 }
+    }
+
+    fn see(&mut self, seen: Seen, bytes: usize, whole: usize) {
+        let at = now() - self.epoch;
+        self.client.views.push(View { at, seen, bytes, whole });
+    }
+
+    fn play(&mut self, steps: &[Step]) -> Result<()> {
+        for step in steps {
+            match step {
+                Step::At(time) => {
+                    thread::sleep(time.saturating_sub(self.begin.elapsed()));
+                }
+                Step::Wait(time) => thread::sleep((*time).min(self.left()?)),
+                Step::Connect => self.connect()?,
+                Step::Send(bytes) => self.send(bytes)?,
+                Step::Answer(count) => self.receive(*count)?,
+                Step::Finish => {
+                    self.sock()?.shutdown(Shutdown::Write)?;
+                    self.see(Seen::Finished, 0, 0);
+                }
+                Step::Leave => self.leave(),
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// How long it may still take.
+    fn left(&self) -> Result<Duration> {
+        let left = TIME_MAX.saturating_sub(self.begin.elapsed());
+        ensure!(!left.is_zero(), "not done in {TIME_MAX:?}");
+        Ok(left)
+    }
+
+    fn sock(&self) -> Result<&TcpStream> {
+        self.sock.as_ref().context("not connected")
+    }
+
+    fn connect(&mut self) -> Result<()> {
+        ensure!(self.sock.is_none(), "connected already");
+        self.see(Seen::Connects, 0, 0);
+        let sock = TcpStream::connect_timeout(&self.server, self.left()?)
+            .context("cannot connect")?;
+        sock.set_nodelay(true)?;
+        self.client.port = sock.local_addr()?.port();
+        self.sock = Some(sock);
+        self.see(Seen::Connected, 0, 0);
+        Ok(())
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        let left = self.left()?;
+        let mut sock = self.sock()?;
+        sock.set_write_timeout(Some(left))?;
+        let questions = bytes.iter().filter(|byte| **byte == b'?').count();
+        // Before it is done: the answer may be there when send() returns.
+        let at = now() - self.epoch;
+        sock.write_all(bytes).context("cannot send")?;
+        let (bytes, whole) = (bytes.len(), questions);
+        self.client.views.push(View { at, seen: Seen::Sent, bytes, whole });
+        Ok(())
+    }
+
+    fn receive(&mut self, count: usize) -> Result<()> {
+        let mut buffer = [0; 4096];
+        while self.answers < count {
+            let left = self.left()?;
+            let mut sock = self.sock()?;
+            sock.set_read_timeout(Some(left))?;
+            let bytes = sock.read(&mut buffer).context("no answer")?;
+            if bytes == 0 {
+                self.see(Seen::EndOfFile, 0, 0);
+                bail!("the server has closed");
+            }
+            let answers = &buffer[..bytes];
+            let whole = answers.iter().filter(|byte| **byte == b'.').count();
+            self.see(Seen::Received, bytes, whole);
+            self.answers += whole;
+        }
+        self.answers -= count;
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if self.sock.is_some() {
+            self.see(Seen::Left, 0, 0);
+            self.sock = None;
+        }
+    }
+}

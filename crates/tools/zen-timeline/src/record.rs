@@ -1,0 +1,212 @@
+//! Runs a server under strace while a scenario is played against it.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, Result, bail};
+use zen_bench::server::Server;
+
+use crate::play::play;
+use crate::run::{Client, FORMAT, Run, Seen, Slowdown, build};
+use crate::scenario::Scenario;
+
+/// What strace stops a server for: whatever waits, moves bytes, or starts or
+/// ends something. A question mark: not every kernel has it.
+const CALLS: [&str; 47] = [
+    "accept",
+    "accept4",
+    "clock_nanosleep",
+    "clone",
+    "clone3",
+    "close",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "epoll_wait",
+    "execve",
+    "exit",
+    "exit_group",
+    "flock",
+    "fork",
+    "futex",
+    "futex_wait",
+    "futex_waitv",
+    "io_uring_enter",
+    "nanosleep",
+    "pause",
+    "poll",
+    "ppoll",
+    "prctl",
+    "pselect6",
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmmsg",
+    "recvmsg",
+    "restart_syscall",
+    "rt_sigsuspend",
+    "rt_sigtimedwait",
+    "select",
+    "semtimedop",
+    "sendfile",
+    "sendmmsg",
+    "sendmsg",
+    "sendto",
+    "shutdown",
+    "splice",
+    "tkill",
+    "vfork",
+    "wait4",
+    "waitid",
+    "write",
+    "writev",
+    "connect",
+];
+
+/// A longer line is cut: nothing that is wanted stands so far out.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Records a run; `name` is what stands above its picture.
+///
+/// # Errors
+///
+/// There is no strace, or the server does not start or does not end.
+pub fn record(
+    name: &str,
+    words: &[String],
+    scenario: &Scenario,
+) -> Result<Run> {
+    let machine = machine()?;
+    let untraced = {
+        let server = Server::run(words)?;
+        let (_, clients) = play(scenario, server.address)?;
+        server.stop().context("without strace")?;
+        clients
+    };
+    let file = Trace::new();
+    let calls: Vec<_> = CALLS.iter().map(|it| format!("?{it}")).collect();
+    let mut strace: Vec<String> =
+        ["strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "16"]
+            .map(String::from)
+            .into();
+    strace.extend(["-e", "signal=!SIGSTOP", "-o"].map(String::from));
+    strace.push(file.0.to_string_lossy().into_owned());
+    strace.extend(["-e".into(), format!("trace={}", calls.join(","))]);
+    strace.push("--".into());
+    strace.extend_from_slice(words);
+    let server = Server::run(&strace)?;
+    let (epoch, clients) = play(scenario, server.address)?;
+    server.stop().context("under strace")?;
+    let lines = lines(File::open(&file.0).context("strace wrote nothing")?);
+    let (tasks, unread) = build(lines, epoch, &clients);
+    Ok(Run {
+        format: FORMAT,
+        name: name.into(),
+        command: words.join(" "),
+        scenario: scenario.title.clone(),
+        machine,
+        end: end(&clients),
+        slowdown: slowdown(&untraced, &clients),
+        unread,
+        clients,
+        tasks,
+    })
+}
+
+/// What strace writes to; removed when it is no longer needed.
+struct Trace(PathBuf);
+
+impl Trace {
+    fn new() -> Self {
+        let name = format!("zen-timeline-{}.strace", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).ok();
+    }
+}
+
+fn machine() -> Result<String> {
+    let version = Command::new("strace")
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let Ok(version) = version else {
+        bail!(
+            "strace is not installed, or not to be had on this system: on \
+             Debian and Ubuntu, sudo apt-get install strace"
+        );
+    };
+    let tries = Command::new("strace")
+        .args(["-f", "-o", "/dev/null", "true"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()?;
+    if !tries.status.success() {
+        let why = String::from_utf8_lossy(&tries.stderr);
+        bail!("strace may not trace here: {}", why.trim());
+    }
+    let version = String::from_utf8_lossy(&version.stdout);
+    let version = version.lines().next().unwrap_or_default();
+    let version = version.rsplit(' ').next().unwrap_or_default();
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let cores = thread::available_parallelism()?;
+    Ok(format!("{cores} cores, Linux {}, strace {version}", kernel.trim()))
+}
+
+/// The lines of a trace, whatever bytes are in them.
+fn lines(file: File) -> impl Iterator<Item = String> {
+    let mut reader = BufReader::new(file);
+    std::iter::from_fn(move || {
+        let mut line = Vec::new();
+        let mut part = (&mut reader).take(LINE_BYTES_MAX);
+        let read = part.read_until(b'\n', &mut line).unwrap_or(0);
+        (read > 0).then(|| String::from_utf8_lossy(&line).into_owned())
+    })
+}
+
+fn end(clients: &[Client]) -> i64 {
+    let last = clients.iter().filter_map(|it| it.views.last());
+    last.map(|view| view.at).max().unwrap_or(0)
+}
+
+fn slowdown(untraced: &[Client], traced: &[Client]) -> Option<Slowdown> {
+    let waits_traced = waits(traced);
+    Some(Slowdown {
+        untraced: median(waits(untraced))?,
+        answers: waits_traced.len(),
+        traced: median(waits_traced)?,
+        untraced_end: end(untraced),
+    })
+}
+
+/// How long clients waited for each answer.
+fn waits(clients: &[Client]) -> Vec<i64> {
+    let mut waits = Vec::new();
+    for client in clients {
+        let mut asked = Vec::new();
+        for view in &client.views {
+            match view.seen {
+                Seen::Sent => asked.extend(vec![view.at; view.whole]),
+                Seen::Received => {
+                    let answered = view.whole.min(asked.len());
+                    let answered = asked.drain(..answered);
+                    waits.extend(answered.map(|asked| view.at - asked));
+                }
+                _ => {}
+            }
+        }
+    }
+    waits
+}
+
+fn median(mut values: Vec<i64>) -> Option<i64> {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied()
+}

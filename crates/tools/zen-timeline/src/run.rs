@@ -1,0 +1,187 @@
+//! A run as it was recorded: what strace saw of the server, and what the
+//! clients saw, on one clock.
+
+mod build;
+
+use serde::{Deserialize, Serialize};
+
+pub use build::build;
+
+/// A file of another format is not read.
+pub const FORMAT: u32 = 1;
+
+/// All times are microseconds since the clients began.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The version of this format.
+    pub format: u32,
+    /// What is above the picture.
+    pub name: String,
+    /// The command, as one line.
+    pub command: String,
+    /// The title of the scenario.
+    pub scenario: String,
+    /// Where it was recorded: cores, kernel, strace.
+    pub machine: String,
+    /// How long the last client was there.
+    pub end: i64,
+    /// What tracing cost, if it was measured.
+    pub slowdown: Option<Slowdown>,
+    /// Lines of strace's that were not understood.
+    pub unread: usize,
+    /// In the order of the scenario.
+    pub clients: Vec<Client>,
+    /// Processes and threads, in the order of their birth.
+    pub tasks: Vec<Task>,
+}
+
+/// The same scenario without strace and with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Slowdown {
+    /// The median time between a question and its answer, without strace.
+    pub untraced: i64,
+    /// The same with strace.
+    pub traced: i64,
+    /// How many answers these are the medians of.
+    pub answers: usize,
+    /// How long the last client was there without strace.
+    pub untraced_end: i64,
+}
+
+/// A client, and what it saw.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Client {
+    /// From the scenario.
+    pub name: String,
+    /// Its own port; 0 if it never was connected.
+    pub port: u16,
+    /// Why it did not play to the end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub failure: Option<String>,
+    /// In the order of time.
+    pub views: Vec<View>,
+}
+
+/// Something that a client saw.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(i64, Seen, usize, usize)", into = "(i64, Seen, usize, usize)")]
+pub struct View {
+    /// When.
+    pub at: i64,
+    /// What.
+    pub seen: Seen,
+    /// How many bytes went or came.
+    pub bytes: usize,
+    /// How many questions or answers ended with them.
+    pub whole: usize,
+}
+
+impl From<(i64, Seen, usize, usize)> for View {
+    fn from((at, seen, bytes, whole): (i64, Seen, usize, usize)) -> Self {
+        Self { at, seen, bytes, whole }
+    }
+}
+
+impl From<View> for (i64, Seen, usize, usize) {
+    fn from(view: View) -> Self {
+        (view.at, view.seen, view.bytes, view.whole)
+    }
+}
+
+/// What a client sees.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Seen {
+    Connects,
+    Connected,
+    Sent,
+    Received,
+    Finished,
+    EndOfFile,
+    Failed,
+    Left,
+}
+
+/// A thread, or a process of one thread.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its number, counted from 1 by order of birth.
+    pub id: u32,
+    /// The number of the first task of its process.
+    pub process: u32,
+    /// By whom it was started; 0 for the first.
+    pub parent: u32,
+    /// What it calls itself, if it does.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub name: String,
+    /// When it began.
+    pub born: i64,
+    /// When it ended, if strace saw that.
+    pub died: Option<i64>,
+    /// How it ended.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub death: String,
+    /// In the order of time, and never two at once.
+    pub calls: Vec<Call>,
+    /// When a signal was delivered, and which.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub signals: Vec<(i64, String)>,
+}
+
+type Packed = (i64, i64, Kind, Option<u16>, i64);
+
+/// A system call that waited, or moved bytes, or ended something.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Packed", into = "Packed")]
+pub struct Call {
+    /// When it began.
+    pub at: i64,
+    /// How long it took.
+    pub took: i64,
+    /// What it was.
+    pub kind: Kind,
+    /// Whom it concerned, by the number in the run's list of clients.
+    pub client: Option<u16>,
+    /// What it returned: bytes, mostly; below 0 it failed.
+    pub result: i64,
+}
+
+impl From<Packed> for Call {
+    fn from((at, took, kind, client, result): Packed) -> Self {
+        Self { at, took, kind, client, result }
+    }
+}
+
+impl From<Call> for Packed {
+    fn from(it: Call) -> Self {
+        (it.at, it.took, it.kind, it.client, it.result)
+    }
+}
+
+impl Call {
+    /// When it was over.
+    #[must_use]
+    pub fn end(&self) -> i64 {
+        self.at.saturating_add(self.took)
+    }
+}
+
+/// What a system call was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Kind {
+    Accept,
+    Recv,
+    Send,
+    Poll,
+    /// io_uring_enter: whatever it does, strace sees no more of it.
+    Ring,
+    Futex,
+    Sleep,
+    /// It took long, and was none of the others.
+    Other,
+    Close,
+    Shutdown,
+}
