@@ -40,14 +40,20 @@ pub fn fragment(run: &Run, name: &str, detail: Detail) -> String {
          hidden></p>\n<div class=\"zt-scroll\" tabindex=\"0\" role=\"group\" \
          aria-label=\"The picture. Arrow keys step, plus and minus zoom.\">\n\
          {chart}</div>\n<p class=\"zt-hover\" aria-hidden=\"true\" \
-         hidden></p>\n{table}{legend}{sums}{steps}<script>\n{SCRIPT}\
+         hidden></p>\n{table}{legend}{sums}{steps}<script>\n{script}\
          </script>\n</div>\n",
+        script = without_blank_lines(SCRIPT),
         about = about(run, &picture),
         buttons = buttons(),
         table = table(&story),
         sums = sums(&picture),
         steps = steps(&story, &picture),
     )
+}
+
+fn without_blank_lines(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
 fn about(run: &Run, picture: &Picture) -> String {

@@ -6,8 +6,10 @@
 //! - [`picture`]: what is to be drawn of it, and [`svg`], [`html`] and
 //!   [`perfetto`], which draw it;
 //! - [`steps`]: the same as a sequence of events, with the state of every
-//!   socket after each.
+//!   socket after each;
+//! - [`gallery`]: the same scenario before every listing.
 
+pub mod gallery;
 pub mod html;
 pub mod perfetto;
 pub mod picture;

@@ -9,12 +9,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use zen_timeline::picture::{Detail, Picture};
-use zen_timeline::run::{FORMAT, Run};
+use zen_timeline::run::Run;
 use zen_timeline::scenario::{DEFAULT, Scenario};
-use zen_timeline::{html, perfetto, record, svg};
+use zen_timeline::{gallery, html, perfetto, record, svg};
+
+const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book");
 
 /// Draws who ran and who waited in a real run of any server
 #[derive(Parser)]
@@ -64,6 +66,24 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         perfetto: Option<PathBuf>,
     },
+
+    /// Plays the same scenario before every listing, and draws the book's
+    /// figures; what was recorded becomes data of the book
+    Gallery {
+        /// Only these, such as zen-poll [default: all]
+        names: Vec<String>,
+
+        /// Of so many runs the calmest
+        #[arg(
+            long, default_value_t = 3,
+            value_parser = clap::value_parser!(u16).range(1..=100)
+        )]
+        tries: u16,
+
+        /// Record nothing: draw again all that was recorded
+        #[arg(long, conflicts_with_all = ["names", "tries"])]
+        redraw: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -92,10 +112,7 @@ fn run(command: Command) -> Result<()> {
             write(&output, &serde_json::to_string(&run)?)
         }
         Command::Draw { run, output, fragment, perfetto } => {
-            let text = read(&run)?;
-            let run: Run = serde_json::from_str(&text)
-                .with_context(|| run.display().to_string())?;
-            ensure!(run.format == FORMAT, "another format: {}", run.format);
+            let run = Run::read(&run)?;
             if let Some(path) = &perfetto {
                 write(path, &perfetto::trace(&run).to_string())?;
             }
@@ -103,6 +120,12 @@ fn run(command: Command) -> Result<()> {
                 Some(path) => write(path, &drawn(&run, path, fragment)?),
                 None => Ok(()),
             }
+        }
+        Command::Gallery { redraw: true, .. } => {
+            gallery::redraw(Path::new(BOOK))
+        }
+        Command::Gallery { names, tries, .. } => {
+            gallery::renew(Path::new(BOOK), &names, tries)
         }
     }
 }

@@ -191,7 +191,9 @@ impl Picture {
         for (number, lane) in lanes.iter_mut().enumerate() {
             lane.queued = queued(run, number);
         }
-        let alive = |it: &&Task| it.died.is_none_or(|died| died >= time.0);
+        let alive = |it: &&Task| {
+            it.born < time.1 && it.died.is_none_or(|died| died > time.0)
+        };
         let tasks: Vec<_> = run.tasks.iter().filter(alive).collect();
         let hidden = tasks.len().saturating_sub(LANES_MAX);
         for task in tasks.iter().take(LANES_MAX) {
@@ -342,7 +344,9 @@ fn task_lane(task: &Task, (from, to): (i64, i64)) -> Lane {
         let over = call.end().clamp(begin, end.max(begin));
         // What comes after a recv() is done for that client.
         push(at, begin, State::Work, client);
-        push(begin, over, state, call.client);
+        // Whom it will be is not known while it waits in accept().
+        let whom = call.client.filter(|_| state != State::Accept);
+        push(begin, over, state, whom);
         client = match call.kind {
             Kind::Accept | Kind::Recv | Kind::Send => call.client,
             _ => None,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use zen_bench::server::Server;
 
 use crate::play::play;
-use crate::run::{Client, FORMAT, Run, Seen, Slowdown, build};
+use crate::run::{Client, FORMAT, Run, Slowdown, build};
 use crate::scenario::Scenario;
 
 /// What strace stops a server for: whatever waits, moves bytes, or starts or
@@ -104,7 +104,7 @@ pub fn record(
     Ok(Run {
         format: FORMAT,
         name: name.into(),
-        command: words.join(" "),
+        command: shown(words),
         scenario: scenario.title.clone(),
         machine,
         end: end(&clients),
@@ -113,6 +113,17 @@ pub fn record(
         clients,
         tasks,
     })
+}
+
+/// The command, without the folder where its program happens to be.
+fn shown(words: &[String]) -> String {
+    let mut words = words.to_vec();
+    if let Some(program) = words.first_mut()
+        && let Some(name) = Path::new(program.as_str()).file_name()
+    {
+        *program = name.to_string_lossy().into_owned();
+    }
+    words.join(" ")
 }
 
 /// What strace writes to; removed when it is no longer needed.
@@ -177,6 +188,9 @@ fn end(clients: &[Client]) -> i64 {
 }
 
 fn slowdown(untraced: &[Client], traced: &[Client]) -> Option<Slowdown> {
+    let waits = |clients: &[Client]| -> Vec<i64> {
+        clients.iter().flat_map(Client::waits).collect()
+    };
     let waits_traced = waits(traced);
     Some(Slowdown {
         untraced: median(waits(untraced))?,
@@ -184,26 +198,6 @@ fn slowdown(untraced: &[Client], traced: &[Client]) -> Option<Slowdown> {
         traced: median(waits_traced)?,
         untraced_end: end(untraced),
     })
-}
-
-/// How long clients waited for each answer.
-fn waits(clients: &[Client]) -> Vec<i64> {
-    let mut waits = Vec::new();
-    for client in clients {
-        let mut asked = Vec::new();
-        for view in &client.views {
-            match view.seen {
-                Seen::Sent => asked.extend(vec![view.at; view.whole]),
-                Seen::Received => {
-                    let answered = view.whole.min(asked.len());
-                    let answered = asked.drain(..answered);
-                    waits.extend(answered.map(|asked| view.at - asked));
-                }
-                _ => {}
-            }
-        }
-    }
-    waits
 }
 
 fn median(mut values: Vec<i64>) -> Option<i64> {

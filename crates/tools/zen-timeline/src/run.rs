@@ -3,6 +3,11 @@
 
 mod build;
 
+use std::collections::VecDeque;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
 pub use build::build;
@@ -35,6 +40,39 @@ pub struct Run {
     pub tasks: Vec<Task>,
 }
 
+impl Run {
+    /// Reads what was recorded.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file, or it is something else.
+    pub fn read(path: &Path) -> Result<Self> {
+        let read = || -> Result<Self> {
+            let run: Self = serde_json::from_str(&fs::read_to_string(path)?)?;
+            ensure!(run.format == FORMAT, "it is of format {}", run.format);
+            Ok(run)
+        };
+        read().with_context(|| path.display().to_string())
+    }
+
+    /// How long clients waited for answers, and tasks were busy or kept from
+    /// it by others on the same machine: the less, the calmer the run was.
+    #[must_use]
+    pub fn unrest(&self) -> i64 {
+        let waited: i64 = self.clients.iter().flat_map(Client::waits).sum();
+        let busy = self.tasks.iter().map(|task| {
+            let (born, died) = (task.born.max(0), task.died);
+            let alive = died.unwrap_or(self.end).min(self.end) - born;
+            let calls = task
+                .calls
+                .iter()
+                .map(|call| (call.end().min(self.end) - call.at.max(0)).max(0));
+            (alive - calls.sum::<i64>()).max(0)
+        });
+        waited + busy.sum::<i64>()
+    }
+}
+
 /// The same scenario without strace and with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Slowdown {
@@ -60,6 +98,29 @@ pub struct Client {
     pub failure: Option<String>,
     /// In the order of time.
     pub views: Vec<View>,
+}
+
+impl Client {
+    /// How long it waited for each answer.
+    #[must_use]
+    pub fn waits(&self) -> Vec<i64> {
+        let mut waits = Vec::new();
+        let mut asked = VecDeque::new();
+        for view in &self.views {
+            match view.seen {
+                Seen::Sent => {
+                    asked.extend((0..view.whole).map(|_| view.at));
+                }
+                Seen::Received => {
+                    let answered = view.whole.min(asked.len());
+                    let answered = asked.drain(..answered);
+                    waits.extend(answered.map(|asked| view.at - asked));
+                }
+                _ => {}
+            }
+        }
+        waits
+    }
 }
 
 /// Something that a client saw.

@@ -21,7 +21,7 @@ const WAIT: i64 = 500;
 pub struct Story {
     /// What stands before each row of the table of states.
     pub rows: Vec<String>,
-    /// Every text that a row ever has; the first is that of the beginning.
+    /// Every text that a row ever has.
     pub texts: Vec<String>,
     /// In the order of time.
     pub steps: Vec<Step>,
@@ -70,7 +70,14 @@ pub fn tell(run: &Run) -> Story {
     let mut teller = Teller::new(run);
     let mut bucket = i64::MIN;
     let mut group: Vec<Group> = Vec::new();
-    for event in &events {
+    // What was there before the clients is where the story begins.
+    let (before, events) =
+        events.split_at(events.partition_point(|event| event.at < 0));
+    for event in before {
+        teller.happens(event);
+    }
+    teller.begin();
+    for event in events {
         let its = if width == 0 { event.at } else { event.at / width };
         let is_like = |it: &&mut Group| it.key == event.key;
         if its != bucket || width == 0 {
@@ -120,10 +127,6 @@ fn events(run: &Run) -> Vec<Event> {
         if let Some(died) = task.died {
             add(died, Act::Death, None, 0);
         }
-    }
-    // What was there before the clients is where the story begins.
-    for event in &mut events {
-        event.at = event.at.max(0);
     }
     events.sort_by_key(|event| event.at);
     events
@@ -217,8 +220,8 @@ struct Teller<'a> {
     hides: bool,
     names: Vec<String>,
     clients: Vec<Client>,
-    /// What each task does.
-    tasks: Vec<String>,
+    /// What each task did last, and with whom.
+    tasks: Vec<Option<(Act, Option<usize>)>>,
     dirty: BTreeSet<usize>,
     numbers: HashMap<String, usize>,
     /// The text that each row has.
@@ -248,7 +251,7 @@ impl<'a> Teller<'a> {
             hides,
             names,
             clients: vec![Client::default(); run.clients.len()],
-            tasks: vec![start.clone(); tasks.len()],
+            tasks: vec![None; tasks.len()],
             dirty: BTreeSet::new(),
             numbers: HashMap::from([(start.clone(), 0)]),
             shown: vec![0; rows.len()],
@@ -267,19 +270,7 @@ impl<'a> Teller<'a> {
         let task = actor - first;
         self.dirty.insert(1 + 2 * first + task);
         let whom = client.map(usize::from).filter(|it| *it < first);
-        let name = |it: usize| format!(" for {}", self.run.clients[it].name);
-        let whose = whom.map(name).unwrap_or_default();
-        self.tasks[task] = match act {
-            // A call that ends says with whom; that it will be is not known
-            // while it waits in accept().
-            Act::Begins(Kind::Accept) => "waiting in accept".into(),
-            Act::Begins(kind) => {
-                let state = State::of(kind);
-                format!("{}{whose}", state.says())
-            }
-            Act::Death => "has ended".into(),
-            _ => format!("working{whose}"),
-        };
+        self.tasks[task] = Some((act, whom));
         let Some(whom) = whom else { return };
         let it = &mut self.clients[whom];
         match act {
@@ -313,6 +304,13 @@ impl<'a> Teller<'a> {
                 it.over = Some(seen);
             }
         }
+    }
+
+    fn begin(&mut self) {
+        self.dirty.extend(0..self.shown.len());
+        let changes = self.changes();
+        let says = "The clients begin".into();
+        self.story.steps.push(Step { at: 0, says, changes });
     }
 
     /// Ends a step, or several that were at the same time.
@@ -349,9 +347,27 @@ impl<'a> Teller<'a> {
         let clients = 2 * self.clients.len();
         match row {
             0 => self.queue(),
-            row if row > clients => self.tasks[row - clients - 1].clone(),
+            row if row > clients => self.task(row - clients - 1),
             row if row % 2 == 1 => self.client(&self.clients[row / 2]),
             row => self.socket(&self.clients[row / 2 - 1]),
+        }
+    }
+
+    fn task(&self, task: usize) -> String {
+        let Some((act, whom)) = self.tasks[task] else {
+            return "\u{2013}".into();
+        };
+        let name = |it: usize| format!(" for {}", self.run.clients[it].name);
+        let whose = whom.map(name).unwrap_or_default();
+        match act {
+            // A call that ends says with whom; that it will be is not known
+            // while it waits in accept().
+            Act::Begins(Kind::Accept) => "waiting in accept".into(),
+            Act::Begins(kind) => {
+                format!("{}{whose}", State::of(kind).says())
+            }
+            Act::Death => "has ended".into(),
+            _ => format!("working{whose}"),
         }
     }
 
@@ -374,7 +390,7 @@ impl<'a> Teller<'a> {
             Client { over: Some(Seen::Left), .. } => "has left".into(),
             Client { over: Some(Seen::Failed), .. } => "has given up".into(),
             Client { over: Some(_), .. } => "has seen the end".into(),
-            Client { connected: false, .. } => "connects".into(),
+            Client { connected: false, .. } => "not there yet".into(),
             Client { owed: 0, finished: true, .. } => "asks no more".into(),
             Client { owed: 0, .. } => "asks nothing".into(),
             Client { since, .. } => {

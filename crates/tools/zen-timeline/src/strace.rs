@@ -35,6 +35,8 @@ pub enum What {
     Call(Syscall),
     /// A signal was delivered, such as `SIGTERM`.
     Signal(String),
+    /// A signal has stopped it, until it says something again.
+    Stopped,
     /// It is no more, and why.
     Gone(String),
 }
@@ -146,6 +148,9 @@ impl Reader {
             return Some(What::Gone(text.to_string()));
         }
         if let Some(text) = text.strip_prefix("--- ") {
+            if text.starts_with("stopped by ") {
+                return Some(What::Stopped);
+            }
             let name = text.split([' ', '{']).find(|it| it.starts_with("SIG"));
             return Some(What::Signal(name?.to_string()));
         }

@@ -206,12 +206,11 @@ impl<'a> Svg<'a> {
                     "<line class=\"grid\" x1=\"{x}%\" x2=\"{x}%\" \
                      y1=\"{top}\" y2=\"{bottom}\"/>"
                 ));
-                let text = format!("{}", at as f64 / 1e3);
+                let text = format!("{} ms", at as f64 / 1e3);
                 self.label("tick", &format!("{x}%"), bottom + 14, &text);
             }
             at += step;
         }
-        self.label("tick end", "100%", bottom + 14, "ms");
     }
 
     /// A line from the one who starts a thread or process to the new lane.
@@ -502,7 +501,7 @@ fn tick(whole: i64) -> i64 {
     let mut step = 1;
     loop {
         for factor in [1, 2, 5] {
-            if whole / (step * factor) <= 8 {
+            if whole / (step * factor) <= 7 {
                 return step * factor;
             }
         }

@@ -35,6 +35,9 @@ pub fn build<L: AsRef<str>>(
     (builder.finish(), reader.unread)
 }
 
+/// What is no call, but lasts like one.
+const STOPPED: &str = "stopped";
+
 #[derive(Default)]
 struct Builder {
     epoch: i64,
@@ -54,7 +57,15 @@ impl Builder {
     fn event(&mut self, event: Event) {
         let at = event.at.saturating_sub(self.epoch);
         self.last = self.last.max(at);
-        let task = self.task(event.task, at);
+        let begin = match &event.what {
+            What::Begun(call) | What::Call(call) => call.begin,
+            _ => event.at,
+        };
+        let begin = begin.saturating_sub(self.epoch);
+        let task = self.task(event.task, begin);
+        if self.begun.get(&task).is_some_and(|it| it.name == STOPPED) {
+            self.cut_short(task, at);
+        }
         match event.what {
             What::Begun(call) => _ = self.begun.insert(task, call),
             What::Call(call) => {
@@ -62,6 +73,11 @@ impl Builder {
                 self.call(task, &call);
             }
             What::Signal(name) => self.tasks[task].signals.push((at, name)),
+            What::Stopped => {
+                let (name, begin) = (STOPPED.to_string(), event.at);
+                let stopped = Syscall { name, begin, ..Syscall::default() };
+                self.begun.insert(task, stopped);
+            }
             What::Gone(why) => {
                 self.cut_short(task, at);
                 self.tasks[task].died = Some(at);
@@ -193,6 +209,8 @@ impl Builder {
             self.cut_short(task, self.last);
         }
         let mut tasks = self.tasks;
+        // Whoever has helped to start the server is not of it.
+        tasks.retain(|task| task.died.is_none_or(|died| died >= BEFORE));
         tasks.sort_by_key(|task| (task.born, task.id));
         let new = (1..).zip(&tasks).map(|(new, task)| (task.id, new));
         let new: HashMap<u32, u32> = new.collect();

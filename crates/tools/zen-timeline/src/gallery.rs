@@ -1,0 +1,145 @@
+//! The same scenario before every listing: the chapter on one page. What is
+//! recorded is data of the book, and the pictures are drawn from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use zen_bench::listings::{self, LISTINGS, Listing};
+
+use crate::html;
+use crate::picture::{Detail, Picture};
+use crate::record::record;
+use crate::run::Run;
+use crate::scenario::{DEFAULT, Scenario};
+use crate::svg;
+
+/// Whose pictures a reader of the book steps through.
+const STEPPED: [&str; 3] = ["zen-poll", "zen-threaded", "zen-executor"];
+
+/// A picture of the gallery.
+#[derive(Clone, Debug)]
+pub struct Exhibit {
+    /// What stands above it, and what its files are called.
+    pub name: String,
+    listing: Listing,
+    options: &'static [&'static str],
+}
+
+/// A picture of every listing, and one more where there is a choice to show.
+#[must_use]
+pub fn exhibits() -> Vec<Exhibit> {
+    let mut exhibits = Vec::new();
+    for listing in LISTINGS {
+        let mut add = |more: &str, options| {
+            let name = format!("{}{more}", listing.name);
+            exhibits.push(Exhibit { name, listing, options });
+        };
+        match listing.name {
+            "zen-threaded" => {
+                add("", &["--workers", "4"][..]);
+                add("-two", &["--workers", "2"]);
+                add("-queue", &["--workers", "2", "--dispatch", "queue"]);
+            }
+            // As many as there are cores, if it is not told.
+            "zen-hybrid" => add("", &["--loops", "2"]),
+            _ => add("", &[]),
+        }
+    }
+    exhibits
+}
+
+/// The book's folder for data, and the one for figures.
+fn folders(book: &Path) -> [PathBuf; 2] {
+    [book.join("data/timeline"), book.join("src/figures/timeline")]
+}
+
+/// Records all of them, or those with these names, and draws them. Of some
+/// tries the calmest is kept.
+///
+/// # Errors
+///
+/// A server cannot be built or recorded, or a file not be written.
+pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
+    let mut exhibits = exhibits();
+    for name in names {
+        let known = exhibits.iter().any(|it| it.name == *name);
+        ensure!(known, "no picture is called {name}");
+    }
+    exhibits.retain(|it| names.is_empty() || names.contains(&it.name));
+    let mut servers: Vec<_> = exhibits.iter().map(|it| it.listing).collect();
+    servers.dedup_by_key(|it| it.name);
+    let programs = listings::build(&servers, None)?;
+    let scenario = Scenario::parse(DEFAULT)?;
+    for folder in folders(book) {
+        fs::create_dir_all(&folder)
+            .with_context(|| folder.display().to_string())?;
+    }
+    for Exhibit { name, listing, options } in &exhibits {
+        let program = &programs[listing.name];
+        let mut words = vec![program.to_string_lossy().into_owned()];
+        words.extend(options.iter().map(ToString::to_string));
+        let mut runs = Vec::new();
+        for _ in 0..tries.max(1) {
+            let run = record(name, &words, &scenario);
+            runs.push(run.with_context(|| name.clone())?);
+        }
+        runs.sort_by_key(Run::unrest);
+        let run = &runs[0];
+        write(&data(book, name), &(serde_json::to_string(run)? + "\n"))?;
+        for (path, text) in drawn(book, run) {
+            write(&path, &text)?;
+        }
+        println!("{name}");
+    }
+    Ok(())
+}
+
+/// Where a run is.
+fn data(book: &Path, name: &str) -> PathBuf {
+    folders(book)[0].join(format!("{name}.json"))
+}
+
+/// What was recorded under this name.
+///
+/// # Errors
+///
+/// There is no such file, or it is of another format.
+pub fn recorded(book: &Path, name: &str) -> Result<Run> {
+    Run::read(&data(book, name))
+}
+
+/// The figures that are drawn from a run: where they are, and what they are.
+#[must_use]
+pub fn drawn(book: &Path, run: &Run) -> Vec<(PathBuf, String)> {
+    let [_, figures] = folders(book);
+    let name = &run.name;
+    let picture = Picture::new(run, Detail::FIGURE);
+    let figure = svg::draw(&picture, run, name);
+    let mut drawn = vec![(figures.join(format!("{name}.svg")), figure)];
+    if STEPPED.contains(&&**name) {
+        // Its identifiers are not those of the figure.
+        let steps = format!("{name}-steps");
+        let fragment = html::fragment(run, &steps, Detail::FIGURE);
+        drawn.push((figures.join(format!("{name}.html")), fragment));
+    }
+    drawn
+}
+
+/// Draws again what was recorded.
+///
+/// # Errors
+///
+/// A file cannot be read or written.
+pub fn redraw(book: &Path) -> Result<()> {
+    for Exhibit { name, .. } in exhibits() {
+        for (path, text) in drawn(book, &recorded(book, &name)?) {
+            write(&path, &text)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| path.display().to_string())
+}

@@ -1,0 +1,168 @@
+//! The command as its user meets it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("zen-timeline-{}-{name}", std::process::id());
+        let folder = Self(std::env::temp_dir().join(name));
+        fs::create_dir_all(&folder.0).expect("a folder");
+        folder
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_string_lossy().into_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn run(arguments: &[&str]) -> Output {
+    let program = env!("CARGO_BIN_EXE_zen-timeline");
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    command.output().expect("it runs")
+}
+
+#[track_caller]
+fn fails(arguments: &[&str], message: &str) {
+    let output = run(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains(message), "{errors}");
+}
+
+#[test]
+fn what_cannot_be_drawn_is_said() {
+    let folder = Folder::new("draw");
+    let run = folder.path("run.json");
+    fails(&["draw", &run, "-o", "x.svg"], "run.json");
+    fs::write(&run, "{}").unwrap();
+    fails(&["draw", &run, "-o", "x.svg"], "missing field");
+    let known = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let known = known.join("../../../book/data/timeline/zen-poll.json");
+    let known = known.to_string_lossy();
+    fails(&["draw", &known, "-o", "x.png"], "neither .svg nor .html");
+    fails(&["draw", &known], "--output");
+    let scenario = folder.path("scenario");
+    fs::write(&scenario, "client x\nsing").unwrap();
+    let arguments =
+        ["record", "--scenario", &scenario, "-o", &run, "--", "true"];
+    fails(&arguments, "line 2: not a step");
+}
+
+#[test]
+fn every_kind_of_picture_is_drawn_from_a_file() {
+    let folder = Folder::new("kinds");
+    let known = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let known = known.join("../../../book/data/timeline/zen-poll.json");
+    let known = known.to_string_lossy();
+    let trace = folder.path("trace.json");
+    for (output, more, begins) in [
+        ("run.svg", None, "<svg "),
+        ("run.html", None, "<!DOCTYPE html>"),
+        ("part.html", Some("--fragment"), "<div "),
+    ] {
+        let path = folder.path(output);
+        let mut arguments = vec!["draw", &known, "-o", &path];
+        arguments.extend(["--perfetto", &trace]);
+        arguments.extend(more);
+        let output = run(&arguments);
+        assert!(output.status.success(), "{output:?}");
+        assert!(fs::read_to_string(&path).unwrap().starts_with(begins));
+        assert!(fs::read_to_string(&trace).unwrap().starts_with('{'));
+        fs::remove_file(&trace).unwrap();
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod with_strace {
+    use zen_timeline::run::{Kind, Run, Seen};
+
+    use super::*;
+
+    /// A server of three lines, in a language that needs no compiler.
+    const SERVER: &str = "
+import socket, sys
+listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+while True:
+    sock, address = listener.accept()
+    with sock:
+        while data := sock.recv(4096):
+            sock.sendall(b'Ugly.' * data.count(b'?'))
+";
+
+    fn is_there(program: &str, argument: &str) -> bool {
+        let mut command = Command::new(program);
+        command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+
+    #[test]
+    fn a_server_in_any_language_is_recorded() {
+        if !is_there("strace", "true") || !is_there("python3", "--version") {
+            println!("no strace that may trace, or no python3 here");
+            return;
+        }
+        let folder = Folder::new("python");
+        let [server, scenario, output] =
+            ["server.py", "scenario", "run.json"].map(|it| folder.path(it));
+        fs::write(&server, SERVER).unwrap();
+        fs::write(
+            &scenario,
+            "client a\nconnect\nask ?\nclient b\nconnect\nask ?? 2\nanswer 2",
+        )
+        .unwrap();
+        let recorded = run(&[
+            "record",
+            "--scenario",
+            &scenario,
+            "-o",
+            &output,
+            "--",
+            "python3",
+            &server,
+            "{port}",
+        ]);
+        let errors = String::from_utf8_lossy(&recorded.stderr).into_owned();
+        assert!(recorded.status.success(), "{errors}");
+        let it = Run::read(Path::new(&output)).unwrap();
+        assert_eq!((it.unread, it.clients.len()), (0, 2));
+        for (client, bytes) in it.clients.iter().zip([(1, 5), (4, 20)]) {
+            assert_eq!(client.failure, None);
+            let sum = |seen: Seen| -> usize {
+                let views = client.views.iter().filter(|it| it.seen == seen);
+                views.map(|it| it.bytes).sum()
+            };
+            assert_eq!((sum(Seen::Sent), sum(Seen::Received)), bytes);
+        }
+        for (client, bytes) in [(0, 1), (1, 4)] {
+            let calls = it.tasks.iter().flat_map(|task| &task.calls);
+            let recv = calls.filter(|it| it.kind == Kind::Recv);
+            let recv = recv.filter(|it| it.client == Some(client));
+            assert_eq!(recv.map(|it| it.result).sum::<i64>(), bytes);
+        }
+        assert!(it.slowdown.is_some_and(|it| it.answers == 5));
+    }
+
+    #[test]
+    fn a_missing_strace_is_said() {
+        let program = env!("CARGO_BIN_EXE_zen-timeline");
+        let output = Command::new(program)
+            .args(["record", "-o", "/dev/null", "--", "true"])
+            .env("PATH", "")
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains("apt-get install strace"), "{errors}");
+    }
+}

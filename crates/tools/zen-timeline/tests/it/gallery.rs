@@ -1,0 +1,60 @@
+//! The pictures in the book are drawn from the data that is committed.
+
+use std::fs;
+use std::path::Path;
+
+use zen_timeline::gallery::{drawn, exhibits, recorded};
+use zen_timeline::run::{Kind, Seen};
+
+fn book() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book"))
+}
+
+#[test]
+fn every_figure_is_what_is_drawn_from_its_data() {
+    for exhibit in exhibits() {
+        let run = recorded(book(), &exhibit.name).unwrap();
+        assert_eq!(run.name, exhibit.name);
+        for (path, text) in drawn(book(), &run) {
+            let committed = fs::read_to_string(&path).unwrap();
+            // Not with assert_eq, which would print both.
+            assert!(
+                committed.replace("\r\n", "\n") == text,
+                "{}: scripts/gallery --redraw",
+                path.display()
+            );
+        }
+    }
+}
+
+/// What is recorded is what was to be shown: each client did all it was told,
+/// and each of their questions was answered.
+#[test]
+fn every_run_is_whole() {
+    for exhibit in exhibits() {
+        let run = recorded(book(), &exhibit.name).unwrap();
+        assert_eq!(run.unread, 0, "{}", run.name);
+        for client in &run.clients {
+            assert_eq!(client.failure, None, "{}", run.name);
+            let whole = |seen: Seen| -> usize {
+                let views = client.views.iter().filter(|it| it.seen == seen);
+                views.map(|it| it.whole).sum()
+            };
+            assert_eq!(whole(Seen::Sent), whole(Seen::Received));
+        }
+        assert!(run.tasks.iter().all(|task| task.died.is_some()));
+        let calls = || run.tasks.iter().flat_map(|task| &task.calls);
+        let rings = calls().any(|it| it.kind == Kind::Ring);
+        assert_eq!(rings, run.name == "zen-uring");
+        // All that hurry has sent was received, whoever did it.
+        let received = calls().filter(|it| {
+            it.kind == Kind::Recv && it.client == Some(2) && it.result > 0
+        });
+        let received: i64 = received.map(|it| it.result).sum();
+        let sent = run.clients[2].views.iter();
+        let sent = sent.filter(|it| it.seen == Seen::Sent);
+        let sent: usize = sent.map(|it| it.bytes).sum();
+        let expected = if rings { 0 } else { sent as i64 };
+        assert_eq!(received, expected, "{}", run.name);
+    }
+}
