@@ -45,12 +45,12 @@ impl State {
             Self::Accept => "waiting in accept",
             Self::Recv => "waiting in recv",
             Self::Poll => "waiting in the poller",
-            Self::Futex => "in futex: lock or channel",
+            Self::Futex => "futex: lock or channel",
             Self::Send => "waiting in send",
             Self::Sleep => "sleeping",
             Self::Other => "waiting elsewhere",
             Self::Idle => "connected, asks nothing",
-            Self::Asked => "asked, waits for an answer",
+            Self::Asked => "has asked, waits",
         }
     }
 
@@ -96,6 +96,14 @@ pub struct Span {
     pub state: State,
     /// Whom it concerns, by number.
     pub client: Option<u16>,
+}
+
+impl Span {
+    /// How long it is.
+    #[must_use]
+    pub fn length(&self) -> i64 {
+        self.time.1 - self.time.0
+    }
 }
 
 /// Bytes that arrive on a lane, or leave it.
@@ -433,7 +441,7 @@ fn strongest(parts: &[Span]) -> Span {
     let (first, last) = (parts[0], parts[parts.len() - 1]);
     let time_of = |part: &Span| -> i64 {
         let same = parts.iter().filter(|it| it.state == part.state);
-        same.map(|it| it.time.1 - it.time.0).sum()
+        same.map(Span::length).sum()
     };
     let strongest = parts.iter().max_by_key(|part| time_of(part));
     let strongest = strongest.unwrap_or(&first);

@@ -77,7 +77,7 @@ for (const root of document.querySelectorAll(".zen-timeline:not([data-ready])"))
     chart.addEventListener("click", (event) => {
         // As wide as svg.rs makes the part that is placed by time.
         const box = chart.getBoundingClientRect();
-        const x = (100 * (event.clientX - box.left) / box.width - 1.5) / 0.97;
+        const x = 100 * (event.clientX - box.left - 10) / (0.965 * box.width);
         const next = steps.findIndex((step) => step.dataset.x > x);
         show((next < 0 ? steps.length : next) - 1, false);
     });

@@ -4,7 +4,7 @@
 
 use std::fmt::{Display, Write};
 
-use crate::picture::{Lane, Picture, State};
+use crate::picture::{Lane, Picture, Span, State};
 use crate::run::Run;
 
 /// So many clients can be told apart; further ones begin anew.
@@ -133,7 +133,7 @@ impl<'a> Svg<'a> {
         }
         // Everything within is placed by time.
         self.add(format_args!(
-            "<svg x=\"1.5%\" width=\"97%\" height=\"{height}\" \
+            "<svg x=\"10\" width=\"96.5%\" height=\"{height}\" \
              overflow=\"visible\" class=\"time\">"
         ));
         self.axis(top, bottom);
@@ -338,7 +338,7 @@ impl<'a> Svg<'a> {
         )
     }
 
-    fn says(&self, lane: &Lane, span: &crate::picture::Span) -> String {
+    fn says(&self, lane: &Lane, span: &Span) -> String {
         let (from, to) = span.time;
         let mut text = format!(
             "{}: {}, {} to {}",
@@ -420,9 +420,13 @@ impl<'a> Svg<'a> {
     /// The states that occur, and what the lines and marks mean.
     fn legend_entries(&self) -> Vec<(String, &'static str)> {
         let lanes = &self.picture.lanes;
+        // What nobody can see in the picture needs no entry.
+        let least = (self.picture.time.1 - self.picture.time.0) / 1_000;
         let occurs = |state: &State| {
-            let mut spans = lanes.iter().flat_map(|lane| &lane.spans);
-            spans.any(|span| span.state == *state)
+            let spans = lanes.iter().flat_map(|lane| &lane.spans);
+            let spans = spans.filter(|span| span.state == *state);
+            let time: i64 = spans.map(Span::length).sum();
+            time > least
         };
         let mut entries: Vec<_> = State::ALL
             .into_iter()
@@ -452,7 +456,7 @@ impl<'a> Svg<'a> {
         entries.push((mark("full"), "above: bytes arrive"));
         entries.push((mark("hollow"), "below: bytes leave"));
         entries.push((strip("s0"), "for this client"));
-        entries.push((strip("queued"), "not accepted yet (inferred)"));
+        entries.push((strip("queued"), "in the queue (inferred)"));
         if lanes.iter().any(|lane| lane.parent.is_some()) {
             let line = "<line class=\"birth\" x1=\"12\" x2=\"12\" y1=\"-13\" \
                         y2=\"0\"/><circle class=\"birth\" cx=\"12\" cy=\"0\" \
@@ -482,12 +486,11 @@ impl<'a> Svg<'a> {
 /// How much of its life a lane spent in what.
 #[must_use]
 pub fn shares(lane: &Lane) -> String {
-    let time = |it: &crate::picture::Span| it.time.1 - it.time.0;
-    let whole: i64 = lane.spans.iter().map(time).sum();
+    let whole: i64 = lane.spans.iter().map(Span::length).sum();
     let mut shares = Vec::new();
     for state in State::ALL {
         let spans = lane.spans.iter().filter(|span| span.state == state);
-        let part: i64 = spans.map(time).sum();
+        let part: i64 = spans.map(Span::length).sum();
         let percent = 100.0 * part as f64 / whole.max(1) as f64;
         if percent >= 0.05 {
             shares.push(format!("{} {percent:.1} %", state.says()));

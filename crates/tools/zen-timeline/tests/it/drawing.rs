@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
-use zen_timeline::picture::{Detail, Lane, Picture, State};
+use zen_timeline::picture::{Detail, Lane, Picture, Span, State};
 use zen_timeline::run::{
     Call, Client, FORMAT, Kind, Run, Seen, Slowdown, Task, View,
 };
@@ -88,7 +88,7 @@ fn small() -> Run {
 
 fn time_in(lane: &Lane, state: State) -> i64 {
     let spans = lane.spans.iter().filter(|span| span.state == state);
-    spans.map(|span| span.time.1 - span.time.0).sum()
+    spans.map(Span::length).sum()
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn merging_keeps_what_takes_the_time() {
     assert!((exact - merged).abs() < 8 * picture.cell, "{merged} {exact}");
     // What is too short to be seen is not there.
     assert_eq!(time_in(main, State::Send), 0);
-    let whole: i64 = main.spans.iter().map(|it| it.time.1 - it.time.0).sum();
+    let whole: i64 = main.spans.iter().map(Span::length).sum();
     assert_eq!(whole, 91_000 - picture.time.0);
 }
 
