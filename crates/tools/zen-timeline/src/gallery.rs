@@ -10,9 +10,10 @@ use zen_bench::listings::{self, LISTINGS, Listing};
 use crate::html;
 use crate::picture::{Detail, Picture};
 use crate::record::record;
-use crate::run::Run;
+use crate::run::{Client, Run};
 use crate::scenario::{DEFAULT, Scenario};
 use crate::svg;
+use crate::text::milliseconds;
 
 /// Whose pictures a reader of the book steps through.
 const STEPPED: [&str; 3] = ["zen-poll", "zen-threaded", "zen-executor"];
@@ -92,7 +93,8 @@ pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
         }
         println!("{name}");
     }
-    Ok(())
+    let [data, _] = folders(book);
+    write(&data.join("table.md"), &table(book)?)
 }
 
 /// Where a run is.
@@ -126,6 +128,37 @@ pub fn drawn(book: &Path, run: &Run) -> Vec<(PathBuf, String)> {
     drawn
 }
 
+/// What the pictures have in common, in numbers: how long `hurry` waited for
+/// its first answer, and how much strace took for all of this to be seen.
+///
+/// # Errors
+///
+/// A run cannot be read.
+pub fn table(book: &Path) -> Result<String> {
+    let mut table =
+        "| picture | command | lanes | `hurry` has its first answer \
+                     after | an answer under strace | and without |\n\
+                     |---|---|---|---|---|---|\n"
+            .to_string();
+    for Exhibit { name, .. } in exhibits() {
+        let run = recorded(book, &name)?;
+        let hurry = run.clients.iter().find(|it| it.name == "hurry");
+        let waits = hurry.map(Client::waits).unwrap_or_default();
+        let first = waits.first().context("`hurry` has no answer")?;
+        let slowdown = run.slowdown.as_ref().context("not measured")?;
+        let lanes = Picture::new(&run, Detail::FIGURE).lanes.len();
+        table += &format!(
+            "| [{name}](#{name}) | `{}` | {} | {} | {} | {} |\n",
+            run.command,
+            lanes - run.clients.len(),
+            milliseconds(*first),
+            milliseconds(slowdown.traced),
+            milliseconds(slowdown.untraced),
+        );
+    }
+    Ok(table)
+}
+
 /// Draws again what was recorded.
 ///
 /// # Errors
@@ -137,7 +170,8 @@ pub fn redraw(book: &Path) -> Result<()> {
             write(&path, &text)?;
         }
     }
-    Ok(())
+    let [data, _] = folders(book);
+    write(&data.join("table.md"), &table(book)?)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -5,7 +5,8 @@
 use crate::picture::{Detail, Picture};
 use crate::run::{Run, Slowdown};
 use crate::steps::{Step, Story, tell};
-use crate::svg::{self, escaped, milliseconds, shares};
+use crate::svg::{self, shares};
+use crate::text::{escaped, milliseconds};
 
 const SCRIPT: &str = include_str!("stepper.js");
 const STYLE: &str = include_str!("page.css");

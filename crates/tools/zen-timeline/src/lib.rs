@@ -20,3 +20,4 @@ pub mod scenario;
 pub mod steps;
 pub mod strace;
 pub mod svg;
+mod text;

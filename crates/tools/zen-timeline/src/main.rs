@@ -109,7 +109,9 @@ fn run(command: Command) -> Result<()> {
                 program.unwrap_or_default().to_string_lossy().into_owned()
             });
             let run = record::record(&name, &command, &scenario)?;
-            write(&output, &serde_json::to_string(&run)?)
+            write(&output, &serde_json::to_string(&run)?)?;
+            println!("{}", summary(&run));
+            Ok(())
         }
         Command::Draw { run, output, fragment, perfetto } => {
             let run = Run::read(&run)?;
@@ -128,6 +130,30 @@ fn run(command: Command) -> Result<()> {
             gallery::renew(Path::new(BOOK), &names, tries)
         }
     }
+}
+
+/// What was recorded, and what went wrong.
+fn summary(run: &Run) -> String {
+    let calls: usize = run.tasks.iter().map(|task| task.calls.len()).sum();
+    let (tasks, clients) = (run.tasks.len(), run.clients.len());
+    let mut text = format!(
+        "{clients} clients; {tasks} threads or processes with {calls} calls"
+    );
+    if let Some(it) = &run.slowdown {
+        text += &format!(
+            "; an answer took {} us under strace, and {} us without",
+            it.traced, it.untraced
+        );
+    }
+    if run.unread > 0 {
+        text += &format!("; {} lines of strace's not understood", run.unread);
+    }
+    for client in &run.clients {
+        if let Some(why) = &client.failure {
+            text += &format!("\nclient {}: {why}", client.name);
+        }
+    }
+    text
 }
 
 /// A picture of the kind that the file's name asks for.

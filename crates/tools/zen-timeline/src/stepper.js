@@ -82,8 +82,8 @@ for (const root of document.querySelectorAll(".zen-timeline:not([data-ready])"))
         show((next < 0 ? steps.length : next) - 1, false);
     });
     chart.addEventListener("pointermove", (event) => {
-        const title = event.target.closest("rect")?.querySelector("title");
-        if (title) hover.textContent = title.textContent;
+        const span = event.target.closest("[data-says]");
+        if (span) hover.textContent = span.dataset.says;
     });
     // What stands before a lane stays where it can be read.
     scroll.addEventListener("scroll", () => {

@@ -135,6 +135,9 @@ while True:
         ]);
         let errors = String::from_utf8_lossy(&recorded.stderr).into_owned();
         assert!(recorded.status.success(), "{errors}");
+        let said = String::from_utf8_lossy(&recorded.stdout);
+        assert!(said.starts_with("2 clients; 1 threads or processes"));
+        assert_eq!(said.lines().count(), 1, "{said}");
         let it = Run::read(Path::new(&output)).unwrap();
         assert_eq!((it.unread, it.clients.len()), (0, 2));
         for (client, bytes) in it.clients.iter().zip([(1, 5), (4, 20)]) {
@@ -152,6 +155,44 @@ while True:
             assert_eq!(recv.map(|it| it.result).sum::<i64>(), bytes);
         }
         assert!(it.slowdown.is_some_and(|it| it.answers == 5));
+    }
+
+    #[test]
+    fn a_client_that_is_not_answered_says_so() {
+        if !is_there("strace", "true") || !is_there("python3", "--version") {
+            println!("no strace that may trace, or no python3 here");
+            return;
+        }
+        let folder = Folder::new("unanswered");
+        let [server, scenario, output] =
+            ["server.py", "scenario", "run.json"].map(|it| folder.path(it));
+        fs::write(&server, SERVER).unwrap();
+        // What ends in no question mark is never answered.
+        let text = "client a\nconnect\nsend x\nfinish\nanswer";
+        fs::write(&scenario, text).unwrap();
+        let recorded = run(&[
+            "record",
+            "--scenario",
+            &scenario,
+            "-o",
+            &output,
+            "--",
+            "python3",
+            &server,
+            "{port}",
+        ]);
+        let said = String::from_utf8_lossy(&recorded.stdout);
+        let last = said.lines().last().unwrap_or_default();
+        assert_eq!(last, "client a: the server has closed");
+        let it = Run::read(Path::new(&output)).unwrap();
+        let views = it.clients[0].views.iter().map(|view| view.seen);
+        let seen: Vec<_> = views.collect();
+        assert!(seen.ends_with(&[
+            Seen::Finished,
+            Seen::EndOfFile,
+            Seen::Failed
+        ]));
+        assert_eq!(it.slowdown, None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use zen_timeline::gallery::{drawn, exhibits, recorded};
+use zen_timeline::gallery::{drawn, exhibits, recorded, table};
 use zen_timeline::run::{Kind, Seen};
 
 fn book() -> &'static Path {
@@ -25,6 +25,9 @@ fn every_figure_is_what_is_drawn_from_its_data() {
             );
         }
     }
+    let committed = book().join("data/timeline/table.md");
+    let committed = fs::read_to_string(committed).unwrap();
+    assert_eq!(committed.replace("\r\n", "\n"), table(book()).unwrap());
 }
 
 /// What is recorded is what was to be shown: each client did all it was told,

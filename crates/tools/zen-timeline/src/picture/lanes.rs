@@ -1,0 +1,145 @@
+//! A lane for each client, as it saw it, and for each task, as strace did.
+
+use super::{Lane, Mark, Span, State};
+use crate::run::{Call, Client, Kind, Run, Seen, Task};
+
+/// How a task is called: a number for its process only where there are some.
+#[must_use]
+pub fn label(task: &Task, run: &Run) -> String {
+    let is_process = task.process == task.id;
+    let of_process = |it: &&Task| it.process == task.process;
+    let threads = run.tasks.iter().filter(of_process);
+    let number = threads.clone().take_while(|it| it.id != task.id).count() + 1;
+    let processes = run.tasks.iter().filter(|it| it.process == it.id);
+    let process = processes.clone().take_while(|it| it.id != task.process);
+    let process = match processes.count() {
+        1 => String::new(),
+        _ => format!("process {}", process.count() + 1),
+    };
+    let thread = match (is_process, threads.count()) {
+        (true, 1) if process.is_empty() => "the only thread".into(),
+        (true, 1) => String::new(),
+        (true, _) => "main thread".into(),
+        (false, _) => format!("thread {number}"),
+    };
+    let name = match &*task.name {
+        "" => String::new(),
+        name => format!("\u{201c}{name}\u{201d}"),
+    };
+    let parts = [process, thread, name];
+    let parts = parts.iter().filter(|part| !part.is_empty());
+    parts.map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn client_lane(number: u16, client: &Client) -> Lane {
+    let over = [Seen::Left, Seen::Failed, Seen::EndOfFile];
+    let first = |seen: &[Seen]| {
+        let view = client.views.iter().find(|it| seen.contains(&it.seen));
+        view.map(|view| view.at)
+    };
+    let born = first(&[Seen::Connected]).unwrap_or(0);
+    let died = first(&over);
+    let mut lane = Lane {
+        label: format!("client \u{201c}{}\u{201d}", client.name),
+        life: (born, died.unwrap_or(i64::MAX)),
+        death: died.map(|_| match &client.failure {
+            Some(why) => why.clone(),
+            None => "left".into(),
+        }),
+        ..Lane::default()
+    };
+    let mut begin = born;
+    let mut owed = 0_usize;
+    for view in &client.views {
+        let before = owed;
+        if view.bytes > 0 {
+            lane.marks.push(Mark {
+                at: view.at,
+                client: number,
+                arrives: view.seen == Seen::Received,
+                bytes: view.bytes as u64,
+                calls: 1,
+            });
+        }
+        match view.seen {
+            Seen::Sent => owed += view.whole,
+            Seen::Received => owed = owed.saturating_sub(view.whole),
+            _ => {}
+        }
+        let is_over = over.contains(&view.seen);
+        if (before == 0) != (owed == 0) || is_over {
+            let state = if before > 0 { State::Asked } else { State::Idle };
+            let time = (begin, view.at);
+            lane.spans.push(Span { time, state, client: None });
+            begin = view.at;
+        }
+        if is_over {
+            break;
+        }
+    }
+    lane
+}
+
+/// The time between a client's connect() and the server's accept(), if the
+/// latter can be seen.
+pub(super) fn queued(run: &Run, number: usize) -> Option<(i64, i64)> {
+    let mut views = run.clients.get(number)?.views.iter();
+    let from = views.find(|it| it.seen == Seen::Connected)?.at;
+    let calls = run.tasks.iter().flat_map(|task| &task.calls);
+    let accepted = |it: &&Call| {
+        it.kind == Kind::Accept && it.client == Some(number as u16)
+    };
+    let to = calls.clone().find(accepted).map(Call::end);
+    // Who accepts with io_uring is not seen to accept anybody.
+    let unseen = calls.clone().any(|it| it.kind == Kind::Ring);
+    let to = to.or_else(|| (!unseen).then_some(run.end))?;
+    (to > from).then_some((from, to))
+}
+
+pub(super) fn task_lane(task: &Task, (from, to): (i64, i64)) -> Lane {
+    let born = task.born.max(from);
+    let died = task.died.unwrap_or(i64::MAX);
+    let mut lane = Lane {
+        task: task.id,
+        life: (task.born, died),
+        death: task.died.map(|_| task.death.clone()),
+        ..Lane::default()
+    };
+    let mut push = |from: i64, to: i64, state, client| {
+        if to > from {
+            lane.spans.push(Span { time: (from, to), state, client });
+        }
+    };
+    let end = died.min(to);
+    let mut at = born;
+    let mut client = None;
+    for call in &task.calls {
+        let state = State::of(call.kind);
+        let begin = call.at.clamp(at, end.max(at));
+        let over = call.end().clamp(begin, end.max(begin));
+        // What comes after a recv() is done for that client.
+        push(at, begin, State::Work, client);
+        // Whom it will be is not known while it waits in accept().
+        let whom = call.client.filter(|_| state != State::Accept);
+        push(begin, over, state, whom);
+        client = match call.kind {
+            Kind::Accept | Kind::Recv | Kind::Send => call.client,
+            _ => None,
+        };
+        at = over;
+    }
+    push(at, end, State::Work, None);
+    lane.marks.extend(task.calls.iter().filter_map(|call| {
+        let arrives = match call.kind {
+            Kind::Recv => true,
+            Kind::Send => false,
+            _ => return None,
+        };
+        let bytes = u64::try_from(call.result).ok().filter(|it| *it > 0)?;
+        let at = if arrives { call.end() } else { call.at };
+        let within = (from..=to).contains(&at);
+        let client = call.client?;
+        within.then_some(Mark { at, client, arrives, bytes, calls: 1 })
+    }));
+    lane
+}

@@ -1,0 +1,119 @@
+//! What is too near to be told apart becomes one.
+
+use std::collections::HashMap;
+
+use super::{Detail, Lane, Mark, Span};
+
+/// Makes cells wider until there are few enough spans; returns their width.
+pub(super) fn merge_spans(
+    lanes: &mut [Lane],
+    time: (i64, i64),
+    detail: Detail,
+) -> i64 {
+    let mut cell = ((time.1 - time.0) / detail.cells).max(1);
+    for lane in lanes.iter_mut() {
+        lane.spans = merged(&lane.spans, time.0, cell);
+    }
+    while lanes.iter().map(|lane| lane.spans.len()).sum::<usize>()
+        > detail.spans_max
+        && cell < time.1 - time.0
+    {
+        cell *= 2;
+        for lane in lanes.iter_mut() {
+            lane.spans = merged(&lane.spans, time.0, cell);
+        }
+    }
+    cell
+}
+
+/// In each cell what took most of it.
+fn merged(spans: &[Span], from: i64, cell: i64) -> Vec<Span> {
+    let mut out: Vec<Span> = Vec::new();
+    let mut push = |span: Span| match out.last_mut() {
+        Some(last)
+            if last.state == span.state
+                && last.client == span.client
+                && last.time.1 == span.time.0 =>
+        {
+            last.time.1 = span.time.1;
+        }
+        _ => out.push(span),
+    };
+    // What has been seen of a cell so far.
+    let mut parts: Vec<Span> = Vec::new();
+    for span in spans {
+        let mut at = span.time.0;
+        while at < span.time.1 {
+            let begin = at - (at - from).rem_euclid(cell);
+            let is_new = parts.last().is_none_or(|it| it.time.0 < begin);
+            if is_new && !parts.is_empty() {
+                push(strongest(&parts));
+                parts.clear();
+            }
+            let whole = span.time.1 - (span.time.1 - from).rem_euclid(cell);
+            if at == begin && whole > begin {
+                push(Span { time: (at, whole), ..*span });
+                at = whole;
+                continue;
+            }
+            let end = span.time.1.min(begin + cell);
+            parts.push(Span { time: (at, end), ..*span });
+            at = end;
+        }
+    }
+    if !parts.is_empty() {
+        push(strongest(&parts));
+    }
+    out
+}
+
+/// The one that takes most of the time, for all of it.
+fn strongest(parts: &[Span]) -> Span {
+    let (first, last) = (parts[0], parts[parts.len() - 1]);
+    let time_of = |part: &Span| -> i64 {
+        let same = parts.iter().filter(|it| it.state == part.state);
+        same.map(Span::length).sum()
+    };
+    let strongest = parts.iter().max_by_key(|part| time_of(part));
+    let strongest = strongest.unwrap_or(&first);
+    Span { time: (first.time.0, last.time.1), ..*strongest }
+}
+
+pub(super) fn merge_marks(
+    lanes: &mut [Lane],
+    time: (i64, i64),
+    detail: Detail,
+) {
+    let mut cell = ((time.1 - time.0) / detail.mark_cells).max(1);
+    loop {
+        for lane in lanes.iter_mut() {
+            lane.marks = merged_marks(&lane.marks, cell);
+        }
+        let marks: usize = lanes.iter().map(|lane| lane.marks.len()).sum();
+        if marks <= detail.marks_max || cell >= time.1 - time.0 {
+            return;
+        }
+        cell *= 2;
+    }
+}
+
+/// One for all that are nearer than this.
+fn merged_marks(marks: &[Mark], cell: i64) -> Vec<Mark> {
+    let mut out: Vec<Mark> = Vec::new();
+    // By client and direction: where the last one is in `out`.
+    let mut last = HashMap::new();
+    for mark in marks {
+        let key = (mark.client, mark.arrives);
+        match last.get(&key).map(|at: &usize| &mut out[*at]) {
+            Some(near) if mark.at - near.at < cell => {
+                near.bytes += mark.bytes;
+                near.calls += mark.calls;
+            }
+            _ => {
+                last.insert(key, out.len());
+                out.push(*mark);
+            }
+        }
+    }
+    out
+}

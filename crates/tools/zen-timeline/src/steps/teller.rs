@@ -1,0 +1,286 @@
+//! Keeps what is known of everybody, and says it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Act, Event, Group, Step, Story};
+use crate::picture::{LANES_MAX, State, label};
+use crate::run::{Kind, Run, Seen};
+use crate::text::milliseconds;
+
+/// What is known of a client and of its socket at the server. All of it is
+/// filled by events; nothing is ever taken out.
+#[derive(Clone, Default)]
+struct Client {
+    connected: bool,
+    over: Option<Seen>,
+    finished: bool,
+    owed: usize,
+    since: i64,
+    sent: i64,
+    received: i64,
+    accepted_by: Option<usize>,
+    server_received: i64,
+    server_sent: i64,
+    server_closed: bool,
+}
+
+pub(super) struct Teller<'a> {
+    run: &'a Run,
+    /// The server's system calls are not where its bytes go.
+    hides: bool,
+    names: Vec<String>,
+    clients: Vec<Client>,
+    /// What each task did last, and with whom.
+    tasks: Vec<Option<(Act, Option<usize>)>>,
+    dirty: BTreeSet<usize>,
+    numbers: HashMap<String, usize>,
+    /// The text that each row has.
+    shown: Vec<usize>,
+    pub(super) story: Story,
+}
+
+impl<'a> Teller<'a> {
+    pub(super) fn new(run: &'a Run) -> Self {
+        let tasks = run.tasks.iter().take(LANES_MAX);
+        let tasks: Vec<_> = tasks.map(|task| label(task, run)).collect();
+        let mut rows = vec!["queue of the listener (inferred)".to_string()];
+        let mut names = Vec::new();
+        for client in &run.clients {
+            let name = &client.name;
+            names.push(name.clone());
+            rows.push(format!("client \u{201c}{name}\u{201d}"));
+            rows.push("\u{2026} its socket at the server".into());
+        }
+        names.extend(tasks.iter().cloned());
+        rows.extend(tasks.iter().cloned());
+        let calls = run.tasks.iter().flat_map(|task| &task.calls);
+        let hides = calls.clone().any(|call| call.kind == Kind::Ring);
+        let start = "\u{2013}".to_string();
+        Self {
+            run,
+            hides,
+            names,
+            clients: vec![Client::default(); run.clients.len()],
+            tasks: vec![None; tasks.len()],
+            dirty: BTreeSet::new(),
+            numbers: HashMap::from([(start.clone(), 0)]),
+            shown: vec![0; rows.len()],
+            story: Story { rows, texts: vec![start], steps: Vec::new() },
+        }
+    }
+
+    pub(super) fn happens(&mut self, event: &Event) {
+        let (actor, act, client) = event.key;
+        let first = self.clients.len();
+        if let Act::Sees(seen) = act {
+            self.sees(actor, seen, event);
+            self.dirty.extend([0, 1 + 2 * actor, 2 + 2 * actor]);
+            return;
+        }
+        let task = actor - first;
+        self.dirty.insert(1 + 2 * first + task);
+        let whom = client.map(usize::from).filter(|it| *it < first);
+        self.tasks[task] = Some((act, whom));
+        let Some(whom) = whom else { return };
+        let it = &mut self.clients[whom];
+        match act {
+            Act::Ends(Kind::Accept) => it.accepted_by = Some(task),
+            Act::Ends(Kind::Recv) => it.server_received += event.amount,
+            Act::Ends(Kind::Send) => it.server_sent += event.amount,
+            Act::Ends(Kind::Close) => it.server_closed = true,
+            _ => return,
+        }
+        self.dirty.extend([0, 1 + 2 * whom, 2 + 2 * whom]);
+    }
+
+    fn sees(&mut self, client: usize, seen: Seen, event: &Event) {
+        let it = &mut self.clients[client];
+        match seen {
+            Seen::Connects => {}
+            Seen::Connected => it.connected = true,
+            Seen::Sent => {
+                if it.owed == 0 {
+                    it.since = event.at;
+                }
+                it.owed += event.whole;
+                it.sent += event.amount;
+            }
+            Seen::Received => {
+                it.owed = it.owed.saturating_sub(event.whole);
+                it.received += event.amount;
+            }
+            Seen::Finished => it.finished = true,
+            Seen::EndOfFile | Seen::Failed | Seen::Left => {
+                it.over = Some(seen);
+            }
+        }
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.dirty.extend(0..self.shown.len());
+        let changes = self.changes();
+        let says = "The clients begin".into();
+        self.story.steps.push(Step { at: 0, says, changes });
+    }
+
+    /// Ends a step, or several that were at the same time.
+    pub(super) fn step(&mut self, groups: &mut Vec<Group>) {
+        let last = groups.len().saturating_sub(1);
+        for (index, group) in groups.drain(..).enumerate() {
+            let says = self.says(&group);
+            let changes = match index == last {
+                true => self.changes(),
+                false => Vec::new(),
+            };
+            self.story.steps.push(Step { at: group.at, says, changes });
+        }
+    }
+
+    fn changes(&mut self) -> Vec<(usize, usize)> {
+        let mut changes = Vec::new();
+        for row in std::mem::take(&mut self.dirty) {
+            let text = self.row(row);
+            let next = self.story.texts.len();
+            let number = *self.numbers.entry(text.clone()).or_insert(next);
+            if number == next {
+                self.story.texts.push(text);
+            }
+            if self.shown[row] != number {
+                self.shown[row] = number;
+                changes.push((row, number));
+            }
+        }
+        changes
+    }
+
+    fn row(&self, row: usize) -> String {
+        let clients = 2 * self.clients.len();
+        match row {
+            0 => self.queue(),
+            row if row > clients => self.task(row - clients - 1),
+            row if row % 2 == 1 => self.client(&self.clients[row / 2]),
+            row => self.socket(&self.clients[row / 2 - 1]),
+        }
+    }
+
+    fn task(&self, task: usize) -> String {
+        let Some((act, whom)) = self.tasks[task] else {
+            return "\u{2013}".into();
+        };
+        let name = |it: usize| format!(" for {}", self.run.clients[it].name);
+        let whose = whom.map(name).unwrap_or_default();
+        match act {
+            // A call that ends says with whom; that it will be is not known
+            // while it waits in accept().
+            Act::Begins(Kind::Accept) => "waiting in accept".into(),
+            Act::Begins(kind) => {
+                format!("{}{whose}", State::of(kind).says())
+            }
+            Act::Death => "has ended".into(),
+            _ => format!("working{whose}"),
+        }
+    }
+
+    fn queue(&self) -> String {
+        if self.hides {
+            return "strace cannot tell: io_uring accepts".into();
+        }
+        let waits = |it: &Client| it.connected && it.accepted_by.is_none();
+        let names = self.clients.iter().zip(&self.names);
+        let names = names.filter(|(it, _)| waits(it));
+        let names: Vec<_> = names.map(|(_, name)| name.as_str()).collect();
+        match names.len() {
+            0 => "empty".into(),
+            number => format!("{number}: {}", names.join(", ")),
+        }
+    }
+
+    fn client(&self, it: &Client) -> String {
+        match it {
+            Client { over: Some(Seen::Left), .. } => "has left".into(),
+            Client { over: Some(Seen::Failed), .. } => "has given up".into(),
+            Client { over: Some(_), .. } => "has seen the end".into(),
+            Client { connected: false, .. } => "not there yet".into(),
+            Client { owed: 0, finished: true, .. } => "asks no more".into(),
+            Client { owed: 0, .. } => "asks nothing".into(),
+            Client { since, .. } => {
+                format!("waits for an answer since {}", milliseconds(*since))
+            }
+        }
+    }
+
+    fn socket(&self, it: &Client) -> String {
+        if !it.connected {
+            return "\u{2013}".into();
+        }
+        if self.hides {
+            return "strace cannot tell: io_uring moves the bytes".into();
+        }
+        let mut parts = Vec::new();
+        match it.accepted_by {
+            _ if it.server_closed => parts.push("closed".to_string()),
+            None => parts.push("in the queue".into()),
+            Some(_) => parts.push("open".into()),
+        }
+        let waiting = it.sent.saturating_sub(it.server_received);
+        if waiting > 0 {
+            parts.push(format!("{waiting} bytes to be read (inferred)"));
+        }
+        let under_way = it.server_sent.saturating_sub(it.received);
+        if under_way > 0 && it.over.is_none() {
+            parts.push(format!("{under_way} bytes on their way (inferred)"));
+        }
+        if it.over.is_some() && !it.server_closed {
+            parts.push("its client has gone".into());
+        }
+        parts.join("; ")
+    }
+
+    fn says(&self, group: &Group) -> String {
+        let (actor, act, client) = group.key;
+        let name = &self.names[actor];
+        let bytes = group.amount;
+        let whom = client.and_then(|it| self.run.clients.get(it as usize));
+        let whom = whom.map_or("somebody", |it| &it.name);
+        let says = match act {
+            Act::Sees(seen) => match seen {
+                Seen::Connects => "connects".to_string(),
+                Seen::Connected => "is connected".into(),
+                Seen::Sent => format!("sends {bytes} bytes"),
+                Seen::Received => format!("receives {bytes} bytes"),
+                Seen::Finished => "will send nothing more".into(),
+                Seen::EndOfFile => "sees the end".into(),
+                Seen::Failed => "gives up".into(),
+                Seen::Left => "leaves".into(),
+            },
+            Act::Begins(kind) => {
+                let whose = match (kind, client) {
+                    (Kind::Accept, _) | (_, None) => String::new(),
+                    _ => format!(" for {whom}"),
+                };
+                format!("begins: {}{whose}", State::of(kind).says())
+            }
+            Act::Ends(Kind::Accept) => format!("accepts {whom}"),
+            Act::Ends(Kind::Recv) => {
+                format!("receives {bytes} bytes from {whom}")
+            }
+            Act::Ends(Kind::Send) => format!("sends {bytes} bytes to {whom}"),
+            Act::Ends(Kind::Close) => format!("closes the socket of {whom}"),
+            Act::Ends(Kind::Shutdown) => format!("shuts down that of {whom}"),
+            Act::Ends(kind) => {
+                format!("goes on after {}", State::of(kind).word())
+            }
+            Act::Fails(kind) => {
+                format!("hears an error of {}", State::of(kind).word())
+            }
+            Act::EndOfFile => format!("reads the end of {whom}"),
+            Act::Birth => "is there".into(),
+            Act::Death => "ends".into(),
+            Act::Signal => "gets a signal".into(),
+        };
+        match group.times {
+            1 => format!("{name} {says}"),
+            times => format!("{name} {says} ({times} times)"),
+        }
+    }
+}
