@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use regex::Regex;
 
 /// No command of a transcript takes nearly so long.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -140,7 +141,11 @@ fn signal(which: &str, process: &str) -> Result<()> {
 fn command(line: &str, server: Option<&Server>) -> Result<Command> {
     let Some(package) = package(line) else {
         let mut shell = Command::new("sh");
-        shell.args(["-c", line]);
+        // The same program may run elsewhere on this machine.
+        let by_name =
+            Regex::new(r"\bps (.*)-C zen-[a-z-]+").expect("a pattern");
+        let line = by_name.replace(line, "ps $1-p $$PID");
+        shell.args(["-c", &line]);
         if let Some(server) = server {
             shell.env("PID", server.process.to_string());
         }
