@@ -2,10 +2,11 @@
 // can be scrolled without a mouse, and the label that opens the table of
 // contents is called a button, since it is one.
 (() => {
-  const mark = () => document.querySelectorAll("pre > code, .table-wrapper, figure")
-    .forEach((it) => {
-      if (it.scrollWidth > it.clientWidth) it.tabIndex = 0;
-    });
+  const boxes = "pre > code, .table-wrapper, .zt-scroll, .zt-steps";
+  const mark = () => document.querySelectorAll(boxes).forEach((it) => {
+    const isWide = it.scrollWidth > it.clientWidth;
+    if (isWide || it.scrollHeight > it.clientHeight) it.tabIndex = 0;
+  });
   mark();
   addEventListener("resize", mark);
   document.querySelectorAll("details")
