@@ -1,25 +1,60 @@
-//! `zen-book`: builds the book, with nothing to install.
+//! `zen-book`: builds the book, shows it, and checks that it is still true,
+//! with nothing to install.
 //!
 //! ```sh
 //! cargo run -p zen-book -- build
+//! cargo run -p zen-book -- serve --open
+//! cargo run -p zen-book -- check
 //! ```
 
-use std::fs;
-use std::path::Path;
+mod html;
+mod serve;
+#[cfg(target_os = "linux")]
+mod terminal;
+#[cfg(target_os = "linux")]
+mod transcript;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use mdbook_driver::MDBook;
+use anyhow::Result;
+use clap::Parser;
 
-const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book");
+/// Builds the book beside chapter 7, and checks it
+#[derive(Parser)]
+#[command(version)]
+enum Command {
+    /// Write it to book/book/index.html
+    Build,
+    /// Show it at a port of the loopback address; a page that is loaded again
+    /// is built again if anything has changed
+    Serve {
+        /// Open it in a browser
+        #[arg(long)]
+        open: bool,
+        /// TCP port; 0 lets the system pick one
+        #[arg(short, long, default_value_t = 3000)]
+        port: u16,
+    },
+    /// Build it, run its transcripts again, and compare
+    Check {
+        /// Write into the transcripts what was seen
+        #[arg(long)]
+        write: bool,
+        /// Only these files
+        transcripts: Vec<PathBuf>,
+    },
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments != ["build"] {
-        eprintln!("usage: zen-book build");
-        return ExitCode::from(2);
-    }
-    match build() {
+    let result = match Command::parse() {
+        Command::Build => html::build().map(|html| {
+            println!("{}", html.join("index.html").display());
+        }),
+        Command::Serve { open, port } => serve::serve(port, open),
+        Command::Check { write, transcripts } => check(&transcripts, write),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             eprintln!("zen-book: {err:#}");
@@ -28,36 +63,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn build() -> Result<()> {
-    let book = MDBook::load(BOOK)?;
-    let html = book.build_dir_for("html");
-    book.build()?;
-    let html = html.canonicalize()?;
-    let mut leftovers = Vec::new();
-    find_leftovers(&html, &mut leftovers)?;
-    if !leftovers.is_empty() {
-        bail!("left in the pages:\n{}", leftovers.join("\n"));
-    }
-    println!("{}", html.join("index.html").display());
-    Ok(())
+#[cfg(target_os = "linux")]
+fn check(transcripts: &[PathBuf], write: bool) -> Result<()> {
+    html::build()?;
+    transcript::check(transcripts, write)
 }
 
-/// mdBook leaves a directive that it cannot follow in the page, logs that, and
-/// succeeds. So what it wrote is read again.
-fn find_leftovers(folder: &Path, leftovers: &mut Vec<String>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            find_leftovers(&path, leftovers)?;
-        } else if path.extension().is_some_and(|end| end == "html") {
-            let page = fs::read_to_string(&path)
-                .with_context(|| path.display().to_string())?;
-            leftovers.extend(
-                page.lines()
-                    .filter(|line| line.contains("{{#"))
-                    .map(|line| format!("{}: {line}", path.display())),
-            );
-        }
-    }
+/// The transcripts use signals and a `ps` that other systems do not have.
+#[cfg(not(target_os = "linux"))]
+fn check(_: &[PathBuf], _: bool) -> Result<()> {
+    html::build()?;
+    println!("The transcripts are left out on this system");
     Ok(())
 }

@@ -94,7 +94,7 @@ fn buttons() -> String {
         ("last", "Last event", "\u{25b6}|"),
         ("in", "Zoom in", "+"),
         ("out", "Zoom out", "\u{2212}"),
-        ("all", "Zoom out fully", "all"),
+        ("all", "Show all", "all"),
     ] {
         text += &format!(
             "<button type=\"button\" data-do=\"{action}\" \

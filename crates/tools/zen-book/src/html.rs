@@ -1,0 +1,44 @@
+//! The pages as HTML, by mdBook.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use mdbook_driver::MDBook;
+
+pub(crate) const BOOK: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book");
+
+/// Builds the book, and returns the folder in which it is.
+pub(crate) fn build() -> Result<PathBuf> {
+    let book = MDBook::load(BOOK)?;
+    let html = book.build_dir_for("html");
+    book.build()?;
+    let html = html.canonicalize()?;
+    let mut leftovers = Vec::new();
+    find_leftovers(&html, &mut leftovers)?;
+    if !leftovers.is_empty() {
+        bail!("left in the pages:\n{}", leftovers.join("\n"));
+    }
+    Ok(html)
+}
+
+/// mdBook leaves a directive that it cannot follow in the page, logs that, and
+/// succeeds. So what it wrote is read again.
+fn find_leftovers(folder: &Path, leftovers: &mut Vec<String>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            find_leftovers(&path, leftovers)?;
+        } else if path.extension().is_some_and(|end| end == "html") {
+            let page = fs::read_to_string(&path)
+                .with_context(|| path.display().to_string())?;
+            leftovers.extend(
+                page.lines()
+                    .filter(|line| line.contains("{{#"))
+                    .map(|line| format!("{}: {line}", path.display())),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,331 @@
+//! What is on the pages of the book: the parts of a listing's page and their
+//! order, and that clauses, pages of the text, claims and minutes are the same
+//! wherever they are named.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::book::{Kind, Page, ids, links, pages, source};
+use crate::tidy::{files, none, read, root, shown};
+
+/// What a listing's page has, in this order. Between two of them there may be
+/// something of its own.
+const PARTS: [&str; 11] = [
+    "What the text claims",
+    "Predict first",
+    "The listing",
+    "Python beside Rust, name by name",
+    PICTURE,
+    "Try it",
+    "Break it",
+    COSTS,
+    "Since 2014",
+    "Exercises",
+    "Notes for teachers",
+];
+
+const PICTURE: &str = "The picture";
+const COSTS: &str = "What it costs";
+
+/// These are no servers: there is no waiting to draw, and no answer to count.
+const NO_SERVERS: [&str; 2] = ["zen-client", "zen-utils"];
+
+/// The chapter, by page and by listing.
+const CHAPTER: std::ops::RangeInclusive<u32> = 115..=135;
+const LISTINGS: std::ops::RangeInclusive<u32> = 1..=11;
+
+impl Page {
+    fn title(&self) -> &str {
+        self.text.lines().next().unwrap_or_default().trim_start_matches("# ")
+    }
+
+    /// The crate that it is about, if it is about a listing.
+    fn listing(&self) -> Option<&str> {
+        let (name, _) = self.title().split_once(": ")?;
+        let rooms = ["listings", "since", ""];
+        let is_one = rooms
+            .iter()
+            .any(|room| root().join("crates").join(room).join(name).is_dir());
+        is_one.then_some(name)
+    }
+
+    fn headings(&self) -> impl Iterator<Item = &str> {
+        self.lines
+            .iter()
+            .filter(|line| line.kind == Kind::Prose)
+            .filter_map(|line| line.text.strip_prefix("## "))
+    }
+
+    /// What stands under a heading.
+    fn part(&self, heading: &str) -> &str {
+        let start = format!("\n## {heading}\n");
+        let (_, rest) = self.text.split_once(&start).unwrap_or_default();
+        rest.split("\n## ").next().unwrap_or_default()
+    }
+
+    /// The minutes that its notes for teachers plan.
+    fn minutes(&self) -> Option<u32> {
+        let notes = self.part("Notes for teachers");
+        let (_, rest) = notes.split_once("<details><summary>")?;
+        rest.split_once(" minutes<")?.0.parse().ok()
+    }
+}
+
+/// The cells of the rows of all tables in a text.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    text.lines().filter_map(|line| {
+        let inside = line.strip_prefix("| ")?.strip_suffix(" |")?;
+        Some(inside.split(" | ").map(str::trim).collect())
+    })
+}
+
+/// The numbers `115` and `117` of `115-117`, or twice the one of `115`.
+fn range(text: &str) -> Option<(u32, u32)> {
+    let is_part = |c: char| c.is_ascii_digit() || c == '-';
+    let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
+    let (first, last) =
+        text[..end].split_once('-').unwrap_or((&text[..end], &text[..end]));
+    Some((first.parse().ok()?, last.parse().ok()?))
+}
+
+#[test]
+fn every_listings_page_has_the_same_parts_in_the_same_order() {
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for page in pages().values() {
+        let Some(listing) = page.listing() else { continue };
+        seen.insert(listing.to_string());
+        let wanted: Vec<_> = PARTS
+            .into_iter()
+            .filter(|part| {
+                ![PICTURE, COSTS].contains(part)
+                    || !NO_SERVERS.contains(&listing)
+            })
+            .collect();
+        let found: Vec<_> =
+            page.headings().filter(|it| PARTS.contains(it)).collect();
+        if found != wanted {
+            let path = shown(&page.path);
+            findings.push(format!("{path}: {found:?}, and not {wanted:?}"));
+        }
+        let questions = page.part("Predict first").matches("<details>").count();
+        if !(2..=3).contains(&questions) {
+            let path = shown(&page.path);
+            findings.push(format!("{path}: {questions} folded answers"));
+        }
+    }
+    for room in ["listings", "since"] {
+        for manifest in files(&root().join("crates").join(room), "Cargo.toml") {
+            let folder = manifest.parent().expect("it is in a folder");
+            let name = folder.file_name().unwrap_or_default().to_string_lossy();
+            if !seen.contains(&*name) {
+                findings.push(format!("no page is called `# {name}: ...`"));
+            }
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn a_clause_that_is_named_is_in_the_contract() {
+    let pages = pages();
+    let contract = &pages[&source().join("contract.md")];
+    let known = ids(contract).expect("no id twice");
+    let groups: BTreeSet<_> =
+        known.iter().filter_map(|id| id.rsplit_once('-')).collect();
+    let groups: BTreeSet<_> = groups
+        .into_iter()
+        .filter(|(_, number)| number.parse::<u32>().is_ok())
+        .map(|(group, _)| group)
+        .collect();
+    let mut findings = Vec::new();
+    for page in pages.values() {
+        for line in &page.lines {
+            let words = line.text.split(|c: char| {
+                !c.is_ascii_alphanumeric() && c != '/' && c != '-'
+            });
+            for word in words {
+                let Some((group, number)) = word.split_once('/') else {
+                    continue;
+                };
+                let is_clause =
+                    groups.contains(group) && number.parse::<u32>().is_ok();
+                if is_clause && !known.contains(&format!("{group}-{number}")) {
+                    let at = page.at(line.number);
+                    findings.push(format!("{at}: there is no {word}"));
+                }
+            }
+        }
+        for (number, link) in links(page) {
+            let text = link.strip_prefix("contract.md#").unwrap_or_default();
+            let named = text
+                .rsplit_once('-')
+                .filter(|(group, _)| groups.contains(group));
+            let Some((group, clause)) = named else { continue };
+            let line = page.lines[number - 1].text.as_str();
+            // A link may begin on the line before.
+            let before = page.lines[number.saturating_sub(2)].text.as_str();
+            let said = format!("{group}/{clause}]");
+            if !line.contains(&said) && !before.contains(&said) {
+                let at = page.at(number);
+                findings.push(format!("{at}: `{link}` is called otherwise"));
+            }
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn a_page_or_listing_of_the_text_that_is_named_exists() {
+    let mut findings = Vec::new();
+    for page in pages().values() {
+        // A reference may be broken at the end of a line.
+        let prose = page.prose.replace('\n', " ");
+        let named = ["page ", "pages "]
+            .into_iter()
+            .flat_map(|word| prose.split(word).skip(1));
+        for rest in named {
+            let Some((first, last)) = range(rest) else { continue };
+            let exists = CHAPTER.contains(&first) && CHAPTER.contains(&last);
+            if !exists || first > last {
+                let path = shown(&page.path);
+                findings.push(format!("{path}: page {first}-{last}"));
+            }
+        }
+        let listings = prose.split([' ', '(']).filter_map(|word| {
+            range(word.strip_prefix("7-")?).map(|(number, _)| number)
+        });
+        for number in listings.filter(|it| !LISTINGS.contains(it)) {
+            let path = shown(&page.path);
+            findings.push(format!("{path}: listing 7-{number}"));
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn a_page_and_the_readme_name_the_same_pages_of_the_text() {
+    let readme = read(&root().join("README.md"));
+    let known: BTreeMap<_, _> = rows(&readme)
+        .filter(|row| row.len() == 4)
+        .map(|row| (row[0].trim_matches('`').to_string(), row[2].to_string()))
+        .collect();
+    let mut findings = Vec::new();
+    for page in pages().values() {
+        let Some(expected) = page.listing().and_then(|it| known.get(it)) else {
+            continue;
+        };
+        let (first, last) = range(expected).unwrap_or_default();
+        let ways = [
+            format!("page {expected}"),
+            format!("pages {expected}"),
+            format!("pages {first} to {last}"),
+            format!("pages {first} and {last}"),
+        ];
+        let begin = page.text.split("\n## ").next().unwrap_or_default();
+        let begin = begin.replace('\n', " ").to_lowercase();
+        if !ways.iter().any(|it| begin.contains(it)) {
+            let path = shown(&page.path);
+            findings.push(format!("{path}: not {} as in README.md", ways[1]));
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn every_claim_of_a_page_is_in_the_list_of_claims() {
+    let pages = pages();
+    let list = &pages[&source().join("claims.md")];
+    let mut listed = BTreeMap::<(PathBuf, String), (String, String)>::new();
+    let mut findings = Vec::new();
+    for row in rows(&list.text).filter(|row| row.len() == 4).skip(1) {
+        let target = row[2].split_once("](").and_then(|(_, link)| {
+            let (file, id) = link.trim_end_matches(')').split_once('#')?;
+            Some((source().join(file), id.to_string()))
+        });
+        let Some(target) = target else {
+            findings.push(format!("claims.md: `{}` leads nowhere", row[0]));
+            continue;
+        };
+        if row[3].is_empty() {
+            findings.push(format!("claims.md: what shows `{}`?", row[0]));
+        }
+        listed.insert(target, (row[0].to_string(), row[1].to_string()));
+    }
+    for page in pages.values() {
+        let claims = page.part("What the text claims");
+        for claim in claims.split("\n- ").skip(1) {
+            let claim = claim.split("\n\n").next().unwrap_or_default();
+            let claim = claim.split_whitespace().collect::<Vec<_>>().join(" ");
+            let parts = claim
+                .strip_prefix("<a id=\"")
+                .and_then(|rest| rest.split_once("\"></a>**"));
+            let Some((id, rest)) = parts else {
+                let path = shown(&page.path);
+                findings.push(format!("{path}: no id: {claim}"));
+                continue;
+            };
+            let key = (page.path.clone(), id.to_string());
+            let is_same = listed.remove(&key).is_some_and(|(text, pages)| {
+                rest.starts_with(&format!("{text}**"))
+                    && (rest.contains(&format!("page {pages}"))
+                        || rest.contains(&format!("pages {pages}")))
+            });
+            if !is_same {
+                let path = shown(&page.path);
+                findings.push(format!("{path}#{id}: not so in claims.md"));
+            }
+        }
+    }
+    for ((path, id), _) in listed {
+        findings.push(format!("claims.md: {}#{id} is no claim", shown(&path)));
+    }
+    none(&findings);
+}
+
+#[test]
+fn the_minutes_for_teachers_are_those_of_the_pages() {
+    let pages = pages();
+    let plan = &pages[&source().join("teachers.md")];
+    let mut planned = BTreeMap::new();
+    let mut all = None;
+    for row in rows(plan.part("The minutes")).filter(|row| row.len() == 3) {
+        let minutes = row[2].parse::<u32>().ok();
+        match row[0].split_once("](") {
+            Some((_, link)) => {
+                let path = source().join(link.trim_end_matches(')'));
+                planned.insert(path, minutes);
+            }
+            None if row[0] == "all of them" => all = minutes,
+            None => {}
+        }
+    }
+    let on_pages: BTreeMap<_, _> = pages
+        .iter()
+        .filter(|(_, page)| page.headings().any(|it| it == PARTS[10]))
+        .map(|(path, page)| (path.clone(), page.minutes()))
+        .collect();
+    assert_eq!(planned, on_pages);
+    assert!(on_pages.values().all(Option::is_some), "{on_pages:?}");
+    assert_eq!(all, on_pages.values().copied().sum::<Option<u32>>());
+}
+
+#[test]
+fn every_transcript_and_figure_is_on_a_page() {
+    let all: String = pages().into_values().map(|page| page.text).collect();
+    let mut findings = Vec::new();
+    for (folder, end) in [
+        ("book/transcripts", ".console"),
+        ("book/src/figures", ".svg"),
+        ("book/deployment", ""),
+    ] {
+        for path in files(&root().join(folder), end) {
+            let shown = shown(&path);
+            let name = shown.strip_prefix(folder).unwrap_or_default();
+            if !all.contains(name) {
+                findings.push(format!("{shown}: on no page"));
+            }
+        }
+    }
+    none(&findings);
+}
