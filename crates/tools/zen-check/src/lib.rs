@@ -11,6 +11,7 @@
 //!   contract" that it is about;
 //! - `subject`, `server` and `conversation`: the program under examination, a
 //!   running process of it, and a client that talks bytes;
+//! - [`script`]: cases that somebody else writes, as data;
 //! - `observe`: what a server is, as the kernel sees it;
 //! - `system`, `process` and `sockets`: what only the operating system can do
 //!   or tell.
@@ -40,6 +41,7 @@ mod program;
 mod random;
 pub mod report;
 mod run;
+pub mod script;
 mod server;
 mod sockets;
 mod strace;
