@@ -61,7 +61,7 @@ fn next_netstring(
     bytes: &[u8],
     digits: usize,
 ) -> Result<Option<(Frame<'_>, usize)>, Refusal> {
-    let length = str::from_utf8(&bytes[..digits]).unwrap_or_default();
+    let length = std::str::from_utf8(&bytes[..digits]).unwrap_or_default();
     let length: usize = match length.parse() {
         Ok(length) if length <= QUESTION_BYTES_MAX => length,
         _ => return Err(TOO_LONG),

@@ -7,7 +7,7 @@ mod format;
 use std::time::{Duration, SystemTime};
 
 #[cfg(feature = "command")]
-pub use format::{Format, Progress, Settings, write};
+pub use format::{Format, Progress, Settings, clean, write};
 
 /// How much of a server is examined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,0 +1,273 @@
+//! What came of an assignment, stage by stage.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use zen_check::report::{
+    self, CaseResult, Failure, Level, Outcome, Profile, Report,
+};
+use zen_check::{CASES_AT_ONCE, Plan};
+
+use crate::assignment::{Assignment, Stage, left};
+
+/// A stage, and what came of it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct StageResult {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// What it is worth.
+    pub points: usize,
+    /// What came of it.
+    pub outcome: StageOutcome,
+}
+
+/// What came of a stage.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum StageOutcome {
+    /// All its cases pass.
+    Passed,
+    /// Why it does not, in a line, and the cases that fail, each with what
+    /// `zen-check` says of it.
+    Failed(String, Vec<FailedCase>),
+    /// Another stage comes first.
+    NotTried(String),
+    /// The checker or its machine failed, for this reason.
+    Unknown(String),
+}
+
+/// A case that failed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FailedCase {
+    /// Its clause.
+    pub clause: String,
+    /// What is expected.
+    pub sentence: String,
+    /// What was done to the server, and what it did.
+    pub lines: Vec<String>,
+}
+
+impl StageResult {
+    fn new(stage: &Stage, outcome: StageOutcome) -> Self {
+        let Stage { name, title, points, .. } = stage.clone();
+        Self { name, title, points, outcome }
+    }
+
+    /// Whether it is done.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.outcome == StageOutcome::Passed
+    }
+}
+
+/// Puts the stages to a program, one after another, until one fails; each is
+/// shown to `watch` when it is decided.
+pub fn examine(
+    assignment: &Assignment,
+    program: &std::path::Path,
+    seed: u64,
+    watch: &mut dyn FnMut(&[StageResult]),
+) -> Vec<StageResult> {
+    let begun = Instant::now();
+    let mut results = Vec::new();
+    for stage in &assignment.stages {
+        let first = results.iter().find(|it: &&StageResult| !it.passed());
+        let outcome = match first {
+            Some(first) => not_tried(&first.name),
+            None => {
+                let plan = Plan {
+                    only: stage.cases.clone(),
+                    jobs: CASES_AT_ONCE,
+                    time_max: left(begun, assignment.run_seconds),
+                    observe: false,
+                };
+                match assignment.program(program) {
+                    Ok(program) => put(program.with_seed(seed), stage, &plan),
+                    Err(message) => StageOutcome::Unknown(message),
+                }
+            }
+        };
+        results.push(StageResult::new(stage, outcome));
+        watch(&results);
+    }
+    results
+}
+
+fn not_tried(first: &str) -> StageOutcome {
+    StageOutcome::NotTried(format!("not tried: the stage {first} comes first"))
+}
+
+fn put(
+    program: zen_check::Program,
+    stage: &Stage,
+    plan: &Plan,
+) -> StageOutcome {
+    let report = zen_check::examine(program, &stage.name, plan, &|_| {});
+    let report = report::clean(&report);
+    let mut failed = Vec::new();
+    let (mut passed, mut unknown) = (0, None);
+    for result in report.results.iter().filter(|it| it.level == Level::Must) {
+        match &result.outcome {
+            Outcome::Passed => passed += 1,
+            Outcome::Failed(failure) => failed.push((result, failure.clone())),
+            Outcome::Error(why) => unknown = Some(why.clone()),
+            // Whoever takes no such option has not done what it is for.
+            Outcome::Skipped(why) if why.starts_with("it takes neither") => {
+                let what = why.clone();
+                let failure = Failure { what, ..Failure::default() };
+                failed.push((result, Box::new(failure)));
+            }
+            Outcome::Skipped(_) => {}
+        }
+    }
+    let tried = passed + failed.len();
+    match (failed.is_empty(), unknown) {
+        (false, _) => {
+            let what = in_a_line(&failed, tried);
+            let failed = failed.into_iter().map(|(result, mut failure)| {
+                failure.again =
+                    format!("cargo homework check --seed {}", report.seed);
+                FailedCase {
+                    clause: result.clause.to_string(),
+                    sentence: result.sentence.clone(),
+                    lines: failure.lines(),
+                }
+            });
+            StageOutcome::Failed(what, failed.collect())
+        }
+        (true, Some(why)) => StageOutcome::Unknown(why),
+        (true, None) if passed == 0 => {
+            StageOutcome::Unknown("none of its cases could be put".into())
+        }
+        (true, None) => StageOutcome::Passed,
+    }
+}
+
+/// Why a stage is not passed.
+fn in_a_line(failed: &[(&CaseResult, Box<Failure>)], tried: usize) -> String {
+    let silent = |what: &str| {
+        what.contains("nothing for") || what.contains("nobody listens at")
+    };
+    let (number, first) = (failed.len(), &failed[0].1.what);
+    // Of a server that never came up, all other cases only say so.
+    if failed[0].0.clause == "start" {
+        return match silent(first) {
+            true => format!("it hangs, and was killed: {first}"),
+            false => first.clone(),
+        };
+    }
+    let of = format!("{number} of {tried} cases fail");
+    match failed.iter().all(|(_, failure)| silent(&failure.what)) {
+        true => format!("it hangs, and was killed: {of}, and all by silence"),
+        false => of,
+    }
+}
+
+/// What comes of an assignment that fails as a whole, such as one that does
+/// not build: `what`, in a line, and what there is to say about it.
+#[must_use]
+pub fn all_failed(
+    assignment: &Assignment,
+    what: &str,
+    lines: Vec<String>,
+) -> Vec<StageResult> {
+    let failed = FailedCase {
+        clause: "build".into(),
+        sentence: "it builds".into(),
+        lines,
+    };
+    let first = StageOutcome::Failed(what.into(), vec![failed]);
+    end_with(assignment, Vec::new(), first)
+}
+
+/// Ends with this outcome of the first stage that is not passed yet.
+#[must_use]
+pub fn end_with(
+    assignment: &Assignment,
+    mut results: Vec<StageResult>,
+    outcome: StageOutcome,
+) -> Vec<StageResult> {
+    results.retain(StageResult::passed);
+    let mut outcomes = Some(outcome).into_iter();
+    let begun = results.len();
+    for stage in &assignment.stages[begun..] {
+        let first = &assignment.stages[begun].name;
+        let outcome = outcomes.next().unwrap_or_else(|| not_tried(first));
+        results.push(StageResult::new(stage, outcome));
+    }
+    results
+}
+
+/// Points, or None if nobody knows.
+#[must_use]
+pub fn points(results: &[StageResult]) -> Option<usize> {
+    let unknown =
+        |it: &StageResult| matches!(it.outcome, StageOutcome::Unknown(_));
+    let passed = results.iter().filter(|it| it.passed());
+    (!results.iter().any(unknown)).then(|| passed.map(|it| it.points).sum())
+}
+
+/// The same as a report of `zen-check`, in which each stage is a case, for its
+/// formats.
+#[must_use]
+pub fn report(
+    assignment: &Assignment,
+    results: &[StageResult],
+    seed: u64,
+    time: Duration,
+) -> Report {
+    let result = |result: &StageResult| CaseResult {
+        clause: result.name.clone().leak(),
+        sentence: result.title.clone(),
+        level: Level::Must,
+        points: result.points,
+        outcome: match &result.outcome {
+            StageOutcome::Passed => Outcome::Passed,
+            StageOutcome::Failed(what, cases) => {
+                Outcome::Failed(Box::new(Failure {
+                    what: what.clone(),
+                    difference: lines(cases),
+                    ..Failure::default()
+                }))
+            }
+            StageOutcome::NotTried(why) => Outcome::Failed(Box::new(Failure {
+                what: why.clone(),
+                ..Failure::default()
+            })),
+            StageOutcome::Unknown(why) => Outcome::Error(why.clone()),
+        },
+        time: Duration::ZERO,
+    };
+    Report {
+        subject: format!("{}: {}", assignment.name, assignment.title),
+        profile: Profile::Server,
+        architecture: None,
+        seed,
+        started: SystemTime::now() - time,
+        time,
+        observed: None,
+        results: results.iter().map(result).collect(),
+    }
+}
+
+/// Cases of which all is shown; of further ones only what they are.
+const IN_FULL_MAX: usize = 3;
+
+/// What there is to read about the cases that fail.
+#[must_use]
+pub fn lines(cases: &[FailedCase]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        let FailedCase { clause, sentence, .. } = case;
+        lines.push(format!("{clause}: {sentence}"));
+        let shown = match index {
+            0..IN_FULL_MAX => case.lines.len(),
+            _ => 1,
+        };
+        let told = case.lines.iter().take(shown);
+        lines.extend(told.map(|line| format!("  {line}")));
+    }
+    lines
+}

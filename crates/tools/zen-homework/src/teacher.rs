@@ -1,0 +1,5 @@
+//! What a teacher does.
+
+pub mod handout;
+mod markers;
+mod source;
