@@ -221,6 +221,13 @@ impl Assignment {
         })
     }
 
+    /// Whether a command of this assignment names the file at this path.
+    #[must_use]
+    pub fn names(&self, path: &Path) -> bool {
+        let words = self.build.iter().flatten().chain(&self.command);
+        words.into_iter().any(|word| path == Path::new(word))
+    }
+
     /// The files in `folder` that a student may change, relative to it. What
     /// is not an ordinary file, such as a link that leads somewhere else, is
     /// not among them.

@@ -20,13 +20,15 @@ pub struct Project {
     pub root: PathBuf,
     /// It was handed out.
     pub is_handout: bool,
+    /// Where Cargo builds.
+    pub target: PathBuf,
 }
 
 /// What came of a build.
 #[derive(Debug)]
 pub enum Built {
-    /// The program.
-    Program(PathBuf),
+    /// The program, and what the compiler said.
+    Program(PathBuf, Vec<String>),
     /// Why not, in a line, and what the compiler said.
     Failed(String, Vec<String>),
 }
@@ -41,7 +43,10 @@ impl Project {
         for root in folder.ancestors() {
             let is_handout = root.join(KEPT).is_dir();
             if is_handout || root.join("crates/homework").is_dir() {
-                return Ok(Self { root: root.to_path_buf(), is_handout });
+                let target = std::env::var_os("CARGO_TARGET_DIR");
+                let target = target.map_or("target".into(), PathBuf::from);
+                let target = root.join(target);
+                return Ok(Self { root: root.into(), is_handout, target });
             }
         }
         Err("there is no homework in this folder, nor in those above it".into())
@@ -106,17 +111,16 @@ impl Project {
                 command.env_remove(name);
             }
         }
+        command.env("CARGO_TARGET_DIR", &self.target);
         command.current_dir(&assignment.folder).stdin(Stdio::null());
         command
     }
 
     /// What Cargo builds of this assignment.
     pub(crate) fn program(&self, assignment: &Assignment) -> PathBuf {
-        let target = std::env::var_os("CARGO_TARGET_DIR");
-        let target = target.map_or("target".into(), PathBuf::from);
         let name =
             format!("{}{}", assignment.name, std::env::consts::EXE_SUFFIX);
-        self.root.join(target).join("debug").join(name)
+        self.target.join("debug").join(name)
     }
 
     /// Builds an assignment; the compiler speaks for itself.
@@ -130,7 +134,7 @@ impl Project {
             .map_err(|err| cannot_run(&command, &err))?;
         Ok(match ended {
             Some(status) if status.success() => {
-                Built::Program(self.program(assignment))
+                Built::Program(self.program(assignment), Vec::new())
             }
             Some(_) => Built::Failed("it does not build".into(), Vec::new()),
             None => Built::Failed(

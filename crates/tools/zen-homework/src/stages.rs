@@ -49,6 +49,18 @@ pub struct FailedCase {
     pub lines: Vec<String>,
 }
 
+impl FailedCase {
+    /// Whether a person means it by this: a clause, a group, or a name.
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
+        let Self { clause, sentence, .. } = self;
+        let group = clause.split('/').next().unwrap_or_default();
+        let name = sentence.replace(' ', "_");
+        [clause.as_str(), group, &name].contains(&word)
+            || word.split_once("::") == Some((clause, &name))
+    }
+}
+
 impl StageResult {
     fn new(stage: &Stage, outcome: StageOutcome) -> Self {
         let Stage { name, title, points, .. } = stage.clone();

@@ -161,7 +161,7 @@ fn examine(
         Built::Failed(what, lines) => {
             Ok(stages::all_failed(assignment, &what, lines))
         }
-        Built::Program(program) => {
+        Built::Program(program, _) => {
             // A command of the assignment's own starts there.
             std::env::set_current_dir(&assignment.folder)
                 .map_err(|err| err.to_string())?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use zen_homework::project::Project;
-use zen_homework::teacher::handout;
+use zen_homework::teacher::{handout, verify};
 
 /// What a teacher does.
 #[derive(Debug, Subcommand)]
@@ -25,6 +25,16 @@ pub(crate) enum Teaching {
         #[arg(long)]
         ci: bool,
     },
+    /// For an author: the starter builds and fails, the solution passes, each
+    /// stage catches a wrong one
+    Verify {
+        /// All of them, if none is named
+        name: Vec<String>,
+
+        /// Also see that no listing of the workspace that is built passes
+        #[arg(long)]
+        listings: bool,
+    },
 }
 
 /// Does what it is told, and says whether all is well.
@@ -33,6 +43,10 @@ pub(crate) fn run(project: &Project, what: Teaching) -> Result<bool, String> {
         Teaching::List => list(project)?,
         Teaching::Handout { name, to, ci } => {
             handout::handout(project, &name, &to, ci)?;
+        }
+        Teaching::Verify { name, listings } => {
+            zen_check::take_servers_along();
+            return verify::verify(project, &name, listings);
         }
     }
     Ok(true)

@@ -45,7 +45,7 @@ pub fn handout(
 }
 
 /// All files of a handout.
-fn handed_out(
+pub(crate) fn handed_out(
     project: &Project,
     assignments: &[Assignment],
 ) -> Result<Files, String> {
@@ -88,7 +88,7 @@ pub(crate) fn write(files: &Files, to: &Path) -> Result<(), String> {
 
 /// Leaves in Cargo.lock what a handout is built with. The versions stay as
 /// they are.
-fn forget_other_packages(folder: &Path) -> Result<(), String> {
+pub(crate) fn forget_other_packages(folder: &Path) -> Result<(), String> {
     let mut cargo = Command::new("cargo");
     cargo.args(["update", "--quiet", "--workspace", "--offline"]);
     cargo.current_dir(folder).stdin(Stdio::null());

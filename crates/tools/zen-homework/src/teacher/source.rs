@@ -34,6 +34,14 @@ pub(crate) fn files_below(folder: &Path) -> Result<Files, String> {
     Ok(files)
 }
 
+/// The same; none if there is no such folder.
+pub(crate) fn files_below_if_any(folder: &Path) -> Result<Files, String> {
+    match folder.is_dir() {
+        true => files_below(folder),
+        false => Ok(Vec::new()),
+    }
+}
+
 fn collect(root: &Path, at: &Path, files: &mut Files) -> Result<(), String> {
     let in_path = |err| format!("{}: {err}", root.join(at).display());
     for entry in fs::read_dir(root.join(at)).map_err(in_path)? {
