@@ -136,6 +136,26 @@ pub fn take_servers_along() {
     system::take_servers_along();
 }
 
+/// While this is there, [`take_servers_along`] also means the group of a
+/// process that was started otherwise.
+#[derive(Debug)]
+pub struct TakenAlong(u32);
+
+impl TakenAlong {
+    /// For the group of which this process is the first.
+    #[must_use]
+    pub fn new(process: u32) -> Self {
+        system::remember_group(process);
+        Self(process)
+    }
+}
+
+impl Drop for TakenAlong {
+    fn drop(&mut self) {
+        system::forget_group(self.0);
+    }
+}
+
 /// The name of every case: its clause, and a sentence.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     cases::all().map(|case| (case.clause, case.name))

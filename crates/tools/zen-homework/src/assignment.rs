@@ -103,11 +103,11 @@ mod usual {
     }
 
     pub(super) fn processes() -> u64 {
-        256
+        1024
     }
 
     pub(super) fn descriptors() -> u64 {
-        1024
+        4096
     }
 }
 

@@ -76,7 +76,7 @@ fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
         }
         #[cfg(feature = "teacher")]
         What::Teaching(what) => {
-            teaching::run(&Project::around(&here()?)?, what)
+            teaching::run(|| Project::around(&here()?), what)
         }
     }
 }

@@ -34,6 +34,7 @@ pub fn run_while(
     std::os::unix::process::CommandExt::process_group(command, 0);
     let deadline = Instant::now() + time_max;
     let mut child = command.spawn()?;
+    let _along = zen_check::TakenAlong::new(child.id());
     loop {
         if let Some(status) = child.try_wait()? {
             // What it has left behind does not stay.
@@ -48,6 +49,11 @@ pub fn run_while(
         }
         thread::sleep(LOOK_EVERY);
     }
+}
+
+pub(crate) fn cannot_run(command: &Command, err: &io::Error) -> String {
+    let program = command.get_program().to_string_lossy();
+    format!("cannot run {program}: {err}")
 }
 
 #[cfg(unix)]

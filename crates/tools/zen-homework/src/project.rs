@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::assignment::Assignment;
-use crate::process;
+use crate::process::{self, cannot_run};
 
 /// What is kept in a handout beside what a student works on.
 pub(crate) const KEPT: &str = ".homework";
@@ -143,11 +143,6 @@ impl Project {
             ),
         })
     }
-}
-
-pub(crate) fn cannot_run(command: &Command, err: &io::Error) -> String {
-    let program = command.get_program().to_string_lossy();
-    format!("cannot run {program}: {err}")
 }
 
 /// Copies an assignment's files that a student may change from one folder into

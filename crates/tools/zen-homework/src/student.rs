@@ -171,7 +171,11 @@ fn examine(
 }
 
 /// What came of it, for a student.
-fn told(assignment: &Assignment, results: &[StageResult], seed: u64) -> String {
+pub(crate) fn told(
+    assignment: &Assignment,
+    results: &[StageResult],
+    seed: u64,
+) -> String {
     let mut text = format!("{}: {}\n", assignment.name, assignment.title);
     let mut details = String::new();
     for StageResult { name, title, points, outcome } in results {

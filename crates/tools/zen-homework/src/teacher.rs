@@ -1,6 +1,8 @@
 //! What a teacher does, and an author.
 
+pub mod grade;
 pub mod handout;
+pub mod limits;
 mod markers;
 mod source;
 pub mod verify;

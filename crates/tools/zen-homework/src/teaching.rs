@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use zen_homework::project::Project;
+use zen_homework::teacher::grade::{self, GradeOptions};
+use zen_homework::teacher::limits::{self, Limits};
 use zen_homework::teacher::{handout, verify};
 
 /// What a teacher does.
@@ -25,6 +27,31 @@ pub(crate) enum Teaching {
         #[arg(long)]
         ci: bool,
     },
+    /// Grade a class: each folder is what a student has handed in
+    Grade {
+        #[arg(required = true, value_name = "DIR")]
+        submission: Vec<PathBuf>,
+
+        /// This assignment; if none is named, those that anybody has handed in
+        #[arg(long, value_name = "NAME")]
+        assignment: Vec<String>,
+
+        /// Where grades.csv goes, and a report for each student
+        #[arg(long, value_name = "DIR", default_value = "grades")]
+        to: PathBuf,
+
+        /// Examine so many programs at a time, if not one for each core
+        #[arg(long, value_name = "N")]
+        jobs: Option<usize>,
+
+        /// Draw all cuts and orders from this number
+        #[arg(long, default_value_t = 1060)]
+        seed: u64,
+
+        /// Limit nothing but the time
+        #[arg(long)]
+        unlimited: bool,
+    },
     /// For an author: the starter builds and fails, the solution passes, each
     /// stage catches a wrong one
     Verify {
@@ -35,18 +62,78 @@ pub(crate) enum Teaching {
         #[arg(long)]
         listings: bool,
     },
+    /// Put this process within limits, and become the command
+    #[command(hide = true)]
+    Within {
+        #[arg(long)]
+        memory_mib: u64,
+        #[arg(long)]
+        processes: u64,
+        #[arg(long)]
+        descriptors: u64,
+        #[arg(long)]
+        user: Option<u32>,
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Examine a program, and write the results into a file
+    #[command(hide = true)]
+    Examine {
+        folder: PathBuf,
+        program: PathBuf,
+        results: PathBuf,
+        #[arg(long)]
+        seed: u64,
+    },
 }
 
 /// Does what it is told, and says whether all is well.
-pub(crate) fn run(project: &Project, what: Teaching) -> Result<bool, String> {
+pub(crate) fn run(
+    project: impl Fn() -> Result<Project, String>,
+    what: Teaching,
+) -> Result<bool, String> {
     match what {
-        Teaching::List => list(project)?,
+        Teaching::List => list(&project()?)?,
         Teaching::Handout { name, to, ci } => {
-            handout::handout(project, &name, &to, ci)?;
+            handout::handout(&project()?, &name, &to, ci)?;
+        }
+        Teaching::Grade {
+            submission,
+            assignment,
+            to,
+            jobs,
+            seed,
+            unlimited,
+        } => {
+            zen_check::take_servers_along();
+            let cores = std::thread::available_parallelism();
+            let options = GradeOptions {
+                submissions: submission,
+                assignments: assignment,
+                to,
+                jobs: jobs.unwrap_or(cores.map_or(1, usize::from)),
+                seed,
+                unlimited,
+            };
+            return grade::grade(&project()?, &options);
         }
         Teaching::Verify { name, listings } => {
             zen_check::take_servers_along();
-            return verify::verify(project, &name, listings);
+            return verify::verify(&project()?, &name, listings);
+        }
+        Teaching::Within {
+            memory_mib,
+            processes,
+            descriptors,
+            user,
+            command,
+        } => {
+            let limits = Limits { memory_mib, processes, descriptors };
+            limits::become_within(limits, user, &command)?;
+        }
+        Teaching::Examine { folder, program, results, seed } => {
+            zen_check::take_servers_along();
+            grade::examine(&folder, &program, &results, seed)?;
         }
     }
     Ok(true)

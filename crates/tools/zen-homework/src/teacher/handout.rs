@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use super::source::{self, Files, Workspace};
 use crate::assignment::Assignment;
-use crate::project::{KEPT, Project, cannot_run};
+use crate::process::cannot_run;
+use crate::project::{KEPT, Project};
 
 const ALIAS: &str = "\
 [alias]

@@ -8,7 +8,8 @@ use super::markers;
 use super::source::{self, Files};
 use super::workshop::Workshop;
 use crate::assignment::Assignment;
-use crate::project::{Built, Project, cannot_run};
+use crate::process::cannot_run;
+use crate::project::{Built, Project};
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::student::print;
 

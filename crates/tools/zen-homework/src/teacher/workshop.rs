@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::handout::{forget_other_packages, handed_out, write};
 use super::source::Files;
 use crate::assignment::Assignment;
-use crate::process;
-use crate::project::{Built, Project, cannot_run};
+use crate::process::{self, cannot_run};
+use crate::project::{Built, Project};
 
 /// What a build has printed is shown up to this.
 const BUILD_LINES_MAX: usize = 60;
