@@ -1,5 +1,6 @@
 //! What a teacher does, and an author.
 
+pub mod export;
 pub mod grade;
 pub mod handout;
 pub mod limits;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use zen_homework::project::Project;
+use zen_homework::teacher::export::{self, Platform};
 use zen_homework::teacher::grade::{self, GradeOptions};
 use zen_homework::teacher::limits::{self, Limits};
 use zen_homework::teacher::{handout, verify};
@@ -51,6 +52,17 @@ pub(crate) enum Teaching {
         /// Limit nothing but the time
         #[arg(long)]
         unlimited: bool,
+    },
+    /// Write an assignment as an autograder of a platform
+    Export {
+        /// gradescope (a zip), classroom50 (a folder) or github-actions
+        platform: Platform,
+
+        name: String,
+
+        /// What is written: a file or a folder that is not there yet
+        #[arg(long, value_name = "PATH")]
+        to: PathBuf,
     },
     /// For an author: the starter builds and fails, the solution passes, each
     /// stage catches a wrong one
@@ -116,6 +128,9 @@ pub(crate) fn run(
                 unlimited,
             };
             return grade::grade(&project()?, &options);
+        }
+        Teaching::Export { platform, name, to } => {
+            export::export(&project()?, platform, &name, &to)?;
         }
         Teaching::Verify { name, listings } => {
             zen_check::take_servers_along();

@@ -18,7 +18,7 @@ homework = \"run --quiet --package zen-homework --\"
 const IGNORED: &str = "/target\n";
 
 /// Runs wherever a handout has become a repository of its own.
-pub(crate) const WORKFLOW: &str = include_str!("workflow.yml");
+const WORKFLOW: &str = include_str!("workflow.yml");
 
 /// Hands assignments out into a folder that is empty, or is not there yet.
 ///
@@ -100,7 +100,7 @@ pub(crate) fn forget_other_packages(folder: &Path) -> Result<(), String> {
     }
 }
 
-fn workflow(assignments: &[Assignment]) -> String {
+pub(crate) fn workflow(assignments: &[Assignment]) -> String {
     let step = |name: &str| {
         format!("      - run: cargo homework check {name} --report github=-\n")
     };
