@@ -95,7 +95,7 @@ mod usual {
     }
 
     pub(super) fn run_seconds() -> u64 {
-        120
+        300
     }
 
     pub(super) fn memory_mib() -> u64 {

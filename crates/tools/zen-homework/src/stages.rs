@@ -74,6 +74,10 @@ impl StageResult {
     }
 }
 
+/// The group of the contract that begins with whether there is any answer, and
+/// a case of it that asks for no more.
+const ANSWERS: (&str, &str) = ("wire", "wire/8::knows_three_aphorisms");
+
 /// Puts the stages to a program, one after another, until one fails; each is
 /// shown to `watch` when it is decided.
 pub fn examine(
@@ -87,7 +91,7 @@ pub fn examine(
     for stage in &assignment.stages {
         let first = results.iter().find(|it: &&StageResult| !it.passed());
         let outcome = match first {
-            Some(first) => not_tried(&first.name),
+            Some(first) => not_tried(first),
             None => {
                 let plan = Plan {
                     only: stage.cases.clone(),
@@ -95,10 +99,7 @@ pub fn examine(
                     time_max: left(begun, assignment.run_seconds),
                     observe: false,
                 };
-                match assignment.program(program) {
-                    Ok(program) => put(program.with_seed(seed), stage, &plan),
-                    Err(message) => StageOutcome::Unknown(message),
-                }
+                put_stage(assignment, program, seed, stage, plan)
             }
         };
         results.push(StageResult::new(stage, outcome));
@@ -107,8 +108,38 @@ pub fn examine(
     results
 }
 
-fn not_tried(first: &str) -> StageOutcome {
-    StageOutcome::NotTried(format!("not tried: the stage {first} comes first"))
+fn put_stage(
+    assignment: &Assignment,
+    program: &std::path::Path,
+    seed: u64,
+    stage: &Stage,
+    plan: Plan,
+) -> StageOutcome {
+    let put = |plan: &Plan| match assignment.program(program) {
+        Ok(program) => put(program.with_seed(seed), stage, plan),
+        Err(message) => StageOutcome::Unknown(message),
+    };
+    // Of a program that hangs, each case would only say so again, and take its
+    // time for it.
+    if stage.cases.iter().any(|case| case == ANSWERS.0) {
+        let first = Plan { only: vec![ANSWERS.1.into()], ..plan.clone() };
+        match put(&first) {
+            StageOutcome::Failed(what, cases) if what.starts_with(HANGS) => {
+                return StageOutcome::Failed(what, cases);
+            }
+            _ => {}
+        }
+    }
+    put(&plan)
+}
+
+/// What comes of a stage behind the first that is not passed.
+fn not_tried(first: &StageResult) -> StageOutcome {
+    let why = format!("not tried: the stage {} comes first", first.name);
+    match first.outcome {
+        StageOutcome::Unknown(_) => StageOutcome::Unknown(why),
+        _ => StageOutcome::NotTried(why),
+    }
 }
 
 fn put(
@@ -157,23 +188,26 @@ fn put(
     }
 }
 
+const HANGS: &str = "it hangs, and was killed";
+
 /// Why a stage is not passed.
 fn in_a_line(failed: &[(&CaseResult, Box<Failure>)], tried: usize) -> String {
     let silent = |what: &str| {
-        what.contains("nothing for") || what.contains("nobody listens at")
+        ["nothing for", "nobody listens at", "has no end"]
+            .iter()
+            .any(|words| what.contains(words))
     };
     let (number, first) = (failed.len(), &failed[0].1.what);
     // Of a server that never came up, all other cases only say so.
     if failed[0].0.clause == "start" {
         return match silent(first) {
-            true => format!("it hangs, and was killed: {first}"),
+            true => format!("{HANGS}: {first}"),
             false => first.clone(),
         };
     }
-    let of = format!("{number} of {tried} cases fail");
     match failed.iter().all(|(_, failure)| silent(&failure.what)) {
-        true => format!("it hangs, and was killed: {of}, and all by silence"),
-        false => of,
+        true => format!("{HANGS}: {first}"),
+        false => format!("{number} of {tried} cases fail"),
     }
 }
 
@@ -202,13 +236,16 @@ pub fn end_with(
     outcome: StageOutcome,
 ) -> Vec<StageResult> {
     results.retain(StageResult::passed);
-    let mut outcomes = Some(outcome).into_iter();
-    let begun = results.len();
-    for stage in &assignment.stages[begun..] {
-        let first = &assignment.stages[begun].name;
-        let outcome = outcomes.next().unwrap_or_else(|| not_tried(first));
-        results.push(StageResult::new(stage, outcome));
-    }
+    let [first, later @ ..] = &assignment.stages[results.len()..] else {
+        return results;
+    };
+    let first = StageResult::new(first, outcome);
+    let later: Vec<_> = later
+        .iter()
+        .map(|stage| StageResult::new(stage, not_tried(&first)))
+        .collect();
+    results.push(first);
+    results.extend(later);
     results
 }
 

@@ -5,6 +5,7 @@ pub mod grade;
 pub mod handout;
 pub mod limits;
 mod markers;
+pub mod new;
 mod source;
 pub mod verify;
 mod workshop;

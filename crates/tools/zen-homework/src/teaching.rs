@@ -8,7 +8,7 @@ use zen_homework::project::Project;
 use zen_homework::teacher::export::{self, Platform};
 use zen_homework::teacher::grade::{self, GradeOptions};
 use zen_homework::teacher::limits::{self, Limits};
-use zen_homework::teacher::{handout, verify};
+use zen_homework::teacher::{handout, new, verify};
 
 /// What a teacher does.
 #[derive(Debug, Subcommand)]
@@ -64,6 +64,8 @@ pub(crate) enum Teaching {
         #[arg(long, value_name = "PATH")]
         to: PathBuf,
     },
+    /// For an author: make a small assignment that is whole, to be changed
+    New { name: String },
     /// For an author: the starter builds and fails, the solution passes, each
     /// stage catches a wrong one
     Verify {
@@ -132,6 +134,7 @@ pub(crate) fn run(
         Teaching::Export { platform, name, to } => {
             export::export(&project()?, platform, &name, &to)?;
         }
+        Teaching::New { name } => new::new(&project()?, &name)?,
         Teaching::Verify { name, listings } => {
             zen_check::take_servers_along();
             return verify::verify(&project()?, &name, listings);
