@@ -14,6 +14,7 @@ mod wire;
 
 use crate::architecture::Architecture;
 use crate::report::{Level, Profile};
+use crate::script::Script;
 use crate::subject::Subject;
 use crate::verdict::Verdict;
 
@@ -24,7 +25,7 @@ pub(crate) struct Case {
     pub(crate) clause: &'static str,
     /// What is expected, as the name of the function.
     pub(crate) name: &'static str,
-    pub(crate) run: fn(&Subject) -> Verdict,
+    pub(crate) run: Run,
     /// It would disturb others, or be disturbed: it runs when no other does.
     pub(crate) alone: bool,
     pub(crate) level: Level,
@@ -34,10 +35,44 @@ pub(crate) struct Case {
     two: bool,
 }
 
+/// What a case does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Run {
+    Function(fn(&Subject) -> Verdict),
+    Script(&'static Script),
+}
+
+impl Run {
+    pub(crate) fn put(self, subject: &Subject) -> Verdict {
+        match self {
+            Self::Function(function) => function(subject),
+            Self::Script(script) => script.play(subject),
+        }
+    }
+}
+
 /// For which servers a case is, and why not for the others.
 type Only = (fn(Architecture) -> bool, &'static str);
 
 impl Case {
+    /// A case that somebody else has written, for every profile.
+    pub(crate) fn of_script(
+        clause: &'static str,
+        name: &'static str,
+        script: &'static Script,
+    ) -> Self {
+        Self {
+            clause,
+            name,
+            run: Run::Script(script),
+            alone: false,
+            level: Level::Must,
+            from: Some(Profile::Wire),
+            only: None,
+            two: false,
+        }
+    }
+
     const fn only(
         self,
         holds: fn(Architecture) -> bool,
@@ -122,7 +157,7 @@ macro_rules! case {
         crate::cases::Case {
             clause: $clause,
             name: stringify!($run),
-            run: $run,
+            run: crate::cases::Run::Function($run),
             alone: false,
             level: crate::report::Level::Must,
             from: None,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -149,6 +149,12 @@ impl Client {
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(to: SocketAddr) -> Verdict<Self> {
         let sock = system::connect_narrow(to);
+        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?, to)
+    }
+
+    /// A client with this address.
+    pub(crate) fn connect_from(from: IpAddr, to: SocketAddr) -> Verdict<Self> {
+        let sock = system::connect_from(from, to);
         Self::connected(sock.map_err(|err| cannot_connect(to, &err))?, to)
     }
 

@@ -11,6 +11,7 @@
 //!   contract" that it is about;
 //! - `subject`, `server` and `conversation`: the program under examination, a
 //!   running process of it, and a client that talks bytes;
+//! - [`script`]: cases that somebody else writes, as data;
 //! - `observe`: what a server is, as the kernel sees it;
 //! - `system`, `process` and `sockets`: what only the operating system can do
 //!   or tell.
@@ -40,6 +41,7 @@ mod program;
 mod random;
 pub mod report;
 mod run;
+pub mod script;
 mod server;
 mod sockets;
 mod strace;
@@ -132,6 +134,26 @@ pub fn be_inetd_if_told() {
 /// has started as well.
 pub fn take_servers_along() {
     system::take_servers_along();
+}
+
+/// While this is there, [`take_servers_along`] also means the group of a
+/// process that was started otherwise.
+#[derive(Debug)]
+pub struct TakenAlong(u32);
+
+impl TakenAlong {
+    /// For the group of which this process is the first.
+    #[must_use]
+    pub fn new(process: u32) -> Self {
+        system::remember_group(process);
+        Self(process)
+    }
+}
+
+impl Drop for TakenAlong {
+    fn drop(&mut self) {
+        system::forget_group(self.0);
+    }
 }
 
 /// The name of every case: its clause, and a sentence.

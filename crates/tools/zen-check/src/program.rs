@@ -9,7 +9,9 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use crate::architecture::Architecture;
+use crate::cases::Case;
 use crate::report::{Observation, Profile};
+use crate::script::OwnCase;
 use crate::sockets;
 use crate::system;
 use crate::verdict::{Fault, Verdict};
@@ -36,6 +38,8 @@ pub struct Program {
     /// How long it may take until it can be connected to.
     pub(crate) start_time_max: Duration,
     pub(crate) known: Known,
+    /// Cases of somebody else's.
+    pub(crate) own_cases: Vec<&'static Case>,
 }
 
 /// How a server is come by.
@@ -110,8 +114,15 @@ impl Program {
         architecture: Option<Architecture>,
     ) -> Self {
         let (seed, start_time_max) = (1060, START_TIME_MAX);
-        let known = Known::default();
-        Self { launch, profile, architecture, seed, start_time_max, known }
+        Self {
+            launch,
+            profile,
+            architecture,
+            seed,
+            start_time_max,
+            known: Known::default(),
+            own_cases: Vec::new(),
+        }
     }
 
     /// Asks more or less of it.
@@ -130,6 +141,13 @@ impl Program {
     #[must_use]
     pub fn with_start_time(self, start_time_max: Duration) -> Self {
         Self { start_time_max, ..self }
+    }
+
+    /// Puts these to it as well, after all others.
+    #[must_use]
+    pub fn with_cases(mut self, cases: &[OwnCase]) -> Self {
+        self.own_cases.extend(cases.iter().map(|case| case.0));
+        self
     }
 
     /// Its log is read, and its command line is known.

@@ -7,7 +7,7 @@ mod format;
 use std::time::{Duration, SystemTime};
 
 #[cfg(feature = "command")]
-pub use format::{Format, Progress, Settings, write};
+pub use format::{Format, Progress, Settings, clean, write};
 
 /// How much of a server is examined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +75,8 @@ pub struct CaseResult {
     pub sentence: String,
     /// Whether it counts.
     pub level: Level,
+    /// For how much: a point for each case of the contract that does.
+    pub points: usize,
     /// What came of it.
     pub outcome: Outcome,
     /// How long it took.
@@ -207,15 +209,17 @@ pub struct Totals {
     pub passed: usize,
     /// Cases that must not fail, and did.
     pub failed: usize,
+    /// Cases that count, and passed or failed.
+    pub counting: usize,
     /// Cases that should not fail, and did.
     pub warned: usize,
     /// Cases of which nothing is known.
     pub errors: usize,
     /// Cases that were left out.
     pub skipped: usize,
-    /// One for each case that counts and passed.
+    /// Of the cases that count and passed.
     pub points: usize,
-    /// One for each case that counts and passed or failed.
+    /// Of the cases that count and passed or failed.
     pub points_max: usize,
 }
 
@@ -225,7 +229,12 @@ impl Report {
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for result in &self.results {
-            let counts = usize::from(result.level == Level::Must);
+            let counts = result.points;
+            let decided =
+                matches!(result.outcome, Outcome::Passed | Outcome::Failed(_));
+            if decided && result.level == Level::Must {
+                totals.counting += 1;
+            }
             match (&result.outcome, result.level) {
                 (Outcome::Passed, _) => {
                     totals.passed += 1;
@@ -234,7 +243,7 @@ impl Report {
                 }
                 (Outcome::Failed(_), Level::Must) => {
                     totals.failed += 1;
-                    totals.points_max += 1;
+                    totals.points_max += counts;
                 }
                 (Outcome::Failed(_), Level::Should) => totals.warned += 1,
                 (Outcome::Error(_), _) => totals.errors += 1,

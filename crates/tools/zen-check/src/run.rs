@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, Run};
 use crate::hints;
 use crate::observe;
 use crate::process;
@@ -92,7 +92,10 @@ pub fn examine(
 ) -> Report {
     let (started, begun) = (SystemTime::now(), Instant::now());
     let program = Arc::new(program);
-    let cases = chosen(program.profile, &plan.only);
+    let mut cases = chosen(program.profile, &plan.only);
+    cases.extend(program.own_cases.iter().filter(|case| {
+        plan.only.is_empty() || plan.only.iter().any(|it| case.is_called(it))
+    }));
     watch(Progress::Started(cases.len()));
     let results = match begin(&program) {
         Ok(()) => put_all(&program, &cases, plan, begun, watch),
@@ -152,6 +155,7 @@ fn nothing(
         clause,
         sentence,
         level,
+        points: usize::from(level == Level::Must),
         outcome,
         time: Duration::ZERO,
     };
@@ -205,6 +209,7 @@ fn put_all(
             clause: case.clause,
             sentence: case.sentence(),
             level: case.level,
+            points: usize::from(case.level == Level::Must),
             outcome,
             time: case_begun.elapsed(),
         };
@@ -296,7 +301,7 @@ fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
     let its_subject = Arc::clone(subject);
     let thread =
         thread::Builder::new().name(case.name.into()).spawn(move || {
-            let verdict = (case.run)(&its_subject);
+            let verdict = case.run.put(&its_subject);
             let verdict = verdict.and_then(|()| its_subject.was_quiet());
             its_subject.case_has_waited(process::waited_itself());
             sender.send(verdict).ok();
@@ -344,7 +349,10 @@ fn outcome(
     }
     failure.transcript = subject.transcript(failure.transcript);
     let clause = case.map_or(START, |case| case.clause);
-    failure.page = page(clause);
+    // The book knows nothing of somebody else's case.
+    if !case.is_some_and(|case| matches!(case.run, Run::Script(_))) {
+        failure.page = page(clause);
+    }
     let usual = hints::means(clause).map(str::to_owned);
     let told = hints::means_of_log(&failure.log).map(str::to_owned);
     failure.means = match (told, failure.means.take(), usual) {

@@ -70,7 +70,7 @@ pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
     exhibits.retain(|it| names.is_empty() || names.contains(&it.name));
     let mut servers: Vec<_> = exhibits.iter().map(|it| it.listing).collect();
     servers.dedup_by_key(|it| it.name);
-    let programs = listings::build(&servers, None)?;
+    let programs = listings::build(&servers, None, "release")?;
     let scenario = Scenario::parse(DEFAULT)?;
     for folder in folders(book) {
         fs::create_dir_all(&folder)

@@ -23,6 +23,7 @@ use std::time::SystemTime;
 use chrono::{DateTime, Utc};
 
 use super::{CaseResult, Failure, Level, Outcome, Report, START};
+pub use clean::report as clean;
 pub use progress::Progress;
 
 /// A form of a report.

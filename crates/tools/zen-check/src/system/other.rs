@@ -1,7 +1,7 @@
 //! Where there are neither signals nor limits.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::process::{Command, ExitStatus};
 
 use crate::verdict::{Fault, Verdict};
@@ -10,7 +10,7 @@ macro_rules! numbers {
     ($($name:ident)+) => { $(pub(crate) const $name: i32 = 0;)+ };
 }
 numbers! { SIGCHLD SIGCONT SIGINT SIGKILL SIGPIPE SIGSTOP SIGTERM SIGURG
-SIGWINCH EAGAIN ECONNRESET EMFILE }
+SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN ECONNRESET EMFILE }
 
 fn skipped<T>(what: &str) -> Verdict<T> {
     Err(Fault::Skipped(format!("this system has no {what}")))
@@ -50,6 +50,13 @@ pub(crate) fn reset_on_close(_: &TcpStream) -> Verdict {
 }
 
 pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect(address)
+}
+
+pub(crate) fn connect_from(
+    _: IpAddr,
+    address: SocketAddr,
+) -> io::Result<TcpStream> {
     TcpStream::connect(address)
 }
 

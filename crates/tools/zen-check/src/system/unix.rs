@@ -3,7 +3,7 @@
 
 use std::io;
 use std::mem;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use libc::{c_int, pid_t};
 
 pub(crate) use libc::{EAGAIN, ECONNRESET, EMFILE, SIGCHLD, SIGCONT, SIGINT};
+pub(crate) use libc::{SIGHUP, SIGUSR1, SIGUSR2};
 pub(crate) use libc::{SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGURG, SIGWINCH};
 
 use crate::verdict::{Fault, Verdict};
@@ -73,7 +74,7 @@ pub(crate) fn take_servers_along() {
         // SAFETY: a handler may call _exit().
         unsafe { libc::_exit(128 + signal) };
     }
-    for signal in [SIGINT, SIGTERM, libc::SIGHUP] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
         let handler = handle as extern "C" fn(c_int);
         // SAFETY: the handler makes system calls and touches atomics only.
         unsafe { libc::signal(signal, handler as libc::sighandler_t) };
@@ -114,6 +115,7 @@ pub(crate) fn signal_name(signal: c_int) -> &'static str {
         libc::SIGILL => "SIGILL",
         SIGCHLD => "SIGCHLD",
         SIGCONT => "SIGCONT",
+        SIGHUP => "SIGHUP",
         SIGINT => "SIGINT",
         SIGKILL => "SIGKILL",
         SIGPIPE => "SIGPIPE",
@@ -122,7 +124,8 @@ pub(crate) fn signal_name(signal: c_int) -> &'static str {
         SIGTERM => "SIGTERM",
         SIGURG => "SIGURG",
         SIGWINCH => "SIGWINCH",
-        libc::SIGUSR1 => "SIGUSR1",
+        SIGUSR1 => "SIGUSR1",
+        SIGUSR2 => "SIGUSR2",
         _ => "see signal(7)",
     }
 }
@@ -142,6 +145,36 @@ pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, 1152 as c_int)?;
     set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 16384 as c_int)?;
     set_option(fd, libc::IPPROTO_TCP, libc::TCP_MAXSEG, 256 as c_int)?;
+    call_with(address, |to, length| {
+        // SAFETY: the address is valid for the length given.
+        unsafe { libc::connect(fd, to, length) }
+    })?;
+    Ok(sock)
+}
+
+/// Connects from this address of the machine.
+pub(crate) fn connect_from(
+    from: IpAddr,
+    address: SocketAddr,
+) -> io::Result<TcpStream> {
+    let sock = tcp_socket(address)?;
+    let fd = sock.as_raw_fd();
+    call_with(SocketAddr::new(from, 0), |from, length| {
+        // SAFETY: the address is valid for the length given.
+        unsafe { libc::bind(fd, from, length) }
+    })?;
+    call_with(address, |to, length| {
+        // SAFETY: the same.
+        unsafe { libc::connect(fd, to, length) }
+    })?;
+    Ok(sock)
+}
+
+/// Gives a system call an address as the system knows it.
+fn call_with(
+    address: SocketAddr,
+    call: impl FnOnce(*const libc::sockaddr, libc::socklen_t) -> c_int,
+) -> io::Result<()> {
     // SAFETY: all zeros is a valid sockaddr_storage.
     let mut to: libc::sockaddr_storage = unsafe { mem::zeroed() };
     let length = match address {
@@ -165,12 +198,10 @@ pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
         }
     };
     let length = length as libc::socklen_t;
-    // SAFETY: the address is valid for the length given.
-    let result = unsafe { libc::connect(fd, (&raw const to).cast(), length) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
+    match call((&raw const to).cast(), length) {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
-    Ok(sock)
 }
 
 fn tcp_socket(address: SocketAddr) -> io::Result<TcpStream> {

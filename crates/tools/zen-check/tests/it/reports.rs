@@ -41,6 +41,7 @@ fn report(outcomes: Vec<(&'static str, Level, Outcome)>) -> Report {
                 clause,
                 sentence: format!("keeps {clause}"),
                 level,
+                points: usize::from(level == Level::Must),
                 outcome,
                 time: Duration::from_millis(500),
             })

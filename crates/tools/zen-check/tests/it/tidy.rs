@@ -395,7 +395,17 @@ fn the_readme_names_every_crate_and_the_test_script_every_tool() {
     let (_, members) = manifest.split_once("default-members").unwrap();
     let (members, _) = members.split_once(']').unwrap();
     let mut findings = Vec::new();
+    // Assignments have a table of their own, and no tests: `zen-homework`
+    // verifies them.
+    let assignments = read(&root().join("crates/homework/README.md"));
     for Crate { room, name, .. } in crates() {
+        if room == "homework" {
+            if !assignments.contains(&format!("`{name}`")) {
+                let readme = "crates/homework/README.md";
+                findings.push(format!("{readme}: `{name}` is not named"));
+            }
+            continue;
+        }
         if !readme.contains(&format!("`{name}`")) {
             findings.push(format!("README.md: `{name}` is not named"));
         }

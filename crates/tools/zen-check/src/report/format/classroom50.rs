@@ -26,8 +26,8 @@ pub(super) fn write(
         tests.push(json!({
             "test-name": result.title(),
             "passed": passed,
-            "score": u8::from(passed),
-            "max-score": 1,
+            "score": if passed { result.points } else { 0 },
+            "max-score": result.points,
         }));
     }
     let totals = report.totals();

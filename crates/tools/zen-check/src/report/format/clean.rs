@@ -12,7 +12,10 @@ const PROSE_BYTES_MAX: usize = 2_000;
 /// Of many lines, so many from the beginning and the end tell what happened.
 const LINES_MAX: usize = 20;
 
-pub(super) fn report(report: &Report) -> Report {
+/// The same report, with nothing in it that a terminal or a grader would obey,
+/// and none of it without end.
+#[must_use]
+pub fn report(report: &Report) -> Report {
     Report {
         subject: prose(&report.subject),
         architecture: report.architecture.as_deref().map(prose),

@@ -32,9 +32,10 @@ fn test(result: &CaseResult) -> Option<Value> {
         Outcome::Failed(it) => (false, it.lines().join("\n")),
         Outcome::Error(_) | Outcome::Skipped(_) => return None,
     };
-    let (max_score, name) = match result.level {
-        Level::Must => (1, result.title()),
-        Level::Should => (0, format!("{} (no points)", result.title())),
+    let max_score = result.points;
+    let name = match result.level {
+        Level::Must => result.title(),
+        Level::Should => format!("{} (no points)", result.title()),
     };
     Some(json!({
         "name": name,

@@ -7,8 +7,8 @@ const CLAUSES_MAX: usize = 12;
 
 /// Passed or failed, of how many, and by which clauses.
 pub(super) fn verdict(report: &Report) -> String {
-    let Totals { failed, errors, points_max, .. } = report.totals();
-    let mut verdict = match (failed, points_max) {
+    let Totals { failed, errors, counting: cases_max, .. } = report.totals();
+    let mut verdict = match (failed, cases_max) {
         (_, 0) => "comes to no verdict: no case that counts".to_string(),
         (0, max) if errors > 0 => format!("passes {}", counting(max)),
         (0, 1) => "passes the only case that counts".to_string(),

@@ -1,0 +1,79 @@
+//! Where one frame ends and the next begins. No I/O.
+//!
+//! A frame is a question that ends in `?`, or a netstring: `4:Who?,`, that is
+//! the number of its bytes in decimal digits, a colon, so many bytes, a comma.
+//! Digits and a colon begin a netstring; anything else is a question. White
+//! space before either is skipped.
+
+/// The longest question, in a frame of either kind.
+const QUESTION_BYTES_MAX: usize = 1024;
+
+/// One question, and how it was framed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Frame<'a> {
+    /// Up to and including its `?`.
+    Mark(&'a [u8]),
+    /// The bytes between the colon and the comma.
+    // BEGIN SOLUTION whole
+    Netstring(&'a [u8]),
+    // STARTER: #[expect(dead_code, reason = "next_frame knows none yet")]
+    // STARTER: Netstring(&'a [u8]),
+    // END SOLUTION
+}
+
+/// What a client is told before it is shown the door.
+type Refusal = &'static [u8];
+
+const TOO_LONG: Refusal = b"Error: question too long.";
+// BEGIN SOLUTION limit
+const BAD_NETSTRING: Refusal = b"Error: bad netstring.";
+// END SOLUTION
+
+/// The first whole frame, and how many bytes it takes up with the white space
+/// before it; None if it is not whole yet.
+pub(crate) fn next_frame(
+    received: &[u8],
+) -> Result<Option<(Frame<'_>, usize)>, Refusal> {
+    let bytes = received.trim_ascii_start();
+    let skipped = received.len() - bytes.len();
+    // BEGIN SOLUTION whole
+    let digits = bytes.iter().take_while(|it| it.is_ascii_digit()).count();
+    if digits > 0 && bytes.get(digits) == Some(&b':') {
+        let netstring = next_netstring(bytes, digits)?;
+        return Ok(netstring.map(|(frame, n)| (frame, skipped + n)));
+    }
+    // STARTER: // Here a netstring is to be told from a question, and cut.
+    // END SOLUTION
+    let within_limit = &bytes[..bytes.len().min(QUESTION_BYTES_MAX)];
+    match within_limit.iter().position(|&byte| byte == b'?') {
+        Some(mark) => {
+            let question = &bytes[..=mark];
+            Ok(Some((Frame::Mark(question), skipped + mark + 1)))
+        }
+        None if within_limit.len() == QUESTION_BYTES_MAX => Err(TOO_LONG),
+        None => Ok(None),
+    }
+}
+// BEGIN SOLUTION whole
+
+/// Cuts a netstring whose length has so many digits.
+fn next_netstring(
+    bytes: &[u8],
+    digits: usize,
+) -> Result<Option<(Frame<'_>, usize)>, Refusal> {
+    let length = std::str::from_utf8(&bytes[..digits]).unwrap_or_default();
+    let length: usize = match length.parse() {
+        Ok(length) if length <= QUESTION_BYTES_MAX => length,
+        _ => return Err(TOO_LONG),
+    };
+    let begin = digits + 1;
+    match bytes.get(begin + length) {
+        None => Ok(None),
+        Some(b',') => {
+            let question = &bytes[begin..begin + length];
+            Ok(Some((Frame::Netstring(question), begin + length + 1)))
+        }
+        Some(_) => Err(BAD_NETSTRING),
+    }
+}
+// END SOLUTION

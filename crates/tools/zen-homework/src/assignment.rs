@@ -1,0 +1,311 @@
+//! What an assignment says of itself: `assignment.toml`, and the files beside
+//! it.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use zen_check::report::Profile;
+use zen_check::script::{self, OwnCase};
+use zen_check::{Architecture, Program};
+
+/// A student's file of more bytes than these was not written by hand.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// So many files in the folders that a student may change.
+const FILES_MAX: usize = 500;
+
+/// One assignment, as its folder has it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// As its folder, and its package.
+    #[serde(skip)]
+    pub name: String,
+    /// Where it is.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// Its place in the list.
+    pub number: u32,
+    /// In a line.
+    pub title: String,
+    /// Of the text.
+    pub pages: String,
+    /// For a student who knows the pages.
+    pub minutes: u32,
+    /// What a student may change: files, and folders that end in `/`.
+    pub files: Vec<String>,
+    #[serde(default = "usual::profile")]
+    profile: String,
+    architecture: Option<String>,
+    /// What builds it, if not Cargo.
+    pub build: Option<Vec<String>>,
+    #[serde(default = "usual::command")]
+    command: Vec<String>,
+    /// What it may take to build.
+    #[serde(default = "usual::build_seconds")]
+    pub build_seconds: u64,
+    /// What all stages together may take.
+    #[serde(default = "usual::run_seconds")]
+    pub run_seconds: u64,
+    /// What the server may use at once, when it is graded.
+    #[serde(default = "usual::memory_mib")]
+    pub memory_mib: u64,
+    /// The same.
+    #[serde(default = "usual::processes")]
+    pub processes: u64,
+    /// The same.
+    #[serde(default = "usual::descriptors")]
+    pub descriptors: u64,
+    /// In order.
+    #[serde(rename = "stage")]
+    pub stages: Vec<Stage>,
+    #[serde(skip)]
+    own_cases: Vec<OwnCase>,
+}
+
+/// A step of an assignment.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stage {
+    /// A word.
+    pub name: String,
+    /// In a line.
+    pub title: String,
+    /// For passing it.
+    pub points: usize,
+    /// By name, as `zen-check --case` takes them.
+    pub cases: Vec<String>,
+}
+
+mod usual {
+    pub(super) fn profile() -> String {
+        "server".into()
+    }
+
+    pub(super) fn command() -> Vec<String> {
+        let words = ["{program}", "--port", "{port}", "{options}"];
+        words.map(str::to_owned).to_vec()
+    }
+
+    pub(super) fn build_seconds() -> u64 {
+        300
+    }
+
+    pub(super) fn run_seconds() -> u64 {
+        300
+    }
+
+    pub(super) fn memory_mib() -> u64 {
+        1024
+    }
+
+    pub(super) fn processes() -> u64 {
+        1024
+    }
+
+    pub(super) fn descriptors() -> u64 {
+        4096
+    }
+}
+
+impl Assignment {
+    /// Reads the assignment in this folder.
+    ///
+    /// # Errors
+    /// What is wrong, and in which file.
+    pub fn load(folder: &Path) -> Result<Self, String> {
+        let file = folder.join("assignment.toml");
+        let in_file = |what: String| format!("{}: {what}", file.display());
+        let text = fs::read_to_string(&file);
+        let text = text.map_err(|err| in_file(err.to_string()))?;
+        let mut assignment: Self =
+            toml::from_str(&text).map_err(|err| in_file(err.to_string()))?;
+        assignment.name = name_of(folder)?;
+        assignment.folder = folder.to_path_buf();
+        assignment.own_cases = own_cases(&folder.join("cases"))?;
+        assignment.check().map_err(in_file)?;
+        Ok(assignment)
+    }
+
+    /// What the types do not say.
+    fn check(&self) -> Result<(), String> {
+        self.examined_as()?;
+        for file in &self.files {
+            let mut parts = Path::new(file).components();
+            if !parts.all(|part| matches!(part, Component::Normal(_))) {
+                return Err(format!("{file:?} is no file of this folder"));
+            }
+        }
+        if self.files.is_empty() || self.stages.is_empty() {
+            return Err("it needs a file and a stage".into());
+        }
+        for (index, Stage { name, cases, .. }) in self.stages.iter().enumerate()
+        {
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if name.is_empty() || !name.chars().all(is_word) {
+                return Err(format!("the stage {name:?} is not called a word"));
+            }
+            if self.stages[..index].iter().any(|it| it.name == *name) {
+                return Err(format!("two stages are called {name}"));
+            }
+            if cases.is_empty() {
+                return Err(format!("the stage {name} has no cases"));
+            }
+            for case in zen_check::unknown(cases) {
+                if !self.own_cases.iter().any(|own| own.is_called(case)) {
+                    return Err(format!("no case is called {case:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn examined_as(
+        &self,
+    ) -> Result<(Profile, Option<Architecture>), String> {
+        let profiles = [Profile::Wire, Profile::Server, Profile::Listing];
+        let profile = profiles.into_iter().find(|it| it.name() == self.profile);
+        let profile =
+            profile.ok_or("the profile is wire, server or listing")?;
+        let architecture = self.architecture.as_deref();
+        let architecture = architecture.map(str::parse).transpose()?;
+        if profile == Profile::Listing && architecture.is_none() {
+            return Err("a listing needs an architecture".into());
+        }
+        Ok((profile, architecture))
+    }
+
+    /// The program that is examined, where `program` is what Cargo has built.
+    ///
+    /// # Errors
+    /// What [`load`](Self::load) has already looked at.
+    pub fn program(&self, program: &Path) -> Result<Program, String> {
+        let program = program.to_string_lossy();
+        let (profile, architecture) = self.examined_as()?;
+        let words = self.command.iter();
+        let words = words.map(|word| word.replace("{program}", &program));
+        let examined = match (profile, architecture) {
+            (Profile::Listing, Some(architecture)) => {
+                Program::listing(vec![program.into_owned()], architecture)
+            }
+            _ => Program::command(words.collect(), profile, architecture),
+        };
+        Ok(examined.with_cases(&self.own_cases))
+    }
+
+    /// All points.
+    #[must_use]
+    pub fn points_max(&self) -> usize {
+        self.stages.iter().map(|stage| stage.points).sum()
+    }
+
+    /// The hints for a stage, in order.
+    #[must_use]
+    pub fn hints(&self, stage: &str) -> Vec<String> {
+        let file = |step| {
+            let name = format!("{stage}-{step}.md");
+            fs::read_to_string(self.folder.join("hints").join(name)).ok()
+        };
+        (1..).map_while(file).collect()
+    }
+
+    /// Whether a student may change the file at this path.
+    #[must_use]
+    pub fn may_change(&self, path: &Path) -> bool {
+        self.files.iter().any(|file| match file.ends_with('/') {
+            true => path.starts_with(file),
+            false => path == Path::new(file),
+        })
+    }
+
+    /// Whether a command of this assignment names the file at this path.
+    #[must_use]
+    pub fn names(&self, path: &Path) -> bool {
+        let words = self.build.iter().flatten().chain(&self.command);
+        words.into_iter().any(|word| path == Path::new(word))
+    }
+
+    /// The files in `folder` that a student may change, relative to it. What
+    /// is not an ordinary file, such as a link that leads somewhere else, is
+    /// not among them.
+    ///
+    /// # Errors
+    /// Of the system, and that there are too many, or too large ones.
+    pub fn files_in(&self, folder: &Path) -> Result<Vec<PathBuf>, String> {
+        let mut found = Vec::new();
+        for file in &self.files {
+            collect(folder, Path::new(file), &mut found)?;
+        }
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+}
+
+fn collect(
+    folder: &Path,
+    file: &Path,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), String> {
+    let path = folder.join(file);
+    // What a student has made may lack anything. Nor is a link followed on the
+    // way there.
+    let mut way = folder.to_path_buf();
+    for part in file {
+        way.push(part);
+        match fs::symlink_metadata(&way) {
+            Ok(metadata) if !metadata.is_symlink() => {}
+            _ => return Ok(()),
+        }
+    }
+    let in_path = |what: String| format!("{}: {what}", file.display());
+    let metadata =
+        fs::symlink_metadata(&path).map_err(|err| in_path(err.to_string()))?;
+    if metadata.is_dir() {
+        let entries =
+            fs::read_dir(&path).map_err(|err| in_path(err.to_string()))?;
+        for entry in entries {
+            let entry = entry.map_err(|err| in_path(err.to_string()))?;
+            collect(folder, &file.join(entry.file_name()), found)?;
+        }
+    } else if metadata.is_file() {
+        if metadata.len() > FILE_BYTES_MAX {
+            return Err(in_path("it has more than 1 MiB".into()));
+        }
+        if found.len() == FILES_MAX {
+            return Err(format!("there are more than {FILES_MAX} files"));
+        }
+        found.push(file.to_path_buf());
+    }
+    Ok(())
+}
+
+fn name_of(folder: &Path) -> Result<String, String> {
+    let folder = folder.canonicalize().map_err(|err| err.to_string())?;
+    let name = folder.file_name().unwrap_or_default();
+    Ok(name.to_string_lossy().into_owned())
+}
+
+fn own_cases(folder: &Path) -> Result<Vec<OwnCase>, String> {
+    let mut cases = Vec::new();
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(cases) };
+    let mut files: Vec<_> =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.sort();
+    for file in files {
+        let in_file = |what: String| format!("{}: {what}", file.display());
+        let text = fs::read_to_string(&file)
+            .map_err(|err| in_file(err.to_string()))?;
+        let group = file.file_stem().unwrap_or_default().to_string_lossy();
+        cases.extend(script::parse(&group, &text).map_err(in_file)?);
+    }
+    Ok(cases)
+}
+
+/// The time that is left of so many seconds.
+pub(crate) fn left(since: std::time::Instant, seconds: u64) -> Duration {
+    Duration::from_secs(seconds).saturating_sub(since.elapsed())
+}

@@ -1,0 +1,16 @@
+//! Assignments: handed out, checked by those who solve them, and graded.
+//!
+//! - [`assignment`]: what an assignment says of itself;
+//! - [`project`]: where assignments are, and how they are built;
+//! - [`stages`]: what came of one, stage by stage, as `zen-check` sees it;
+//! - [`student`]: check, watch, hint, reset, status;
+//! - `teacher`: handing out, grading, and what an author needs; this is not
+//!   part of a handout.
+
+pub mod assignment;
+pub mod process;
+pub mod project;
+pub mod stages;
+pub mod student;
+#[cfg(feature = "teacher")]
+pub mod teacher;

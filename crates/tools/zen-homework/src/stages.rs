@@ -1,0 +1,322 @@
+//! What came of an assignment, stage by stage.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use zen_check::report::{
+    self, CaseResult, Failure, Level, Outcome, Profile, Report,
+};
+use zen_check::{CASES_AT_ONCE, Plan};
+
+use crate::assignment::{Assignment, Stage, left};
+
+/// A stage, and what came of it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct StageResult {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// What it is worth.
+    pub points: usize,
+    /// What came of it.
+    pub outcome: StageOutcome,
+}
+
+/// What came of a stage.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum StageOutcome {
+    /// All its cases pass.
+    Passed,
+    /// Why it does not, in a line, and the cases that fail, each with what
+    /// `zen-check` says of it.
+    Failed(String, Vec<FailedCase>),
+    /// Another stage comes first.
+    NotTried(String),
+    /// The checker or its machine failed, for this reason.
+    Unknown(String),
+}
+
+/// A case that failed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct FailedCase {
+    /// Its clause.
+    pub clause: String,
+    /// What is expected.
+    pub sentence: String,
+    /// What was done to the server, and what it did.
+    pub lines: Vec<String>,
+}
+
+impl FailedCase {
+    /// Whether a person means it by this: a clause, a group, or a name.
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
+        let Self { clause, sentence, .. } = self;
+        let group = clause.split('/').next().unwrap_or_default();
+        let name = sentence.replace(' ', "_");
+        [clause.as_str(), group, &name].contains(&word)
+            || word.split_once("::") == Some((clause, &name))
+    }
+}
+
+impl StageResult {
+    fn new(stage: &Stage, outcome: StageOutcome) -> Self {
+        let Stage { name, title, points, .. } = stage.clone();
+        Self { name, title, points, outcome }
+    }
+
+    /// Whether it is done.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.outcome == StageOutcome::Passed
+    }
+}
+
+/// The group of the contract that begins with whether there is any answer, and
+/// a case of it that asks for no more.
+const ANSWERS: (&str, &str) = ("wire", "wire/8::knows_three_aphorisms");
+
+/// Puts the stages to a program, one after another, until one fails; each is
+/// shown to `watch` when it is decided.
+pub fn examine(
+    assignment: &Assignment,
+    program: &std::path::Path,
+    seed: u64,
+    watch: &mut dyn FnMut(&[StageResult]),
+) -> Vec<StageResult> {
+    let begun = Instant::now();
+    let mut results = Vec::new();
+    for stage in &assignment.stages {
+        let first = results.iter().find(|it: &&StageResult| !it.passed());
+        let outcome = match first {
+            Some(first) => not_tried(first),
+            None => {
+                let plan = Plan {
+                    only: stage.cases.clone(),
+                    jobs: CASES_AT_ONCE,
+                    time_max: left(begun, assignment.run_seconds),
+                    observe: false,
+                };
+                put_stage(assignment, program, seed, stage, plan)
+            }
+        };
+        results.push(StageResult::new(stage, outcome));
+        watch(&results);
+    }
+    results
+}
+
+fn put_stage(
+    assignment: &Assignment,
+    program: &std::path::Path,
+    seed: u64,
+    stage: &Stage,
+    plan: Plan,
+) -> StageOutcome {
+    let put = |plan: &Plan| match assignment.program(program) {
+        Ok(program) => put(program.with_seed(seed), stage, plan),
+        Err(message) => StageOutcome::Unknown(message),
+    };
+    // Of a program that hangs, each case would only say so again, and take its
+    // time for it.
+    if stage.cases.iter().any(|case| case == ANSWERS.0) {
+        let first = Plan { only: vec![ANSWERS.1.into()], ..plan.clone() };
+        match put(&first) {
+            StageOutcome::Failed(what, cases) if what.starts_with(HANGS) => {
+                return StageOutcome::Failed(what, cases);
+            }
+            _ => {}
+        }
+    }
+    put(&plan)
+}
+
+/// What comes of a stage behind the first that is not passed.
+fn not_tried(first: &StageResult) -> StageOutcome {
+    let why = format!("not tried: the stage {} comes first", first.name);
+    match first.outcome {
+        StageOutcome::Unknown(_) => StageOutcome::Unknown(why),
+        _ => StageOutcome::NotTried(why),
+    }
+}
+
+fn put(
+    program: zen_check::Program,
+    stage: &Stage,
+    plan: &Plan,
+) -> StageOutcome {
+    let report = zen_check::examine(program, &stage.name, plan, &|_| {});
+    let report = report::clean(&report);
+    let mut failed = Vec::new();
+    let (mut passed, mut unknown) = (0, None);
+    for result in report.results.iter().filter(|it| it.level == Level::Must) {
+        match &result.outcome {
+            Outcome::Passed => passed += 1,
+            Outcome::Failed(failure) => failed.push((result, failure.clone())),
+            Outcome::Error(why) => unknown = Some(why.clone()),
+            // Whoever takes no such option has not done what it is for.
+            Outcome::Skipped(why) if why.starts_with("it takes neither") => {
+                let what = why.clone();
+                let failure = Failure { what, ..Failure::default() };
+                failed.push((result, Box::new(failure)));
+            }
+            Outcome::Skipped(_) => {}
+        }
+    }
+    let tried = passed + failed.len();
+    match (failed.is_empty(), unknown) {
+        (false, _) => {
+            let what = in_a_line(&failed, tried);
+            let failed = failed.into_iter().map(|(result, mut failure)| {
+                failure.again =
+                    format!("cargo homework check --seed {}", report.seed);
+                FailedCase {
+                    clause: result.clause.to_string(),
+                    sentence: result.sentence.clone(),
+                    lines: failure.lines(),
+                }
+            });
+            StageOutcome::Failed(what, failed.collect())
+        }
+        (true, Some(why)) => StageOutcome::Unknown(why),
+        (true, None) if passed == 0 => {
+            StageOutcome::Unknown("none of its cases could be put".into())
+        }
+        (true, None) => StageOutcome::Passed,
+    }
+}
+
+const HANGS: &str = "it hangs, and was killed";
+
+/// Why a stage is not passed.
+fn in_a_line(failed: &[(&CaseResult, Box<Failure>)], tried: usize) -> String {
+    let silent = |what: &str| {
+        ["nothing for", "nobody listens at", "has no end"]
+            .iter()
+            .any(|words| what.contains(words))
+    };
+    let (number, first) = (failed.len(), &failed[0].1.what);
+    // Of a server that never came up, all other cases only say so.
+    if failed[0].0.clause == "start" {
+        return match silent(first) {
+            true => format!("{HANGS}: {first}"),
+            false => first.clone(),
+        };
+    }
+    match failed.iter().all(|(_, failure)| silent(&failure.what)) {
+        true => format!("{HANGS}: {first}"),
+        false => format!("{number} of {tried} cases fail"),
+    }
+}
+
+/// What comes of an assignment that fails as a whole, such as one that does
+/// not build: `what`, in a line, and what there is to say about it.
+#[must_use]
+pub fn all_failed(
+    assignment: &Assignment,
+    what: &str,
+    lines: Vec<String>,
+) -> Vec<StageResult> {
+    let failed = FailedCase {
+        clause: "build".into(),
+        sentence: "it builds".into(),
+        lines,
+    };
+    let first = StageOutcome::Failed(what.into(), vec![failed]);
+    end_with(assignment, Vec::new(), first)
+}
+
+/// Ends with this outcome of the first stage that is not passed yet.
+#[must_use]
+pub fn end_with(
+    assignment: &Assignment,
+    mut results: Vec<StageResult>,
+    outcome: StageOutcome,
+) -> Vec<StageResult> {
+    results.retain(StageResult::passed);
+    let [first, later @ ..] = &assignment.stages[results.len()..] else {
+        return results;
+    };
+    let first = StageResult::new(first, outcome);
+    let later: Vec<_> = later
+        .iter()
+        .map(|stage| StageResult::new(stage, not_tried(&first)))
+        .collect();
+    results.push(first);
+    results.extend(later);
+    results
+}
+
+/// Points, or None if nobody knows.
+#[must_use]
+pub fn points(results: &[StageResult]) -> Option<usize> {
+    let unknown =
+        |it: &StageResult| matches!(it.outcome, StageOutcome::Unknown(_));
+    let passed = results.iter().filter(|it| it.passed());
+    (!results.iter().any(unknown)).then(|| passed.map(|it| it.points).sum())
+}
+
+/// The same as a report of `zen-check`, in which each stage is a case, for its
+/// formats.
+#[must_use]
+pub fn report(
+    assignment: &Assignment,
+    results: &[StageResult],
+    seed: u64,
+    time: Duration,
+) -> Report {
+    let result = |result: &StageResult| CaseResult {
+        clause: result.name.clone().leak(),
+        sentence: result.title.clone(),
+        level: Level::Must,
+        points: result.points,
+        outcome: match &result.outcome {
+            StageOutcome::Passed => Outcome::Passed,
+            StageOutcome::Failed(what, cases) => {
+                Outcome::Failed(Box::new(Failure {
+                    what: what.clone(),
+                    difference: lines(cases),
+                    ..Failure::default()
+                }))
+            }
+            StageOutcome::NotTried(why) => Outcome::Failed(Box::new(Failure {
+                what: why.clone(),
+                ..Failure::default()
+            })),
+            StageOutcome::Unknown(why) => Outcome::Error(why.clone()),
+        },
+        time: Duration::ZERO,
+    };
+    Report {
+        subject: format!("{}: {}", assignment.name, assignment.title),
+        profile: Profile::Server,
+        architecture: None,
+        seed,
+        started: SystemTime::now() - time,
+        time,
+        observed: None,
+        results: results.iter().map(result).collect(),
+    }
+}
+
+/// Cases of which all is shown; of further ones only what they are.
+const IN_FULL_MAX: usize = 3;
+
+/// What there is to read about the cases that fail.
+#[must_use]
+pub fn lines(cases: &[FailedCase]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, case) in cases.iter().enumerate() {
+        let FailedCase { clause, sentence, .. } = case;
+        lines.push(format!("{clause}: {sentence}"));
+        let shown = match index {
+            0..IN_FULL_MAX => case.lines.len(),
+            _ => 1,
+        };
+        let told = case.lines.iter().take(shown);
+        lines.extend(told.map(|line| format!("  {line}")));
+    }
+    lines
+}

@@ -1,0 +1,372 @@
+//! What a student does: check, watch, hint, reset, status.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use zen_check::report::{self, Format, Settings};
+
+use crate::assignment::{Assignment, Stage};
+use crate::project::{Built, KEPT, Project, copy_files, remove_files};
+use crate::stages::{self, StageOutcome, StageResult};
+
+/// How often `watch` looks whether a file has changed.
+const WATCH_EVERY: Duration = Duration::from_millis(300);
+
+/// What a check is told.
+#[derive(Clone, Debug, Default)]
+pub struct CheckOptions {
+    /// From which cuts and orders are drawn.
+    pub seed: Option<u64>,
+    /// Reports to be written: a format and a file.
+    pub reports: Vec<(String, String)>,
+    /// A folder that was handed in, of which the files that may be changed are
+    /// taken first.
+    pub submission: Option<PathBuf>,
+}
+
+/// What is remembered from one command to the next, of each assignment.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Remembered(BTreeMap<String, Progress>);
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Progress {
+    /// The names of the stages that were done when it was last checked.
+    done: Vec<String>,
+    /// How many hints were shown, by stage.
+    hints: BTreeMap<String, usize>,
+}
+
+impl Remembered {
+    /// The solution of an author is no student's work.
+    fn file(project: &Project) -> Option<PathBuf> {
+        let folder = project.root.join(KEPT);
+        project.is_handout.then(|| folder.join("progress.json"))
+    }
+
+    /// What cannot be read has not been remembered.
+    fn load(project: &Project) -> Self {
+        let text = Self::file(project).and_then(|it| fs::read(it).ok());
+        text.and_then(|text| serde_json::from_slice(&text).ok())
+            .unwrap_or_default()
+    }
+
+    fn save(&self, project: &Project) -> Result<(), String> {
+        let Some(file) = Self::file(project) else { return Ok(()) };
+        let text = serde_json::to_vec_pretty(self);
+        let text = text.map_err(|err| err.to_string())?;
+        fs::write(file, text).map_err(|err| err.to_string())
+    }
+
+    fn of(&mut self, assignment: &Assignment) -> &mut Progress {
+        self.0.entry(assignment.name.clone()).or_default()
+    }
+}
+
+/// Builds and examines an assignment, says what came of it, and returns
+/// whether all of it is done.
+///
+/// # Errors
+/// It could not be examined.
+pub fn check(
+    project: &Project,
+    assignment: &Assignment,
+    options: &CheckOptions,
+) -> Result<bool, String> {
+    let begun = Instant::now();
+    let mut open = Vec::new();
+    for (format, file) in &options.reports {
+        open.push((format.parse::<Format>()?, writer(file)?));
+    }
+    let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
+    let results = match take(project, assignment, options)? {
+        Some(why) => stages::all_failed(assignment, &why, Vec::new()),
+        None => examine(project, assignment, seed)?,
+    };
+    let mut remembered = Remembered::load(project);
+    let done = results.iter().filter(|it| it.passed());
+    remembered.of(assignment).done = done.map(|it| it.name.clone()).collect();
+    remembered.save(project)?;
+    let time = begun.elapsed();
+    let whole = stages::report(assignment, &results, seed, time);
+    for (format, to) in &mut open {
+        report::write(&whole, *format, to, &Settings::default())
+            .map_err(|err| format!("the report {format}: {err}"))?;
+    }
+    if !options.reports.iter().any(|(_, file)| file == "-") {
+        print(&told(assignment, &results, seed))?;
+    }
+    match stages::points(&results) {
+        Some(points) => Ok(points == assignment.points_max()),
+        None => Err("a stage could not be examined: check again".into()),
+    }
+}
+
+fn writer(file: &str) -> Result<Box<dyn Write>, String> {
+    if file == "-" {
+        return Ok(Box::new(io::stdout()));
+    }
+    let opened = File::create(file).map_err(|err| format!("{file}: {err}"))?;
+    Ok(Box::new(opened))
+}
+
+/// Puts what was handed in into the place of what is here, and says why if
+/// that cannot be.
+fn take(
+    project: &Project,
+    assignment: &Assignment,
+    options: &CheckOptions,
+) -> Result<Option<String>, String> {
+    let Some(submission) = &options.submission else { return Ok(None) };
+    let Some(from) = find_submission(assignment, submission) else {
+        return Ok(Some("nothing was handed in".into()));
+    };
+    restore(project, assignment)?;
+    Ok(copy_files(assignment, &from, &assignment.folder).err())
+}
+
+/// The folder of an assignment in what a student has handed in: the folder
+/// that was handed out, or that of the assignment, or either of them in
+/// another folder, as archives have it.
+#[must_use]
+pub fn find_submission(
+    assignment: &Assignment,
+    folder: &Path,
+) -> Option<PathBuf> {
+    let name = &assignment.name;
+    let mut places = vec![folder.join(name), folder.to_path_buf()];
+    let inside = fs::read_dir(folder).into_iter().flatten();
+    let mut inside: Vec<_> =
+        inside.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    inside.sort();
+    places.extend(inside.into_iter().map(|it| it.join(name)));
+    let holds = |place: &PathBuf| {
+        let files = assignment.files_in(place);
+        files.is_err() || files.is_ok_and(|files| !files.is_empty())
+    };
+    places.into_iter().find(holds)
+}
+
+fn examine(
+    project: &Project,
+    assignment: &Assignment,
+    seed: u64,
+) -> Result<Vec<StageResult>, String> {
+    match project.build(assignment)? {
+        Built::Failed(what, lines) => {
+            Ok(stages::all_failed(assignment, &what, lines))
+        }
+        Built::Program(program, _) => {
+            // A command of the assignment's own starts there.
+            std::env::set_current_dir(&assignment.folder)
+                .map_err(|err| err.to_string())?;
+            Ok(stages::examine(assignment, &program, seed, &mut |_| ()))
+        }
+    }
+}
+
+/// What came of it, for a student.
+pub(crate) fn told(
+    assignment: &Assignment,
+    results: &[StageResult],
+    seed: u64,
+) -> String {
+    let mut text = format!("{}: {}\n", assignment.name, assignment.title);
+    let mut details = String::new();
+    for StageResult { name, title, points, outcome } in results {
+        let (mark, why) = match outcome {
+            StageOutcome::Passed => ("done", ""),
+            StageOutcome::Failed(what, cases) => {
+                for line in stages::lines(cases) {
+                    details += &format!("  {line}\n");
+                }
+                ("FAILED", what.as_str())
+            }
+            StageOutcome::NotTried(_) => ("not yet", ""),
+            StageOutcome::Unknown(why) => ("unknown", why.as_str()),
+        };
+        text += &format!("  {mark:8} {name}: {title} ({points} points)\n");
+        if !why.is_empty() {
+            text += &format!("           {why}\n");
+        }
+    }
+    if !details.is_empty() {
+        text += &format!("\n{details}");
+    }
+    let most = assignment.points_max();
+    match stages::points(results) {
+        Some(points) => {
+            text += &format!("\n{points} of {most} points, seed {seed}\n");
+            if points < most {
+                text += "Stuck? cargo homework hint\n";
+            }
+        }
+        None => text += "\nNo points: something could not be examined.\n",
+    }
+    text
+}
+
+/// Checks again whenever a file has changed, until it is interrupted.
+///
+/// # Errors
+/// A file cannot be looked at.
+pub fn watch(
+    project: &Project,
+    assignment: &Assignment,
+    options: &CheckOptions,
+) -> Result<(), String> {
+    let mut seen = None;
+    loop {
+        let now = changed(assignment)?;
+        if seen.as_ref() != Some(&now) {
+            seen = Some(now);
+            if io::stdout().is_terminal() {
+                print("\x1b[2J\x1b[H")?;
+            }
+            // Not to be examined is no reason to stop watching.
+            if let Err(message) = check(project, assignment, options) {
+                print(&format!("{message}\n"))?;
+            }
+            print("Waiting for a change; Ctrl-C ends this.\n")?;
+        }
+        thread::sleep(WATCH_EVERY);
+    }
+}
+
+/// When each file was last changed.
+fn changed(
+    assignment: &Assignment,
+) -> Result<Vec<(PathBuf, Option<SystemTime>)>, String> {
+    let files = assignment.files_in(&assignment.folder)?.into_iter();
+    let with_time = |file: PathBuf| {
+        let metadata = fs::metadata(assignment.folder.join(&file));
+        let time = metadata.and_then(|it| it.modified()).ok();
+        (file, time)
+    };
+    Ok(files.map(with_time).collect())
+}
+
+/// Shows the next hint for a stage: the named one, or the first that is not
+/// done.
+///
+/// # Errors
+/// There is no such stage, or the hint cannot be remembered.
+pub fn hint(
+    project: &Project,
+    assignment: &Assignment,
+    stage: Option<&str>,
+) -> Result<(), String> {
+    let mut remembered = Remembered::load(project);
+    let progress = remembered.of(assignment);
+    let stage = assignment.stages.iter().find(|it| match stage {
+        Some(name) => it.name == name,
+        None => !progress.done.contains(&it.name),
+    });
+    let Some(stage) = stage else {
+        return match progress.done.len() == assignment.stages.len() {
+            true => print("All stages are done.\n"),
+            false => Err("there is no such stage".into()),
+        };
+    };
+    let hints = assignment.hints(&stage.name);
+    let shown = progress.hints.entry(stage.name.clone()).or_default();
+    *shown = (*shown + 1).min(hints.len());
+    let (last, number) = (*shown == hints.len(), *shown);
+    remembered.save(project)?;
+    let mut text = format!("{}: {}\n", stage.name, stage.title);
+    for (index, hint) in hints.iter().take(number).enumerate() {
+        let of = hints.len();
+        text += &format!("\nHint {} of {of}:\n{}\n", index + 1, hint.trim());
+    }
+    text += match (hints.is_empty(), last) {
+        (true, _) => "There is no hint for this stage.\n",
+        (_, true) => "\nThere are no more hints.\n",
+        _ => "\nThe same command shows the next one as well.\n",
+    };
+    print(&text)
+}
+
+/// Puts the starter into the place of what a student has written, which is
+/// kept.
+///
+/// # Errors
+/// Of the system, or this was not handed out.
+pub fn reset(project: &Project, assignment: &Assignment) -> Result<(), String> {
+    if !project.is_handout {
+        return Err("only what was handed out can be reset".into());
+    }
+    let kept = project.root.join(KEPT);
+    let saved = (1..)
+        .map(|number| kept.join(format!("{}-{number}", assignment.name)))
+        .find(|folder| !folder.exists())
+        .unwrap_or(kept);
+    let files = copy_files(assignment, &assignment.folder, &saved)?;
+    restore(project, assignment)?;
+    let mut remembered = Remembered::load(project);
+    remembered.of(assignment).done.clear();
+    remembered.save(project)?;
+    let saved = saved.strip_prefix(&project.root).unwrap_or(&saved);
+    let saved = saved.display();
+    print(&format!(
+        "The starter is back; what was there ({files} files) is in {saved}.\n"
+    ))
+}
+
+/// The starter, in the place of whatever is there.
+fn restore(project: &Project, assignment: &Assignment) -> Result<(), String> {
+    let starter = project.root.join(KEPT).join("starter");
+    let starter = starter.join(&assignment.name);
+    if !starter.is_dir() {
+        return Err(format!("{} is not there", starter.display()));
+    }
+    remove_files(assignment, &assignment.folder)?;
+    copy_files(assignment, &starter, &assignment.folder).map(|_| ())
+}
+
+/// Says how far each assignment was when it was last checked.
+///
+/// # Errors
+/// An assignment cannot be read.
+pub fn status(project: &Project) -> Result<(), String> {
+    let mut remembered = Remembered::load(project);
+    let mut text = String::new();
+    for assignment in project.assignments()? {
+        let Progress { done, hints } = remembered.of(&assignment).clone();
+        let Assignment { name, title, pages, minutes, .. } = &assignment;
+        text += &format!("{name}: {title}\n");
+        text += &format!("  pages {pages}, about {minutes} minutes\n");
+        for stage in &assignment.stages {
+            let mark =
+                if done.contains(&stage.name) { "done" } else { "not yet" };
+            let hints = match hints.get(&stage.name) {
+                Some(number) => format!(", {number} hints taken"),
+                None => String::new(),
+            };
+            let Stage { name, title, points, .. } = stage;
+            text += &format!(
+                "  {mark:8} {name}: {title} ({points} points{hints})\n"
+            );
+        }
+    }
+    print(&text)
+}
+
+/// Prints on standard output. Whoever reads only the first lines has read
+/// enough.
+///
+/// # Errors
+/// What standard output says, unless its reader has gone.
+pub fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
+            Err(err.to_string())
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,11 @@
+//! What a teacher does, and an author.
+
+pub mod export;
+pub mod grade;
+pub mod handout;
+pub mod limits;
+mod markers;
+pub mod new;
+mod source;
+pub mod verify;
+mod workshop;

@@ -1,0 +1,131 @@
+//! An assignment for a platform that runs autograders: a handout, and what
+//! starts it there.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::handout::{forget_other_packages, handed_out, workflow, write};
+use super::source::{Files, files_below};
+use super::workshop::Temporary;
+use crate::assignment::Assignment;
+use crate::project::Project;
+
+/// In the scripts, it stands for an assignment.
+const NAME: &str = "ASSIGNMENT_NAME";
+
+/// A place where a class is graded by others' machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// A zip with setup.sh and run_autograder.
+    Gradescope,
+    /// What belongs into CLASSROOM/autograders/ASSIGNMENT.
+    Classroom50,
+    /// A workflow for the repository of a handout.
+    GithubActions,
+}
+
+const NAMES: [(&str, Platform); 3] = [
+    ("gradescope", Platform::Gradescope),
+    ("classroom50", Platform::Classroom50),
+    ("github-actions", Platform::GithubActions),
+];
+
+impl FromStr for Platform {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = NAMES.into_iter().find(|(name, _)| *name == text);
+        found.map(|(_, platform)| platform).ok_or_else(|| {
+            let names = NAMES.map(|(name, _)| name).join(", ");
+            format!("it is none of {names}")
+        })
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = NAMES.iter().find(|(_, platform)| platform == self);
+        f.write_str(name.map_or("", |(name, _)| name))
+    }
+}
+
+/// Writes what a platform wants: a zip for Gradescope, else a folder.
+///
+/// # Errors
+/// There is something already, or it cannot be written.
+pub fn export(
+    project: &Project,
+    platform: Platform,
+    name: &str,
+    to: &Path,
+) -> Result<(), String> {
+    let assignment = project.assignment(name)?;
+    if to.exists() {
+        return Err(format!("{} is there already", to.display()));
+    }
+    match platform {
+        Platform::Gradescope => {
+            let mut files = graded_project(project, assignment)?;
+            for (path, text) in [
+                ("setup.sh", include_str!("export/setup.sh")),
+                ("run_autograder", include_str!("export/run_autograder")),
+            ] {
+                files.push(script(path, text, name));
+            }
+            zip(&files, to)
+        }
+        Platform::Classroom50 => {
+            let mut files = graded_project(project, assignment)?;
+            let autograder = include_str!("export/autograder.py");
+            files.push(script("autograder.py", autograder, name));
+            let runtime = include_str!("export/runtime.json");
+            files.push(script("runtime.json", runtime, name));
+            write(&files, to)
+        }
+        Platform::GithubActions => {
+            let path = PathBuf::from(".github/workflows/homework.yml");
+            let text = workflow(&[assignment]).into_bytes();
+            write(&vec![(path, text)], to)
+        }
+    }
+}
+
+fn script(path: &str, text: &str, name: &str) -> (PathBuf, Vec<u8>) {
+    (path.into(), text.replace(NAME, name).into_bytes())
+}
+
+/// A handout in the folder `project`.
+fn graded_project(
+    project: &Project,
+    assignment: Assignment,
+) -> Result<Files, String> {
+    let folder = Temporary::new()?;
+    let root = folder.0.join("project");
+    write(&handed_out(project, &[assignment])?, &root)?;
+    forget_other_packages(&root)?;
+    files_below(&folder.0)
+}
+
+fn zip(files: &Files, to: &Path) -> Result<(), String> {
+    let in_zip = |err: &dyn fmt::Display| format!("{}: {err}", to.display());
+    let file = File::create(to).map_err(|err| in_zip(&err))?;
+    let mut zip = ZipWriter::new(file);
+    for (path, bytes) in files {
+        let is_script = path.parent() == Some(Path::new(""));
+        let mode = if is_script { 0o755 } else { 0o644 };
+        let options = SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored)
+            .unix_permissions(mode);
+        let path = path.to_string_lossy().replace('\\', "/");
+        zip.start_file(path, options).map_err(|err| in_zip(&err))?;
+        zip.write_all(bytes).map_err(|err| in_zip(&err))?;
+    }
+    zip.finish().map_err(|err| in_zip(&err))?;
+    Ok(())
+}

@@ -1,0 +1,446 @@
+//! Grades a class: what each student may change is taken into a project of the
+//! teacher's, built there, and examined within limits.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::limits::{Keeper, Kept, Limits};
+use super::source::{self, Files};
+use super::workshop::Workshop;
+use crate::assignment::Assignment;
+use crate::project::{Built, Project, copy_files};
+use crate::stages::{self, StageOutcome, StageResult};
+use crate::student::{find_submission, print, told};
+
+/// A compiler needs more than most servers.
+const BUILD_LIMITS: Limits =
+    Limits { memory_mib: 4096, processes: 1024, descriptors: 4096 };
+
+/// Which user a command of an assignment's own builds as, beyond those of the
+/// examinations.
+const BUILD_SLOT: u32 = 1000;
+
+/// After its time no further case begins; the last one may take so long.
+const LAST_CASE: Duration = Duration::from_secs(60);
+
+/// How a class is graded.
+#[derive(Clone, Debug)]
+pub struct GradeOptions {
+    /// A folder for each student, named after the student.
+    pub submissions: Vec<PathBuf>,
+    /// These assignments; if none is named, those that anybody has handed in.
+    pub assignments: Vec<String>,
+    /// Where the grades go.
+    pub to: PathBuf,
+    /// So many programs are examined at a time.
+    pub jobs: usize,
+    /// From which all cuts and orders are drawn.
+    pub seed: u64,
+    /// Without any limit but that on time.
+    pub unlimited: bool,
+}
+
+/// One student's work on one assignment.
+struct Work<'a> {
+    student: String,
+    assignment: &'a Assignment,
+    /// Where it is, if anything was handed in.
+    from: Option<PathBuf>,
+}
+
+/// What it came to.
+struct Grade<'a> {
+    student: String,
+    assignment: &'a Assignment,
+    results: Vec<StageResult>,
+}
+
+/// Grades all that was handed in, writes what there is to write, and returns
+/// whether every grade is known.
+///
+/// # Errors
+/// Nobody can be graded.
+pub fn grade(
+    project: &Project,
+    options: &GradeOptions,
+) -> Result<bool, String> {
+    let assignments = assignments(project, options)?;
+    let works = works(&assignments, options)?;
+    let workshop = Workshop::new(project, &assignments)?;
+    let tool = workshop.folder().join("zen-homework");
+    std::env::current_exe()
+        .and_then(|own| fs::copy(own, &tool))
+        .map_err(|err| format!("this program: {err}"))?;
+    let keeper = match options.unlimited {
+        true => Keeper::unlimited(),
+        false => Keeper::new(&tool).map_err(|why| {
+            format!(
+                "there are no limits to be had for students' programs here \
+                ({why}); --unlimited does without"
+            )
+        })?,
+    };
+    let class = Class { workshop, keeper, tool, options };
+    let mut grades = class.grade(works)?;
+    grades.sort_by(|a, b| {
+        let key = |it: &Grade<'_>| (it.student.clone(), it.assignment.number);
+        key(a).cmp(&key(b))
+    });
+    write_all(&grades, options)?;
+    print(&table(&grades))?;
+    let unknown = |it: &&Grade<'_>| stages::points(&it.results).is_none();
+    let unknown = grades.iter().filter(unknown).count();
+    if unknown > 0 {
+        print(&format!("{unknown} of them could not be graded: try again\n"))?;
+    }
+    Ok(unknown == 0)
+}
+
+fn assignments(
+    project: &Project,
+    options: &GradeOptions,
+) -> Result<Vec<Assignment>, String> {
+    if !options.assignments.is_empty() {
+        let names = options.assignments.iter();
+        return names.map(|name| project.assignment(name)).collect();
+    }
+    let mut assignments = project.assignments()?;
+    // By the folder's name alone: a lone src/ could be of any of them.
+    assignments.retain(|it| {
+        options.submissions.iter().any(|folder| {
+            find_submission(it, folder)
+                .is_some_and(|found| found.ends_with(&it.name))
+        })
+    });
+    match assignments.is_empty() {
+        true => Err("nobody has handed in anything: --assignment NAME".into()),
+        false => Ok(assignments),
+    }
+}
+
+fn works<'a>(
+    assignments: &'a [Assignment],
+    options: &GradeOptions,
+) -> Result<Vec<Work<'a>>, String> {
+    let mut students = BTreeMap::new();
+    for folder in &options.submissions {
+        let whole = folder.canonicalize();
+        let whole = whole.map_err(|e| format!("{}: {e}", folder.display()))?;
+        let name = whole.file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        if students.insert(name.clone(), whole).is_some() {
+            return Err(format!("two students are called {name}"));
+        }
+    }
+    let mut works = Vec::new();
+    for (student, folder) in students {
+        for assignment in assignments {
+            let from = find_submission(assignment, &folder);
+            let student = student.clone();
+            works.push(Work { student, assignment, from });
+        }
+    }
+    Ok(works)
+}
+
+struct Class<'a> {
+    workshop: Workshop,
+    keeper: Keeper,
+    /// This program, where every user may read it.
+    tool: PathBuf,
+    options: &'a GradeOptions,
+}
+
+/// What is examined: a folder of its own, and what was built.
+struct Ready<'a> {
+    work: Work<'a>,
+    folder: PathBuf,
+}
+
+impl<'a> Class<'a> {
+    /// Builds one after another, since Cargo uses all of the machine for it,
+    /// and examines several at a time, since that is mostly waiting.
+    fn grade(&self, works: Vec<Work<'a>>) -> Result<Vec<Grade<'a>>, String> {
+        let starters = self.starters(&works)?;
+        let grades = Mutex::new(Vec::new());
+        let failed = Mutex::new(None);
+        let decided = |work: Work<'a>, results: Vec<StageResult>| {
+            let Work { student, assignment, .. } = work;
+            let points = stages::points(&results);
+            let points = points.map_or("?".into(), |it| it.to_string());
+            let of = assignment.points_max();
+            let name = &assignment.name;
+            print(&format!("{student}, {name}: {points} of {of}\n")).ok();
+            let grade = Grade { student, assignment, results };
+            if let Ok(mut grades) = grades.lock() {
+                grades.push(grade);
+            }
+        };
+        let (to, queue) = mpsc::sync_channel::<Ready<'a>>(0);
+        let queue = Mutex::new(queue);
+        thread::scope(|scope| {
+            for slot in 0..self.options.jobs.max(1) as u32 {
+                let (queue, decided, failed) = (&queue, &decided, &failed);
+                scope.spawn(move || {
+                    while let Some(ready) = next(queue) {
+                        let results = self.examine(&ready, slot);
+                        fs::remove_dir_all(&ready.folder).ok();
+                        match results {
+                            Ok(results) => decided(ready.work, results),
+                            Err(why) => fail(failed, why),
+                        }
+                    }
+                });
+            }
+            for (number, work) in works.into_iter().enumerate() {
+                let starter = &starters[&work.assignment.name];
+                match self.build(&work, starter, number) {
+                    Ok(Err(results)) => decided(work, results),
+                    Ok(Ok(folder)) => {
+                        if to.send(Ready { work, folder }).is_err() {
+                            break;
+                        }
+                    }
+                    Err(why) => {
+                        fail(&failed, why);
+                        break;
+                    }
+                }
+            }
+            drop(to);
+        });
+        match failed.into_inner() {
+            Ok(None) => grades.into_inner().map_err(|err| err.to_string()),
+            Ok(Some(why)) => Err(why),
+            Err(err) => Err(err.to_string()),
+        }
+    }
+
+    fn starters(
+        &self,
+        works: &[Work<'_>],
+    ) -> Result<BTreeMap<String, Files>, String> {
+        let mut starters = BTreeMap::new();
+        for Work { assignment, .. } in works {
+            let files = source::starter(assignment)?;
+            starters.insert(assignment.name.clone(), files);
+        }
+        Ok(starters)
+    }
+
+    /// Takes what a student may change into the pristine project, and builds
+    /// it there. Returns a folder with what came of it, or the results of a
+    /// work that cannot be examined.
+    fn build(
+        &self,
+        work: &Work<'_>,
+        starter: &Files,
+        number: usize,
+    ) -> Result<Result<PathBuf, Vec<StageResult>>, String> {
+        let assignment = work.assignment;
+        let failed = |what: &str, said| {
+            Ok(Err(stages::all_failed(assignment, what, said)))
+        };
+        let Some(from) = &work.from else {
+            return failed("nothing was handed in", Vec::new());
+        };
+        self.workshop.put(&assignment.name, starter)?;
+        let here = self.workshop.assignment(&assignment.name)?;
+        if let Err(why) = copy_files(assignment, from, &here.folder) {
+            return failed(&format!("it cannot be taken: {why}"), Vec::new());
+        }
+        // Cargo runs none of a student's code while it builds it; a command of
+        // the assignment's own may.
+        let slot = assignment.build.as_ref().map(|_| BUILD_SLOT);
+        if let Some(slot) = slot {
+            self.keeper.give(&here.folder, slot)?;
+        }
+        let limit = |command: &mut Command| {
+            let command = std::mem::replace(command, Command::new(""));
+            self.keeper.within(command, BUILD_LIMITS, slot)
+        };
+        let program = match self.workshop.build(&here, &limit)? {
+            Built::Program(program, _) => program,
+            Built::Failed(what, said) => return failed(&what, said),
+        };
+        let folder = self.workshop.folder().join(format!("run-{number}"));
+        let files = source::files_below(&here.folder)?;
+        super::handout::write(&files, &folder.join(&assignment.name))?;
+        if assignment.build.is_none() {
+            fs::copy(&program, folder.join("program"))
+                .map_err(|err| format!("{}: {err}", program.display()))?;
+        }
+        Ok(Ok(folder))
+    }
+
+    /// Examines what was built, in a process of its own.
+    fn examine(
+        &self,
+        ready: &Ready<'_>,
+        slot: u32,
+    ) -> Result<Vec<StageResult>, String> {
+        let Ready { work: Work { assignment, .. }, folder } = ready;
+        let file = folder.join("results.json");
+        fs::write(&file, "[]").map_err(|err| err.to_string())?;
+        self.keeper.give(folder, slot)?;
+        let mut command = Command::new(&self.tool);
+        command.arg("examine").arg(folder.join(&assignment.name));
+        command.arg(folder.join("program")).arg(&file);
+        command.arg("--seed").arg(self.options.seed.to_string());
+        command.current_dir(folder);
+        let limits = Limits {
+            memory_mib: assignment.memory_mib,
+            processes: assignment.processes,
+            descriptors: assignment.descriptors,
+        };
+        let mut command = self.keeper.within(command, limits, Some(slot));
+        let log = fs::File::create(folder.join("examine.log"));
+        let log = log.map_err(|err| err.to_string())?;
+        let second = log.try_clone().map_err(|err| err.to_string())?;
+        command.stdin(std::process::Stdio::null()).stdout(log).stderr(second);
+        let time_max = Duration::from_secs(assignment.run_seconds) + LAST_CASE;
+        let kept = self.keeper.run(&mut command, limits, time_max)?;
+        let text = fs::read(&file).unwrap_or_default();
+        let results = serde_json::from_slice(&text).unwrap_or_default();
+        Ok(match kept {
+            Kept::Ended(status) if status.success() => results,
+            Kept::Ended(status) => {
+                let said = fs::read_to_string(folder.join("examine.log"));
+                let said = said.unwrap_or_default();
+                let why = format!("the examination ended: {status} {said}");
+                let outcome = StageOutcome::Unknown(why);
+                stages::end_with(assignment, results, outcome)
+            }
+            Kept::Killed(why) => {
+                let outcome = StageOutcome::Failed(why, Vec::new());
+                stages::end_with(assignment, results, outcome)
+            }
+        })
+    }
+}
+
+/// Takes the next one from the queue; None when there are no more.
+fn next<T>(queue: &Mutex<mpsc::Receiver<T>>) -> Option<T> {
+    queue.lock().ok()?.recv().ok()
+}
+
+fn fail(failed: &Mutex<Option<String>>, why: String) {
+    if let Ok(mut failed) = failed.lock() {
+        failed.get_or_insert(why);
+    }
+}
+
+/// Examines a program, as a process of its own: the results go into a file,
+/// anew after each stage.
+///
+/// # Errors
+/// The assignment cannot be read, or the file not be written.
+pub fn examine(
+    folder: &Path,
+    program: &Path,
+    results: &Path,
+    seed: u64,
+) -> Result<(), String> {
+    let assignment = Assignment::load(folder)?;
+    std::env::set_current_dir(folder).map_err(|err| err.to_string())?;
+    let mut written = Ok(());
+    stages::examine(&assignment, program, seed, &mut |so_far| {
+        written =
+            serde_json::to_vec(so_far).map_err(|err| err.to_string()).and_then(
+                |text| fs::write(results, text).map_err(|err| err.to_string()),
+            );
+    });
+    written
+}
+
+fn write_all(
+    grades: &[Grade<'_>],
+    options: &GradeOptions,
+) -> Result<(), String> {
+    let write = |path: PathBuf, text: String| {
+        let folder = path.parent().unwrap_or(&path);
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|err| format!("{}: {err}", path.display()))
+    };
+    write(options.to.join("grades.csv"), csv(grades))?;
+    for Grade { student, assignment, results } in grades {
+        let name = format!("{}.txt", assignment.name);
+        let text = told(assignment, results, options.seed);
+        write(options.to.join(student).join(name), text)?;
+    }
+    Ok(())
+}
+
+/// For a gradebook. Where nobody knows, there are no points.
+fn csv(grades: &[Grade<'_>]) -> String {
+    let head = "student,assignment,points,points_max,stopped_at\r\n";
+    let mut text = String::from(head);
+    for Grade { student, assignment, results } in grades {
+        let points = stages::points(results);
+        let points = points.map_or(String::new(), |it| it.to_string());
+        let stopped = results.iter().find(|it| !it.passed());
+        let cells = [
+            student.clone(),
+            assignment.name.clone(),
+            points,
+            assignment.points_max().to_string(),
+            stopped.map_or(String::new(), |it| it.name.clone()),
+        ];
+        text += &cells.map(|it| cell(&it)).join(",");
+        text += "\r\n";
+    }
+    text
+}
+
+/// As RFC 4180 has it, and so that no spreadsheet takes it for a formula.
+fn cell(text: &str) -> String {
+    let formula = text.starts_with(['=', '+', '-', '@']);
+    let text = if formula { format!("'{text}") } else { text.into() };
+    match text.contains([',', '"', '\r', '\n']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+/// For the teacher's eyes.
+fn table(grades: &[Grade<'_>]) -> String {
+    let wide = grades.iter().map(|it| it.student.chars().count()).max();
+    let wide = wide.unwrap_or(0);
+    let mut text = String::from("\n");
+    for Grade { student, assignment, results } in grades {
+        let points = stages::points(results);
+        let points = points.map_or("?".into(), |it| it.to_string());
+        let why = results.iter().find_map(|it| match &it.outcome {
+            StageOutcome::Failed(why, _) | StageOutcome::Unknown(why) => {
+                Some(format!("{}: {why}", it.name))
+            }
+            _ => None,
+        });
+        text += &format!(
+            "{student:wide$}  {:10}  {points:>3} of {:<3}  {}\n",
+            assignment.name,
+            assignment.points_max(),
+            why.unwrap_or_default()
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn a_cell_is_quoted_where_it_must_be_and_never_a_formula() {
+        assert_eq!(cell("Anna"), "Anna");
+        assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
+        assert_eq!(cell("=1+1"), "'=1+1");
+    }
+}

@@ -1,0 +1,135 @@
+//! A workspace of its own for students: starters, hints, and what checks them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::source::{self, Files, Workspace};
+use crate::assignment::Assignment;
+use crate::process::cannot_run;
+use crate::project::{KEPT, Project};
+
+const ALIAS: &str = "\
+[alias]
+homework = \"run --quiet --package zen-homework --\"
+";
+
+const IGNORED: &str = "/target\n";
+
+/// Runs wherever a handout has become a repository of its own.
+const WORKFLOW: &str = include_str!("workflow.yml");
+
+/// Hands assignments out into a folder that is empty, or is not there yet.
+///
+/// # Errors
+/// The folder holds something, or a file cannot be read or written.
+pub fn handout(
+    project: &Project,
+    names: &[String],
+    to: &Path,
+    with_ci: bool,
+) -> Result<(), String> {
+    let assignments = names.iter().map(|name| project.assignment(name));
+    let assignments = assignments.collect::<Result<Vec<_>, _>>()?;
+    if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(format!("{} is not empty", to.display()));
+    }
+    let mut files = handed_out(project, &assignments)?;
+    if with_ci {
+        let workflow = workflow(&assignments);
+        let path = ".github/workflows/homework.yml";
+        files.push((path.into(), workflow.into_bytes()));
+    }
+    write(&files, to)?;
+    forget_other_packages(to)
+}
+
+/// All files of a handout.
+pub(crate) fn handed_out(
+    project: &Project,
+    assignments: &[Assignment],
+) -> Result<Files, String> {
+    let workspace = Workspace::open(&project.root)?;
+    let names: Vec<_> = assignments.iter().map(|it| it.name.as_str()).collect();
+    let mut files = workspace.tools(&names)?;
+    for assignment in assignments {
+        let mut starter = Vec::new();
+        for (path, bytes) in source::starter(assignment)? {
+            let may_change = assignment.may_change(&path);
+            let place = Path::new(&assignment.name).join(&path);
+            if may_change {
+                let kept = Path::new(KEPT).join("starter").join(&place);
+                files.push((kept, bytes.clone()));
+            }
+            starter.push((place, bytes));
+        }
+        files.extend(starter);
+    }
+    files.push(("README.md".into(), readme(assignments).into_bytes()));
+    files.push((".cargo/config.toml".into(), ALIAS.into()));
+    files.push((".gitignore".into(), IGNORED.into()));
+    Ok(files)
+}
+
+/// Writes files into a folder.
+pub(crate) fn write(files: &Files, to: &Path) -> Result<(), String> {
+    for (path, bytes) in files {
+        let path = to.join(path);
+        let written = match path.parent() {
+            Some(folder) => fs::create_dir_all(folder),
+            None => Ok(()),
+        };
+        written
+            .and_then(|()| fs::write(&path, bytes))
+            .map_err(|err| format!("{}: {err}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// Leaves in Cargo.lock what a handout is built with. The versions stay as
+/// they are.
+pub(crate) fn forget_other_packages(folder: &Path) -> Result<(), String> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["update", "--quiet", "--workspace", "--offline"]);
+    cargo.current_dir(folder).stdin(Stdio::null());
+    let ended = cargo.status().map_err(|err| cannot_run(&cargo, &err))?;
+    match ended.success() {
+        true => Ok(()),
+        false => Err("cargo cannot make a Cargo.lock of the handout".into()),
+    }
+}
+
+pub(crate) fn workflow(assignments: &[Assignment]) -> String {
+    let step = |name: &str| {
+        format!("      - run: cargo homework check {name} --report github=-\n")
+    };
+    // Every assignment is checked, even if one before it is not done.
+    let condition = "        if: ${{ !cancelled() }}\n";
+    let steps = assignments.iter().map(|it| step(&it.name) + condition);
+    format!("{WORKFLOW}{}", steps.collect::<String>())
+}
+
+/// What a student reads first.
+fn readme(assignments: &[Assignment]) -> String {
+    let mut text = String::from(include_str!("handout.md"));
+    for assignment in assignments {
+        let Assignment { name, title, pages, minutes, .. } = assignment;
+        let files = assignment.files.iter().map(|it| format!("`{name}/{it}`"));
+        let files: Vec<_> = files.collect();
+        let files = files.join(", ");
+        write!(
+            text,
+            "\n## {name}: {title}\n\n\
+            Pages {pages}, about {minutes} minutes. Yours: {files}.\n\n\
+            | stage | what is asked | points |\n|---|---|---|\n"
+        )
+        .ok();
+        for stage in &assignment.stages {
+            let (name, title, points) =
+                (&stage.name, &stage.title, stage.points);
+            writeln!(text, "| `{name}` | {title} | {points} |").ok();
+        }
+    }
+    text
+}

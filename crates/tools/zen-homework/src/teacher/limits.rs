@@ -1,0 +1,273 @@
+//! What keeps one student's program from the others', and from the machine:
+//! namespaces of its own for processes and network, limits of the kernel's for
+//! each process, and an eye on all of them together.
+//!
+//! This is for accidents: loops, floods, forks without end. It is no sandbox
+//! for hostile code.
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use crate::process::{self, cannot_run};
+
+/// How often to count what a program uses. In between, the kernel's limits
+/// hold.
+const COUNT_EVERY: Duration = Duration::from_millis(100);
+
+/// A process may reserve so many times the memory that all may use.
+const RESERVED_FACTOR: u64 = 4;
+
+/// No process writes a larger file.
+const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// If the teacher is root, students' programs run as this user or one of the
+/// next, which nobody else is.
+#[cfg(target_os = "linux")]
+const FIRST_USER: u32 = 64_000;
+
+/// What a command and all that it starts may use at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Resident memory of all of them.
+    pub memory_mib: u64,
+    /// Threads of all of them.
+    pub processes: u64,
+    /// Of each.
+    pub descriptors: u64,
+}
+
+/// How commands are held to their limits.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    /// None if they are not.
+    tool: Option<PathBuf>,
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    Ended(ExitStatus),
+    /// It was killed, for this reason.
+    Killed(String),
+}
+
+impl Keeper {
+    /// One that holds no command to anything but its time.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self { tool: None }
+    }
+
+    /// One for this machine; `tool` is this program, where every user may read
+    /// it.
+    ///
+    /// # Errors
+    /// Why there can be none.
+    pub fn new(tool: &Path) -> Result<Self, String> {
+        let keeper = Self { tool: Some(tool.to_path_buf()) };
+        let limits = Limits { memory_mib: 256, processes: 64, descriptors: 64 };
+        let mut tried = keeper.within(Command::new("true"), limits, Some(0));
+        let output = tried.output();
+        let output = output.map_err(|err| cannot_run(&tried, &err))?;
+        match output.status.success() {
+            true => Ok(keeper),
+            false => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                Err(said.trim().to_string())
+            }
+        }
+    }
+
+    /// The same command within limits. Whoever has a `slot` has a user of his
+    /// own, if that can be.
+    pub(crate) fn within(
+        &self,
+        command: Command,
+        limits: Limits,
+        slot: Option<u32>,
+    ) -> Command {
+        let Some(tool) = &self.tool else { return command };
+        let mut kept = Command::new("unshare");
+        // Without root's rights, a namespace of users gives them for this.
+        if own_user(0).is_none() {
+            kept.args(["--user", "--map-root-user"]);
+        }
+        kept.args(["--net", "--ipc", "--pid", "--fork", "--kill-child"]);
+        kept.args(["--mount-proc", "--"]).arg(tool).arg("within");
+        for (name, number) in [
+            ("--memory-mib", limits.memory_mib),
+            ("--processes", limits.processes),
+            ("--descriptors", limits.descriptors),
+        ] {
+            kept.arg(name).arg(number.to_string());
+        }
+        if let Some(user) = slot.and_then(own_user) {
+            kept.arg("--user").arg(user.to_string());
+        }
+        kept.arg("--").arg(command.get_program()).args(command.get_args());
+        if let Some(folder) = command.get_current_dir() {
+            kept.current_dir(folder);
+        }
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => kept.env(name, value),
+                None => kept.env_remove(name),
+            };
+        }
+        kept
+    }
+
+    /// Runs a command that was made by [`within`](Self::within).
+    pub(crate) fn run(
+        &self,
+        command: &mut Command,
+        limits: Limits,
+        time_max: Duration,
+    ) -> Result<Kept, String> {
+        let mut why = format!("killed after {} s", time_max.as_secs());
+        let mut counted = Instant::now();
+        let mut may_go_on = |process: u32| {
+            if self.tool.is_none() || counted.elapsed() < COUNT_EVERY {
+                return true;
+            }
+            counted = Instant::now();
+            let used = used_by(process);
+            let (memory, processes) =
+                (limits.memory_mib * 1024 * 1024, limits.processes);
+            let over = [
+                (used.threads > processes, processes, "processes and threads"),
+                (used.memory > memory, limits.memory_mib, "MiB of memory"),
+            ];
+            let over = over.into_iter().find(|(is_over, ..)| *is_over);
+            if let Some((_, most, what)) = over {
+                why = format!("killed: it had more than {most} {what}");
+            }
+            over.is_none()
+        };
+        let ended = process::run_while(command, time_max, &mut may_go_on);
+        let ended = ended.map_err(|err| cannot_run(command, &err))?;
+        Ok(ended.map_or(Kept::Killed(why), Kept::Ended))
+    }
+
+    /// Gives a folder, with all that is in it, to the user of a slot, if there
+    /// is one.
+    pub(crate) fn give(&self, folder: &Path, slot: u32) -> Result<(), String> {
+        match own_user(slot).filter(|_| self.tool.is_some()) {
+            Some(user) => give(folder, user)
+                .map_err(|err| format!("{}: {err}", folder.display())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The user for a slot, if we may choose one.
+#[cfg(target_os = "linux")]
+fn own_user(slot: u32) -> Option<u32> {
+    nix::unistd::geteuid().is_root().then_some(FIRST_USER + slot)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn own_user(_: u32) -> Option<u32> {
+    None
+}
+
+#[cfg(unix)]
+fn give(path: &Path, user: u32) -> std::io::Result<()> {
+    std::os::unix::fs::lchown(path, Some(user), Some(user))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), user)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn give(_: &Path, _: u32) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Puts this process within limits, and becomes `command`. Returns only if
+/// that cannot be.
+///
+/// # Errors
+/// Why.
+#[cfg(target_os = "linux")]
+pub fn become_within(
+    limits: Limits,
+    user: Option<u32>,
+    command: &[String],
+) -> Result<(), String> {
+    linux::become_within(limits, user, command)
+}
+
+/// The same where nothing of it can be had.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn become_within(
+    _: Limits,
+    _: Option<u32>,
+    _: &[String],
+) -> Result<(), String> {
+    Err("only Linux has what this needs".into())
+}
+
+#[derive(Debug, Default)]
+struct Used {
+    threads: u64,
+    memory: u64,
+}
+
+/// What a process and its descendants use. Those whose parent has died belong
+/// to the first process of their namespace, and so are among them.
+fn used_by(leader: u32) -> Used {
+    let Ok(entries) = fs::read_dir("/proc") else { return Used::default() };
+    let mut all = Vec::new();
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.parse().ok());
+        let stat = fs::read_to_string(entry.path().join("stat"));
+        if let (Some(process), Ok(stat)) = (process, stat) {
+            all.extend(Member::read(process, &stat));
+        }
+    }
+    let mut family: Vec<u32> = vec![leader];
+    let mut used = Used::default();
+    while let Some(parent) = family.pop() {
+        for member in all.iter().filter(|it| it.parent == parent) {
+            family.push(member.process);
+            used.threads += member.threads;
+            used.memory += member.pages * 4096;
+        }
+    }
+    used
+}
+
+struct Member {
+    process: u32,
+    parent: u32,
+    threads: u64,
+    pages: u64,
+}
+
+impl Member {
+    fn read(process: u32, stat: &str) -> Option<Self> {
+        // proc(5): before the fields from the third on stands the name, in
+        // which anything may stand.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<_> = fields.split_whitespace().collect();
+        Some(Self {
+            process,
+            parent: fields.get(1)?.parse().ok()?,
+            threads: fields.get(17)?.parse().ok()?,
+            pages: fields.get(21)?.parse().ok()?,
+        })
+    }
+}

@@ -1,0 +1,48 @@
+//! A new assignment: small, and whole.
+
+use super::handout::write;
+use crate::project::Project;
+use crate::student::print;
+
+const FILES: [(&str, &str); 7] = [
+    ("Cargo.toml", include_str!("new/Cargo.toml.txt")),
+    ("assignment.toml", include_str!("new/assignment.toml.txt")),
+    ("src/main.rs", include_str!("new/main.rs.txt")),
+    ("cases/ASSIGNMENT_NAME.txt", include_str!("new/cases.txt")),
+    ("hints/fourth-1.md", include_str!("new/hint.md")),
+    ("teacher.md", include_str!("new/teacher.md")),
+    (
+        "wrong/fourth-answers-otherwise.patch",
+        include_str!("new/wrong.patch.txt"),
+    ),
+];
+
+/// Makes an assignment that `verify` has nothing against, to be changed step
+/// by step.
+///
+/// # Errors
+/// The name will not do, or is taken, or the files cannot be written.
+pub fn new(project: &Project, name: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    if name.is_empty() || !name.chars().all(fits) {
+        return Err("a name has small letters and digits".into());
+    }
+    let folder = project.folder(name);
+    if project.is_handout || folder.exists() {
+        return Err(format!("{} cannot be made here", folder.display()));
+    }
+    let numbers = project.assignments()?;
+    let number = numbers.iter().map(|it| it.number).max().unwrap_or(0) + 1;
+    let filled = |text: &str| {
+        let text = text.replace("ASSIGNMENT_NUMBER", &number.to_string());
+        text.replace("ASSIGNMENT_NAME", name)
+    };
+    let files = FILES
+        .iter()
+        .map(|(path, text)| (filled(path).into(), filled(text).into_bytes()));
+    write(&files.collect(), &folder)?;
+    print(&format!(
+        "crates/homework/{name} is there; zen-homework verify {name} says \
+        whether it holds\n"
+    ))
+}

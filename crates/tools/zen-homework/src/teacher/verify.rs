@@ -1,0 +1,380 @@
+//! The author's gate: an assignment does what it is meant to.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::markers;
+use super::source::{self, Files};
+use super::workshop::Workshop;
+use crate::assignment::Assignment;
+use crate::process::cannot_run;
+use crate::project::{Built, Project};
+use crate::stages::{self, StageOutcome, StageResult};
+use crate::student::print;
+
+/// The seed of every examination here.
+const SEED: u64 = 1060;
+
+/// Beside the files that a student may change, there is nothing else.
+const KNOWN: [&str; 7] = [
+    "Cargo.toml",
+    "assignment.toml",
+    "src",
+    "cases",
+    "hints",
+    "wrong",
+    "teacher.md",
+];
+
+/// A line of a solution as short as this may stand anywhere.
+const TELLING_BYTES_MIN: usize = 24;
+
+/// Looks at these assignments, says what is wrong with each, and returns
+/// whether nothing is.
+///
+/// # Errors
+/// One of them cannot be looked at.
+pub fn verify(
+    project: &Project,
+    names: &[String],
+    with_listings: bool,
+) -> Result<bool, String> {
+    let assignments = match names {
+        [] => project.assignments()?,
+        names => {
+            let all = names.iter().map(|name| project.assignment(name));
+            all.collect::<Result<_, _>>()?
+        }
+    };
+    let workshop = Workshop::new(project, &assignments)?;
+    let listings = match with_listings {
+        true => built_listings(project)?,
+        false => Vec::new(),
+    };
+    let mut all_well = true;
+    for assignment in &assignments {
+        print(&format!("{}\n", assignment.name))?;
+        let mut gate =
+            Gate { assignment, workshop: &workshop, findings: Vec::new() };
+        gate.look_at_files()?;
+        gate.try_starter()?;
+        gate.try_solution(&listings)?;
+        gate.try_wrong_ones()?;
+        for finding in &gate.findings {
+            print(&format!("  WRONG: {finding}\n"))?;
+        }
+        all_well &= gate.findings.is_empty();
+    }
+    Ok(all_well)
+}
+
+struct Gate<'a> {
+    assignment: &'a Assignment,
+    workshop: &'a Workshop,
+    findings: Vec<String>,
+}
+
+impl Gate<'_> {
+    fn look_at_files(&mut self) -> Result<(), String> {
+        let it = self.assignment;
+        let files = source::files_below(&it.folder)?;
+        let starter = source::starter(it)?;
+        for (path, bytes) in &files {
+            let known = KNOWN.iter().any(|name| path.starts_with(name));
+            if !known && !it.may_change(path) && !it.names(path) {
+                let path = path.display();
+                self.findings.push(format!("{path} belongs to nothing here"));
+            }
+            // A patch may begin in the middle of a solution.
+            let Ok(text) = std::str::from_utf8(bytes) else { continue };
+            if path.starts_with("wrong") {
+                continue;
+            }
+            self.look_for_leaks(path, text, &starter)?;
+        }
+        if !it.folder.join("teacher.md").is_file() {
+            self.findings.push("there is no teacher.md".into());
+        }
+        if it.files_in(&it.folder)?.is_empty() {
+            self.findings.push("there is no file to change".into());
+        }
+        for stage in &it.stages {
+            if it.hints(&stage.name).is_empty() {
+                self.findings.push(format!(
+                    "there is no hint hints/{}-1.md",
+                    stage.name
+                ));
+            }
+        }
+        for (path, _) in &files {
+            if path.starts_with("hints") && !self.is_shown(path) {
+                let path = path.display();
+                self.findings.push(format!("{path} is never shown"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this is the next hint for some stage.
+    fn is_shown(&self, path: &Path) -> bool {
+        let stages = self.assignment.stages.iter();
+        stages.map(|stage| &stage.name).any(|stage| {
+            (1..=self.assignment.hints(stage).len()).any(|step| {
+                path == Path::new("hints").join(format!("{stage}-{step}.md"))
+            })
+        })
+    }
+
+    fn look_for_leaks(
+        &mut self,
+        path: &Path,
+        text: &str,
+        starter: &Files,
+    ) -> Result<(), String> {
+        let in_path = |what| format!("{}: {what}", path.display());
+        let (_, stages) = markers::starter(text).map_err(in_path)?;
+        for name in stages {
+            if !self.assignment.stages.iter().any(|it| it.name == name) {
+                let what = in_path(format!("there is no stage {name:?}"));
+                self.findings.push(what);
+            }
+        }
+        let telling = markers::solution_lines(text).into_iter();
+        for line in telling.filter(|line| line.len() >= TELLING_BYTES_MIN) {
+            for (place, bytes) in starter {
+                if String::from_utf8_lossy(bytes).contains(line) {
+                    let place = place.display();
+                    self.findings.push(in_path(format!(
+                        "a line of the solution is handed out in {place}: \
+                        {line}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds what these files are, and examines it.
+    fn examine(&self, files: &Files) -> Result<Examined, String> {
+        self.workshop.put(&self.assignment.name, files)?;
+        let assignment = self.workshop.assignment(&self.assignment.name)?;
+        let built = self.workshop.build(&assignment, &whole)?;
+        let (program, said) = match built {
+            Built::Program(program, said) => (program, said),
+            Built::Failed(what, said) => {
+                return Err([&[what][..], &said].concat().join("\n    "));
+            }
+        };
+        std::env::set_current_dir(&assignment.folder)
+            .map_err(|err| err.to_string())?;
+        let begun = std::time::Instant::now();
+        let results = stages::examine(&assignment, &program, SEED, &mut |_| ());
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(Examined { said, results, seconds })
+    }
+
+    fn try_starter(&mut self) -> Result<(), String> {
+        match self.examine(&source::starter(self.assignment)?) {
+            Err(what) => self.findings.push(format!("the starter: {what}")),
+            Ok(Examined { results, seconds, .. }) => match failing(&results) {
+                Some(failing) if results[0].name == failing.name => {
+                    let name = &failing.name;
+                    print(&format!(
+                        "  the starter builds, and fails {name} ({seconds:.1} s)\n"
+                    ))?;
+                }
+                _ => self
+                    .findings
+                    .push("the starter does not fail the first stage".into()),
+            },
+        }
+        Ok(())
+    }
+
+    fn solution(&self) -> Result<Files, String> {
+        let mut files = source::files_below(&self.assignment.folder)?;
+        files.retain(|(path, _)| !path.starts_with("wrong"));
+        Ok(files)
+    }
+
+    fn try_solution(&mut self, listings: &[PathBuf]) -> Result<(), String> {
+        match self.examine(&self.solution()?) {
+            Err(what) => self.findings.push(format!("the solution: {what}")),
+            Ok(Examined { said, results, seconds }) => {
+                if !said.is_empty() {
+                    let said = said.join("\n    ");
+                    let what = format!("the solution builds with: {said}");
+                    self.findings.push(what);
+                }
+                match results.iter().find(|it| !it.passed()) {
+                    None => print(&format!(
+                        "  the solution passes ({seconds:.1} s)\n"
+                    ))?,
+                    Some(result) => self.findings.push(format!(
+                        "the solution does not pass {}: {}",
+                        result.name,
+                        told(&result.outcome)
+                    )),
+                }
+            }
+        }
+        for listing in listings {
+            let name = listing.file_name().unwrap_or_default();
+            let name = name.to_string_lossy();
+            let results =
+                stages::examine(self.assignment, listing, SEED, &mut |_| ());
+            match failing(&results) {
+                Some(it) => print(&format!("  {name} fails {}\n", it.name))?,
+                None => self.findings.push(format!("{name} passes as well")),
+            }
+        }
+        Ok(())
+    }
+
+    fn try_wrong_ones(&mut self) -> Result<(), String> {
+        let solution = self.solution()?;
+        let mut caught = Vec::new();
+        for (name, bytes) in
+            source::files_below_if_any(&self.assignment.folder.join("wrong"))?
+        {
+            let shown = format!("wrong/{}", name.display());
+            let wrong = Wrong::read(&name, &bytes);
+            let result = wrong.and_then(|wrong| {
+                self.try_wrong_one(&wrong, &solution).map(|()| wrong)
+            });
+            match result {
+                Ok(wrong) => {
+                    print(&format!("  {shown} fails {}\n", wrong.fails))?;
+                    caught.push(wrong.stage);
+                }
+                Err(what) => self.findings.push(format!("{shown}: {what}")),
+            }
+        }
+        for stage in &self.assignment.stages {
+            if !caught.contains(&stage.name) {
+                self.findings.push(format!(
+                    "no wrong solution is caught by {}",
+                    stage.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn try_wrong_one(
+        &self,
+        wrong: &Wrong,
+        solution: &Files,
+    ) -> Result<(), String> {
+        let patch = self.workshop.folder().join("wrong.patch");
+        fs::write(&patch, &wrong.patch).map_err(|err| err.to_string())?;
+        let folder = self.workshop.folder().join("wrong");
+        fs::remove_dir_all(&folder).ok();
+        super::handout::write(solution, &folder)?;
+        let mut git = Command::new("git");
+        git.arg("apply").arg(&patch).current_dir(&folder);
+        // Else it would look for a repository around the folder.
+        git.env("GIT_CEILING_DIRECTORIES", self.workshop.folder());
+        let applied = git.output().map_err(|err| cannot_run(&git, &err))?;
+        if !applied.status.success() {
+            let said = String::from_utf8_lossy(&applied.stderr);
+            return Err(format!("git apply: {}", said.trim()));
+        }
+        let files = source::files_below(&folder)?;
+        let results = self.examine(&files)?.results;
+        let Some(failing) = failing(&results) else {
+            return Err("no stage fails".into());
+        };
+        if failing.name != wrong.stage {
+            let why = told(&failing.outcome);
+            return Err(format!("{} fails, not that: {why}", failing.name));
+        }
+        match &failing.outcome {
+            StageOutcome::Failed(_, cases)
+                if cases.iter().any(|it| it.is_called(&wrong.fails)) =>
+            {
+                Ok(())
+            }
+            outcome => {
+                let (fails, why) = (&wrong.fails, told(outcome));
+                Err(format!("it does not fail {fails}, but: {why}"))
+            }
+        }
+    }
+}
+
+struct Examined {
+    /// By the compiler.
+    said: Vec<String>,
+    results: Vec<StageResult>,
+    seconds: f64,
+}
+
+/// A wrong solution: which stage is to catch it, by which case, and a patch.
+struct Wrong {
+    stage: String,
+    fails: String,
+    patch: Vec<u8>,
+}
+
+impl Wrong {
+    fn read(name: &Path, bytes: &[u8]) -> Result<Self, String> {
+        let name = name.to_string_lossy();
+        let name = name.strip_suffix(".patch").ok_or("it is no .patch")?;
+        let (stage, _) =
+            name.split_once('-').ok_or("it is not called STAGE-WHAT.patch")?;
+        let text = String::from_utf8_lossy(bytes);
+        let fails = text.lines().find_map(|line| line.strip_prefix("Fails: "));
+        let fails = fails.ok_or("there is no line `Fails: CASE`")?;
+        Ok(Self {
+            stage: stage.into(),
+            fails: fails.trim().into(),
+            patch: bytes.to_vec(),
+        })
+    }
+}
+
+fn failing(results: &[StageResult]) -> Option<&StageResult> {
+    let failed =
+        |it: &&StageResult| matches!(it.outcome, StageOutcome::Failed(..));
+    results.iter().find(failed)
+}
+
+fn told(outcome: &StageOutcome) -> String {
+    match outcome {
+        StageOutcome::Passed => "passed".into(),
+        StageOutcome::Failed(what, cases) => {
+            let lines = stages::lines(cases).join("\n    ");
+            format!("{what}\n    {lines}")
+        }
+        StageOutcome::NotTried(why) | StageOutcome::Unknown(why) => why.clone(),
+    }
+}
+
+/// A build that may do what it likes: the author is trusted.
+fn whole(command: &mut Command) -> Command {
+    std::mem::replace(command, Command::new(""))
+}
+
+/// Every server of this workspace that is built.
+fn built_listings(project: &Project) -> Result<Vec<PathBuf>, String> {
+    let mut programs = Vec::new();
+    for room in ["listings", "since"] {
+        let folder = project.root.join("crates").join(room);
+        let entries = fs::read_dir(folder).map_err(|err| err.to_string())?;
+        for entry in entries.filter_map(Result::ok) {
+            let program = project.target.join("debug").join(entry.file_name());
+            let is_server = !["zen-client", "zen-inetd"]
+                .iter()
+                .any(|name| program.ends_with(name));
+            programs
+                .extend((is_server && program.is_file()).then_some(program));
+        }
+    }
+    programs.sort();
+    match programs.is_empty() {
+        true => Err("no listing is built: cargo build".into()),
+        false => Ok(programs),
+    }
+}

@@ -1,0 +1,139 @@
+//! A handout of one's own, in a temporary folder, in which one program after
+//! another is built in the place of the starter.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::handout::{forget_other_packages, handed_out, write};
+use super::source::Files;
+use crate::assignment::Assignment;
+use crate::process::{self, cannot_run};
+use crate::project::{Built, Project};
+
+/// What a build has printed is shown up to this.
+const BUILD_LINES_MAX: usize = 60;
+const BUILD_BYTES_MAX: u64 = 64 * 1024;
+
+/// A folder that is deleted when it goes out of scope.
+#[derive(Debug)]
+pub(crate) struct Temporary(pub(crate) PathBuf);
+
+impl Temporary {
+    pub(crate) fn new() -> Result<Self, String> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("zen-homework-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let made = fs::create_dir(&folder);
+        made.map_err(|err| format!("{}: {err}", folder.display()))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+pub(crate) struct Workshop {
+    folder: Temporary,
+    project: Project,
+}
+
+impl Workshop {
+    /// With these assignments in it, as they are handed out.
+    pub(crate) fn new(
+        project: &Project,
+        assignments: &[Assignment],
+    ) -> Result<Self, String> {
+        let folder = Temporary::new()?;
+        let root = folder.0.join("project");
+        write(&handed_out(project, assignments)?, &root)?;
+        forget_other_packages(&root)?;
+        let target = folder.0.join("target");
+        let project = Project { root, is_handout: true, target };
+        Ok(Self { folder, project })
+    }
+
+    /// The assignment of this name, where it is built.
+    pub(crate) fn assignment(&self, name: &str) -> Result<Assignment, String> {
+        self.project.assignment(name)
+    }
+
+    /// Where there is room for whatever else is temporary.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
+    /// Puts these files into the folder of an assignment, and nothing else.
+    pub(crate) fn put(&self, name: &str, files: &Files) -> Result<(), String> {
+        let folder = self.project.folder(name);
+        fs::remove_dir_all(&folder)
+            .map_err(|err| format!("{}: {err}", folder.display()))?;
+        write(files, &folder)
+    }
+
+    /// Builds what is there, without the network; `limit` may run the command
+    /// within limits.
+    pub(crate) fn build(
+        &self,
+        assignment: &Assignment,
+        limit: &dyn Fn(&mut Command) -> Command,
+    ) -> Result<Built, String> {
+        if assignment.build.is_none() {
+            self.clean(assignment)?;
+        }
+        let log = self.folder.0.join("build.log");
+        let file = File::create(&log).map_err(|err| err.to_string())?;
+        let mut command = self.project.build_command(assignment);
+        command
+            .env("CARGO_NET_OFFLINE", "true")
+            .env("CARGO_TERM_COLOR", "never");
+        let mut command = limit(&mut command);
+        let second = file.try_clone().map_err(|err| err.to_string())?;
+        command.stdin(Stdio::null()).stdout(file).stderr(second);
+        let seconds = assignment.build_seconds;
+        let ended = process::run(&mut command, Duration::from_secs(seconds))
+            .map_err(|err| cannot_run(&command, &err))?;
+        let program = self.project.program(assignment);
+        let said = first_lines(&log);
+        Ok(match ended {
+            Some(status) if status.success() => Built::Program(program, said),
+            Some(_) => Built::Failed("it does not build".into(), said),
+            None => {
+                let what = format!("it is not built within {seconds} s");
+                Built::Failed(what, said)
+            }
+        })
+    }
+
+    /// Cargo is not to take what was built before for what is here now.
+    fn clean(&self, assignment: &Assignment) -> Result<(), String> {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["clean", "--quiet", "--offline", "--package"]);
+        cargo.arg(&assignment.name).current_dir(&self.project.root);
+        cargo.env("CARGO_TARGET_DIR", &self.project.target);
+        cargo.stdin(Stdio::null());
+        match cargo.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("cargo clean: {status}")),
+            Err(err) => Err(cannot_run(&cargo, &err)),
+        }
+    }
+}
+
+/// The first lines of what a build has printed.
+fn first_lines(log: &Path) -> Vec<String> {
+    let mut bytes = Vec::new();
+    if let Ok(file) = File::open(log) {
+        file.take(BUILD_BYTES_MAX).read_to_end(&mut bytes).ok();
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.take(BUILD_LINES_MAX).map(str::to_owned).collect()
+}

@@ -1,0 +1,171 @@
+//! The teacher's part of the command line.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use zen_homework::project::Project;
+use zen_homework::teacher::export::{self, Platform};
+use zen_homework::teacher::grade::{self, GradeOptions};
+use zen_homework::teacher::limits::{self, Limits};
+use zen_homework::teacher::{handout, new, verify};
+
+/// What a teacher does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Teaching {
+    /// List the assignments
+    List,
+    /// Hand assignments out: a workspace of its own, without the solution
+    Handout {
+        #[arg(required = true)]
+        name: Vec<String>,
+
+        /// Into this folder, which must be empty or not be there yet
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+
+        /// With a GitHub workflow that checks whatever is pushed
+        #[arg(long)]
+        ci: bool,
+    },
+    /// Grade a class: each folder is what a student has handed in
+    Grade {
+        #[arg(required = true, value_name = "DIR")]
+        submission: Vec<PathBuf>,
+
+        /// This assignment; if none is named, those that anybody has handed in
+        #[arg(long, value_name = "NAME")]
+        assignment: Vec<String>,
+
+        /// Where grades.csv goes, and a report for each student
+        #[arg(long, value_name = "DIR", default_value = "grades")]
+        to: PathBuf,
+
+        /// Examine so many programs at a time, if not one for each core
+        #[arg(long, value_name = "N")]
+        jobs: Option<usize>,
+
+        /// Draw all cuts and orders from this number
+        #[arg(long, default_value_t = 1060)]
+        seed: u64,
+
+        /// Limit nothing but the time
+        #[arg(long)]
+        unlimited: bool,
+    },
+    /// Write an assignment as an autograder of a platform
+    Export {
+        /// gradescope (a zip), classroom50 (a folder) or github-actions
+        platform: Platform,
+
+        name: String,
+
+        /// What is written: a file or a folder that is not there yet
+        #[arg(long, value_name = "PATH")]
+        to: PathBuf,
+    },
+    /// For an author: make a small assignment that is whole, to be changed
+    New { name: String },
+    /// For an author: the starter builds and fails, the solution passes, each
+    /// stage catches a wrong one
+    Verify {
+        /// All of them, if none is named
+        name: Vec<String>,
+
+        /// Also see that no listing of the workspace that is built passes
+        #[arg(long)]
+        listings: bool,
+    },
+    /// Put this process within limits, and become the command
+    #[command(hide = true)]
+    Within {
+        #[arg(long)]
+        memory_mib: u64,
+        #[arg(long)]
+        processes: u64,
+        #[arg(long)]
+        descriptors: u64,
+        #[arg(long)]
+        user: Option<u32>,
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Examine a program, and write the results into a file
+    #[command(hide = true)]
+    Examine {
+        folder: PathBuf,
+        program: PathBuf,
+        results: PathBuf,
+        #[arg(long)]
+        seed: u64,
+    },
+}
+
+/// Does what it is told, and says whether all is well.
+pub(crate) fn run(
+    project: impl Fn() -> Result<Project, String>,
+    what: Teaching,
+) -> Result<bool, String> {
+    match what {
+        Teaching::List => list(&project()?)?,
+        Teaching::Handout { name, to, ci } => {
+            handout::handout(&project()?, &name, &to, ci)?;
+        }
+        Teaching::Grade {
+            submission,
+            assignment,
+            to,
+            jobs,
+            seed,
+            unlimited,
+        } => {
+            zen_check::take_servers_along();
+            let cores = std::thread::available_parallelism();
+            let options = GradeOptions {
+                submissions: submission,
+                assignments: assignment,
+                to,
+                jobs: jobs.unwrap_or(cores.map_or(1, usize::from)),
+                seed,
+                unlimited,
+            };
+            return grade::grade(&project()?, &options);
+        }
+        Teaching::Export { platform, name, to } => {
+            export::export(&project()?, platform, &name, &to)?;
+        }
+        Teaching::New { name } => new::new(&project()?, &name)?,
+        Teaching::Verify { name, listings } => {
+            zen_check::take_servers_along();
+            return verify::verify(&project()?, &name, listings);
+        }
+        Teaching::Within {
+            memory_mib,
+            processes,
+            descriptors,
+            user,
+            command,
+        } => {
+            let limits = Limits { memory_mib, processes, descriptors };
+            limits::become_within(limits, user, &command)?;
+        }
+        Teaching::Examine { folder, program, results, seed } => {
+            zen_check::take_servers_along();
+            grade::examine(&folder, &program, &results, seed)?;
+        }
+    }
+    Ok(true)
+}
+
+fn list(project: &Project) -> Result<(), String> {
+    let mut text = String::new();
+    for it in project.assignments()? {
+        let (points, stages) = (it.points_max(), it.stages.len());
+        text += &format!(
+            "{:>2}  {:10}  pages {:8}  {:>3} min  {stages} stages, {points:>2} \
+            points  {}\n",
+            it.number, it.name, it.pages, it.minutes, it.title
+        );
+    }
+    zen_homework::student::print(&text)
+}

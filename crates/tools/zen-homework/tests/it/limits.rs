@@ -1,0 +1,45 @@
+//! What limits hold, seen from outside.
+
+use std::process::{Command, Output};
+
+/// What a command says within limits and namespaces, or None where there are
+/// none to be had.
+fn within(script: &str) -> Option<Output> {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["--user", "--map-root-user", "--net", "--pid", "--fork"]);
+    unshare.args(["--kill-child", "--mount-proc", "--"]);
+    let mut limited = Command::new("unshare");
+    limited.args(unshare.get_args());
+    limited.arg(env!("CARGO_BIN_EXE_zen-homework")).arg("within");
+    limited.args(["--memory-mib", "64", "--processes", "16"]);
+    limited.args(["--descriptors", "32", "--", "sh", "-c", script]);
+    let tried = unshare.arg("true").output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        println!("there are no namespaces to be had here");
+        return None;
+    }
+    Some(limited.output().expect("unshare can be run"))
+}
+
+#[test]
+fn a_command_has_limits_and_a_network_of_its_own() {
+    let script = "ulimit -n; ulimit -v; ulimit -p || ulimit -u;
+        grep -c : /proc/net/dev; ls -d /proc/[0-9]* | wc -l";
+    let Some(output) = within(script) else { return };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let numbers: Vec<_> = said.lines().collect();
+    // 4 times 64 MiB may be reserved; there is loopback, and nothing else; and
+    // there are the shell and what counts its like.
+    assert_eq!(numbers[..4], ["32", "262144", "16", "1"], "{output:?}");
+    let processes: u32 = numbers[4].parse().expect("a number");
+    assert!(processes <= 4, "{output:?}");
+}
+
+#[test]
+fn what_is_reserved_beyond_the_limit_is_refused() {
+    // Of 256 MiB that a process may reserve, this would be twice as much.
+    let script = "head -c 536870912 /dev/zero | tail -n 1 | wc -c";
+    let Some(output) = within(script) else { return };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("memory exhausted"), "{output:?}");
+}

@@ -1,0 +1,117 @@
+//! Homework from handing out to grading, with the program itself.
+
+mod class;
+#[cfg(target_os = "linux")]
+mod limits;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The workspace in which this is.
+fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.ancestors().nth(3).expect("crates/tools/zen-homework").into()
+}
+
+/// The program, told where the project is.
+fn homework(project: &Path, words: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zen-homework"));
+    command.arg("--root").arg(project).args(words);
+    command.output().expect("the program can be started")
+}
+
+#[track_caller]
+fn succeeds(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}\n{errors}");
+    text
+}
+
+/// A folder for one test, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::remove_dir_all(&folder).ok();
+    folder
+}
+
+/// All text below a folder, without what was built there.
+fn text_below(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.ends_with("target") {
+            continue;
+        }
+        if path.is_dir() {
+            text += &text_below(&path);
+        } else {
+            text += &fs::read_to_string(&path).expect("a text");
+        }
+    }
+    text
+}
+
+/// The lines between the marks of a source, if they say something.
+fn solution_of(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).expect("a source");
+    let mut within = false;
+    let (mut inside, mut outside) = (Vec::new(), Vec::new());
+    for line in text.lines().map(str::trim) {
+        let starter = line.strip_prefix("// STARTER:");
+        match line {
+            _ if line.starts_with("// BEGIN SOLUTION") => within = true,
+            _ if line.starts_with("// END SOLUTION") => within = false,
+            _ if starter.is_some() => outside.extend(starter.map(str::trim)),
+            _ if within => inside.push(line),
+            _ => outside.push(line),
+        }
+    }
+    inside.retain(|line| line.len() >= 24 && !outside.contains(line));
+    inside.into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn no_handout_has_a_line_of_a_solution_or_anything_of_the_teachers() {
+    let to = folder("all");
+    let homework_folder = root().join("crates/homework");
+    let entries = fs::read_dir(homework_folder).expect("assignments");
+    let mut words = vec!["handout".to_string()];
+    let mut solution = Vec::new();
+    for entry in entries.filter_map(Result::ok) {
+        if !entry.path().join("assignment.toml").is_file() {
+            continue;
+        }
+        words.push(entry.file_name().to_string_lossy().into_owned());
+        for source in fs::read_dir(entry.path().join("src")).expect("src") {
+            solution.extend(solution_of(&source.expect("a file").path()));
+        }
+    }
+    assert!(solution.len() > 10, "there is a solution");
+    words.extend(["--to".into(), to.to_string_lossy().into_owned()]);
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    succeeds(&homework(&root(), &words));
+    let handed_out = text_below(&to);
+    // What the listings have is no secret.
+    let public = text_below(&root().join("crates/zen-utils/src"));
+    for line in solution.iter().filter(|line| !public.contains(*line)) {
+        assert!(!handed_out.contains(line), "handed out: {line}");
+    }
+    for unwanted in ["BEGIN SOLUTION", "STARTER:", "\nFails: ", "fn grade("] {
+        assert!(!handed_out.contains(unwanted), "{unwanted}");
+    }
+    let lock = fs::read_to_string(to.join("Cargo.lock")).expect("a lock");
+    assert!(!lock.contains("\"mdbook"), "the lock is of all the workspace");
+}
+
+#[test]
+fn a_handout_is_not_put_into_a_folder_that_holds_something() {
+    let to = folder("taken");
+    fs::create_dir_all(&to).unwrap();
+    fs::write(to.join("work"), "of a student").unwrap();
+    let to = to.to_string_lossy().into_owned();
+    let output = homework(&root(), &["handout", "framing", "--to", &to]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not empty"));
+}
