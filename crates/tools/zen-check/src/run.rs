@@ -345,7 +345,7 @@ fn outcome(
         && failure.transcript.iter().any(is_end)
         && case.is_some_and(|case| case.group() == "option")
     {
-        failure.late_by.get_or_insert(Duration::from_millis(300));
+        failure.late_by.get_or_insert(Duration::from_millis(700));
     }
     failure.transcript = subject.transcript(failure.transcript);
     let clause = case.map_or(START, |case| case.clause);
