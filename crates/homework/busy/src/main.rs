@@ -1,0 +1,130 @@
+//! `busy`: a pool of threads that says so when its queue is full.
+//!
+//! The text: listing 7-4, pages 123-124. The listing: `zen-threaded
+//! --dispatch queue`, which stands still instead and lets clients wait unseen.
+//!
+//! ```text
+//!                 room        queue   +- recv(), send()
+//! accept() ---?-------------->--------+- recv(), send()
+//!             |
+//!             +-> no room: "Error: busy."
+//! ```
+//!
+//! ```sh
+//! cargo run -p busy -- 127.0.0.1 -p 1060 --workers 1 --queue 1
+//! ```
+
+// BEGIN SOLUTION say
+// STARTER: #[expect(dead_code, reason = "nobody is refused yet")]
+// END SOLUTION
+mod door;
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::process::{self, ExitCode};
+// BEGIN SOLUTION room
+use std::sync::atomic::{AtomicUsize, Ordering};
+// END SOLUTION
+use std::thread::{self, Scope};
+
+use clap::Args;
+use crossbeam::channel;
+
+use zen_utils::{
+    Guard, Listener, Options, handle_conversation, log,
+    pause_after_failed_accept, shutdown,
+};
+
+fn main() -> ExitCode {
+    zen_utils::run("pool that says when it is full (7-4, page 123)", serve)
+}
+
+/// What the administrator decides.
+#[derive(Args, Clone, Debug)]
+struct Pool {
+    /// How many threads serve clients, each one client at a time
+    #[arg(
+        long, value_name = "N", default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(1..=10_000)
+    )]
+    workers: u16,
+
+    /// How many clients may wait for a thread
+    #[arg(
+        long, value_name = "N", default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(1..=10_000)
+    )]
+    queue: u16,
+}
+
+/// A client, and where it comes from.
+type Accepted = (Guard<TcpStream>, SocketAddr);
+
+fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
+    let Pool { workers, queue } = options.own;
+    // BEGIN SOLUTION room
+    let room = usize::from(workers) + usize::from(queue);
+    let (queue, clients) = channel::bounded(room);
+    // Raised here for each client that is let in, lowered when it has left.
+    let inside = AtomicUsize::new(0);
+    // STARTER: let (queue, clients) = channel::bounded(queue.into());
+    // END SOLUTION
+    // BEGIN SOLUTION door
+    let (door, refused) = channel::bounded(door::REFUSED_MAX);
+    // END SOLUTION
+    let work = || {
+        for (sock, address) in &clients {
+            handle_conversation(sock, address, options.limits);
+            // BEGIN SOLUTION room
+            inside.fetch_sub(1, Ordering::SeqCst);
+            // END SOLUTION
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            start_thread(scope, work);
+        }
+        // BEGIN SOLUTION door
+        start_thread(scope, || door::see_off(&refused));
+        let door = door;
+        // END SOLUTION
+        // Dropped at the end of this scope, or at an error: the threads
+        // empty what is left in it, and return.
+        let queue = queue;
+        while !shutdown::begun() {
+            match listener.accept() {
+                Ok((sock, address)) => {
+                    log::accepted(address);
+                    // BEGIN SOLUTION say
+                    // Nobody but this thread raises it: no one can take the
+                    // place between the look and the taking.
+                    if inside.load(Ordering::SeqCst) == room {
+                        log::client_error(address, "busy");
+                        // It fails only if the client has left already.
+                        door::refuse(sock, &door).ok();
+                        continue;
+                    }
+                    inside.fetch_add(1, Ordering::SeqCst);
+                    // END SOLUTION
+                    let client: Accepted = (sock, address);
+                    if queue.send(client).is_err() {
+                        break;
+                    }
+                }
+                Err(err) => thread::sleep(pause_after_failed_accept(err)?),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Fewer threads than the administrator has chosen are no server.
+fn start_thread<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() + Send + 'scope,
+) {
+    if let Err(err) = thread::Builder::new().spawn_scoped(scope, work) {
+        log::complain(format_args!("cannot start a thread: {err}"));
+        process::exit(1);
+    }
+}
