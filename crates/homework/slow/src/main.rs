@@ -1,0 +1,270 @@
+//! `slow`: answers that take their time, and a loop that does not.
+//!
+//! The text: listing 7-6, pages 126-128, and what page 130 says of an answer
+//! that needs a database. The listing: `zen-poll --think`, in which everybody
+//! waits while one answer is worked out.
+//!
+//! ```text
+//!            client readable -> recv() -> conversation --> jobs --> worker
+//! wait() --> worker is done  -> send() <-- conversation <-- done <----+
+//!    ^                                                                |
+//!    +------------------------- notify() -----------------------------+
+//! ```
+//!
+//! ```sh
+//! cargo run -p slow -- 127.0.0.1 -p 1060 --think 500 --workers 4
+//! ```
+#![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
+
+mod workers;
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use polling::{Event, Events, PollMode, Poller};
+
+use workers::Workers;
+use zen_utils::{
+    Conversation, Guard, Limits, Listener, Options, RECV_BYTES_MAX, Wants, log,
+    pause_after_failed_accept, shutdown, unless_not_ready,
+};
+
+/// Clients' keys count up from here, and none is used twice.
+const LISTENER: usize = 0;
+
+/// How often to look for clients that are late.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Say again at each wait what is still ready: nothing to arm anew.
+const LEVEL: PollMode = PollMode::Level;
+
+fn main() -> ExitCode {
+    zen_utils::run("event loop with workers (7-6, page 126)", serve)
+}
+
+/// What the administrator decides.
+#[derive(Args, Clone, Debug)]
+struct Pool {
+    /// How many threads work answers out, each one answer at a time
+    #[arg(
+        long, value_name = "N", default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(1..=10_000)
+    )]
+    workers: u16,
+}
+
+/// As in `zen-poll`, and who works for it.
+struct Client {
+    key: usize,
+    sock: Guard<TcpStream>,
+    address: SocketAddr,
+    conversation: Conversation,
+    /// A worker has its next answer, or will have it: set when it is handed
+    /// over, and taken back when it is done.
+    thinking: bool,
+    /// What the poller watches for, if it watches this client.
+    watched: Option<Event>,
+}
+
+type Clients = HashMap<usize, Box<Client>>;
+
+fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
+    zen_utils::raise_descriptor_limit();
+    listener.set_nonblocking(true)?;
+    let mut clients = Clients::new();
+    // Declared after all that it watches, and so dropped before it.
+    let poller = Poller::new()?;
+    thread::scope(|scope| {
+        let (number, think) = (options.own.workers, options.limits.think);
+        let workers = Workers::start(scope, &poller, number, think);
+        run_loop(listener, options.limits, &poller, &workers, &mut clients)
+    })
+}
+
+fn run_loop(
+    listener: &Listener,
+    limits: Limits,
+    poller: &Poller,
+    workers: &Workers,
+    clients: &mut Clients,
+) -> io::Result<()> {
+    let mut last_key = LISTENER;
+    let mut accepting = false;
+    let mut accept_after = Instant::now();
+    let mut next_look = Instant::now();
+    let mut buffer = [0; RECV_BYTES_MAX];
+    let mut events = Events::new();
+    let mut ready = Vec::new();
+
+    while !(shutdown::begun() && clients.is_empty()) {
+        let now = Instant::now();
+        let accept = now >= accept_after && !shutdown::begun();
+        if accept && !accepting {
+            let interest = Event::readable(LISTENER);
+            // SAFETY: the listener outlives the poller.
+            unsafe { poller.add_with_mode(&**listener, interest, LEVEL)? };
+        } else if accepting && !accept {
+            poller.delete(&**listener)?;
+        }
+        accepting = accept;
+        let timeout = (!accept || !clients.is_empty()).then_some(TICK);
+        events.clear();
+        poller.wait(&mut events, timeout)?;
+        ready.extend(events.iter().map(|event| event.key));
+        for key in workers.done() {
+            // BEGIN SOLUTION hand
+            // It may have left, or been dropped: keys are not used twice.
+            if let Some(client) = clients.get_mut(&key) {
+                client.thinking = false;
+                client.conversation.thought();
+                ready.push(key);
+            }
+            // STARTER: let _ = key;
+            // END SOLUTION
+        }
+        for key in ready.drain(..) {
+            if key == LISTENER {
+                last_key += 1;
+                match admit(listener, poller, last_key, limits) {
+                    Ok(client) => clients.extend([(last_key, client)]),
+                    Err(err) => {
+                        accept_after = now + pause_after_failed_accept(err)?;
+                    }
+                }
+            } else if let Some(client) = clients.get_mut(&key) {
+                let result = client.go_on(poller, workers, &mut buffer);
+                if result.is_err() || client.conversation.is_over() {
+                    forget(poller, client, result);
+                    clients.remove(&key);
+                }
+            }
+        }
+        // With more events than fit, somebody may have been in time unseen.
+        if now >= next_look && events.len() < events.capacity().get() {
+            next_look = now + TICK;
+            clients.retain(|_, client| {
+                // BEGIN SOLUTION calm
+                // The time-out stands still, also while it waits for a worker.
+                let late = !client.thinking && client.conversation.is_late(now);
+                // STARTER: let late = client.conversation.is_late(now);
+                // END SOLUTION
+                if late {
+                    forget(poller, client, Ok(()));
+                }
+                !late
+            });
+        }
+    }
+    Ok(())
+}
+
+fn admit(
+    listener: &Listener,
+    poller: &Poller,
+    key: usize,
+    limits: Limits,
+) -> io::Result<Box<Client>> {
+    let (sock, address) = listener.accept()?;
+    log::accepted(address);
+    sock.set_nonblocking(true)?;
+    let mut client = Box::new(Client {
+        key,
+        sock,
+        address,
+        conversation: Conversation::new(limits, Instant::now()),
+        thinking: false,
+        watched: None,
+    });
+    client.watch(poller, Some(Event::readable(key)))?;
+    Ok(client)
+}
+
+/// First the poller forgets a client, then its descriptor is closed.
+fn forget(poller: &Poller, client: &mut Client, result: io::Result<()>) {
+    let result = result.and(client.watch(poller, None));
+    log::ended(client.address, client.conversation.outcome(result));
+}
+
+impl Client {
+    /// Does what can be done at once, and hands over what cannot.
+    fn go_on(
+        &mut self,
+        poller: &Poller,
+        workers: &Workers,
+        buffer: &mut [u8],
+    ) -> io::Result<()> {
+        if self.conversation.wants() == Wants::Receive {
+            let now = Instant::now();
+            match self.sock.read(buffer) {
+                Ok(0) => self.conversation.end_of_file(),
+                Ok(n) => self.conversation.received(&buffer[..n], now),
+                Err(err) => return unless_not_ready(err),
+            }
+        }
+        loop {
+            match self.conversation.wants() {
+                // BEGIN SOLUTION hand
+                Wants::Think(_) => {
+                    if !self.thinking {
+                        self.thinking = true;
+                        workers.work_out(self.key);
+                    }
+                    break;
+                }
+                // STARTER: // Everybody else waits as well.
+                // STARTER: Wants::Think(until) => {
+                // STARTER:     self.thinking = true;
+                // STARTER:     workers.work_out(self.key);
+                // STARTER:     zen_utils::sleep_until(until);
+                // STARTER:     self.thinking = false;
+                // STARTER:     self.conversation.thought();
+                // STARTER: }
+                // END SOLUTION
+                Wants::Send => {
+                    match self.sock.write(self.conversation.to_send()) {
+                        Ok(n) => self.conversation.sent(n, Instant::now()),
+                        Err(err) => break unless_not_ready(err)?,
+                    }
+                }
+                Wants::StopSending => {
+                    self.sock.shutdown(Shutdown::Write)?;
+                    self.conversation.stopped_sending(Instant::now());
+                }
+                Wants::Receive | Wants::Close => break,
+            }
+        }
+        let wants_room = self.conversation.wants() == Wants::Send;
+        let event = Event::new(self.key, !wants_room, wants_room);
+        // BEGIN SOLUTION calm
+        // Ready, and never received from, it would not let us sleep. And to
+        // ask for no event is not enough: a reset is told in any case.
+        self.watch(poller, (!self.thinking).then_some(event))
+        // STARTER: self.watch(poller, Some(event))
+        // END SOLUTION
+    }
+
+    fn watch(
+        &mut self,
+        poller: &Poller,
+        wish: Option<Event>,
+    ) -> io::Result<()> {
+        match (self.watched, wish) {
+            (watched, wish) if watched == wish => {}
+            // SAFETY: `forget` deletes the socket before it is closed.
+            (None, Some(wish)) => unsafe {
+                poller.add_with_mode(&*self.sock, wish, LEVEL)?;
+            },
+            (Some(_), Some(wish)) => {
+                poller.modify_with_mode(&*self.sock, wish, LEVEL)?;
+            }
+            (_, None) => poller.delete(&*self.sock)?,
+        }
+        self.watched = wish;
+        Ok(())
+    }
+}

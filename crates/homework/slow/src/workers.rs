@@ -1,0 +1,78 @@
+//! Those who work answers out while the loop goes on.
+
+use std::thread::Scope;
+use std::time::Duration;
+
+use polling::Poller;
+// BEGIN SOLUTION hand
+
+use std::process;
+use std::thread;
+
+use crossbeam::channel::{self, Receiver, Sender};
+
+use zen_utils::log;
+// END SOLUTION
+
+/// A fixed number of threads, and how to reach them.
+pub(crate) struct Workers {
+    // BEGIN SOLUTION hand
+    /// The keys of clients, each with one answer to work out. No longer than
+    /// there are clients: each has one answer worked out at a time.
+    jobs: Sender<usize>,
+    /// The keys of those whose answer is worked out. Filled by the workers,
+    /// emptied by the loop.
+    done: Receiver<usize>,
+    // END SOLUTION
+}
+
+impl Workers {
+    /// Starts them. Each answer takes this long. They end when this is
+    /// dropped, and the scope waits for that.
+    pub(crate) fn start<'scope, 'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        poller: &'env Poller,
+        number: u16,
+        think: Duration,
+    ) -> Self {
+        // BEGIN SOLUTION hand
+        let (jobs, to_do) = channel::unbounded();
+        let (finished, done) = channel::unbounded();
+        for _ in 0..number {
+            let (to_do, finished) = (to_do.clone(), finished.clone());
+            let work = move || {
+                for key in to_do {
+                    thread::sleep(think);
+                    // It fails only if the loop has ended.
+                    finished.send(key).ok();
+                    poller.notify().ok();
+                }
+            };
+            if let Err(err) = thread::Builder::new().spawn_scoped(scope, work) {
+                log::complain(format_args!("cannot start a thread: {err}"));
+                process::exit(1);
+            }
+        }
+        Self { jobs, done }
+        // STARTER: let _ = (scope, poller, number, think);
+        // STARTER: Self {}
+        // END SOLUTION
+    }
+
+    /// Has somebody work the next answer for this client out. Never waits.
+    pub(crate) fn work_out(&self, key: usize) {
+        // BEGIN SOLUTION hand
+        // Not all of them can have ended.
+        self.jobs.send(key).ok();
+        // STARTER: let _ = key;
+        // END SOLUTION
+    }
+
+    /// The clients whose answer has been worked out since the last call.
+    pub(crate) fn done(&self) -> impl Iterator<Item = usize> {
+        // BEGIN SOLUTION hand
+        self.done.try_iter()
+        // STARTER: std::iter::empty()
+        // END SOLUTION
+    }
+}
