@@ -1,0 +1,188 @@
+//! A small smol: what is under `.await`. It knows neither an aphorism nor
+//! where a question ends.
+//!
+//! ```text
+//! Executor    polls the tasks in its queue, each until its next pause
+//!   TaskWaker   puts the number of its task into that queue
+//! Reactor     waits when the queue is empty, and calls wakers
+//!   Async       a socket, and the waker of the task that waits for it
+//! ```
+//!
+//! A waker may be called from any thread.
+
+mod reactor;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::mem;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
+
+use polling::{Events, Poller};
+
+pub(crate) use reactor::{Async, Reactor};
+
+/// The task that `block_on` was given; the others count up from here.
+const MAIN: usize = 0;
+
+/// The tasks whose turn it is, and the poller, which may have to be woken.
+struct Queue {
+    /// Filled by wakers, emptied by `block_on`.
+    tasks: Mutex<Vec<usize>>,
+    poller: Arc<Poller>,
+    thread: ThreadId,
+}
+
+/// All that a waker is: the number of a task, and the queue to put it into.
+struct TaskWaker {
+    task: usize,
+    queue: Arc<Queue>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.queue.tasks().push(self.task);
+        // While our own thread is here, it is not asleep.
+        if thread::current().id() != self.queue.thread {
+            self.queue.poller.notify().ok();
+        }
+    }
+}
+
+impl Queue {
+    fn tasks(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A future that runs beside the others.
+struct Task {
+    future: RefCell<Pin<Box<dyn Future<Output = ()>>>>,
+    waker: Waker,
+}
+
+/// Runs tasks in the thread that calls `block_on`.
+pub(crate) struct Executor {
+    queue: Arc<Queue>,
+    pub(crate) reactor: Rc<Reactor>,
+    /// Filled by `spawn`, emptied by `poll` when a task is done.
+    tasks: RefCell<HashMap<usize, Rc<Task>>>,
+    last_task: Cell<usize>,
+    /// Filled by `fewer_tasks_than`, emptied by `poll`.
+    waits_for_an_end: Cell<Option<Waker>>,
+}
+
+impl Executor {
+    pub(crate) fn new() -> io::Result<Self> {
+        let poller = Arc::new(Poller::new()?);
+        let queue = Queue {
+            tasks: Mutex::default(),
+            poller: Arc::clone(&poller),
+            thread: thread::current().id(),
+        };
+        Ok(Self {
+            queue: Arc::new(queue),
+            reactor: Rc::new(Reactor::new(poller)),
+            tasks: RefCell::default(),
+            last_task: Cell::new(MAIN),
+            waits_for_an_end: Cell::default(),
+        })
+    }
+
+    /// Runs this future beside the others, from the next turn on.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        let number = self.last_task.get() + 1;
+        self.last_task.set(number);
+        let future = RefCell::new(Box::pin(future) as _);
+        let waker = self.waker(number);
+        waker.wake_by_ref();
+        let task = Rc::new(Task { future, waker });
+        self.tasks.borrow_mut().insert(number, task);
+    }
+
+    fn waker(&self, task: usize) -> Waker {
+        Arc::new(TaskWaker { task, queue: Arc::clone(&self.queue) }).into()
+    }
+
+    /// Polls whose turn it is, then waits; until `main` is done.
+    pub(crate) fn block_on<T>(
+        &self,
+        main: impl Future<Output = T>,
+    ) -> io::Result<T> {
+        let mut main = pin!(main);
+        let waker = self.waker(MAIN);
+        waker.wake_by_ref();
+        let mut turn = Vec::new();
+        let mut events = Events::new();
+        loop {
+            mem::swap(&mut turn, &mut *self.queue.tasks());
+            for number in turn.drain(..) {
+                if number != MAIN {
+                    self.poll(number);
+                    continue;
+                }
+                let mut context = Context::from_waker(&waker);
+                if let Poll::Ready(it) = main.as_mut().poll(&mut context) {
+                    return Ok(it);
+                }
+            }
+            // Who wakes somebody in his turn has him run in the next one.
+            let idle = self.queue.tasks().is_empty();
+            self.reactor.wait(&mut events, idle)?;
+        }
+    }
+
+    /// A task that is done may still be woken: then nothing happens.
+    fn poll(&self, number: usize) {
+        let task = self.tasks.borrow().get(&number).cloned();
+        let Some(task) = task else { return };
+        let mut context = Context::from_waker(&task.waker);
+        if task.future.borrow_mut().as_mut().poll(&mut context).is_ready() {
+            self.tasks.borrow_mut().remove(&number);
+            if let Some(waker) = self.waits_for_an_end.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// How many futures were spawned, and are not done.
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.borrow().len()
+    }
+
+    /// Pauses until fewer than so many are left.
+    pub(crate) async fn fewer_tasks_than(&self, n: usize) {
+        poll_fn(|context| {
+            if self.tasks() < n {
+                return Poll::Ready(());
+            }
+            self.waits_for_an_end.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Runs a future until it is done, or until the other one is.
+pub(crate) async fn race<T>(
+    future: impl Future<Output = T>,
+    other: Option<impl Future<Output = ()>>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    let mut other = pin!(other);
+    poll_fn(|context| {
+        if let Poll::Ready(it) = future.as_mut().poll(context) {
+            return Poll::Ready(Some(it));
+        }
+        match other.as_mut().as_pin_mut() {
+            Some(other) => other.poll(context).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
