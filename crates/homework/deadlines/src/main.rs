@@ -1,0 +1,151 @@
+//! `deadlines`: a loop that wakes for the next deadline, and for no other.
+//!
+//! The text: listing 7-6, pages 126-128. The listing: `zen-poll`, which looks
+//! at every client ten times in a second to see whether it is late.
+//!
+//! ```text
+//!            listener readable -> accept()      -> a deadline
+//! wait() --> client readable   -> recv()        -> the deadline may have moved
+//!            next deadline     -> who is late?  -> forget
+//! ```
+//!
+//! ```sh
+//! cargo run -p deadlines -- 127.0.0.1 -p 1060 --idle-timeout 5
+//! ```
+#![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
+
+mod client;
+mod deadlines;
+
+use std::collections::HashMap;
+use std::io;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use polling::{Event, Events, Poller};
+
+use client::{Client, LEVEL};
+use deadlines::Deadlines;
+use zen_utils::{
+    Listener, Options, RECV_BYTES_MAX, log, pause_after_failed_accept, shutdown,
+};
+
+/// Clients' keys count up from here, and none is used twice.
+const LISTENER: usize = 0;
+
+/// The poller may return with nothing now and then.
+const WOKE_FOR_NOTHING_MAX: usize = 3;
+
+// BEGIN SOLUTION next
+// STARTER: /// How often to look for clients that are late.
+// STARTER: const TICK: std::time::Duration = std::time::Duration::from_millis(100);
+// STARTER:
+// END SOLUTION
+fn main() -> ExitCode {
+    zen_utils::run("event loop with deadlines (7-6, page 126)", serve)
+}
+
+fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
+    zen_utils::raise_descriptor_limit();
+    listener.set_nonblocking(true)?;
+    let mut clients: HashMap<usize, Box<Client>> = HashMap::new();
+    let mut deadlines = Deadlines::default();
+    let mut last_key = LISTENER;
+    let mut accepting = false;
+    let mut accept_after = Instant::now();
+    // BEGIN SOLUTION next
+    // STARTER: let mut next_look = Instant::now();
+    // END SOLUTION
+    let mut woke_for_nothing = 0;
+    let mut buffer = [0; RECV_BYTES_MAX];
+    // Declared after all that it watches, and so dropped before it.
+    let poller = Poller::new()?;
+    let mut events = Events::new();
+
+    while !(shutdown::begun() && clients.is_empty()) {
+        // Whatever happens before this instant is among the events.
+        let now = Instant::now();
+        let accept = now >= accept_after && !shutdown::begun();
+        if accept && !accepting {
+            let interest = Event::readable(LISTENER);
+            // SAFETY: the listener outlives the poller.
+            unsafe { poller.add_with_mode(&**listener, interest, LEVEL)? };
+        } else if accepting && !accept {
+            poller.delete(&**listener)?;
+        }
+        accepting = accept;
+        // BEGIN SOLUTION next
+        let accept_again = (accept_after > now).then_some(accept_after);
+        let wake_at = deadlines.next().into_iter().chain(accept_again).min();
+        let timeout = wake_at.map(|at| at.saturating_duration_since(now));
+        // STARTER: let timeout = (!accept || !clients.is_empty()).then_some(TICK);
+        // END SOLUTION
+        events.clear();
+        poller.wait(&mut events, timeout)?;
+        let reached = deadlines.next().is_some_and(|at| at <= Instant::now());
+        let something = !events.is_empty() || !accept || reached;
+        woke_for_nothing += usize::from(!something);
+        for Event { key, .. } in events.iter() {
+            if key == LISTENER {
+                last_key += 1;
+                match Client::admit(listener, &poller, last_key, options.limits)
+                {
+                    Ok(client) => {
+                        if let Some(deadline) = client.deadline() {
+                            deadlines.watch(last_key, deadline);
+                        }
+                        clients.insert(last_key, client);
+                    }
+                    Err(err) => {
+                        accept_after = now + pause_after_failed_accept(err)?;
+                    }
+                }
+            } else if let Some(client) = clients.get_mut(&key) {
+                let result = client.go_on(&poller, key, &mut buffer);
+                if result.is_err() || client.is_over() {
+                    client.forget(&poller, result);
+                    clients.remove(&key);
+                    deadlines.forget(key);
+                // BEGIN SOLUTION moved
+                } else if let Some(deadline) = client.deadline() {
+                    deadlines.watch(key, deadline);
+                    // END SOLUTION
+                }
+            }
+        }
+        // BEGIN SOLUTION next
+        // With more events than fit, somebody may have been in time unseen.
+        if events.len() == events.capacity().get() {
+            continue;
+        }
+        while let Some(key) = deadlines.due(now) {
+            let Some(client) = clients.get_mut(&key) else { continue };
+            if client.is_late(now) {
+                client.forget(&poller, Ok(()));
+                clients.remove(&key);
+            } else if let Some(deadline) = client.deadline() {
+                deadlines.watch(key, deadline);
+            }
+        }
+        // STARTER: if now >= next_look && events.len() < events.capacity().get() {
+        // STARTER:     next_look = now + TICK;
+        // STARTER:     clients.retain(|_, client| {
+        // STARTER:         let late = client.is_late(now);
+        // STARTER:         if late {
+        // STARTER:             client.forget(&poller, Ok(()));
+        // STARTER:         }
+        // STARTER:         !late
+        // STARTER:     });
+        // STARTER: }
+        // END SOLUTION
+    }
+    client::log_looks();
+    let verdict = match woke_for_nothing {
+        0..=WOKE_FOR_NOTHING_MAX => "that is next to never",
+        _ => "something wakes it again and again",
+    };
+    log::server(format_args!(
+        "Woke {woke_for_nothing} times for nothing: {verdict}"
+    ));
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! `safe`: the legacy server, with a limit for each client address.
+//!
+//! The text: listing 7-5, pages 124-125. The listing: `zen-legacy`, in which
+//! the crowd of clients decides how many threads there are, and one client is
+//! enough of a crowd.
+//!
+//! ```text
+//! poll() -> accept() -> verify_request() -> a seat -> thread: recv(), send()
+//!                             |                       ... ends: the seat too
+//!                             +-> no seat: closed
+//! ```
+//!
+//! Nothing has to be changed here: what is to be done stands in `limit.rs`.
+//!
+//! ```sh
+//! cargo run -p safe -- 127.0.0.1 -p 1060 --max-per-address 2
+//! ```
+
+mod limit;
+mod socketserver;
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use limit::AddressLimit;
+use socketserver::{BaseRequestHandler, TcpServer};
+use zen_utils::{Guard, Limits, Listener, MaxClients, Options, log};
+
+fn main() -> ExitCode {
+    zen_utils::run("\"SocketServer\" with a limit (7-5, page 124)", serve)
+}
+
+/// What the administrator decides.
+#[derive(Args, Clone, Debug)]
+struct Crowd {
+    #[command(flatten)]
+    in_all: MaxClients,
+
+    /// Serve so many clients of one address at once; others are closed
+    #[arg(
+        long, value_name = "N", default_value_t = u32::MAX,
+        hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    max_per_address: u32,
+}
+
+type ZenServer<'a> = TcpServer<'a, ZenHandler, AddressLimit>;
+
+fn serve(listener: &Listener, options: &Options<Crowd>) -> io::Result<()> {
+    zen_utils::raise_descriptor_limit();
+    let Crowd { in_all, max_per_address } = &options.own;
+    let handler = ZenHandler { limits: options.limits };
+    let limit = AddressLimit::new(*max_per_address as usize);
+    let verify = limit.clone();
+    ZenServer::new(listener, handler, verify, in_all.max_clients)?
+        .serve_forever()?;
+    let addresses = limit.addresses();
+    log::server(format_args!("Addresses at the end: {addresses}"));
+    Ok(())
+}
+
+#[derive(Clone)]
+struct ZenHandler {
+    limits: Limits,
+}
+
+impl BaseRequestHandler for ZenHandler {
+    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr) {
+        zen_utils::handle_conversation(request, client_address, self.limits);
+    }
+}

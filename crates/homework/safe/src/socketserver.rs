@@ -1,0 +1,174 @@
+//! A small `socketserver`, as in the listing: a server pattern and a handler
+//! pattern. Between the two stands a hook that Python's has as well: whether a
+//! client is let in at all. It knows neither an aphorism nor a limit.
+
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use zen_utils::{Guard, Listener, log, pause_after_failed_accept, shutdown};
+
+/// What a framework's user writes: how to talk to one client.
+pub(crate) trait BaseRequestHandler: Clone + Send + 'static {
+    /// Talks to a client until either side has done, and closes its socket.
+    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr);
+}
+
+/// And whom to talk to.
+pub(crate) trait VerifyRequest {
+    /// What a client keeps for as long as it is served.
+    type Seat: Send + 'static;
+
+    /// A seat for this client, or why there is none, for the log.
+    fn verify_request(
+        &self,
+        client_address: SocketAddr,
+    ) -> Result<Self::Seat, String>;
+}
+
+/// Waits for clients, and starts a thread for each that is let in.
+pub(crate) struct TcpServer<'a, H, V> {
+    listener: &'a Listener,
+    handler: H,
+    verify: V,
+    max_clients: usize,
+    /// Raised by `process_request`, lowered by `Worker` when it is dropped.
+    serving: Arc<AtomicUsize>,
+    wake_up: Arc<WakeUp>,
+}
+
+impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
+    /// A server on this listener.
+    pub(crate) fn new(
+        listener: &'a Listener,
+        handler: H,
+        verify: V,
+        max_clients: usize,
+    ) -> io::Result<Self> {
+        // poll() may call a client ready that has left when we accept.
+        listener.set_nonblocking(true)?;
+        let wake_up = Arc::new(WakeUp::new()?);
+        let serving = Arc::default();
+        Ok(Self { listener, handler, verify, max_clients, serving, wake_up })
+    }
+
+    /// Serves until a signal ends the server and the last client has left.
+    pub(crate) fn serve_forever(&self) -> io::Result<()> {
+        let mut accept_after = Instant::now();
+        while !(shutdown::begun() && self.serving() == 0) {
+            let full = self.serving() >= self.max_clients;
+            if full {
+                log::serving_the_most(self.max_clients);
+            }
+            let accept = !full && !shutdown::begun();
+            if self.wait(accept, accept_after)? {
+                match self.listener.accept() {
+                    Ok((sock, address)) => self.start_worker(sock, address),
+                    Err(err) => {
+                        let pause = pause_after_failed_accept(err)?;
+                        accept_after = Instant::now() + pause;
+                    }
+                }
+            }
+            self.wake_up.fall_asleep();
+        }
+        Ok(())
+    }
+
+    fn serving(&self) -> usize {
+        self.serving.load(Ordering::SeqCst)
+    }
+
+    /// Waits for a worker to end or, with `accept`, for a client; says whether
+    /// there is a client.
+    fn wait(&self, accept: bool, after: Instant) -> io::Result<bool> {
+        let pause = after.saturating_duration_since(Instant::now());
+        let paused = accept && !pause.is_zero();
+        let timeout = Timespec::try_from(pause).map_err(io::Error::other)?;
+        let mut watched = [
+            PollFd::new(&self.wake_up.0, PollFlags::IN),
+            PollFd::new(&**self.listener, PollFlags::IN),
+        ];
+        let watching = if accept && !paused { 2 } else { 1 };
+        match poll(&mut watched[..watching], paused.then_some(&timeout)) {
+            Ok(_) => Ok(watching == 2 && !watched[1].revents().is_empty()),
+            Err(err) => match io::Error::from(err) {
+                err if err.kind() == ErrorKind::Interrupted => Ok(false),
+                err => Err(err),
+            },
+        }
+    }
+
+    fn start_worker(&self, sock: Guard<TcpStream>, address: SocketAddr) {
+        log::accepted(address);
+        // A socket inherits this on some systems, and handlers block.
+        let started = sock
+            .set_nonblocking(false)
+            .map_err(|err| err.to_string())
+            .and_then(|()| self.verify.verify_request(address))
+            .and_then(|seat| {
+                self.process_request(sock, address, seat)
+                    .map_err(|err| format!("cannot start a thread: {err}"))
+            });
+        if let Err(error) = started {
+            log::client_error(address, error);
+        }
+    }
+
+    fn process_request(
+        &self,
+        request: Guard<TcpStream>,
+        client_address: SocketAddr,
+        seat: V::Seat,
+    ) -> io::Result<()> {
+        self.serving.fetch_add(1, Ordering::SeqCst);
+        let worker = Worker(Arc::clone(&self.serving), self.wake_up.clone());
+        let handler = self.handler.clone();
+        thread::Builder::new().spawn(move || {
+            let _worker = worker;
+            let _seat = seat;
+            handler.handle(request, client_address);
+        })?;
+        Ok(())
+    }
+}
+
+/// Stands for one served client, whether its thread ends or never starts.
+struct Worker(Arc<AtomicUsize>, Arc<WakeUp>);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.1.wake();
+    }
+}
+
+/// Ends a poll() from another thread or from a signal handler: a pipe to
+/// ourselves. A datagram socket, since poll() on Windows watches no pipes.
+#[derive(Debug)]
+pub(crate) struct WakeUp(UdpSocket);
+
+impl WakeUp {
+    fn new() -> io::Result<Self> {
+        let sock = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        // From now on it hears nobody but itself.
+        sock.connect(sock.local_addr()?)?;
+        sock.set_nonblocking(true)?;
+        Ok(Self(sock))
+    }
+
+    /// The poll() under way returns, or else the next one does.
+    fn wake(&self) {
+        // Only a full buffer fails, and that wakes as well.
+        self.0.send(&[0]).ok();
+    }
+
+    fn fall_asleep(&self) {
+        while self.0.recv(&mut [0]).is_ok() {}
+    }
+}
