@@ -203,8 +203,8 @@ fn words_of(listing: &Listing, programs: &Programs) -> Vec<String> {
     [program].into_iter().chain(crowd.map(|it| it.to_string())).collect()
 }
 
-/// What one more round of a client costs, in whatever `counts` finds on standard error
-/// after the server has ended.
+/// What one more round of a client costs, in whatever `counts` finds on
+/// standard error after the server has ended.
 pub(crate) fn marginal(
     words: &[String],
     clients: usize,

@@ -300,7 +300,8 @@ pub fn write(
     experiment: &Experiment,
     results: &Results,
 ) -> Result<()> {
-    let data = data_folder(book).join(format!("{}.json", experiment.name));
+    let name = format!("{}.json", experiment.name);
+    let data = data_folder(Path::new("")).join(name);
     let mut files = drawn(experiment, results);
     files.push((data, serde_json::to_string_pretty(results)? + "\n"));
     for (path, text) in files {

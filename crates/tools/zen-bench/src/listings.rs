@@ -47,8 +47,8 @@ pub const LISTINGS: [Listing; 13] = [
 pub type Programs = HashMap<String, PathBuf>;
 
 /// Builds the listings with this profile, `release` or `dev`, in one run of
-/// cargo, and says where they are. Each set of features has a folder of its own, so that no program
-/// replaces another.
+/// cargo, and says where they are. Each set of features has a folder of its
+/// own, so that no program replaces another.
 ///
 /// # Errors
 ///

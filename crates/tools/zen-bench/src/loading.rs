@@ -1,26 +1,26 @@
 //! `zen-bench load`: a load on any server, and what came of it.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use indicatif::ProgressBar;
-use serde::Serialize;
 
 use zen_bench::cores::Cores;
-use zen_bench::gauge::{self, Gauge, Turns};
+use zen_bench::gauge;
 use zen_bench::lab::Subject;
 use zen_bench::listings::{LISTINGS, build};
-use zen_bench::load::{Load, Order, Outcome, Pace, QUESTIONS_MAX};
+use zen_bench::load::{Load, Order, Pace, QUESTIONS_MAX};
 use zen_bench::machine::Machine;
 use zen_bench::server::Server;
 
-/// From this share of a core on somebody is saturated.
-const SATURATED: f64 = 0.9;
+mod display;
+mod report;
+
+use display::Display;
+use report::{Report, quantiles, saturated};
 
 /// What a server has to bear that we did not start.
 const STRANGER_CLIENTS_MAX: usize = 64;
@@ -86,35 +86,6 @@ pub(crate) struct Options {
     /// Write the results to this file as well
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-}
-
-/// What came of one load.
-#[derive(Serialize)]
-struct Report {
-    server: String,
-    machine: Machine,
-    clients: usize,
-    batch: usize,
-    /// Questions a second; none in a closed loop.
-    offered_rate: Option<f64>,
-    seconds: f64,
-    answers: u64,
-    unanswered: u64,
-    answers_a_second: f64,
-    /// By the share of questions that keep it, in seconds, from when they
-    /// were meant to be asked.
-    latency: BTreeMap<String, f64>,
-    /// The same from when they were asked.
-    latency_since_sent: BTreeMap<String, f64>,
-    load_cpu_us_a_question: f64,
-    server_cpu_us_an_answer: Option<f64>,
-    /// Of a core, by the load and by the busiest thread of the server.
-    load_wanted: f64,
-    server_wanted: Option<f64>,
-    saturated: String,
-    after: Option<Gauge>,
-    context_switches_an_answer: Option<f64>,
-    system_calls_an_answer: Option<BTreeMap<String, f64>>,
 }
 
 /// Loads each of the servers in turn, and prints what came of it.
@@ -305,51 +276,6 @@ fn measure(
     })
 }
 
-const SHARES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
-
-fn quantiles(outcome: &Outcome, intended: bool) -> BTreeMap<String, f64> {
-    let histogram = match intended {
-        true => &outcome.latency,
-        false => &outcome.since_sent,
-    };
-    let value = |share| histogram.value_at_quantile(share) as f64 / 1e9;
-    SHARES.into_iter().map(|it| (it.to_string(), value(it))).collect()
-}
-
-/// Which side had no more to give: what was measured is that side's limit.
-fn saturated(load: f64, server: Option<f64>, own: Turns) -> String {
-    let percent = |share: f64| format!("{:.0} % of a core", share * 100.0);
-    let server_is = server.is_some_and(|server| server >= SATURATED);
-    let text = match (load >= SATURATED, server_is, server) {
-        (false, true, Some(server)) => {
-            format!("the server ({})", percent(server))
-        }
-        (true, false, _) => {
-            format!("the load ({}): the rate is the load's", percent(load))
-        }
-        (true, true, _) => "both".into(),
-        (false, _, Some(server)) => format!(
-            "neither (the server's busiest thread {}, the load {})",
-            percent(server),
-            percent(load)
-        ),
-        (false, _, None) => format!(
-            "not the load ({}); of the server nothing is known",
-            percent(load)
-        ),
-    };
-    let delay = own.delay.as_secs_f64();
-    let share = delay / (own.cpu.as_secs_f64() + delay).max(1e-9);
-    match share > zen_bench::results::DELAY_MAX {
-        true => format!(
-            "{text}; a noisy run: others kept the load from its core for \
-             {:.0} % of the time that it wanted",
-            share * 100.0
-        ),
-        false => text,
-    }
-}
-
 #[cfg(target_os = "linux")]
 fn system_calls(
     options: &Options,
@@ -383,163 +309,4 @@ fn system_calls(
 ) -> Result<Option<BTreeMap<String, f64>>> {
     println!("System calls: not counted, strace is Linux's");
     Ok(None)
-}
-
-impl Report {
-    fn text(&self) -> String {
-        let micro = |seconds: f64| format!("{:.0} µs", seconds * 1e6);
-        let pace = match self.offered_rate {
-            Some(rate) => format!("open loop, {rate} questions a second"),
-            None => "closed loop".into(),
-        };
-        let mut text = format!(
-            "\n{}: {pace}, {} clients, {} at once\n  {}\n",
-            self.server,
-            self.clients,
-            self.batch,
-            self.machine.sentence().replace("; ", ";\n  ")
-        );
-        let mut line = |name: &str, value: String| {
-            text += &format!("  {name:22}{value}\n");
-        };
-        line(
-            "answers",
-            format!(
-                "{} in {:.2} s, {:.0} a second; all compared",
-                self.answers, self.seconds, self.answers_a_second
-            ),
-        );
-        if self.unanswered > 0 {
-            let late = "not answered in time; counted as answered at the end";
-            line("missing", format!("{} {late}", self.unanswered));
-        }
-        let told = |latency: &BTreeMap<String, f64>| {
-            let tell = |share: &f64| {
-                let value = latency.get(&share.to_string()).copied();
-                format!("{} % {}", share * 100.0, micro(value.unwrap_or(0.0)))
-            };
-            SHARES.iter().map(tell).collect::<Vec<_>>().join(", ")
-        };
-        line("latency", told(&self.latency));
-        if self.offered_rate.is_some() {
-            let sent = told(&self.latency_since_sent);
-            line("  omitting the queue", sent);
-        }
-        self.costs(&mut line);
-        text
-    }
-
-    fn costs(&self, line: &mut dyn FnMut(&str, String)) {
-        let own = self.load_cpu_us_a_question;
-        line(
-            "processor time",
-            match self.server_cpu_us_an_answer {
-                Some(cpu) => format!(
-                    "{cpu:.2} µs an answer by the server, {own:.2} µs a \
-                     question by the load ({:.2} times that)",
-                    own / cpu.max(1e-9)
-                ),
-                None => format!("{own:.2} µs a question by the load"),
-            },
-        );
-        line("saturated", self.saturated.clone());
-        if let Some(after) = &self.after {
-            line(
-                "the server has",
-                format!(
-                    "{} processes, {} threads, {} descriptors, {:.1} MB (PSS)",
-                    after.processes,
-                    after.threads,
-                    after.descriptors,
-                    after.memory as f64 / 1e6
-                ),
-            );
-        }
-        if let Some(switches) = self.context_switches_an_answer {
-            line("context switches", format!("{switches:.2} an answer"));
-        }
-        if let Some(calls) = &self.system_calls_an_answer {
-            let all: f64 = calls.values().sum();
-            let tell = |(name, n): (&String, &f64)| format!("{name} {n:.2}");
-            let each: Vec<_> = calls.iter().map(tell).collect();
-            let each = each.join(", ");
-            line("system calls", format!("{all:.2} an answer: {each}"));
-        }
-    }
-}
-
-/// How it goes: a line that changes on a terminal, a line a second elsewhere.
-struct Display {
-    name: String,
-    bar: Option<ProgressBar>,
-    begun: Instant,
-    told: Instant,
-    answers: u64,
-}
-
-impl Display {
-    fn new(name: &str, time: Duration) -> Self {
-        let length = time.as_millis().try_into().unwrap_or(u64::MAX);
-        let on_terminal = std::io::stderr().is_terminal();
-        let bar = on_terminal.then(|| {
-            let bar = ProgressBar::new(length);
-            let style = "{bar:20} {msg}";
-            if let Ok(style) = indicatif::ProgressStyle::with_template(style) {
-                bar.set_style(style);
-            }
-            bar
-        });
-        let now = Instant::now();
-        Self { name: name.into(), bar, begun: now, told: now, answers: 0 }
-    }
-
-    fn tell(&mut self, so_far: &Outcome) {
-        let now = Instant::now();
-        let since = now - self.told;
-        if self.bar.is_none() && since < Duration::from_secs(1) {
-            return;
-        }
-        let rate = (so_far.answers - self.answers) as f64 / since.as_secs_f64();
-        let late = so_far.quantile(0.99) * 1e6;
-        let text = format!(
-            "{}: {rate:.0} answers a second; latency 50 % {:.0} µs, 99 % \
-             {late:.0} µs",
-            self.name,
-            so_far.quantile(0.5) * 1e6
-        );
-        (self.told, self.answers) = (now, so_far.answers);
-        match &self.bar {
-            Some(bar) => {
-                let time = (now - self.begun).as_millis();
-                bar.set_position(time.try_into().unwrap_or(u64::MAX));
-                bar.set_message(text);
-            }
-            None => eprintln!("{text}"),
-        }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn it_says_which_side_was_saturated() {
-        let calm = Turns::default();
-        let of = |load, server| saturated(load, server, calm);
-        assert!(of(0.5, Some(0.95)).starts_with("the server"));
-        assert!(of(0.95, Some(0.5)).starts_with("the load"));
-        assert_eq!(of(0.95, Some(0.95)), "both");
-        assert!(of(0.5, Some(0.5)).starts_with("neither"));
-        assert!(of(0.5, None).starts_with("not the load"));
-        let second = Duration::from_secs(1);
-        let kept = Turns { cpu: 3 * second, delay: second };
-        assert!(saturated(0.5, None, kept).contains("25 %"));
-    }
 }

@@ -254,7 +254,8 @@ impl Svg {
              .zen-figure .small{{font-size:12px}}\n\
              .zen-figure .bold{{font-weight:bold}}\n\
              .zen-figure .axis{{stroke:var(--ink);fill:none}}\n\
-             .zen-figure .grid{{stroke:var(--faint);stroke-width:.6;fill:none}}\n\
+             .zen-figure .grid\
+             {{stroke:var(--faint);stroke-width:.6;fill:none}}\n\
              .zen-figure .mark{{stroke-width:2;fill-opacity:.55}}\n"
         );
         for (index, dashes) in DASHES.iter().enumerate() {

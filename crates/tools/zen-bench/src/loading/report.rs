@@ -1,0 +1,193 @@
+//! What came of one load, for a person and for a program.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use zen_bench::gauge::{Gauge, Turns};
+use zen_bench::load::Outcome;
+use zen_bench::machine::Machine;
+
+/// From this share of a core on somebody is saturated.
+const SATURATED: f64 = 0.9;
+
+/// What came of one load.
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) server: String,
+    pub(super) machine: Machine,
+    pub(super) clients: usize,
+    pub(super) batch: usize,
+    /// Questions a second; none in a closed loop.
+    pub(super) offered_rate: Option<f64>,
+    pub(super) seconds: f64,
+    pub(super) answers: u64,
+    pub(super) unanswered: u64,
+    pub(super) answers_a_second: f64,
+    /// By the share of questions that keep it, in seconds, from when they
+    /// were meant to be asked.
+    pub(super) latency: BTreeMap<String, f64>,
+    /// The same from when they were asked.
+    pub(super) latency_since_sent: BTreeMap<String, f64>,
+    pub(super) load_cpu_us_a_question: f64,
+    pub(super) server_cpu_us_an_answer: Option<f64>,
+    /// Of a core, by the load and by the busiest thread of the server.
+    pub(super) load_wanted: f64,
+    pub(super) server_wanted: Option<f64>,
+    pub(super) saturated: String,
+    pub(super) after: Option<Gauge>,
+    pub(super) context_switches_an_answer: Option<f64>,
+    pub(super) system_calls_an_answer: Option<BTreeMap<String, f64>>,
+}
+
+const SHARES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
+
+pub(super) fn quantiles(
+    outcome: &Outcome,
+    intended: bool,
+) -> BTreeMap<String, f64> {
+    let histogram = match intended {
+        true => &outcome.latency,
+        false => &outcome.since_sent,
+    };
+    let value = |share| histogram.value_at_quantile(share) as f64 / 1e9;
+    SHARES.into_iter().map(|it| (it.to_string(), value(it))).collect()
+}
+
+/// Which side had no more to give: what was measured is that side's limit.
+pub(super) fn saturated(load: f64, server: Option<f64>, own: Turns) -> String {
+    let percent = |share: f64| format!("{:.0} % of a core", share * 100.0);
+    let server_is = server.is_some_and(|server| server >= SATURATED);
+    let text = match (load >= SATURATED, server_is, server) {
+        (false, true, Some(server)) => {
+            format!("the server ({})", percent(server))
+        }
+        (true, false, _) => {
+            format!("the load ({}): the rate is the load's", percent(load))
+        }
+        (true, true, _) => "both".into(),
+        (false, _, Some(server)) => format!(
+            "neither (the server's busiest thread {}, the load {})",
+            percent(server),
+            percent(load)
+        ),
+        (false, _, None) => format!(
+            "not the load ({}); of the server nothing is known",
+            percent(load)
+        ),
+    };
+    let delay = own.delay.as_secs_f64();
+    let share = delay / (own.cpu.as_secs_f64() + delay).max(1e-9);
+    match share > zen_bench::results::DELAY_MAX {
+        true => format!(
+            "{text}; a noisy run: others kept the load from its core for \
+             {:.0} % of the time that it wanted",
+            share * 100.0
+        ),
+        false => text,
+    }
+}
+
+impl Report {
+    pub(super) fn text(&self) -> String {
+        let micro = |seconds: f64| format!("{:.0} µs", seconds * 1e6);
+        let pace = match self.offered_rate {
+            Some(rate) => format!("open loop, {rate} questions a second"),
+            None => "closed loop".into(),
+        };
+        let mut text = format!(
+            "\n{}: {pace}, {} clients, {} at once\n  {}\n",
+            self.server,
+            self.clients,
+            self.batch,
+            self.machine.sentence().replace("; ", ";\n  ")
+        );
+        let mut line = |name: &str, value: String| {
+            text += &format!("  {name:22}{value}\n");
+        };
+        line(
+            "answers",
+            format!(
+                "{} in {:.2} s, {:.0} a second; all compared",
+                self.answers, self.seconds, self.answers_a_second
+            ),
+        );
+        if self.unanswered > 0 {
+            let late = "not answered in time; counted as answered at the end";
+            line("missing", format!("{} {late}", self.unanswered));
+        }
+        let told = |latency: &BTreeMap<String, f64>| {
+            let tell = |share: &f64| {
+                let value = latency.get(&share.to_string()).copied();
+                format!("{} % {}", share * 100.0, micro(value.unwrap_or(0.0)))
+            };
+            SHARES.iter().map(tell).collect::<Vec<_>>().join(", ")
+        };
+        line("latency", told(&self.latency));
+        if self.offered_rate.is_some() {
+            let sent = told(&self.latency_since_sent);
+            line("  omitting the queue", sent);
+        }
+        self.costs(&mut line);
+        text
+    }
+
+    fn costs(&self, line: &mut dyn FnMut(&str, String)) {
+        let own = self.load_cpu_us_a_question;
+        line(
+            "processor time",
+            match self.server_cpu_us_an_answer {
+                Some(cpu) => format!(
+                    "{cpu:.2} µs an answer by the server, {own:.2} µs a \
+                     question by the load ({:.2} times that)",
+                    own / cpu.max(1e-9)
+                ),
+                None => format!("{own:.2} µs a question by the load"),
+            },
+        );
+        line("saturated", self.saturated.clone());
+        if let Some(after) = &self.after {
+            line(
+                "the server has",
+                format!(
+                    "{} processes, {} threads, {} descriptors, {:.1} MB (PSS)",
+                    after.processes,
+                    after.threads,
+                    after.descriptors,
+                    after.memory as f64 / 1e6
+                ),
+            );
+        }
+        if let Some(switches) = self.context_switches_an_answer {
+            line("context switches", format!("{switches:.2} an answer"));
+        }
+        if let Some(calls) = &self.system_calls_an_answer {
+            let all: f64 = calls.values().sum();
+            let tell = |(name, n): (&String, &f64)| format!("{name} {n:.2}");
+            let each: Vec<_> = calls.iter().map(tell).collect();
+            let each = each.join(", ");
+            line("system calls", format!("{all:.2} an answer: {each}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn it_says_which_side_was_saturated() {
+        let calm = Turns::default();
+        let of = |load, server| saturated(load, server, calm);
+        assert!(of(0.5, Some(0.95)).starts_with("the server"));
+        assert!(of(0.95, Some(0.5)).starts_with("the load"));
+        assert_eq!(of(0.95, Some(0.95)), "both");
+        assert!(of(0.5, Some(0.5)).starts_with("neither"));
+        assert!(of(0.5, None).starts_with("not the load"));
+        let second = Duration::from_secs(1);
+        let kept = Turns { cpu: 3 * second, delay: second };
+        assert!(saturated(0.5, None, kept).contains("25 %"));
+    }
+}
