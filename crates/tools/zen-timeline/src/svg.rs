@@ -237,7 +237,7 @@ fn tick(whole: i64) -> i64 {
     let mut step = 1;
     loop {
         for factor in [1, 2, 5] {
-            if whole / (step * factor) <= 7 {
+            if whole / (step * factor) <= 5 {
                 return step * factor;
             }
         }

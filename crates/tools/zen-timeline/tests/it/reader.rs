@@ -193,6 +193,31 @@ fn a_child_that_is_seen_before_its_birth_is_over_has_its_parent() {
 }
 
 #[test]
+fn two_lines_say_how_long_a_call_took_without_a_third_column() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = folder.join("tests/traces/threaded.strace");
+    let text = fs::read_to_string(path).unwrap();
+    let bare = text.lines().map(|line| match line.rsplit_once(" <0.") {
+        Some((before, _)) => before,
+        None => line,
+    });
+    let (tasks, unread) = build(bare, 1_795_771_114_678_954, &[]);
+    assert_eq!(unread, 0);
+    let mut long = 0;
+    for (bare, timed) in tasks.iter().zip(&threaded().tasks) {
+        let waits = calls(timed, Kind::Accept).into_iter();
+        for call in waits.filter(|call| call.took > 5_000) {
+            let accept = calls(bare, Kind::Accept);
+            let same = accept.iter().find(|it| it.at == call.at);
+            let took = same.expect("the same call").took;
+            assert!((took - call.took).abs() < 5_000, "{took} {call:?}");
+            long += 1;
+        }
+    }
+    assert!(long > 0);
+}
+
+#[test]
 fn a_trace_may_end_anywhere() {
     for name in ["poll", "threaded", "fork", "uring", "python", "vfork"] {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
