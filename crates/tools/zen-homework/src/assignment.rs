@@ -309,3 +309,77 @@ fn own_cases(folder: &Path) -> Result<Vec<OwnCase>, String> {
 pub(crate) fn left(since: std::time::Instant, seconds: u64) -> Duration {
     Duration::from_secs(seconds).saturating_sub(since.elapsed())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::Assignment;
+
+    const TEXT: &str = "
+        number = 1
+        title = \"A title\"
+        pages = \"117\"
+        minutes = 5
+        files = [\"src/\", \"notes\"]
+        [[stage]]
+        name = \"first\"
+        title = \"It answers\"
+        points = 1
+        cases = [\"wire\"]
+    ";
+
+    fn read(text: &str) -> Result<Assignment, String> {
+        let assignment: Assignment =
+            toml::from_str(text).map_err(|err| err.to_string())?;
+        assignment.check().map(|()| assignment)
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        assert!(read(TEXT).is_ok());
+        for (old, new, what) in [
+            ("src/", "../src", "is no file of this folder"),
+            ("src/", "/etc/passwd", "is no file of this folder"),
+            ("\"wire\"", "\"wires\"", "no case is called \"wires\""),
+            ("\"first\"", "\"the first\"", "is not called a word"),
+            ("number", "profile = \"all\"\nnumber", "the profile is wire"),
+            ("number", "profile = \"listing\"\nnumber", "an architecture"),
+            ("minutes = 5", "", "missing field `minutes`"),
+            ("minutes", "hours = 1\nminutes", "unknown field `hours`"),
+        ] {
+            let message = read(&TEXT.replacen(old, new, 1)).unwrap_err();
+            assert!(message.contains(what), "{new}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_folder_means_all_that_is_in_it_and_a_file_itself_only() {
+        let assignment = read(TEXT).unwrap();
+        for (path, may) in [
+            ("src/main.rs", true),
+            ("src/deep/inside.rs", true),
+            ("notes", true),
+            ("notes.md", false),
+            ("cases/own.txt", false),
+        ] {
+            assert_eq!(assignment.may_change(Path::new(path)), may, "{path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_is_followed_out_of_what_was_handed_in() {
+        use std::{fs, os::unix::fs::symlink};
+        let name = format!("zen-homework-links-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(folder.join("src")).unwrap();
+        fs::write(folder.join("src/main.rs"), "fn main() {}").unwrap();
+        symlink("/etc/passwd", folder.join("src/lib.rs")).unwrap();
+        symlink("/etc", folder.join("src/deep")).unwrap();
+        symlink("/etc/passwd", folder.join("notes")).unwrap();
+        let found = read(TEXT).unwrap().files_in(&folder);
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found, Ok(vec![PathBuf::from("src/main.rs")]));
+    }
+}

@@ -270,11 +270,20 @@ impl<'a> Class<'a> {
             Built::Failed(what, said) => return failed(&what, said),
         };
         let folder = self.workshop.folder().join(format!("run-{number}"));
-        let files = source::files_below(&here.folder)?;
-        super::handout::write(&files, &folder.join(&assignment.name))?;
-        if assignment.build.is_none() {
-            fs::copy(&program, folder.join("program"))
-                .map_err(|err| format!("{}: {err}", program.display()))?;
+        let mut copies = vec![(program, folder.join("program"))];
+        for (path, _) in source::files_below(&here.folder)? {
+            let to = folder.join(&assignment.name).join(&path);
+            copies.push((here.folder.join(path), to));
+        }
+        if assignment.build.is_some() {
+            // Cargo has built nothing.
+            copies.remove(0);
+        }
+        for (from, to) in copies {
+            // Copied, not written: what was built may be started.
+            fs::create_dir_all(to.parent().unwrap_or(&folder))
+                .and_then(|()| fs::copy(&from, to))
+                .map_err(|err| format!("{}: {err}", from.display()))?;
         }
         Ok(Ok(folder))
     }
@@ -307,9 +316,10 @@ impl<'a> Class<'a> {
         let time_max = Duration::from_secs(assignment.run_seconds) + LAST_CASE;
         let kept = self.keeper.run(&mut command, limits, time_max)?;
         let text = fs::read(&file).unwrap_or_default();
-        let results = serde_json::from_slice(&text).unwrap_or_default();
+        let results: Vec<_> = serde_json::from_slice(&text).unwrap_or_default();
+        let all = results.len() == assignment.stages.len();
         Ok(match kept {
-            Kept::Ended(status) if status.success() => results,
+            Kept::Ended(status) if status.success() && all => results,
             Kept::Ended(status) => {
                 let said = fs::read_to_string(folder.join("examine.log"));
                 let said = said.unwrap_or_default();

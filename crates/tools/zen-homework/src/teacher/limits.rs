@@ -19,12 +19,6 @@ use crate::process::{self, cannot_run};
 /// hold.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 
-/// A process may reserve so many times the memory that all may use.
-const RESERVED_FACTOR: u64 = 4;
-
-/// No process writes a larger file.
-const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
 /// If the teacher is root, students' programs run as this user or one of the
 /// next, which nobody else is.
 #[cfg(target_os = "linux")]
@@ -155,13 +149,14 @@ impl Keeper {
     }
 
     /// Gives a folder, with all that is in it, to the user of a slot, if there
-    /// is one.
+    /// is one; no other user may look into it.
     pub(crate) fn give(&self, folder: &Path, slot: u32) -> Result<(), String> {
-        match own_user(slot).filter(|_| self.tool.is_some()) {
-            Some(user) => give(folder, user)
-                .map_err(|err| format!("{}: {err}", folder.display())),
-            None => Ok(()),
-        }
+        let Some(user) = own_user(slot).filter(|_| self.tool.is_some()) else {
+            return Ok(());
+        };
+        give(folder, user)
+            .and_then(|()| keep_private(folder))
+            .map_err(|err| format!("{}: {err}", folder.display()))
     }
 }
 
@@ -184,6 +179,17 @@ fn give(path: &Path, user: u32) -> std::io::Result<()> {
             give(&entry?.path(), user)?;
         }
     }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn keep_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn keep_private(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 

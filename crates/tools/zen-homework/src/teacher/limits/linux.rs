@@ -11,7 +11,13 @@ use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{self, Gid, Uid};
 
-use super::{FILE_BYTES_MAX, Limits, RESERVED_FACTOR};
+use super::Limits;
+
+/// A process may reserve so many times the memory that all may use.
+const RESERVED_FACTOR: u64 = 4;
+
+/// No process writes a larger file.
+const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub(super) fn become_within(
     limits: Limits,
