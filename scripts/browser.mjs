@@ -20,11 +20,14 @@ const browser = await chromium.launch({
     "--disable-background-networking", "--disable-component-update",
     "--disable-sync"],
 });
-const findings = [];
+let findings = 0;
 
 async function look(context, name, theme, width) {
   const page = await context.newPage();
-  const found = (what) => findings.push(`${name}, ${theme}, ${width}: ${what}`);
+  const found = (what) => {
+    findings += 1;
+    console.log(`${name}, ${theme}, ${width}: ${what}`);
+  };
   page.on("console", (message) => found(`console: ${message.text()}`));
   page.on("pageerror", (error) => found(`error: ${error.message}`));
   page.on("requestfailed", (it) => found(`not loaded: ${it.url()}`));
@@ -80,9 +83,9 @@ for (const theme of ["light", "navy"]) {
     };
     await Promise.all([worker(), worker(), worker(), worker()]);
     await context.close();
+    console.log(`${pages.length} pages: ${theme}, ${width}`);
   }
 }
 await browser.close();
-for (const finding of findings) console.log(finding);
-console.log(`${pages.length} pages, 4 ways: ${findings.length} findings`);
-process.exit(findings.length || !pages.length ? 1 : 0);
+console.log(`${pages.length} pages, 4 ways: ${findings} findings`);
+process.exit(findings || !pages.length ? 1 : 0);
