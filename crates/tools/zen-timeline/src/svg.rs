@@ -197,11 +197,16 @@ impl<'a> Svg<'a> {
         }
     }
 
+    /// Others were born before the picture begins.
+    fn shows_birth(&self, lane: &Lane) -> bool {
+        lane.parent.is_some() && lane.life.0 >= self.picture.time.0
+    }
+
     /// A line from the one who starts a thread or process to the new lane.
     fn births(&mut self, y: &dyn Fn(usize) -> usize) {
         for (index, lane) in self.picture.lanes.iter().enumerate() {
             let Some(parent) = lane.parent else { continue };
-            if lane.life.0 < self.picture.time.0 {
+            if !self.shows_birth(lane) {
                 continue;
             }
             let x = self.picture.percent(lane.life.0);

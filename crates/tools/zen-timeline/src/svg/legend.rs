@@ -106,7 +106,7 @@ impl Svg<'_> {
         entries.push((mark("hollow"), "below: bytes leave"));
         entries.push((strip("s0"), "for this client"));
         entries.push((strip("queued"), "in the queue (inferred)"));
-        if lanes.iter().any(|lane| lane.parent.is_some()) {
+        if lanes.iter().any(|lane| self.shows_birth(lane)) {
             let line = "<line class=\"birth\" x1=\"12\" x2=\"12\" y1=\"-13\" \
                         y2=\"0\"/><circle class=\"birth\" cx=\"12\" cy=\"0\" \
                         r=\"3\"/>";
