@@ -25,7 +25,8 @@ struct Play<'a> {
 
 struct Actor {
     client: Client,
-    /// When it last sent something, or connected.
+    /// When it last began to send something, or to connect: never later than
+    /// when the server saw it.
     sent: Instant,
 }
 
@@ -103,13 +104,14 @@ impl<'a> Play<'a> {
 
     fn connect(&mut self, name: &'a str, from: Option<IpAddr>) -> Verdict {
         let address = self.server.address;
+        let sent = Instant::now();
         let client = match from {
             None => self.server.connect()?,
             Some(from) => {
                 Client::connect_from(from, address)?.since(self.subject.begun)
             }
         };
-        let actor = Actor { client, sent: Instant::now() };
+        let actor = Actor { client, sent };
         self.clients.insert(name, actor);
         Ok(())
     }
@@ -216,7 +218,7 @@ impl Actor {
         match act {
             ClientAct::Send(bytes) => {
                 client.send(bytes)?;
-                self.sent = Instant::now();
+                self.sent = begun;
                 Ok(())
             }
             ClientAct::Expect(bytes, times) => {
@@ -236,7 +238,7 @@ impl Actor {
             }
             ClientAct::Flood(bytes, most) => {
                 client.send_until_stalled(bytes, *most)?;
-                self.sent = Instant::now();
+                self.sent = begun;
                 Ok(())
             }
             ClientAct::Finish => client.stop_sending().map(|_| ()),
