@@ -164,9 +164,7 @@ fn command(line: &str, server: Option<&Server>) -> Result<Command> {
 pub(crate) fn programs() -> Result<PathBuf> {
     let own = std::env::current_exe()?;
     let folder = own.parent().context("a program is in a folder")?;
-    // Tests are one folder further down.
-    let folder = if folder.ends_with("deps") { folder.parent() } else { None };
-    Ok(folder.unwrap_or(own.parent().expect("as above")).to_path_buf())
+    Ok(folder.to_path_buf())
 }
 
 /// The words of a command, some of them in double quotation marks.
