@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use crate::difference::difference;
 use crate::process::PATIENCE;
 use crate::report::Failure;
-use crate::sockets;
 use crate::system;
 use crate::verdict::{Fault, Verdict};
 
@@ -107,7 +106,6 @@ enum Received {
 pub(crate) struct Client {
     /// Its own address, as the server's log shows it.
     pub(crate) address: SocketAddr,
-    server: SocketAddr,
     pub(crate) sock: TcpStream,
     /// From when on its transcript counts.
     begun: Instant,
@@ -143,19 +141,19 @@ impl fmt::Display for Line {
 impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Verdict<Self> {
         let sock = TcpStream::connect_timeout(&to, PATIENCE);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?, to)
+        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
     }
 
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(to: SocketAddr) -> Verdict<Self> {
         let sock = system::connect_narrow(to);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?, to)
+        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
     }
 
     /// A client with this address.
     pub(crate) fn connect_from(from: IpAddr, to: SocketAddr) -> Verdict<Self> {
         let sock = system::connect_from(from, to);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?, to)
+        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
     }
 
     /// A client of a server that accepts nobody now, or None if its queue is
@@ -163,7 +161,7 @@ impl Client {
     pub(crate) fn queue_up(to: SocketAddr) -> Verdict<Option<Self>> {
         let patience = Duration::from_millis(300);
         match TcpStream::connect_timeout(&to, patience) {
-            Ok(sock) => Self::connected(sock, to).map(Some),
+            Ok(sock) => Self::connected(sock).map(Some),
             Err(err) if is_timeout(err.kind()) => Ok(None),
             Err(err) => Err(cannot_connect(to, &err)),
         }
@@ -174,29 +172,19 @@ impl Client {
         Self { begun, ..self }
     }
 
-    /// Sends so many questions, for the server to receive by themselves: it is
-    /// given time to, but it may have other things to do.
+    /// Sends so many questions, for the server to receive by themselves.
     pub(crate) fn send_batch(&mut self, questions: usize) -> Verdict {
         self.send(&b"?".repeat(questions))?;
-        let deadline = Instant::now() + Duration::from_millis(500);
-        loop {
-            thread::sleep(Duration::from_millis(20));
-            let unread = sockets::unread(self.server, self.address);
-            if unread.is_none_or(|bytes| bytes == 0)
-                || Instant::now() >= deadline
-            {
-                return Ok(());
-            }
-        }
+        thread::sleep(Duration::from_millis(20));
+        Ok(())
     }
 
-    fn connected(sock: TcpStream, server: SocketAddr) -> Verdict<Self> {
+    fn connected(sock: TcpStream) -> Verdict<Self> {
         // Each piece leaves at once, as a segment of its own.
         sock.set_nodelay(true)?;
         sock.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
             address: sock.local_addr()?,
-            server,
             sock,
             begun: Instant::now(),
             transcript: Vec::new(),

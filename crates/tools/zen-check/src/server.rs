@@ -295,6 +295,15 @@ impl<'a> Server<'a> {
         })
     }
 
+    /// Gives it time to receive what a client has sent, where that can be seen;
+    /// it may have other things to do.
+    pub(crate) fn wait_until_received(&self, client: &Client) -> Verdict {
+        let patience = Duration::from_millis(500);
+        let unread = || sockets::unread(self.address, client.address);
+        let received = || Ok(unread().is_none_or(|bytes| bytes == 0));
+        wait_until("received", patience, received).or(Ok(()))
+    }
+
     pub(crate) fn expect_closed(&self, client: &Client) -> Verdict {
         let address = client.address;
         self.expect_line(&format!("Client socket to {address} has closed"))?;

@@ -36,8 +36,13 @@ fn look_up(server: SocketAddr, client: SocketAddr) -> Option<(End, u64)> {
     let mut listed = false;
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         let Ok(text) = fs::read_to_string(table) else { continue };
+        // Many lines, and few that have this port.
+        let its_port = format!(":{:04X} ", client.port());
         for line in text.lines().skip(1) {
             listed = true;
+            if !line.contains(&its_port) {
+                continue;
+            }
             let fields: Vec<_> = line.split_whitespace().collect();
             let [_, local, remote, state, queues, _, _, _, _, inode, ..] =
                 fields[..]

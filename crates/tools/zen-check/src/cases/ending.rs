@@ -185,6 +185,7 @@ fn a_reset_after_a_half_close_harms_no_other(subject: &Subject) -> Verdict {
     let server = subject.start(&[])?;
     reset_beside_others(&server, || {
         let mut client = server.with_answers_waiting()?;
+        server.wait_until_received(&client)?;
         client.stop_sending()?;
         Ok(client)
     })
