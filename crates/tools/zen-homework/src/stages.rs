@@ -130,7 +130,21 @@ fn put_stage(
             _ => {}
         }
     }
-    put(&plan)
+    let outcome = put(&plan);
+    let StageOutcome::Failed(what, cases) = &outcome else { return outcome };
+    if what.starts_with(HANGS) {
+        return outcome;
+    }
+    // What fails because a machine is busy does not fail again, alone.
+    let name = |case: &FailedCase| {
+        let name = case.sentence.replace(' ', "_");
+        format!("{}::{name}", case.clause)
+    };
+    let only = cases.iter().map(name).collect();
+    match put(&Plan { only, jobs: 1, ..plan }) {
+        StageOutcome::Failed(..) => outcome,
+        again => again,
+    }
 }
 
 /// What comes of a stage behind the first that is not passed.

@@ -323,8 +323,16 @@ impl<'a> Class<'a> {
             Kept::Ended(status) => {
                 let said = fs::read_to_string(folder.join("examine.log"));
                 let said = said.unwrap_or_default();
-                let why = format!("the examination ended: {status} {said}");
-                let outcome = StageOutcome::Unknown(why);
+                // The checker has found no room beside it.
+                let outcome = match said.contains("failed to spawn thread") {
+                    true => StageOutcome::Failed(
+                        "it left no room for another thread".into(),
+                        Vec::new(),
+                    ),
+                    false => StageOutcome::Unknown(format!(
+                        "the examination ended: {status} {said}"
+                    )),
+                };
                 stages::end_with(assignment, results, outcome)
             }
             Kept::Killed(why) => {

@@ -13,7 +13,9 @@ use nix::unistd::{self, Gid, Uid};
 
 use super::Limits;
 
-/// A process may reserve so many times the memory that all may use.
+/// A process may reserve so many times the memory that all may use, and the
+/// kernel lets there be so many times the processes: before that, whoever
+/// counts them all has ended them.
 const RESERVED_FACTOR: u64 = 4;
 
 /// No process writes a larger file.
@@ -37,7 +39,7 @@ fn limit(limits: Limits, user: Option<u32>) -> nix::Result<()> {
     let reserved = limits.memory_mib * 1024 * 1024 * RESERVED_FACTOR;
     for (resource, most) in [
         (Resource::RLIMIT_AS, reserved),
-        (Resource::RLIMIT_NPROC, limits.processes),
+        (Resource::RLIMIT_NPROC, limits.processes * RESERVED_FACTOR),
         (Resource::RLIMIT_NOFILE, limits.descriptors),
         (Resource::RLIMIT_FSIZE, FILE_BYTES_MAX),
         (Resource::RLIMIT_CORE, 0),
