@@ -56,7 +56,7 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
     // BEGIN SOLUTION next
     // STARTER: let mut next_look = Instant::now();
     // END SOLUTION
-    let mut woke_for_nothing = 0;
+    let mut idle_wakes = 0;
     let mut buffer = [0; RECV_BYTES_MAX];
     // Declared after all that it watches, and so dropped before it.
     let poller = Poller::new()?;
@@ -83,8 +83,7 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
         events.clear();
         poller.wait(&mut events, timeout)?;
         let reached = deadlines.next().is_some_and(|at| at <= Instant::now());
-        let something = !events.is_empty() || !accept || reached;
-        woke_for_nothing += usize::from(!something);
+        idle_wakes += usize::from(events.is_empty() && accept && !reached);
         for Event { key, .. } in events.iter() {
             if key == LISTENER {
                 last_key += 1;
@@ -140,12 +139,17 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
         // END SOLUTION
     }
     client::log_looks();
-    let verdict = match woke_for_nothing {
+    log_wakes(idle_wakes);
+    Ok(())
+}
+
+/// Says at the end how often the loop woke and found nothing to do.
+fn log_wakes(for_nothing: usize) {
+    let verdict = match for_nothing {
         0..=WOKE_FOR_NOTHING_MAX => "that is next to never",
         _ => "something wakes it again and again",
     };
     log::server(format_args!(
-        "Woke {woke_for_nothing} times for nothing: {verdict}"
+        "Woke {for_nothing} times for nothing: {verdict}"
     ));
-    Ok(())
 }
