@@ -48,7 +48,7 @@ impl Server {
         let line = server.output.first_line(PATIENCE);
         let address = line.strip_prefix("Listening at ").map(str::parse);
         let Some(Ok(address)) = address else {
-            let errors = server.errors.text();
+            let errors = server.last_words()?;
             bail!(
                 "{} does not say where it listens: {line:?} {errors}",
                 command.get_program().display()
@@ -125,7 +125,7 @@ impl Server {
                 }
             }
             if self.has_ended()? {
-                let errors = self.errors.text();
+                let errors = self.last_words()?;
                 bail!("it ended before it listened at port {port}: {errors}");
             }
             let now = Instant::now();
@@ -207,6 +207,13 @@ impl Server {
         }
         #[cfg(not(unix))]
         Ok(self.child.try_wait()?.is_some())
+    }
+
+    /// Ends what is of no use, and returns what it has printed on standard
+    /// error.
+    fn last_words(&mut self) -> Result<String> {
+        self.end()?;
+        Ok(self.errors.whole(PATIENCE))
     }
 
     /// Kills what is left of the group.
