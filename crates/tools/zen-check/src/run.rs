@@ -24,6 +24,10 @@ pub const CASES_AT_ONCE: usize = 8;
 /// No case needs a third of this, even on a busy machine.
 const CASE_TIME_MAX: Duration = Duration::from_secs(40);
 
+/// A case that was itself without a processor for so long cannot tell a server
+/// that does not answer from one that has none either.
+const STARVED: Duration = Duration::from_secs(2);
+
 /// Which cases are put, and how.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -290,7 +294,13 @@ fn put_once(
         return (Outcome::Skipped(reason), Duration::ZERO);
     }
     let verdict = within_its_time(case, &subject);
-    (outcome(verdict, &subject, Some(case)), subject.waited())
+    let mut outcome = outcome(verdict, &subject, Some(case));
+    if let Outcome::Failed(failure) = &mut outcome
+        && subject.case_waited() >= STARVED
+    {
+        failure.late_by.get_or_insert(STARVED);
+    }
+    (outcome, subject.waited())
 }
 
 /// Runs a case in a thread of its own, so that one that hangs is a failure

@@ -226,6 +226,11 @@ impl Subject {
         self.case_waited.set(time).ok();
     }
 
+    /// How long the case itself has waited for one.
+    pub(crate) fn case_waited(&self) -> Duration {
+        self.case_waited.get().copied().unwrap_or_default()
+    }
+
     /// Remembers how long a server has waited for a processor.
     pub(crate) fn server_has_waited(&self, process: u32, time: Duration) {
         for run in self.runs().iter_mut() {
@@ -237,8 +242,8 @@ impl Subject {
 
     /// How long the case and its servers have waited for a processor.
     pub(crate) fn waited(&self) -> Duration {
-        let case = self.case_waited.get().copied().unwrap_or_default();
-        case + self.runs().iter().map(|run| run.waited).sum::<Duration>()
+        self.case_waited()
+            + self.runs().iter().map(|run| run.waited).sum::<Duration>()
     }
 
     /// Kills what a case that hangs has started.
