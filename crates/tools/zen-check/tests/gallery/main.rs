@@ -32,8 +32,8 @@ use zen_check::{Plan, Program};
 use golden::Golden;
 use servers::Server;
 
-/// Most cases wait most of the time, and some measure it: more than this at a
-/// time would be late on two processors.
+/// So many servers are put their naming case at a time: most wait most of the
+/// time, and some measure it.
 const SERVERS_AT_ONCE: usize = 3;
 
 /// A server that is wrong makes its cases wait until they lose patience.
@@ -55,7 +55,6 @@ enum Mode {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads.get_or_insert(SERVERS_AT_ONCE);
     let mode = match std::env::var("GALLERY").unwrap_or_default().as_str() {
         "" => Mode::Quick,
         "full" => Mode::Full,
@@ -70,6 +69,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     zen_check::take_servers_along();
+    // Several of these servers burn all the processor time that there is: in
+    // full, none may stand beside another.
+    let at_once = if mode == Mode::Quick { SERVERS_AT_ONCE } else { 1 };
+    arguments.test_threads.get_or_insert(at_once);
     let trials = servers::all().into_iter().map(|server| {
         let (kind, name) = (server.kind, server.name.clone());
         let test = move || examine(&server, mode);
