@@ -85,6 +85,18 @@ enum Command {
         pairs: u16,
     },
 
+    /// A small inetd, which starts a program for its clients
+    #[command(hide = true)]
+    Inetd {
+        /// Where it listens
+        #[arg(long)]
+        port: u16,
+
+        /// The program
+        #[arg(last = true, required = true)]
+        words: Vec<String>,
+    },
+
     /// The bare loop itself
     #[command(hide = true)]
     BareLoop {
@@ -129,6 +141,7 @@ struct Making {
 }
 
 fn main() -> ExitCode {
+    zen_check::take_servers_along();
     match run(CommandLine::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -163,6 +176,10 @@ fn run(command: Command) -> anyhow::Result<bool> {
                 lab::write(&book, experiment, &results)?;
             }
             write_claims(&book)?;
+        }
+        Command::Inetd { port, words } => {
+            let Err(err) = zen_check::inetd::serve(port, false, &words);
+            return Err(err.into());
         }
         #[cfg(target_os = "linux")]
         Command::Costs { names } => return costs::count(&names),

@@ -87,6 +87,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    zen_check::take_servers_along();
     match run(CommandLine::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
