@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use zen_bench::experiments::{EXPERIMENTS, Experiment, claims};
+use zen_bench::inetd::Inetd;
 use zen_bench::lab::{self, Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
@@ -87,15 +88,7 @@ enum Command {
 
     /// A small inetd, which starts a program for its clients
     #[command(hide = true)]
-    Inetd {
-        /// Where it listens
-        #[arg(long)]
-        port: u16,
-
-        /// The program
-        #[arg(last = true, required = true)]
-        words: Vec<String>,
-    },
+    Inetd(Inetd),
 
     /// The bare loop itself
     #[command(hide = true)]
@@ -177,8 +170,8 @@ fn run(command: Command) -> anyhow::Result<bool> {
             }
             write_claims(&book)?;
         }
-        Command::Inetd { port, words } => {
-            let Err(err) = zen_check::inetd::serve(port, false, &words);
+        Command::Inetd(inetd) => {
+            let Err(err) = inetd.serve();
             return Err(err.into());
         }
         #[cfg(target_os = "linux")]
