@@ -48,9 +48,10 @@ const COUNTING: &str = "zen-utils/count-allocations";
 
 const SILENT_CLIENTS: usize = 9_000;
 
-/// Before the command that is to be traced.
-pub(crate) const STRACE: [&str; 6] =
-    ["strace", "-c", "-f", "-o", "/dev/stderr", "--"];
+/// Before the command that is to be traced. That is our child, and not
+/// strace's (-DD): so whatever kills us kills it.
+pub(crate) const STRACE: [&str; 7] =
+    ["strace", "-DD", "-c", "-f", "-o", "/dev/stderr", "--"];
 
 /// What was counted in one run, by name.
 type Counts = BTreeMap<String, f64>;

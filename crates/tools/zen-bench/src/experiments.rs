@@ -8,10 +8,15 @@ mod churn;
 mod knees;
 mod loops;
 mod pollers;
+mod prices;
 mod rates;
 mod silent;
 mod slow;
 mod waiting;
+
+/// What was seen where nothing was.
+const NOTHING: &str = "Nothing could be measured here: what a process has used \
+                       is told by Linux only.";
 
 /// Something that a machine can be asked.
 #[derive(Debug)]
@@ -37,7 +42,7 @@ pub struct Experiment {
 }
 
 /// All of them, in the order of the text.
-pub static EXPERIMENTS: [Experiment; 9] = [
+pub static EXPERIMENTS: [Experiment; 10] = [
     silent::EXPERIMENT,
     waiting::EXPERIMENT,
     slow::EXPERIMENT,
@@ -46,6 +51,7 @@ pub static EXPERIMENTS: [Experiment; 9] = [
     backlog::EXPERIMENT,
     pollers::EXPERIMENT,
     rates::EXPERIMENT,
+    prices::EXPERIMENT,
     loops::EXPERIMENT,
 ];
 
@@ -98,6 +104,16 @@ pub fn claims() -> String {
         text += &format!("| {pages} | {claim} | `{name}` |\n");
     }
     text
+}
+
+/// What these results say of single servers, as Markdown, by the server's
+/// name.
+#[must_use]
+pub fn tables(results: &Results) -> Vec<(&'static str, String)> {
+    match results.experiment == prices::EXPERIMENT.name {
+        true => prices::tables(results),
+        false => Vec::new(),
+    }
 }
 
 /// Seconds as a person says them.

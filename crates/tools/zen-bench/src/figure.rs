@@ -1,38 +1,39 @@
 //! Draws what was measured. The same data give the same drawing, to the byte.
 
-use crate::results::{Axis, Chart, Point, Scale};
-use crate::svg::{STYLES, Svg};
+mod ruler;
 
-/// In the units of the drawing. A telephone shows it at three quarters.
+use ruler::Ruler;
+
+use crate::results::{Axis, Chart, Point};
+use crate::svg::{STYLES, Svg, number};
+
+/// In the units of the drawing. A telephone shows it at three quarters, with
+/// text that is larger by a quarter.
 const WIDTH: f64 = 520.0;
 const PLOT_HEIGHT: f64 = 250.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const BELOW: f64 = 50.0;
+/// So many names have room beside each other; more of them stand aslant.
+const NAMES_MAX: usize = 8;
+const BELOW_NAMES: f64 = 88.0;
 const LEGEND_ROW: f64 = 20.0;
 const LEGEND_COLUMNS: usize = 2;
 
+/// A character of small text on a narrow page is at most so wide, or nearly.
+const CHARACTER: f64 = 8.0;
+
 /// More marks than these would hide the line.
 const MARKS_MAX: usize = 24;
-
-/// Where values come to lie along an axis.
-struct Ruler {
-    scale: Scale,
-    values: Vec<f64>,
-    low: f64,
-    high: f64,
-    /// Where on the sheet the lowest and the highest are.
-    from: f64,
-    to: f64,
-}
 
 /// Draws a chart; `name` is one word that no other drawing of a page has.
 #[must_use]
 pub fn draw(name: &str, chart: &Chart) -> String {
     let rows = chart.series.len().div_ceil(LEGEND_COLUMNS) as f64;
     let bottom = TOP + PLOT_HEIGHT;
-    let size = (WIDTH, bottom + BELOW + rows * LEGEND_ROW);
+    let below = if is_crowded(&chart.x) { BELOW_NAMES } else { BELOW };
+    let size = (WIDTH, bottom + below + rows * LEGEND_ROW);
     let mut svg = Svg::new(name, size, &chart.title, &description(chart));
     svg.text("bold", (8.0, 20.0), &chart.title);
     let points = || chart.series.iter().flat_map(|series| &series.points);
@@ -55,8 +56,12 @@ pub fn draw(name: &str, chart: &Chart) -> String {
             false => lines(&mut svg, index, &points, (&x, &y)),
         }
     }
-    legend(&mut svg, chart, bottom + BELOW);
+    legend(&mut svg, chart, bottom + below);
     svg.finish()
+}
+
+fn is_crowded(axis: &Axis) -> bool {
+    axis.names.len() > NAMES_MAX
 }
 
 /// For those who hear it.
@@ -80,10 +85,7 @@ fn description(chart: &Chart) -> String {
 
 /// What stands at a value of an axis.
 fn tell(axis: &Axis, value: f64) -> String {
-    match axis.names.get(value as usize) {
-        Some(name) => name.clone(),
-        None => shown(value),
-    }
+    axis.names.get(value as usize).cloned().unwrap_or_else(|| shown(value))
 }
 
 fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
@@ -93,22 +95,7 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
         svg.line("grid", (LEFT, at), (right, at));
         svg.text("small end", (LEFT - 6.0, at + 4.0), &shown(value));
     }
-    // Names may be long: every other one stands a line lower.
-    let is_named = !chart.x.names.is_empty();
-    let mut free_from = [0.0; 2];
-    for (index, value) in x.ticks().into_iter().enumerate() {
-        let at = x.place(value);
-        svg.line("axis", (at, bottom), (at, bottom + 4.0));
-        let text = tell(&chart.x, value);
-        let row = if is_named { index % 2 } else { 0 };
-        // Where the last one still is, there is no room.
-        let half = 3.6 * text.chars().count() as f64;
-        if at - half >= free_from[row] {
-            let y = bottom + 18.0 + 15.0 * row as f64;
-            svg.text("small middle", (at, y), &text);
-            free_from[row] = at + half + 4.0;
-        }
-    }
+    names(svg, &chart.x, x);
     svg.line("axis", (LEFT, bottom), (right, bottom));
     svg.line("axis", (LEFT, TOP), (LEFT, bottom));
     let middle = f64::midpoint(LEFT, right);
@@ -127,6 +114,41 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
         svg.line("axis", (LEFT, at), (right, at));
         let text = format!("not within {} {}", shown(limit), chart.y.label);
         svg.text("small end", (right, at - 9.0), &text);
+    }
+}
+
+/// What stands below the values of the lower axis.
+fn names(svg: &mut Svg, axis: &Axis, x: &Ruler) {
+    let bottom = TOP + PLOT_HEIGHT;
+    // Names may be long: every other one stands a line lower.
+    let is_named = !axis.names.is_empty();
+    let mut free_from = [0.0; 2];
+    for (index, value) in x.ticks().into_iter().enumerate() {
+        let at = x.place(value);
+        svg.line("axis", (at, bottom), (at, bottom + 4.0));
+        let text = tell(axis, value);
+        if is_crowded(axis) {
+            let place = format!(
+                "translate({} {}) rotate(-40)",
+                number(at),
+                bottom + 14.0
+            );
+            let class = "small end";
+            svg.content(
+                "text",
+                &[("class", &class), ("transform", &place)],
+                &text,
+            );
+            continue;
+        }
+        let row = if is_named { index % 2 } else { 0 };
+        // Where the last one still is, there is no room.
+        let half = CHARACTER / 2.0 * text.chars().count() as f64;
+        if at - half >= free_from[row] {
+            let y = bottom + 18.0 + 15.0 * row as f64;
+            svg.text("small middle", (at, y), &text);
+            free_from[row] = at + half + 4.0;
+        }
     }
 }
 
@@ -165,17 +187,17 @@ fn bars(
             "rect",
             &[
                 ("style", &format_args!("fill:{hatch}")),
-                ("x", &crate::svg::number(left)),
-                ("y", &crate::svg::number(top)),
-                ("width", &crate::svg::number(width * 0.92)),
-                ("height", &crate::svg::number(height)),
+                ("x", &number(left)),
+                ("y", &number(top)),
+                ("width", &number(width * 0.92)),
+                ("height", &number(height)),
             ],
         );
         let middle = left + width * 0.46;
         let (least, most) = point.spread();
         svg.line("axis", (middle, y.place(least)), (middle, y.place(most)));
         let text = shown(point.median());
-        if width > 6.0 * text.len() as f64 {
+        if width > CHARACTER * text.len() as f64 {
             svg.text("small middle", (middle, y.place(most) - 4.0), &text);
         }
     }
@@ -208,77 +230,6 @@ fn legend(svg: &mut Svg, chart: &Chart, top: f64) {
     }
 }
 
-impl Ruler {
-    fn new(scale: Scale, values: Vec<f64>, (from, to): (f64, f64)) -> Self {
-        let mut values: Vec<_> =
-            values.into_iter().filter(|value| value.is_finite()).collect();
-        if scale == Scale::Log {
-            values.retain(|value| *value > 0.0);
-        }
-        values.sort_by(f64::total_cmp);
-        values.dedup();
-        let first = values.first().copied().unwrap_or(1.0);
-        let last = values.last().copied().unwrap_or(1.0);
-        let (low, high) = match scale {
-            Scale::Steps => (0.0, values.len().max(1) as f64),
-            Scale::Linear => (first.min(0.0), step_above(last)),
-            Scale::Log => {
-                let low = 10_f64.powf(first.log10().floor());
-                (low, (10_f64.powf(last.log10().ceil())).max(low * 10.0))
-            }
-        };
-        Self { scale, values, low, high, from, to }
-    }
-
-    /// Where on the sheet a value is.
-    fn place(&self, value: f64) -> f64 {
-        let share = match self.scale {
-            Scale::Linear => (value - self.low) / (self.high - self.low),
-            // What is 0 lies at the edge.
-            Scale::Log => {
-                let decades = (self.high / self.low).log10();
-                (value.max(self.low) / self.low).log10() / decades
-            }
-            Scale::Steps => {
-                let index = self.values.iter().position(|it| *it == value);
-                (index.unwrap_or(0) as f64 + 0.5) / self.high
-            }
-        };
-        self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
-    }
-
-    /// How much room each of the steps has.
-    fn step(&self) -> f64 {
-        (self.to - self.from).abs() / self.high
-    }
-
-    fn ticks(&self) -> Vec<f64> {
-        match self.scale {
-            Scale::Steps => self.values.clone(),
-            Scale::Linear => {
-                let step = (self.high - self.low) / 5.0;
-                (0..=5).map(|n| self.low + step * f64::from(n)).collect()
-            }
-            Scale::Log => {
-                let first = self.low.log10().round() as i32;
-                let last = self.high.log10().round() as i32;
-                (first..=last).map(|power| 10_f64.powi(power)).collect()
-            }
-        }
-    }
-}
-
-/// The next number above that divides well by five.
-fn step_above(value: f64) -> f64 {
-    if value <= 0.0 {
-        return 1.0;
-    }
-    let power = 10_f64.powf(value.log10().floor());
-    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.5, 10.0];
-    let step = steps.into_iter().find(|step| step * power >= value);
-    step.unwrap_or(10.0) * power
-}
-
 /// A number as a person writes it, with three digits at most.
 #[must_use]
 pub fn shown(value: f64) -> String {
@@ -309,6 +260,7 @@ pub fn shown(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::Scale;
 
     fn axis(scale: Scale) -> Axis {
         Axis::new("A & <B>", scale)
@@ -356,22 +308,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn more_is_higher_and_further_to_the_right() {
-        for scale in [Scale::Linear, Scale::Log] {
-            let values = vec![1.0, 10.0, 1000.0];
-            let ruler = Ruler::new(scale, values, (300.0, 0.0));
-            let places = [1.0, 10.0, 1000.0].map(|value| ruler.place(value));
-            assert!(places.is_sorted_by(|a, b| a > b), "{places:?}");
-            let tenth = (300.0 - places[1]) / (300.0 - places[2]);
-            let expected = if scale == Scale::Log { 1.0 / 3.0 } else { 0.01 };
-            assert!((tenth - expected).abs() < 0.001, "{tenth}");
-        }
-        let steps =
-            Ruler::new(Scale::Steps, vec![0.0, 40.0, 41.0], (0.0, 30.0));
-        assert_eq!([0.0, 40.0, 41.0].map(|x| steps.place(x)), [5., 15., 25.]);
     }
 
     #[test]

@@ -1,22 +1,26 @@
 //! The room in which experiments are made: which servers there are, on which
 //! cores they run, how often everything is measured.
 
+mod files;
+
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{env, fs};
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cores::Cores;
 use crate::experiments::Experiment;
-use crate::figure;
 use crate::gauge::{self, Gauge};
-use crate::listings::{LISTINGS, Programs, build};
+use crate::inetd;
+use crate::listings::{INETD, LISTINGS, Programs, build};
 use crate::machine::{self, Machine};
 use crate::results::Results;
 use crate::server::Server;
+
+pub use files::{
+    book, data_folder, drawn, figures_folder, read, tables_folder, write,
+};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,7 +90,8 @@ impl Lab {
     /// They cannot be built.
     pub fn new(size: Size, profile: &str, also: Vec<Subject>) -> Result<Self> {
         machine::descriptors_max();
-        let programs = build(&LISTINGS, None, profile)?;
+        let all = [&LISTINGS[..], &[INETD]].concat();
+        let programs = build(&all, None, profile)?;
         let cores = Cores::separate();
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg}");
@@ -165,12 +170,21 @@ impl Lab {
     pub fn listings(&mut self, names: &[&str]) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for &name in names {
-            if cfg!(windows) && name == "zen-fork" {
-                self.leave_out("zen-fork: this system has no fork()");
+            if cfg!(windows) && ["zen-fork", INETD.name].contains(&name) {
+                self.leave_out(&format!("{name}: only where there is fork()"));
                 continue;
             }
             let path = self.programs[name].to_string_lossy();
-            let words = vec![path.into_owned()];
+            let mut words = vec![path.into_owned()];
+            if name == INETD.name {
+                match inetd::before(&words) {
+                    Ok(all) => words = all,
+                    Err(err) => {
+                        self.leave_out(&format!("{name}: {err}"));
+                        continue;
+                    }
+                }
+            }
             subjects.push(Subject {
                 name: name.into(),
                 words,
@@ -250,78 +264,4 @@ impl Lab {
             None => eprintln!("{text}: {what}"),
         }
     }
-}
-
-/// Where the book keeps data of the lab.
-#[must_use]
-pub fn data_folder(book: &Path) -> PathBuf {
-    book.join("data/lab")
-}
-
-/// Where the book keeps its figures.
-#[must_use]
-pub fn figures_folder(book: &Path) -> PathBuf {
-    book.join("src/figures/lab")
-}
-
-/// The book of this workspace.
-#[must_use]
-pub fn book() -> PathBuf {
-    // The folder of the sources is gone where only the program was copied.
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.ancestors().nth(3).unwrap_or(own).join("book")
-}
-
-/// All files that are made from results, and what is in them.
-#[must_use]
-pub fn drawn(
-    experiment: &Experiment,
-    results: &Results,
-) -> Vec<(PathBuf, String)> {
-    let book = Path::new("");
-    let mut files = Vec::new();
-    for chart in &results.charts {
-        let name = format!("{}-{}", experiment.name, chart.name);
-        let file = figures_folder(book).join(format!("{name}.svg"));
-        files.push((file, figure::draw(&name, chart)));
-    }
-    let page = data_folder(book).join(format!("{}.md", experiment.name));
-    files.push((page, experiment.page(results)));
-    files
-}
-
-/// Writes results, and what is made from them, into a book.
-///
-/// # Errors
-///
-/// A file cannot be written.
-pub fn write(
-    book: &Path,
-    experiment: &Experiment,
-    results: &Results,
-) -> Result<()> {
-    let name = format!("{}.json", experiment.name);
-    let data = data_folder(Path::new("")).join(name);
-    let mut files = drawn(experiment, results);
-    files.push((data, serde_json::to_string_pretty(results)? + "\n"));
-    for (path, text) in files {
-        let path = book.join(path);
-        let folder = path.parent().context("a file is in a folder")?;
-        fs::create_dir_all(folder)?;
-        fs::write(&path, text)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// Reads results again.
-///
-/// # Errors
-///
-/// There are none, or they are not whole.
-pub fn read(book: &Path, experiment: &Experiment) -> Result<Results> {
-    let path = data_folder(book).join(format!("{}.json", experiment.name));
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text).with_context(|| path.display().to_string())
 }

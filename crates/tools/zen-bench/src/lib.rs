@@ -5,6 +5,7 @@
 //!
 //! - [`listings`], [`server`]: the servers of the workspace, and a running
 //!   process of any server;
+//! - [`inetd`]: who starts the one server that does not listen;
 //! - [`load`], [`crowd`]: clients that ask, in a closed or an open loop, and
 //!   clients that do not;
 //! - [`gauge`], [`cores`], [`machine`]: what a server uses, where it runs, and
@@ -19,6 +20,7 @@ mod drain;
 pub mod experiments;
 pub mod figure;
 pub mod gauge;
+pub mod inetd;
 pub mod lab;
 pub mod listings;
 pub mod load;

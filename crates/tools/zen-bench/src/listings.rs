@@ -43,6 +43,9 @@ pub const LISTINGS: [Listing; 13] = [
     listing("zen-uring", Some(&[])),
 ];
 
+/// The one that does not listen: inetd has to start it.
+pub const INETD: Listing = listing("zen-inetd", Some(&[]));
+
 /// Where the programs are, by name.
 pub type Programs = HashMap<String, PathBuf>;
 

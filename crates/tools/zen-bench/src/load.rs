@@ -16,8 +16,10 @@ use anyhow::{Context, Result, bail, ensure};
 use polling::{Event, Events, PollMode, Poller};
 
 mod drive;
+mod schedule;
 
-pub use drive::{Order, Outcome, Pace, QUESTIONS_MAX, RATE_MAX, TIME_MAX};
+pub use drive::{Outcome, QUESTIONS_MAX, RATE_MAX, TIME_MAX};
+pub use schedule::{Order, Pace};
 
 /// More clients would need more than one loopback address.
 pub const CLIENTS_MAX: usize = 20_000;

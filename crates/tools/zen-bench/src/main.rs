@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use zen_bench::experiments::{EXPERIMENTS, Experiment, claims};
+use zen_bench::inetd::Inetd;
 use zen_bench::lab::{self, Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
@@ -85,6 +86,10 @@ enum Command {
         pairs: u16,
     },
 
+    /// A small inetd, which starts a program for its clients
+    #[command(hide = true)]
+    Inetd(Inetd),
+
     /// The bare loop itself
     #[command(hide = true)]
     BareLoop {
@@ -129,6 +134,7 @@ struct Making {
 }
 
 fn main() -> ExitCode {
+    zen_check::take_servers_along();
     match run(CommandLine::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -163,6 +169,10 @@ fn run(command: Command) -> anyhow::Result<bool> {
                 lab::write(&book, experiment, &results)?;
             }
             write_claims(&book)?;
+        }
+        Command::Inetd(inetd) => {
+            let Err(err) = inetd.serve();
+            return Err(err.into());
         }
         #[cfg(target_os = "linux")]
         Command::Costs { names } => return costs::count(&names),

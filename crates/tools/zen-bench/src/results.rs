@@ -48,6 +48,9 @@ pub struct Chart {
     pub limit: Option<f64>,
     /// Bars rather than lines.
     pub bars: bool,
+    /// It is not drawn: its numbers stand in tables.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_table: bool,
     /// What is compared.
     pub series: Vec<Series>,
 }
@@ -106,8 +109,9 @@ impl Chart {
     #[must_use]
     pub fn lines(name: &str, title: &str, x: Axis, y: Axis) -> Self {
         let (name, title) = (name.into(), title.into());
-        let (limit, bars, series) = (None, false, Vec::new());
-        Self { name, title, x, y, limit, bars, series }
+        let (limit, series) = (None, Vec::new());
+        let (bars, is_table) = (false, false);
+        Self { name, title, x, y, limit, bars, is_table, series }
     }
 
     /// A figure with a group of bars for each of these names.
@@ -145,6 +149,12 @@ impl Chart {
     pub fn at(&self, series: &str, x: f64) -> Option<f64> {
         let series = self.series.iter().find(|it| it.name == series)?;
         series.points.iter().find(|it| it.x == x).map(Point::median)
+    }
+
+    /// What is called by a name and stands at this place.
+    #[must_use]
+    pub fn name_at(&self, x: f64) -> Option<&str> {
+        self.x.names.get(x as usize).map(String::as_str)
     }
 
     /// All places of a series, with their medians.
@@ -191,6 +201,11 @@ impl Results {
     #[must_use]
     pub fn chart(&self, name: &str) -> Option<&Chart> {
         self.charts.iter().find(|chart| chart.name == name)
+    }
+
+    /// What is drawn.
+    pub fn figures(&self) -> impl Iterator<Item = &Chart> {
+        self.charts.iter().filter(|chart| !chart.is_table)
     }
 
     /// What a reader has to know before believing it.

@@ -1,15 +1,19 @@
 //! A running server: a process of its own group, killed when it goes out of
 //! scope, with all that it has started.
+//!
+//! How it is started is [`zen_check::launch`]'s. The rest is not: a server of
+//! the checker's belongs to a case and keeps a record for its transcript, and
+//! this one is to cost as little as it can while it is measured.
 
 use std::io::Read;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use zen_check::launch::{self, TakenAlong};
 
 use crate::drain::Drain;
 
@@ -23,7 +27,8 @@ const PROBE_TIME_MAX: Duration = Duration::from_millis(500);
 /// Where the words of a command are told the port.
 pub const PORT: &str = "{port}";
 
-/// A server that can be connected to.
+/// A server that can be connected to. On Linux it is killed when the thread
+/// ends that has started it.
 #[derive(Debug)]
 pub struct Server {
     /// Where a client reaches it.
@@ -34,6 +39,8 @@ pub struct Server {
     /// It keeps the contract's command line, and so ends with status 0.
     is_listing: bool,
     has_been_ended: bool,
+    /// Whoever interrupts us means it as well.
+    _along: TakenAlong,
 }
 
 impl Server {
@@ -73,7 +80,7 @@ impl Server {
         if !words.iter().any(|word| word.contains(PORT)) {
             return Self::start(Command::new(first).args(others));
         }
-        let port = free_port()?;
+        let port = launch::free_port()?;
         let with_port = |word: &String| word.replace(PORT, &port.to_string());
         let mut command = Command::new(with_port(first));
         command.args(others.iter().map(with_port));
@@ -82,21 +89,15 @@ impl Server {
         Ok(server)
     }
 
-    /// Nothing from our environment changes what it does.
     fn spawn(command: &mut Command, is_listing: bool) -> Result<Self> {
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("ZEN_") {
-                command.env_remove(name);
-            }
-        }
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(command, 0);
+        launch::prepare(command);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
+        let along = TakenAlong::new(child.id());
         let drain = |from: Option<Box<dyn Read + Send>>| {
             from.map(Drain::start).unwrap_or_default()
         };
@@ -104,7 +105,15 @@ impl Server {
         let errors = drain(child.stderr.take().map(|it| Box::new(it) as _));
         let address = (Ipv4Addr::LOCALHOST, 0).into();
         let has_been_ended = false;
-        Ok(Self { address, child, output, errors, is_listing, has_been_ended })
+        Ok(Self {
+            address,
+            child,
+            output,
+            errors,
+            is_listing,
+            has_been_ended,
+            _along: along,
+        })
     }
 
     /// Connects, again and again, until somebody listens at this port.
@@ -261,23 +270,4 @@ fn dismiss(mut probe: TcpStream) -> Result<()> {
             return Ok(());
         }
     }
-}
-
-/// A port that nobody uses, and that no client is given by the system as its
-/// own: each is handed out once.
-fn free_port() -> Result<u16> {
-    /// Below the ports that Linux and macOS give to clients.
-    const FIRST: u16 = 10_000;
-    const PORTS: u16 = 22_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Two programs at a time begin at different places.
-    let begin = std::process::id().wrapping_mul(2_654_435_761) >> 16;
-    for _ in 0..PORTS {
-        let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = FIRST + (begin as u16).wrapping_add(next) % PORTS;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no port is free")
 }

@@ -9,6 +9,8 @@
 //!   asked; [`report`]: what came of it;
 //! - `cases`: a table of cases, each with the clause of the book's page "The
 //!   contract" that it is about;
+//! - [`launch`] and [`inetd`]: how any server is started, for the tools that
+//!   measure and draw them as well;
 //! - `subject`, `server` and `conversation`: the program under examination, a
 //!   running process of it, and a client that talks bytes;
 //! - [`script`]: cases that somebody else writes, as data;
@@ -33,7 +35,8 @@ mod conversation;
 mod difference;
 mod hints;
 #[cfg(unix)]
-mod inetd;
+pub mod inetd;
+pub mod launch;
 mod observe;
 mod output;
 mod process;
@@ -126,34 +129,13 @@ pub fn seed_of_now() -> u64 {
 /// have been started as the inetd of a server that wants one. Then it does not
 /// return.
 pub fn be_inetd_if_told() {
-    #[cfg(unix)]
-    inetd::be_inetd_if_told();
+    inetd::be_it_if_told();
 }
 
 /// From now on, whoever ends this process by a signal ends the servers that it
 /// has started as well.
 pub fn take_servers_along() {
     system::take_servers_along();
-}
-
-/// While this is there, [`take_servers_along`] also means the group of a
-/// process that was started otherwise.
-#[derive(Debug)]
-pub struct TakenAlong(u32);
-
-impl TakenAlong {
-    /// For the group of which this process is the first.
-    #[must_use]
-    pub fn new(process: u32) -> Self {
-        system::remember_group(process);
-        Self(process)
-    }
-}
-
-impl Drop for TakenAlong {
-    fn drop(&mut self) {
-        system::forget_group(self.0);
-    }
 }
 
 /// The name of every case: its clause, and a sentence.

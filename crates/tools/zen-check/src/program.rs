@@ -1,19 +1,17 @@
 //! The program under examination: how it is started or reached, what is asked
 //! of it, and what has been found out about it.
 
-use std::net::{SocketAddr, TcpListener};
-use std::ops::Range;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::architecture::Architecture;
 use crate::cases::Case;
+use crate::launch;
 use crate::report::{Observation, Profile};
 use crate::script::OwnCase;
-use crate::sockets;
-use crate::system;
 use crate::verdict::{Fault, Verdict};
 
 /// How long a server may take until it can be connected to, unless more is
@@ -207,12 +205,7 @@ impl Program {
         let mut words = runner.chain(own).chain(words);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("ZEN_") || text.starts_with("RUST_") {
-                command.env_remove(name);
-            }
-        }
+        launch::prepare(&mut command);
         if let Launch::Command(_) = self.launch {
             command.env("ZEN_PORT", port.to_string());
             for pair in options.chunks(2) {
@@ -224,7 +217,6 @@ impl Program {
         if let Some(mode) = inetd {
             command.env(INETD, mode);
         }
-        system::prepare(&mut command);
         Ok(command)
     }
 
@@ -280,51 +272,4 @@ pub fn quoted(word: &str) -> String {
 
 pub(crate) fn no_process() -> Fault {
     Fault::skipped("it needs a server of its own, started by zen-check")
-}
-
-/// Ports that no client is given by the system as its own: they lie below those
-/// that Linux and macOS give to clients.
-const PORTS: Range<u16> = 10_000..32_000;
-
-/// So many of them belong to one process, who holds the first.
-const PORTS_IN_BLOCK: u16 = 100;
-
-/// The ports that this process has still to give away.
-struct Block {
-    _held: TcpListener,
-    left: Range<u16>,
-}
-
-impl Block {
-    /// Whatever else runs on this machine, such as another checker, cannot have
-    /// the same.
-    fn take() -> Verdict<Self> {
-        let first =
-            PORTS.start + std::process::id() as u16 % PORTS.len() as u16;
-        let all = (first..PORTS.end).chain(PORTS.start..first);
-        let mut firsts = all.filter(|port| port % PORTS_IN_BLOCK == 0);
-        let block = firsts.find_map(|port| {
-            let _held = TcpListener::bind(("127.0.0.1", port)).ok()?;
-            let left = port + 1..port + PORTS_IN_BLOCK;
-            Some(Self { _held, left })
-        });
-        block.ok_or_else(|| Fault::Checker("no port is free".into()))
-    }
-}
-
-/// A port that nobody uses. Each is handed out once.
-pub(crate) fn free_port() -> Verdict<u16> {
-    static BLOCK: Mutex<Option<Block>> = Mutex::new(None);
-    let mut block = BLOCK.lock().unwrap_or_else(|lock| lock.into_inner());
-    loop {
-        let ports = block.iter_mut().flat_map(|block| &mut block.left);
-        let mut ports = ports.filter(|port| {
-            TcpListener::bind(("127.0.0.1", *port)).is_ok()
-                && sockets::is_unused(*port)
-        });
-        if let Some(port) = ports.next() {
-            return Ok(port);
-        }
-        *block = Some(Block::take()?);
-    }
 }

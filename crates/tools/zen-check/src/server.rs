@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::conversation::{Client, FIRST_BATCH, LAST_BATCH};
+use crate::launch::free_port;
 use crate::output::Output;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::program::{Launch, free_port, no_process};
+use crate::program::{Launch, no_process};
 use crate::sockets::{self, End};
 use crate::subject::{Run, Subject};
 use crate::system;

@@ -4,11 +4,10 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::launch::free_port;
 use crate::process;
-use crate::program::free_port;
 use crate::server::Server;
 use crate::subject::Subject;
-use crate::system;
 use crate::verdict::{Fault, Verdict};
 
 /// Answers in the longer one of two runs; there are none in the other.
@@ -32,7 +31,9 @@ fn calls(subject: &Subject, answers: usize) -> Verdict<usize> {
     let name = format!("zen-check-{}-{answers}", std::process::id());
     let file = std::env::temp_dir().join(name);
     let path = file.to_string_lossy().into_owned();
-    let runner = ["strace", "-f", "-c", "-o", &path, "--"];
+    // The server is our child, and not strace's (-DD): so whatever kills us
+    // kills it.
+    let runner = ["strace", "-DD", "-f", "-c", "-o", &path, "--"];
     let mut server = if subject.is_listing() {
         let command = subject.command_line(&runner, 0, &["--port", "0"])?;
         Server::spawn(subject, command, usize::MAX)?
@@ -51,13 +52,10 @@ fn calls(subject: &Subject, answers: usize) -> Verdict<usize> {
     }
     drop(client);
     // strace writes down what it has counted when the server has ended.
-    let tracer = server.process()?;
-    for process in process::family(tracer)? {
-        if process != tracer {
-            system::signal(process, system::SIGKILL)?;
-        }
-    }
-    server.wait(process::PATIENCE)?;
+    server.kill();
+    process::wait_until("counted", process::PATIENCE, || {
+        Ok(fs::read_to_string(&file)?.contains(" total\n"))
+    })?;
     let text = fs::read_to_string(&file)?;
     fs::remove_file(&file)?;
     // % time, seconds, usecs/call, calls, errors, and the word.

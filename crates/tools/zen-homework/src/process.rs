@@ -5,6 +5,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zen_check::launch;
+
 /// How often to look whether a command has ended.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -30,11 +32,10 @@ pub fn run_while(
     time_max: Duration,
     may_go_on: &mut dyn FnMut(u32) -> bool,
 ) -> io::Result<Option<ExitStatus>> {
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(command, 0);
+    launch::in_own_group(command);
     let deadline = Instant::now() + time_max;
     let mut child = command.spawn()?;
-    let _along = zen_check::TakenAlong::new(child.id());
+    let _along = launch::TakenAlong::new(child.id());
     loop {
         if let Some(status) = child.try_wait()? {
             // What it has left behind does not stay.

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use zen_bench::listings::{self, LISTINGS, Listing};
+use zen_bench::inetd;
+use zen_bench::listings::{self, INETD, LISTINGS, Listing};
 
 use crate::html;
 use crate::picture::{Detail, Picture};
@@ -31,7 +32,10 @@ pub struct Exhibit {
 #[must_use]
 pub fn exhibits() -> Vec<Exhibit> {
     let mut exhibits = Vec::new();
-    for listing in LISTINGS {
+    // In reading order.
+    let after = LISTINGS.iter().position(|it| it.name == "zen-asyncore");
+    let (before, after) = LISTINGS.split_at(after.map_or(0, |it| it + 1));
+    for &listing in before.iter().chain([&INETD]).chain(after) {
         let mut add = |more: &str, options| {
             let name = format!("{}{more}", listing.name);
             exhibits.push(Exhibit { name, listing, options });
@@ -80,6 +84,9 @@ pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
         let program = &programs[listing.name];
         let mut words = vec![program.to_string_lossy().into_owned()];
         words.extend(options.iter().map(ToString::to_string));
+        if listing.name == INETD.name {
+            words = inetd::before(&words)?;
+        }
         let mut runs = Vec::new();
         for _ in 0..tries.max(1) {
             let run = record(name, &words, &scenario);

@@ -2,11 +2,13 @@
 //! All that it tells is there without the script; with it, a reader zooms and
 //! steps from event to event.
 
+use zen_bench::svg::escaped;
+
 use crate::picture::{Detail, Picture};
 use crate::run::{Run, Slowdown};
 use crate::steps::{Step, Story, tell};
 use crate::svg::{self, shares};
-use crate::text::{escaped, milliseconds};
+use crate::text::milliseconds;
 
 const SCRIPT: &str = include_str!("stepper.js");
 const STYLE: &str = include_str!("page.css");

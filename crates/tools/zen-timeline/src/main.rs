@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use zen_bench::inetd::Inetd;
 use zen_timeline::picture::{Detail, Picture};
 use zen_timeline::run::Run;
 use zen_timeline::scenario::{DEFAULT, Scenario};
@@ -84,9 +85,14 @@ enum Command {
         #[arg(long, conflicts_with_all = ["names", "tries"])]
         redraw: bool,
     },
+
+    /// A small inetd, which starts a program for its clients
+    #[command(hide = true)]
+    Inetd(Inetd),
 }
 
 fn main() -> ExitCode {
+    zen_check::take_servers_along();
     match run(CommandLine::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
@@ -122,6 +128,10 @@ fn run(command: Command) -> Result<()> {
                 Some(path) => write(path, &drawn(&run, path, fragment)?),
                 None => Ok(()),
             }
+        }
+        Command::Inetd(inetd) => {
+            let Err(err) = inetd.serve();
+            Err(err.into())
         }
         Command::Gallery { redraw: true, .. } => {
             gallery::redraw(Path::new(BOOK))

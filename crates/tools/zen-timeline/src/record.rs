@@ -72,14 +72,18 @@ pub fn record(
     })
 }
 
-/// The command, without the folder where its program happens to be.
+/// The command, without the folders where its programs happen to be.
 fn shown(words: &[String]) -> String {
-    let mut words = words.to_vec();
-    if let Some(program) = words.first_mut()
-        && let Some(name) = Path::new(program.as_str()).file_name()
-    {
-        *program = name.to_string_lossy().into_owned();
-    }
+    let shown = |(index, word): (usize, &String)| {
+        let path = Path::new(word);
+        match path.file_name() {
+            Some(name) if index == 0 || path.is_absolute() => {
+                name.to_string_lossy().into_owned()
+            }
+            _ => word.clone(),
+        }
+    };
+    let words: Vec<_> = words.iter().enumerate().map(shown).collect();
     words.join(" ")
 }
 

@@ -7,9 +7,11 @@ mod legend;
 
 use std::fmt::{Display, Write};
 
+use zen_bench::svg::escaped;
+
 use crate::picture::{Lane, Picture, Span, State};
 use crate::run::Run;
-use crate::text::{escaped, milliseconds};
+use crate::text::milliseconds;
 
 /// So many clients can be told apart; further ones begin anew.
 const STYLES: usize = 6;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Experiment, borrowed, code, list, options_for};
+use super::{Experiment, NOTHING, borrowed, code, list, options_for};
 use crate::crowd::{Errand, burst};
 use crate::gauge;
 use crate::lab::Lab;
@@ -106,7 +106,7 @@ fn alone(server: &Server) -> Result<()> {
 
 fn seen(results: &Results) -> String {
     let Some(price) = results.chart("price") else {
-        return "Nothing could be measured.".into();
+        return NOTHING.into();
     };
     let at = |series: &str, name: &str| {
         let x = price.x.names.iter().position(|it| it == name)?;

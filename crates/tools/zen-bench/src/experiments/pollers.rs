@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use super::{Experiment, count, seconds};
+use super::{Experiment, NOTHING, count, seconds};
 use crate::figure;
 use crate::lab::Lab;
 use crate::results::{Chart, Results};
@@ -172,7 +172,7 @@ mod linux {
 
 fn seen(results: &Results) -> String {
     let Some(price) = results.chart("price") else {
-        return "Nothing could be measured.".into();
+        return NOTHING.into();
     };
     let mut text = String::new();
     for series in &price.series {

@@ -133,7 +133,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
 }
 
 /// What came of it, and microseconds of the server's for each answer.
-fn drive(
+pub(super) fn drive(
     lab: &mut Lab,
     subject: &Subject,
     clients: usize,

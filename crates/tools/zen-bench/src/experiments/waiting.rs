@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Experiment, seconds};
+use super::{Experiment, NOTHING, seconds};
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
 use crate::results::{Axis, Chart, Results, Scale};
@@ -70,7 +70,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
 fn seen(results: &Results) -> String {
     let share = |pause| results.chart("work")?.at(SERVER, pause);
     let (Some(near), Some(far)) = (share(0.0), share(40.0)) else {
-        return "Nothing could be measured.".into();
+        return NOTHING.into();
     };
     format!(
         "With the client at no distance the server works {near:.0} % of the \

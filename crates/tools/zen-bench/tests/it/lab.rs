@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use zen_bench::experiments::{EXPERIMENTS, Experiment, claims};
-use zen_bench::lab::{book, data_folder, drawn, figures_folder, read};
+use zen_bench::lab::{
+    book, data_folder, drawn, figures_folder, read, tables_folder,
+};
 use zen_bench::results::Results;
 
 fn zen_bench(arguments: &[&str]) -> Output {
@@ -57,7 +59,7 @@ macro_rules! can_be_made {
     )* };
 }
 
-can_be_made! { waiting slow churn knees backlog pollers rates loops }
+can_be_made! { waiting slow churn knees backlog pollers rates prices loops }
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -103,7 +105,9 @@ fn figures_and_text_are_those_of_the_data() {
         }
     }
     // Nothing is left of what is no longer drawn.
-    for file in figures_folder(&book()).read_dir().expect("figures") {
+    let folders = [figures_folder(&book()), tables_folder(&book())];
+    let files = folders.map(|it| it.read_dir().expect("a folder"));
+    for file in files.into_iter().flatten() {
         let path = file.expect("a file").path();
         if !expected.contains(&path) {
             findings.push(format!("{}: not drawn", path.display()));
@@ -132,7 +136,7 @@ fn the_page_of_the_lab_shows_every_experiment_and_every_figure() {
         for anchor in ["question", "seen"] {
             require(format!("{{{{#include ../data/lab/{name}.md:{anchor}}}}}"));
         }
-        for chart in &results.charts {
+        for chart in results.figures() {
             let figure = format!("figures/lab/{name}-{}.svg", chart.name);
             require(format!("{{{{#include {figure}}}}}"));
         }

@@ -95,6 +95,39 @@ fn all_that_a_server_has_started_ends_with_it() {
     }
 }
 
+/// As whoever is killed by SIGKILL cannot end what it has started.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lab_that_is_killed_leaves_no_server() {
+    let program = env!("CARGO_BIN_EXE_zen-bench");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("killed.pid");
+    std::fs::remove_file(&file).ok();
+    let script = "echo $$ >$1; exec $0 bare-loop --batch=1 --port={port}";
+    let also = format!("x=sh -c '{script}' {program} {}", file.display());
+    let mut lab = std::process::Command::new(program)
+        .args(["load", "--also", &also, "--seconds", "100"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let server = loop {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        if let (Ok(process), true) = (text.trim().parse(), text.ends_with('\n'))
+        {
+            break process;
+        }
+        assert!(Instant::now() < deadline, "no server");
+        std::thread::yield_now();
+    };
+    assert!(has_members(server));
+    lab.kill().and_then(|()| lab.wait()).unwrap();
+    while has_members(server) {
+        assert!(Instant::now() < deadline, "{server} lives on");
+        std::thread::yield_now();
+    }
+}
+
 /// Whether a process that is no zombie belongs to this group.
 fn has_members(group: u32) -> bool {
     let processes = Path::new("/proc").read_dir().into_iter().flatten();

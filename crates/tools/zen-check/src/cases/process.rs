@@ -10,8 +10,8 @@ use crate::conversation::{
     COMPLEX, Client, Ending, IMPLICIT, QUESTIONS_WAITING, TOO_LONG, UGLY,
     UNKNOWN, answers,
 };
+use crate::launch::free_port;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::program::free_port;
 use crate::report::Profile;
 use crate::server::{Ended, Server, how_it_ended};
 use crate::subject::Subject;

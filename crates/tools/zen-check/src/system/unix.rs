@@ -26,16 +26,23 @@ pub(crate) fn prepare(command: &mut Command) {
     {
         /// CAP_NET_BIND_SERVICE, of linux/capability.h.
         const BIND_LOW_PORTS: libc::c_ulong = 10;
-        let before_exec = || {
+        let parent = std::process::id() as pid_t;
+        let before_exec = move || {
             // SAFETY: prctl() with these arguments touches no memory of ours.
             // Without the right to drop a right there is none to drop.
             unsafe {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
                 libc::prctl(libc::PR_CAPBSET_DROP, BIND_LOW_PORTS, 0, 0, 0);
             }
-            Ok(())
+            // SAFETY: it takes nothing. Whoever has died before that sends no
+            // signal.
+            match unsafe { libc::getppid() } == parent {
+                true => Ok(()),
+                false => Err(io::ErrorKind::Interrupted.into()),
+            }
         };
-        // SAFETY: between fork and exec it makes two system calls and no more.
+        // SAFETY: between fork and exec it makes three system calls and no
+        // more.
         unsafe { command.pre_exec(before_exec) };
     }
 }
@@ -239,6 +246,22 @@ fn set_option<T>(
 pub(crate) fn lengthen_backlog(listener: &TcpListener) -> io::Result<()> {
     // SAFETY: to listen again only changes the number.
     match unsafe { libc::listen(listener.as_raw_fd(), 4096) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// From now on, whoever was started by this process is gone as soon as it has
+/// ended; nobody has to wait for it.
+pub(crate) fn forget_children() -> io::Result<()> {
+    // SAFETY: all zeros is a valid sigaction, and that is read only.
+    let result = unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = libc::SIG_DFL;
+        action.sa_flags = libc::SA_NOCLDWAIT;
+        libc::sigaction(SIGCHLD, &raw const action, std::ptr::null_mut())
+    };
+    match result {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }

@@ -1,8 +1,10 @@
 //! A lane: what it did, for whom, and the bytes that came and went.
 
+use zen_bench::svg::escaped;
+
 use super::{ARRIVES, BAR, BAR_HEIGHT, LABEL, LEAVES, STRIP, STYLES, Svg};
 use crate::picture::{Lane, Mark, Span, State};
-use crate::text::{escaped, milliseconds};
+use crate::text::milliseconds;
 
 impl Svg<'_> {
     pub(super) fn lane(&mut self, index: usize, y: usize) {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+#[cfg(target_os = "linux")]
+use std::time::{Duration, Instant};
 
 struct Folder(PathBuf);
 
@@ -193,6 +195,48 @@ while True:
             Seen::Failed
         ]));
         assert_eq!(it.slowdown, None);
+    }
+
+    #[test]
+    fn whoever_is_killed_leaves_no_server() {
+        if !is_there("strace", "true") || !is_there("python3", "--version") {
+            println!("no strace that may trace, or no python3 here");
+            return;
+        }
+        let folder = Folder::new("killed");
+        let [server, numbers, scenario, output] =
+            ["server.py", "numbers", "scenario", "run.json"]
+                .map(|it| folder.path(it));
+        let tells = "import os, sys\nwith open(sys.argv[2], 'a') as file:\n    \
+                     print(os.getpid(), file=file)\n";
+        fs::write(&server, format!("{tells}{SERVER}")).unwrap();
+        // Untraced it is soon over; then nobody comes for a while.
+        fs::write(&scenario, "client a\nconnect\nask ?\nwait 2000").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zen-timeline"));
+        command.args(["record", "--scenario", &scenario, "-o", &output, "--"]);
+        command.args(["python3", &server, "{port}", &numbers]);
+        let mut recorder = command.stdout(Stdio::null()).spawn().unwrap();
+        let deadline = || Instant::now() + Duration::from_secs(15);
+        let until = deadline();
+        let traced = loop {
+            let text = fs::read_to_string(&numbers).unwrap_or_default();
+            let mut lines = text.split_inclusive('\n');
+            if let Some(line) = lines.nth(1).filter(|it| it.ends_with('\n')) {
+                break line.trim().to_string();
+            }
+            assert!(Instant::now() < until, "nothing was traced");
+            std::thread::yield_now();
+        };
+        recorder.kill().and_then(|()| recorder.wait()).unwrap();
+        let until = deadline();
+        let lives = || {
+            let stat = fs::read_to_string(format!("/proc/{traced}/stat"));
+            stat.is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        while lives() {
+            assert!(Instant::now() < until, "{traced} lives on");
+            std::thread::yield_now();
+        }
     }
 
     #[test]

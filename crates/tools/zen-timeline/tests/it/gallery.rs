@@ -20,7 +20,7 @@ fn every_figure_is_what_is_drawn_from_its_data() {
             // Not with assert_eq, which would print both.
             assert!(
                 committed.replace("\r\n", "\n") == text,
-                "{}: scripts/gallery --redraw",
+                "{}: scripts/pictures --redraw",
                 path.display()
             );
         }

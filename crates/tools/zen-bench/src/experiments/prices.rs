@@ -1,0 +1,209 @@
+//! What every server of the workspace takes, one beside the other; and for
+//! each a table of its own.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::{Experiment, NOTHING, code, list, rates};
+use crate::crowd::{Silent, visit};
+use crate::lab::{Lab, Subject};
+use crate::load::Pace;
+use crate::results::{Axis, Chart, Results, Scale};
+
+pub(super) const EXPERIMENT: Experiment = Experiment {
+    name: "prices",
+    title: "Server by server",
+    pages: "pages 120-135",
+    claim: "What a server takes of the machine is decided by how it waits, \
+            and not by what it says.",
+    question: "How much processor time does an answer take in every server of \
+               this workspace, and what do 0, 1, 5 and 50 clients take who \
+               are connected and silent?",
+    predict: "In which servers does a silent client take a thread, in which \
+              a process, in which only a descriptor? And which server needs \
+              most processor time for a client who asks alone?",
+    on_all_cores: false,
+    make,
+    seen,
+};
+
+/// Behind inetd: a small stand-in for it counts as part of the server.
+const SERVERS: [&str; 14] = [
+    "zen-single",
+    "zen-threaded",
+    "zen-legacy",
+    "zen-fork",
+    "zen-poll",
+    "zen-callback",
+    "zen-coroutine",
+    "zen-asyncore",
+    "zen-inetd",
+    "zen-async-std",
+    "zen-tokio",
+    "zen-executor",
+    "zen-hybrid",
+    "zen-uring",
+];
+
+const CROWDS: [usize; 4] = [0, 1, 5, 50];
+
+/// The series of the processor time, and how many clients ask.
+const ASKING: [(&str, usize); 2] =
+    [("1 client asks", 1), ("16 clients ask", 16)];
+
+/// What is counted while clients are silent: the name of the chart, and of
+/// what it counts.
+const COUNTED: [(&str, &str); 4] = [
+    ("processes", "processes"),
+    ("threads", "threads"),
+    ("descriptors", "descriptors"),
+    ("memory", "bytes (PSS)"),
+];
+
+fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    let subjects = lab.servers(&SERVERS);
+    let names: Vec<_> =
+        subjects.iter().map(|subject| subject.name.as_str()).collect();
+    let y = Axis::new("microseconds of processor time", Scale::Log);
+    let mut price = Chart::bars("price", "For one answer", &names, y);
+    let mut counted = COUNTED.map(|(name, label)| {
+        let x = Axis::new("silent clients", Scale::Steps);
+        let y = Axis::new(label, Scale::Log);
+        Chart { is_table: true, ..Chart::lines(name, label, x, y) }
+    });
+    for run in 0..lab.runs() {
+        for (x, subject) in subjects.iter().enumerate() {
+            lab.tell(run, &subject.name);
+            if let Err(err) = silent(lab, subject, &mut counted) {
+                // A sandbox may forbid it.
+                if !format!("{err:#}").contains("no io_uring") {
+                    return Err(err);
+                }
+                lab.leave_out(&format!("{}: no io_uring here", subject.name));
+                continue;
+            }
+            for (series, clients) in ASKING {
+                // Nobody else is served while one is connected.
+                if subject.name == "zen-single" && clients > 1 {
+                    continue;
+                }
+                let (_, cost) =
+                    rates::drive(lab, subject, clients, 1, Pace::Closed)?;
+                if let Some(cost) = cost {
+                    price.record(series, x as f64, cost);
+                }
+            }
+        }
+    }
+    let mut charts = vec![price];
+    charts.extend(counted);
+    Ok(charts)
+}
+
+/// Counts everything, crowd after crowd, of a server that has its defaults.
+fn silent(
+    lab: &mut Lab,
+    subject: &Subject,
+    charts: &mut [Chart; 4],
+) -> Result<()> {
+    // Whoever has not answered by then has accepted all that it ever will.
+    let patience = Duration::from_secs_f64(lab.pick([0.1, 0.3, 1.0]));
+    let server = lab.start(subject, &[])?;
+    let mut crowd = Vec::new();
+    let mut before = 0;
+    for clients in CROWDS {
+        crowd.push(Silent::connect(server.address, clients - before)?);
+        before = clients;
+        if clients > 0 {
+            visit(server.address, patience)?;
+        }
+        let Some(gauge) = lab.gauge(&server)? else { continue };
+        let values =
+            [gauge.processes, gauge.threads, gauge.descriptors, gauge.memory];
+        for (chart, value) in charts.iter_mut().zip(values) {
+            chart.record(&subject.name, clients as f64, value as f64);
+        }
+    }
+    drop(crowd);
+    server.stop()?;
+    Ok(())
+}
+
+fn seen(results: &Results) -> String {
+    let price = results.chart("price").filter(|it| !it.series.is_empty());
+    let Some(price) = price else { return NOTHING.into() };
+    let mut text = String::new();
+    for (series, _) in ASKING {
+        let mut costs = price.medians(series);
+        costs.sort_by(|a, b| a.1.total_cmp(&b.1));
+        let told: Vec<_> = costs
+            .iter()
+            .filter_map(|(x, cost)| {
+                Some(format!("{} {cost:.1} µs", code(price.name_at(*x)?)))
+            })
+            .collect();
+        text += &format!("When {series}, for an answer: {}. ", list(&told));
+    }
+    let grows = |what: &str| -> Vec<String> {
+        let Some(chart) = results.chart(what) else { return Vec::new() };
+        let more = |name: &String| {
+            let [few, many] = [1.0, 50.0].map(|x| chart.at(name, x));
+            many.zip(few).is_some_and(|(many, few)| many - few >= 25.0)
+        };
+        let names = chart.series.iter().map(|series| &series.name);
+        names.filter(|name| more(name)).map(|name| code(name)).collect()
+    };
+    text += &format!(
+        "A process for each silent client: {}. A thread for each: {}, those \
+         of processes included. A descriptor for each: {}. The table of each \
+         server stands on its page, under \"What it costs\".",
+        list(&grows("processes")),
+        list(&grows("threads")),
+        list(&grows("descriptors"))
+    );
+    text
+}
+
+/// For each server a table, as its page includes it: the server's name, and
+/// the table.
+pub(super) fn tables(results: &Results) -> Vec<(&'static str, String)> {
+    SERVERS.map(|name| (name, table(name, results))).into()
+}
+
+fn table(name: &str, results: &Results) -> String {
+    let mut text = String::from(
+        "| silent clients | processes | threads | descriptors | memory (PSS) \
+         |\n|---|---|---|---|---|\n",
+    );
+    for clients in CROWDS {
+        text += &format!("| {clients} |");
+        for (chart, _) in COUNTED {
+            let chart = results.chart(chart);
+            let value = chart.and_then(|it| it.at(name, clients as f64));
+            text += &match (value, chart) {
+                (None, _) => " – |".into(),
+                (Some(bytes), Some(chart)) if chart.name == "memory" => {
+                    format!(" {:.2} MB |", bytes / 1e6)
+                }
+                (Some(count), _) => format!(" {count} |"),
+            };
+        }
+        text.push('\n');
+    }
+    if let Some(price) = results.chart("price") {
+        let place = price.x.names.iter().position(|it| it == name);
+        let costs: Vec<_> = ASKING
+            .iter()
+            .filter_map(|(series, _)| {
+                let cost = price.at(series, place? as f64)?;
+                Some(format!("{cost:.1} µs when {series}"))
+            })
+            .collect();
+        if !costs.is_empty() {
+            let costs = list(&costs);
+            text += &format!("\nProcessor time for one answer: {costs}.\n");
+        }
+    }
+    text
+}
