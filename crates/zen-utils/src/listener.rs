@@ -138,3 +138,17 @@ pub fn without_number(err: &io::Error) -> String {
         None => message,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_accepted_socket_sends_its_answers_without_delay() {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), 1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let _client = TcpStream::connect(address).unwrap();
+        let (sock, _) = listener.accept().unwrap();
+        assert!(sock.nodelay().unwrap());
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use regex::Regex;
+
+use crate::html::BOOK;
 
 /// No command of a transcript takes nearly so long.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -145,7 +147,8 @@ fn command(line: &str, server: Option<&Server>) -> Result<Command> {
         let by_name =
             Regex::new(r"\bps (.*)-C zen-[a-z-]+").expect("a pattern");
         let line = by_name.replace(line, "ps $1-p $$PID");
-        shell.args(["-c", &line]);
+        // Whatever it names is a path in this workspace.
+        shell.args(["-c", &line]).current_dir(Path::new(BOOK).join(".."));
         if let Some(server) = server {
             shell.env("PID", server.process.to_string());
         }

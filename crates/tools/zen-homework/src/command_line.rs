@@ -27,6 +27,7 @@ pub(crate) struct Options {
 pub(crate) enum What {
     /// Build it, start it, and say what is done and what is not
     Check {
+        /// The assignment
         name: Option<String>,
 
         /// Exit with status 0 even if something is not done, for platforms
@@ -38,9 +39,13 @@ pub(crate) enum What {
         options: CheckArguments,
     },
     /// Check again whenever a file is saved, until Ctrl-C
-    Watch { name: Option<String> },
+    Watch {
+        /// The assignment
+        name: Option<String>,
+    },
     /// Show the next hint for the first stage that is not done
     Hint {
+        /// The assignment
         name: Option<String>,
 
         /// For this stage
@@ -48,7 +53,10 @@ pub(crate) enum What {
         stage: Option<String>,
     },
     /// Put the starter back; what was written is kept in .homework
-    Reset { name: Option<String> },
+    Reset {
+        /// The assignment
+        name: Option<String>,
+    },
     /// Say how far each assignment is
     Status,
     #[cfg(feature = "teacher")]

@@ -17,6 +17,7 @@ pub(crate) enum Teaching {
     List,
     /// Hand assignments out: a workspace of its own, without the solution
     Handout {
+        /// The assignments
         #[arg(required = true)]
         name: Vec<String>,
 
@@ -30,6 +31,7 @@ pub(crate) enum Teaching {
     },
     /// Grade a class: each folder is what a student has handed in
     Grade {
+        /// Folders of students; what a shell makes of `class/*`
         #[arg(required = true, value_name = "DIR")]
         submission: Vec<PathBuf>,
 
@@ -58,6 +60,7 @@ pub(crate) enum Teaching {
         /// gradescope (a zip), classroom50 (a folder) or github-actions
         platform: Platform,
 
+        /// The assignment
         name: String,
 
         /// What is written: a file or a folder that is not there yet
@@ -65,7 +68,10 @@ pub(crate) enum Teaching {
         to: PathBuf,
     },
     /// For an author: make a small assignment that is whole, to be changed
-    New { name: String },
+    New {
+        /// What it is to be called, and its folder
+        name: String,
+    },
     /// For an author: the starter builds and fails, the solution passes, each
     /// stage catches a wrong one
     Verify {

@@ -284,6 +284,30 @@ fn every_claim_of_a_page_is_in_the_list_of_claims() {
 }
 
 #[test]
+fn a_test_that_is_named_among_the_departures_exists() {
+    let pages = pages();
+    let text = &pages[&source().join("departures.md")].text;
+    let code: String = files(&root().join("crates"), ".rs")
+        .iter()
+        .map(|path| read(path))
+        .collect();
+    // Names of tests are sentences; no other word on that page is one.
+    let named: Vec<_> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.matches('_').count() > 2)
+        .collect();
+    assert!(!named.is_empty());
+    let findings: Vec<_> = named
+        .iter()
+        .filter(|name| !code.contains(&format!("fn {name}()")))
+        .map(|name| format!("book/src/departures.md: there is no {name}"))
+        .collect();
+    none(&findings);
+}
+
+#[test]
 fn the_minutes_for_teachers_are_those_of_the_pages() {
     let pages = pages();
     let plan = &pages[&source().join("teachers.md")];
