@@ -1,7 +1,15 @@
 // For those who use a keyboard or hear a page: code that is wider than its box
 // can be scrolled without a mouse, and the label that opens the table of
-// contents is called a button, since it is one.
+// contents is called a button, since it is one. And for those who read on a
+// telephone.
 (() => {
+  // A name in a table breaks between its words, and only there.
+  for (const code of document.querySelectorAll("table td code")) {
+    const words = code.textContent.split(/(?<=_|::|\.|[a-z](?=[A-Z]))/);
+    code.replaceChildren(...words.flatMap((word, index) =>
+      index ? [document.createElement("wbr"), word] : [word]));
+    code.classList.add("in-words");
+  }
   const boxes = "pre > code, .table-wrapper, .zt-scroll, .zt-steps";
   const mark = () => document.querySelectorAll(boxes).forEach((it) => {
     const isWide = it.scrollWidth > it.clientWidth;

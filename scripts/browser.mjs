@@ -10,7 +10,7 @@ const axe = await readFile(
   createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 // toc.html is the frame that shows the table of contents without JavaScript.
-const pages = only.length ? only : (await readdir(html))
+const pages = only.length ? only : (await readdir(html, { recursive: true }))
   .filter((name) => name.endsWith(".html"))
   .filter((name) => !["404.html", "toc.html"].includes(name));
 
@@ -59,7 +59,9 @@ async function look(context, name, theme, width) {
   }
   if (only.length) {
     await page.screenshot({
-      path: `${pictures}/${name}-${theme}-${width}.png`, fullPage: true });
+      path: `${pictures}/${name.replace("/", "-")}-${theme}-${width}.png`,
+      fullPage: true,
+    });
   }
   await page.close();
 }

@@ -37,6 +37,11 @@ pub(crate) fn package(command: &str) -> Option<&str> {
     command.strip_prefix(CARGO_RUN)?.split(' ').next()
 }
 
+/// The packages that it runs, alone or in a pipe.
+pub(crate) fn packages(command: &str) -> impl Iterator<Item = &str> {
+    command.split(CARGO_RUN).skip(1).filter_map(|it| it.split(' ').next())
+}
+
 fn is_server(command: &str) -> bool {
     package(command)
         .is_some_and(|it| !["zen-client", "zen-check"].contains(&it))
@@ -141,14 +146,19 @@ fn signal(which: &str, process: &str) -> Result<()> {
 }
 
 fn command(line: &str, server: Option<&Server>) -> Result<Command> {
+    let port = server.map_or(0, |it| it.port).to_string();
     let Some(package) = package(line) else {
         let mut shell = Command::new("sh");
         // The same program may run elsewhere on this machine.
         let by_name =
             Regex::new(r"\bps (.*)-C zen-[a-z-]+").expect("a pattern");
         let line = by_name.replace(line, "ps $1-p $$PID");
+        let in_pipe = Regex::new(&format!("{CARGO_RUN}([a-z-]+)(?: --)?"));
+        let in_pipe = in_pipe.expect("a pattern");
+        let line = in_pipe.replace_all(&line, "\"$$PROGRAMS/$1\"");
         // Whatever it names is a path in this workspace.
         shell.args(["-c", &line]).current_dir(Path::new(BOOK).join(".."));
+        shell.env("PROGRAMS", programs()?).env("ZEN_PORT", port);
         if let Some(server) = server {
             shell.env("PID", server.process.to_string());
         }
@@ -159,7 +169,7 @@ fn command(line: &str, server: Option<&Server>) -> Result<Command> {
     let rest = rest.strip_prefix(" --").unwrap_or(rest);
     let mut command = Command::new(programs()?.join(package));
     command.args(words(rest));
-    command.env("ZEN_PORT", server.map_or(0, |it| it.port).to_string());
+    command.env("ZEN_PORT", port);
     Ok(command)
 }
 
@@ -194,5 +204,15 @@ mod tests {
             ["-p", "1", "--question", "Is it?"]
         );
         assert_eq!(words(r#"''  """#), ["''", ""]);
+    }
+
+    #[test]
+    fn a_package_in_a_pipe_is_one_as_well() {
+        let line = "echo ? | cargo run -p zen-client -- --interactive";
+        assert_eq!(package(line), None);
+        assert!(packages(line).eq(["zen-client"]));
+        let command = command(line, None).unwrap();
+        let shown = format!("{command:?}");
+        assert!(shown.contains(r#"/zen-client\" --interactive"#), "{shown}");
     }
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use regex::{Captures, Regex};
 
 use crate::html::BOOK;
-use crate::terminal::{Server, Terminal, package, programs};
+use crate::terminal::{Server, Terminal, packages, programs};
 
 /// A part of a transcript, between two anchors.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub(crate) fn check(only: &[PathBuf], write: bool) -> Result<()> {
 /// Builds the programs that appear in them.
 fn build<'a>(texts: impl Iterator<Item = &'a String>) -> Result<()> {
     let commands = texts.flat_map(|text| text.lines());
-    let packages: BTreeSet<_> = commands.filter_map(package).collect();
+    let packages: BTreeSet<_> = commands.flat_map(packages).collect();
     let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--quiet"]);
