@@ -74,8 +74,8 @@ fn main() -> ExitCode {
     let options: Options<Restart> =
         parse_command_line("event loop that is replaced (7-6, page 126)");
     log::set_quiet(options.quiet);
+    thread::sleep(options.own.warm_up);
     let served = listen(&options).and_then(|listener| {
-        thread::sleep(options.own.warm_up);
         server::serve(listener, &options).map_err(|err| err.to_string())
     });
     match served {
