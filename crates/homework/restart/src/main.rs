@@ -9,7 +9,7 @@
 //!                   |                         ^
 //!                   | the listener            | "ready"
 //!                   v                         |
-//!            new:   take it, warm up ---------+----> accept() -> ...
+//!            new:   warm up, take it ---------+----> accept() -> ...
 //! ```
 //!
 //! ```sh
