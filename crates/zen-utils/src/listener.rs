@@ -37,8 +37,7 @@ pub fn create_srv_socket(
         match listen(candidate, backlog) {
             Ok(listener) => {
                 let address = listener.local_addr()?;
-                let listener = Listener(Guard::new(listener));
-                shutdown::on_signals(Some(&listener))?;
+                let listener = Listener::new(listener)?;
                 log::server(format_args!("Listening at {address}"));
                 return Ok(listener);
             }
@@ -73,6 +72,18 @@ fn resolve(address: &Address) -> io::Result<Vec<SocketAddr>> {
 }
 
 impl Listener {
+    /// Takes a socket that listens already. From here on SIGINT and SIGTERM
+    /// end the server.
+    ///
+    /// # Errors
+    ///
+    /// The system takes no handler.
+    pub fn new(sock: TcpListener) -> io::Result<Self> {
+        let listener = Self(Guard::new(sock));
+        shutdown::on_signals(Some(&listener))?;
+        Ok(listener)
+    }
+
     /// Waits for the next client, or returns at once if this listener was
     /// made non-blocking.
     ///

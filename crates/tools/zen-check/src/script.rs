@@ -2,6 +2,7 @@
 //! what is done to the server, line by line. `crates/homework/README.md` has
 //! the language.
 
+mod busy;
 mod play;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,12 @@ const BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// So many silent clients fit into the descriptors of most systems.
 const SILENT_MAX: usize = 900;
+
+/// Each busy client is a thread of the checker's.
+const BUSY_MAX: usize = 64;
+
+/// A line of a log is not waited for more often.
+const LINES_MAX: usize = 1000;
 
 /// A case of somebody else's, for [`Program::with_cases`].
 ///
@@ -60,6 +67,7 @@ struct Step {
 enum Act {
     Client(String, ClientAct),
     Silent(usize),
+    Busy(usize),
     Wait(Duration),
     Server(ServerAct),
 }
@@ -85,7 +93,7 @@ enum ServerAct {
     Thaw,
     Signal(i32),
     ExpectExit(i32, Times),
-    ExpectLog(String),
+    ExpectLog(String, usize),
     ExpectParts(Bound, usize, Part),
     Rest(Duration),
 }
@@ -108,7 +116,9 @@ enum Bound {
 enum Part {
     Threads,
     Processes,
+    Zombies,
     Descriptors,
+    Listeners,
 }
 
 /// Reads the cases of a file; their clauses must belong to `group`. What is
@@ -179,6 +189,7 @@ impl Script {
 fn act(words: &mut Words<'_>) -> Result<Act, String> {
     let act = match words.next() {
         "silent" => Act::Silent(words.number(SILENT_MAX)?),
+        "busy" => Act::Busy(words.number(BUSY_MAX)?),
         "wait" => Act::Wait(words.time()?),
         "server:" => Act::Server(server_act(words)?),
         name => match name.strip_suffix(':') {
@@ -239,8 +250,15 @@ fn server_act(words: &mut Words<'_>) -> Result<ServerAct, String> {
         }
         "expect" if words.takes("log") => {
             let text = words.bytes()?;
-            let text = String::from_utf8(text);
-            ServerAct::ExpectLog(text.map_err(|_| "a log is text")?)
+            let text = String::from_utf8(text).map_err(|_| "a log is text")?;
+            let lines = match words.takes("in") {
+                true => words.number(LINES_MAX)?,
+                false => 1,
+            };
+            if lines != 1 {
+                words.expect("lines")?;
+            }
+            ServerAct::ExpectLog(text, lines)
         }
         "expect" => {
             let mut bound = Bound::Exactly;
@@ -255,7 +273,9 @@ fn server_act(words: &mut Words<'_>) -> Result<ServerAct, String> {
             let part = match words.next() {
                 "threads" | "thread" => Part::Threads,
                 "processes" | "process" => Part::Processes,
+                "zombies" | "zombie" => Part::Zombies,
                 "descriptors" => Part::Descriptors,
+                "listeners" | "listener" => Part::Listeners,
                 word => return Err(format!("a server has no {word:?}")),
             };
             ServerAct::ExpectParts(bound, number, part)

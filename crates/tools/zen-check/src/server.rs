@@ -29,7 +29,7 @@ pub(crate) struct Server<'a> {
     /// By which all that it has started is known, wherever that has gone.
     mark: String,
     /// The process that listens: the one that was started, unless that one has
-    /// started it.
+    /// started it, or has handed its listener over.
     listener: u32,
     /// It was told to end, by a signal.
     told: AtomicBool,
@@ -197,6 +197,27 @@ impl<'a> Server<'a> {
         let first =
             listens.find(|&&one| sockets::listens(one, self.address.port()));
         Ok(first.copied().unwrap_or(leader))
+    }
+
+    /// Its processes that have the listening socket.
+    pub(crate) fn listeners(&self) -> Verdict<Vec<u32>> {
+        let mut family = process::family(self.process()?)?;
+        family.retain(|&one| sockets::listens(one, self.address.port()));
+        Ok(family)
+    }
+
+    /// Looks whether the process that listens is another one by now. As long
+    /// as it listens itself it is not, whoever else may do so.
+    pub(crate) fn look_who_listens(&mut self) -> Verdict {
+        let listeners = match self.listeners() {
+            // Only the one that was started is known here.
+            Err(Fault::Skipped(_)) if self.ended()?.is_none() => return Ok(()),
+            listeners => listeners?,
+        };
+        if !listeners.contains(&self.listener) {
+            self.listener = *listeners.first().unwrap_or(&self.listener);
+        }
+        Ok(())
     }
 
     fn begin(

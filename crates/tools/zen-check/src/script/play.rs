@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::busy::Busy;
 use super::{Act, Bound, ClientAct, Part, Script, ServerAct, Step, Times};
 use crate::conversation::Client;
 use crate::process::{self, PATIENCE, wait_until};
@@ -19,6 +20,7 @@ struct Play<'a> {
     clients: BTreeMap<&'a str, Actor>,
     /// Only there to be there.
     silent: Vec<Client>,
+    busy: Busy,
     /// What clients did: who, when, and the line.
     done: Vec<(&'a str, Duration, &'a str)>,
 }
@@ -39,9 +41,11 @@ impl Script {
             server: Server::start(subject, &options)?,
             clients: BTreeMap::new(),
             silent: Vec::new(),
+            busy: Busy::default(),
             done: Vec::new(),
         };
         let result = self.steps.iter().try_for_each(|step| play.step(step));
+        let result = result.and(play.busy.end());
         result.map_err(|fault| self.explained(fault))
     }
 
@@ -66,6 +70,7 @@ impl<'a> Play<'a> {
                 self.client_does(name, act)
             }
             Act::Silent(number) => self.some_are_silent(*number),
+            Act::Busy(number) => self.some_are_busy(*number),
             Act::Wait(time) => {
                 thread::sleep(*time);
                 Ok(())
@@ -100,6 +105,12 @@ impl<'a> Play<'a> {
             self.silent.push(self.server.connect()?);
         }
         Ok(())
+    }
+
+    fn some_are_busy(&mut self, number: usize) -> Verdict {
+        let subject = self.subject;
+        subject.note(&format!("{number} clients come, ask, and leave"));
+        self.busy.add(number, self.server.address, subject.begun)
     }
 
     fn connect(&mut self, name: &'a str, from: Option<IpAddr>) -> Verdict {
@@ -140,7 +151,10 @@ impl<'a> Play<'a> {
         match act {
             ServerAct::Freeze => self.server.freeze(),
             ServerAct::Thaw => self.server.thaw(),
-            ServerAct::Signal(signal) => self.server.signal(*signal),
+            ServerAct::Signal(signal) => {
+                self.server.look_who_listens()?;
+                self.server.signal(*signal)
+            }
             ServerAct::ExpectExit(expected, times) => {
                 let since = Instant::now();
                 let status = self.server.wait(PATIENCE)?;
@@ -151,7 +165,7 @@ impl<'a> Play<'a> {
                 );
                 times.check(since, since)
             }
-            ServerAct::ExpectLog(text) => self.expect_log(text),
+            ServerAct::ExpectLog(text, lines) => self.expect_log(text, *lines),
             ServerAct::ExpectParts(bound, number, part) => {
                 self.expect_parts(*bound, *number, *part)
             }
@@ -164,15 +178,19 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn expect_log(&self, text: &str) -> Verdict {
-        let what = format!("seen to print {text:?}");
+    fn expect_log(&self, text: &str, number: usize) -> Verdict {
+        let what = match number {
+            1 => format!("seen to print {text:?}"),
+            _ => format!("seen to print {text:?} in {number} lines"),
+        };
         wait_until(&what, PATIENCE, || {
             let runs = self.subject.runs();
-            let mut lines = runs
+            let lines = runs
                 .iter()
                 .flat_map(|run| [run.log.lines(), run.errors.lines()])
                 .flatten();
-            Ok(lines.any(|line| line.contains(text)))
+            let lines = lines.filter(|line| line.contains(text));
+            Ok(lines.count() >= number)
         })
     }
 
@@ -183,20 +201,24 @@ impl<'a> Play<'a> {
             Bound::AtMost => count <= number,
             Bound::AtLeast => count >= number,
         };
-        let count = |parts: process::Parts| match part {
-            Part::Threads => parts.threads,
-            Part::Processes => parts.processes,
-            Part::Descriptors => parts.descriptors,
+        let count = |parts: process::Parts| -> Verdict<usize> {
+            Ok(match part {
+                Part::Threads => parts.threads,
+                Part::Processes => parts.processes,
+                Part::Zombies => parts.zombies,
+                Part::Descriptors => parts.descriptors,
+                Part::Listeners => self.server.listeners()?.len(),
+            })
         };
         let what = format!("{part:?}").to_lowercase();
         // It may be on its way there; but what is to be few must stay so.
         let mut last = 0;
         let came = wait_until(&what, PATIENCE, || {
-            last = count(process::parts(process)?);
+            last = count(process::parts(process)?)?;
             Ok(holds(last))
         });
         if came.is_ok() {
-            last = count(process::parts_at_rest(process)?);
+            last = count(process::parts_at_rest(process)?)?;
         }
         let bound = match bound {
             Bound::Exactly => "",

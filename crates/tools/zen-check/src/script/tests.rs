@@ -37,6 +37,20 @@ fn a_server_is_counted() {
 }
 
 #[test]
+fn a_line_of_the_log_may_be_expected_more_than_once() {
+    let text = String::from("goes on");
+    for (line, lines) in [
+        ("server: expect log \"goes on\"", 1),
+        ("server: expect log \"goes on\" in 3 lines", 3),
+    ] {
+        let Act::Server(act) = read(line) else {
+            panic!("not about the server");
+        };
+        assert_eq!(act, ServerAct::ExpectLog(text.clone(), lines));
+    }
+}
+
+#[test]
 fn whatever_is_wrong_is_told_with_its_line() {
     for (line, what) in [
         ("a: sing", "no client does \"sing\""),
@@ -48,6 +62,8 @@ fn whatever_is_wrong_is_told_with_its_line() {
         ("wait 2m", "\"2m\" is no time"),
         ("wait 60s", "is no time such as 20ms or 2s, up to 20s"),
         ("server: signal KILL", "is no signal for this"),
+        ("busy 65", "\"65\" is no number up to 64"),
+        ("server: expect log \"x\" in 3", "\"lines\" is missing"),
         ("server: expect 5 wheels", "a server has no \"wheels\""),
         ("whatever", "\"whatever\" is not known here"),
     ] {

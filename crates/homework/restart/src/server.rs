@@ -1,0 +1,293 @@
+//! The loop of `zen-poll`, of which one process does the first part, and the
+//! next one goes on.
+#![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::process;
+use std::time::{Duration, Instant};
+
+use polling::{Event, Events, Poller};
+use signal_hook::consts::SIGHUP;
+use signal_hook::low_level::pipe;
+
+use zen_utils::{
+    Listener, Options, RECV_BYTES_MAX, log, pause_after_failed_accept,
+    shutdown, unless_not_ready,
+};
+
+use crate::Restart;
+use crate::client::{Client, LEVEL};
+use crate::handed;
+use crate::next::Next;
+// BEGIN SOLUTION ready
+use crate::next::Standing;
+// END SOLUTION
+
+/// Of the poller; clients' keys count up from the last of these.
+const LISTENER: usize = 0;
+const HANG_UP: usize = 1;
+const NEXT: usize = 2;
+
+/// How often to look for what no socket tells.
+const TICK: Duration = Duration::from_millis(100);
+
+struct Server<'a> {
+    /// Before all that it watches, and so dropped before it.
+    poller: Poller,
+    options: &'a Options<Restart>,
+    /// None when it is handed over.
+    listener: Option<Listener>,
+    /// There is something to read when SIGHUP has come.
+    hang_ups: UnixStream,
+    // BEGIN SOLUTION ready
+    /// Set at SIGHUP, and taken back when it is ready or given up.
+    next: Option<Next>,
+    // END SOLUTION
+    // BEGIN SOLUTION finish
+    /// When the clients who are still here have had time enough: set when the
+    /// listener is handed over.
+    cut_off_at: Option<Instant>,
+    // END SOLUTION
+    clients: HashMap<usize, Box<Client>>,
+    last_key: usize,
+    accepting: bool,
+    accept_after: Instant,
+    next_look: Instant,
+}
+
+pub(crate) fn serve(
+    listener: Listener,
+    options: &Options<Restart>,
+) -> io::Result<()> {
+    zen_utils::raise_descriptor_limit();
+    listener.set_nonblocking(true)?;
+    let (hang_ups, hang_up) = UnixStream::pair()?;
+    hang_ups.set_nonblocking(true)?;
+    pipe::register(SIGHUP, hang_up)?;
+    let poller = Poller::new()?;
+    // SAFETY: `Server` drops the poller first.
+    unsafe {
+        poller.add_with_mode(&hang_ups, Event::readable(HANG_UP), LEVEL)?;
+    }
+    let mut server = Server {
+        poller,
+        options,
+        listener: Some(listener),
+        hang_ups,
+        // BEGIN SOLUTION ready
+        next: None,
+        // END SOLUTION
+        // BEGIN SOLUTION finish
+        cut_off_at: None,
+        // END SOLUTION
+        clients: HashMap::new(),
+        last_key: NEXT,
+        accepting: false,
+        accept_after: Instant::now(),
+        next_look: Instant::now(),
+    };
+    handed::say_ready()?;
+    server.run()
+}
+
+impl Server<'_> {
+    fn run(&mut self) -> io::Result<()> {
+        let mut buffer = [0; RECV_BYTES_MAX];
+        let mut events = Events::new();
+        while !self.is_done() {
+            // Whatever happens before this instant is among the events.
+            let now = Instant::now();
+            self.watch_listener(now)?;
+            events.clear();
+            self.poller.wait(&mut events, self.timeout())?;
+            for Event { key, .. } in events.iter() {
+                match key {
+                    LISTENER => self.admit(now)?,
+                    HANG_UP => self.hang_up()?,
+                    key => self.go_on(key, &mut buffer),
+                }
+            }
+            // With more events than fit, somebody may have been in time unseen.
+            if now >= self.next_look && events.len() < events.capacity().get() {
+                self.next_look = now + TICK;
+                self.drop_who_is_late(now);
+            }
+            // BEGIN SOLUTION ready
+            self.look_at_next(now)?;
+            // END SOLUTION
+            // BEGIN SOLUTION finish
+            if self.cut_off_at.is_some_and(|at| now >= at) {
+                self.cut_off_at = None;
+                // What it means is in the contract, and done already.
+                signal_hook::low_level::raise(signal_hook::consts::SIGTERM)?;
+            }
+            // END SOLUTION
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is left to do for this process.
+    fn is_done(&self) -> bool {
+        // BEGIN SOLUTION ready
+        if self.next.is_some() {
+            return false;
+        }
+        // END SOLUTION
+        // BEGIN SOLUTION hand
+        let accepts = self.listener.is_some() && !shutdown::begun();
+        // STARTER: let accepts = !shutdown::begun();
+        // END SOLUTION
+        !accepts && self.clients.is_empty()
+    }
+
+    /// How long it may sleep if nothing happens; None: for ever.
+    fn timeout(&self) -> Option<Duration> {
+        let sleeps = self.accepting && self.clients.is_empty();
+        // BEGIN SOLUTION ready
+        let sleeps = sleeps && self.next.is_none();
+        // END SOLUTION
+        (!sleeps).then_some(TICK)
+    }
+
+    fn watch_listener(&mut self, now: Instant) -> io::Result<()> {
+        let Some(listener) = &self.listener else { return Ok(()) };
+        let accept = now >= self.accept_after && !shutdown::begun();
+        if accept && !self.accepting {
+            let interest = Event::readable(LISTENER);
+            // SAFETY: whoever takes the listener away deletes it first.
+            unsafe {
+                self.poller.add_with_mode(&**listener, interest, LEVEL)?;
+            }
+        } else if self.accepting && !accept {
+            self.poller.delete(&**listener)?;
+        }
+        self.accepting = accept;
+        Ok(())
+    }
+
+    fn admit(&mut self, now: Instant) -> io::Result<()> {
+        let Some(listener) = &self.listener else { return Ok(()) };
+        let limits = self.options.limits;
+        self.last_key += 1;
+        match Client::admit(listener, &self.poller, self.last_key, limits) {
+            Ok(client) => self.clients.extend([(self.last_key, client)]),
+            Err(err) => {
+                self.accept_after = now + pause_after_failed_accept(err)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, key: usize, buffer: &mut [u8]) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        let result = client.go_on(&self.poller, key, buffer);
+        if result.is_err() || client.is_over() {
+            client.forget(&self.poller, result);
+            self.clients.remove(&key);
+        }
+    }
+
+    fn drop_who_is_late(&mut self, now: Instant) {
+        let poller = &self.poller;
+        self.clients.retain(|_, client| {
+            let late = client.is_late(now);
+            if late {
+                client.forget(poller, Ok(()));
+            }
+            !late
+        });
+    }
+
+    /// SIGHUP has come, once or more often.
+    fn hang_up(&mut self) -> io::Result<()> {
+        if let Err(err) = self.hang_ups.read(&mut [0; 64]) {
+            unless_not_ready(err)?;
+        }
+        let Some(listener) = &self.listener else { return Ok(()) };
+        // BEGIN SOLUTION ready
+        // One at a time, and none for whoever is about to end.
+        if self.next.is_some() || shutdown::begun() {
+            return Ok(());
+        }
+        // END SOLUTION
+        match Next::start(listener, &self.options.own) {
+            Ok(next) => {
+                log::server(format_args!(
+                    "Process {} is started to follow process {}",
+                    next.id(),
+                    process::id()
+                ));
+                // BEGIN SOLUTION ready
+                let interest = Event::readable(NEXT);
+                // SAFETY: `look_at_next` deletes it before it is closed.
+                unsafe {
+                    self.poller.add_with_mode(&next.says, interest, LEVEL)?;
+                }
+                self.next = Some(next);
+                // END SOLUTION
+            }
+            Err(err) => Self::log_failure(&err.to_string()),
+        }
+        Ok(())
+    }
+
+    fn log_failure(why: &str) {
+        log::server(format_args!(
+            "The next process is not ready: {why}; process {} goes on",
+            process::id()
+        ));
+    }
+    // BEGIN SOLUTION ready
+
+    fn look_at_next(&mut self, now: Instant) -> io::Result<()> {
+        let Some(mut next) = self.next.take() else { return Ok(()) };
+        let why = match next.look(now) {
+            Standing::Starting if !shutdown::begun() => {
+                self.next = Some(next);
+                return Ok(());
+            }
+            Standing::Ready => None,
+            // Our stop has shut down the listener, which is also its own.
+            Standing::Starting => Some("this one is to end".into()),
+            Standing::Failed(why) => Some(why),
+        };
+        self.poller.delete(&next.says)?;
+        match why {
+            None => self.hand_over(),
+            Some(why) => {
+                Self::log_failure(&why);
+                // Whatever is the matter with it is no error of this one.
+                next.end().or_else(|err| {
+                    log::complain(err);
+                    Ok(())
+                })
+            }
+        }
+    }
+    // END SOLUTION
+    // BEGIN SOLUTION hand
+
+    /// Accepts nobody more. The listener is closed and not shut down: it is
+    /// still open in the next process, and so are the clients that wait in it.
+    fn hand_over(&mut self) -> io::Result<()> {
+        let Some(listener) = self.listener.take() else { return Ok(()) };
+        if self.accepting {
+            self.poller.delete(&*listener)?;
+            self.accepting = false;
+        }
+        log::server(format_args!(
+            "Process {} accepts no more; clients still here: {}",
+            process::id(),
+            self.clients.len()
+        ));
+        // END SOLUTION
+        // BEGIN SOLUTION finish
+        self.cut_off_at = Instant::now().checked_add(self.options.own.grace);
+        // END SOLUTION
+        // BEGIN SOLUTION hand
+        Ok(())
+    }
+    // END SOLUTION
+}
