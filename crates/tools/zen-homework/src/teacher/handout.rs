@@ -15,7 +15,7 @@ const ALIAS: &str = "\
 homework = \"run --quiet --package zen-homework --\"
 ";
 
-const IGNORED: &str = "/target\n";
+const IGNORED: &str = "target/\n";
 
 /// Runs wherever a handout has become a repository of its own.
 const WORKFLOW: &str = include_str!("workflow.yml");
@@ -118,11 +118,18 @@ fn readme(assignments: &[Assignment]) -> String {
         let files = assignment.files.iter().map(|it| format!("`{name}/{it}`"));
         let files: Vec<_> = files.collect();
         let files = files.join(", ");
+        let start = assignment.start.as_ref().map(|file| {
+            format!(
+                "In any language: `{name}/{file}` says how your server is \
+                built and started.\n\n"
+            )
+        });
+        let start = start.unwrap_or_default();
         write!(
             text,
             "\n## {name}: {title}\n\n\
             Pages {pages}, about {minutes} minutes. Yours: {files}.\n\n\
-            | stage | what is asked | points |\n|---|---|---|\n"
+            {start}| stage | what is asked | points |\n|---|---|---|\n"
         )
         .ok();
         for stage in &assignment.stages {
