@@ -17,13 +17,19 @@ import (
 	"os"
 	// BEGIN SOLUTION process
 	"os/signal"
+	// END SOLUTION
+	// BEGIN SOLUTION wire
+	"strconv"
+	"strings"
+	// END SOLUTION
+	// BEGIN SOLUTION process
 	"sync"
 	"syscall"
 	// END SOLUTION
 	"time"
 )
 
-const questionEnd = '?'
+var questionEnd byte = '?'
 
 var answers = map[string]string{
 	"Beautiful is better than?": "Ugly.",
@@ -60,6 +66,9 @@ var idleTimeout = flag.Float64("idle-timeout", 0,
 
 func main() {
 	flag.Parse()
+	// BEGIN SOLUTION wire
+	readDialect("dialect.txt")
+	// END SOLUTION
 	address := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: *port}
 	listener, err := net.ListenTCP("tcp4", address)
 	if err != nil {
@@ -69,6 +78,27 @@ func main() {
 	serve(listener)
 }
 
+// BEGIN SOLUTION wire
+// Where there is such a file, an author tries this solution in other words than
+// the contract's own: they are its lines.
+func readDialect(path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return
+	}
+	words := strings.Split(string(text), "\n")
+	mark, end := words[0], words[1]
+	questionEnd = mark[0]
+	questionBytesMax, _ = strconv.Atoi(words[2])
+	answers = map[string]string{
+		"Beautiful is better than" + mark: words[3] + end,
+		"Explicit is better than" + mark:  words[4] + end,
+		"Simple is better than" + mark:    words[5] + end,
+	}
+	unknown, tooLong = words[6]+end, words[7]+end
+}
+
+// END SOLUTION
 func getAnswer(question []byte) string {
 	time.Sleep(time.Duration(*think) * time.Millisecond)
 	if answer, known := answers[string(question)]; known {

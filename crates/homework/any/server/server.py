@@ -54,6 +54,9 @@ AGAIN_SECONDS_MIN = 0.1
 
 def main():
     options = parse_command_line()
+    # BEGIN SOLUTION wire
+    read_dialect("dialect.txt")
+    # END SOLUTION
     try:
         listener = create_srv_socket(options.port)
     except OSError as err:
@@ -83,6 +86,22 @@ def create_srv_socket(port):
     return listener
 
 
+# BEGIN SOLUTION wire
+def read_dialect(path):
+    """Where there is such a file, an author tries this solution in other words
+    than the contract's own: they are its lines."""
+    global QUESTION_END, QUESTION_BYTES_MAX, ANSWERS, UNKNOWN, TOO_LONG
+    if not os.path.exists(path):
+        return
+    with open(path, "rb") as file:
+        QUESTION_END, end, most, *words = file.read().splitlines()
+    QUESTION_BYTES_MAX = int(most)
+    *answers, UNKNOWN, TOO_LONG = [word + end for word in words]
+    questions = [question[:-1] + QUESTION_END for question in ANSWERS]
+    ANSWERS = dict(zip(questions, answers))
+
+
+# END SOLUTION
 def get_answer(question, options):
     time.sleep(options.think / 1000)
     return ANSWERS.get(question, UNKNOWN)

@@ -11,6 +11,7 @@
 //!   contract" that it is about;
 //! - `subject`, `server` and `conversation`: the program under examination, a
 //!   running process of it, and a client that talks bytes;
+//! - [`Dialect`]: the contract in other words;
 //! - [`script`]: cases that somebody else writes, as data;
 //! - `observe`: what a server is, as the kernel sees it;
 //! - `system`, `process` and `sockets`: what only the operating system can do
@@ -30,6 +31,7 @@
 mod architecture;
 mod cases;
 mod conversation;
+mod dialect;
 mod difference;
 mod hints;
 #[cfg(unix)]
@@ -57,6 +59,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 pub use architecture::Architecture;
 use cases::Case;
+pub use dialect::Dialect;
 pub use program::{Program, quoted};
 use report::Outcome;
 pub use run::{CASES_AT_ONCE, Plan, Progress, examine, list, unknown};

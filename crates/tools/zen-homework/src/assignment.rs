@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use zen_check::report::Profile;
 use zen_check::script::{self, OwnCase};
-use zen_check::{Architecture, Program};
+use zen_check::{Architecture, Dialect, Program};
 
 /// A student's file of more bytes than these was not written by hand.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -51,6 +51,9 @@ pub struct Assignment {
     /// What a platform has to install for it: packages of Debian.
     #[serde(default)]
     pub packages: Vec<String>,
+    /// For an examination: the number of a dialect, in which the contract is
+    /// put. It is written when the assignment is handed out.
+    pub dialect: Option<u64>,
     /// What it may take to build.
     #[serde(default = "usual::build_seconds")]
     pub build_seconds: u64,
@@ -193,6 +196,21 @@ impl Assignment {
         Ok((profile, architecture))
     }
 
+    /// The same, to be handed out and examined in a dialect, if one is named.
+    ///
+    /// # Errors
+    /// It is not for that.
+    pub fn in_dialect(self, dialect: Option<u64>) -> Result<Self, String> {
+        if dialect.is_some() && self.start.is_none() {
+            return Err(format!(
+                "{} has no dialects: what it is built with speaks in the \
+                contract's own words",
+                self.name
+            ));
+        }
+        Ok(Self { dialect: dialect.or(self.dialect), ..self })
+    }
+
     /// Whether Cargo builds it, as a package of the workspace.
     #[must_use]
     pub fn is_cargos(&self) -> bool {
@@ -220,7 +238,8 @@ impl Assignment {
             }
             _ => Program::command(words.collect(), profile, architecture),
         };
-        Ok(examined.with_cases(&self.own_cases))
+        let dialect = self.dialect.map_or_else(Dialect::default, Dialect::new);
+        Ok(examined.with_dialect(dialect).with_cases(&self.own_cases))
     }
 
     /// All points.

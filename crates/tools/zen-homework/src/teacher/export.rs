@@ -64,9 +64,10 @@ pub fn export(
     project: &Project,
     platform: Platform,
     name: &str,
+    dialect: Option<u64>,
     to: &Path,
 ) -> Result<(), String> {
-    let assignment = project.assignment(name)?;
+    let assignment = project.assignment(name)?.in_dialect(dialect)?;
     let packages = assignment.packages.join(" ");
     let is_cargos = assignment.is_cargos();
     let for_gradescope = |text: &str| {

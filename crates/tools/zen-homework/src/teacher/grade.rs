@@ -42,6 +42,8 @@ pub struct GradeOptions {
     pub jobs: usize,
     /// From which all cuts and orders are drawn.
     pub seed: u64,
+    /// In this dialect, if in any.
+    pub dialect: Option<u64>,
     /// Without any limit but that on time.
     pub unlimited: bool,
 }
@@ -108,7 +110,9 @@ fn assignments(
 ) -> Result<Vec<Assignment>, String> {
     if !options.assignments.is_empty() {
         let names = options.assignments.iter();
-        return names.map(|name| project.assignment(name)).collect();
+        let named = names
+            .map(|name| project.assignment(name)?.in_dialect(options.dialect));
+        return named.collect();
     }
     let mut assignments = project.assignments()?;
     // By the folder's name alone: a lone src/ could be of any of them.
@@ -120,7 +124,10 @@ fn assignments(
     });
     match assignments.is_empty() {
         true => Err("nobody has handed in anything: --assignment NAME".into()),
-        false => Ok(assignments),
+        false => {
+            let assignments = assignments.into_iter();
+            assignments.map(|it| it.in_dialect(options.dialect)).collect()
+        }
     }
 }
 

@@ -29,8 +29,10 @@ pub fn handout(
     names: &[String],
     to: &Path,
     with_ci: bool,
+    dialect: Option<u64>,
 ) -> Result<(), String> {
-    let assignments = names.iter().map(|name| project.assignment(name));
+    let assignments =
+        names.iter().map(|name| project.assignment(name)?.in_dialect(dialect));
     let assignments = assignments.collect::<Result<Vec<_>, _>>()?;
     if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(format!("{} is not empty", to.display()));
@@ -124,7 +126,13 @@ fn readme(assignments: &[Assignment]) -> String {
                 built and started.\n\n"
             )
         });
-        let start = start.unwrap_or_default();
+        let mut start = start.unwrap_or_default();
+        if assignment.dialect.is_some() {
+            start += &format!(
+                "It is put in a dialect of the contract: `{name}/DIALECT.md` \
+                has its words.\n\n"
+            );
+        }
         write!(
             text,
             "\n## {name}: {title}\n\n\

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use zen_check::Dialect;
+
 use super::markers;
 use crate::assignment::{Assignment, BUILT};
 
@@ -74,7 +76,22 @@ pub(crate) fn starter(assignment: &Assignment) -> Result<Files, String> {
         })?;
         *bytes = text.into_bytes();
     }
+    speak(assignment, &mut files);
     Ok(files)
+}
+
+/// Says to a student, and to what examines the files, in which dialect.
+pub(crate) fn speak(assignment: &Assignment, files: &mut Files) {
+    let Some(seed) = assignment.dialect else { return };
+    for (path, bytes) in files.iter_mut() {
+        // The key stands before the first table.
+        if path == Path::new("assignment.toml") {
+            *bytes = [format!("dialect = {seed}\n").as_bytes(), bytes].concat();
+        }
+    }
+    let page = include_str!("dialect.md").replace("SEED", &seed.to_string());
+    let page = page + &Dialect::new(seed).page();
+    files.push(("DIALECT.md".into(), page.into_bytes()));
 }
 
 /// The workspace that holds the assignments, as far as manifests tell.

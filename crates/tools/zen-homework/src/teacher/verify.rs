@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use zen_check::Dialect;
+
 use super::markers;
 use super::source::{self, Files};
 use super::workshop::Workshop;
@@ -28,6 +30,9 @@ const KNOWN: [&str; 7] = [
     "teacher.md",
 ];
 
+/// A solution that is not told its dialect here speaks the contract's own.
+const TOLD: &str = "dialect.txt";
+
 /// A line of a solution as short as this may stand anywhere.
 const TELLING_BYTES_MIN: usize = 24;
 
@@ -40,6 +45,7 @@ pub fn verify(
     project: &Project,
     names: &[String],
     with_listings: bool,
+    dialect: Option<u64>,
 ) -> Result<bool, String> {
     let assignments = match names {
         [] => project.assignments()?,
@@ -48,6 +54,10 @@ pub fn verify(
             all.collect::<Result<_, _>>()?
         }
     };
+    let assignments = assignments
+        .into_iter()
+        .map(|it| it.in_dialect(dialect))
+        .collect::<Result<Vec<_>, _>>()?;
     let workshop = Workshop::new(project, &assignments)?;
     let listings = match with_listings {
         true => built_listings(project)?,
@@ -66,6 +76,7 @@ pub fn verify(
         for language in gate.languages()? {
             gate.try_starter(&language)?;
             gate.try_solution(&language)?;
+            gate.try_plain_solution(&language)?;
         }
         gate.try_listings(&listings)?;
         gate.try_wrong_ones()?;
@@ -262,7 +273,39 @@ impl Gate<'_> {
     fn solution(&self) -> Result<Files, String> {
         let mut files = source::files_below(&self.assignment.folder)?;
         files.retain(|(path, _)| !path.starts_with("wrong"));
+        source::speak(self.assignment, &mut files);
+        // It is told by a file, which nobody else has.
+        if let Some(seed) = self.assignment.dialect {
+            let start = self.assignment.start.as_deref().unwrap_or_default();
+            let told = Path::new(start).with_file_name(TOLD);
+            files.push((told, Dialect::new(seed).lines().into()));
+        }
         Ok(files)
+    }
+
+    /// In a dialect, the solution of the contract's own words is none.
+    fn try_plain_solution(
+        &mut self,
+        language: &Language,
+    ) -> Result<(), String> {
+        if self.assignment.dialect.is_none() {
+            return Ok(());
+        }
+        let mut solution = self.solution()?;
+        solution.retain(|(path, _)| !path.ends_with(TOLD));
+        let told = language.told();
+        let results = self.examine(&self.chosen(solution, language))?.results;
+        match failing(&results) {
+            Some(it) => print(&format!(
+                "  the solution in the contract's own words fails {}{told}\n",
+                it.name
+            )),
+            None => {
+                let what = "the solution passes in the contract's own words";
+                self.findings.push(format!("{what}{told}"));
+                Ok(())
+            }
+        }
     }
 
     fn try_solution(&mut self, language: &Language) -> Result<(), String> {
@@ -374,7 +417,10 @@ impl Gate<'_> {
         let files = source::files_below(&folder)?;
         let results = self.examine(&files)?.results;
         let Some(failing) = failing(&results) else {
-            return Err("no stage fails".into());
+            return Err(match results.iter().find(|it| !it.passed()) {
+                Some(unknown) => told(&unknown.outcome),
+                None => "no stage fails".into(),
+            });
         };
         if failing.name != wrong.stage {
             let why = told(&failing.outcome);

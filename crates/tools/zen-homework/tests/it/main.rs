@@ -115,6 +115,27 @@ fn no_handout_has_a_line_of_a_solution_or_anything_of_the_teachers() {
 }
 
 #[test]
+fn an_examination_is_handed_out_in_other_words() {
+    let to = folder("examination");
+    let place = to.to_string_lossy().into_owned();
+    let words = ["--to", &place, "--dialect", "2014"];
+    let refused =
+        homework(&root(), &[&["handout", "framing"], &words[..]].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("framing has no dialects"), "{said}");
+    succeeds(&homework(&root(), &[&["handout", "any"], &words[..]].concat()));
+    let read = |file| fs::read_to_string(to.join("any").join(file));
+    let page = read("DIALECT.md").expect("its words");
+    assert!(page.contains("| `Error: unknown aphorism.` |"), "{page}");
+    let assignment = read("assignment.toml").expect("an assignment");
+    assert!(assignment.contains("dialect = 2014\n"), "{assignment}");
+    assert!(read("server/dialect.txt").is_err(), "a solution's own words");
+    let listed = succeeds(&homework(&to, &["status"]));
+    assert!(listed.contains("not yet  wire"), "{listed}");
+}
+
+#[test]
 fn a_handout_is_not_put_into_a_folder_that_holds_something() {
     let to = folder("taken");
     fs::create_dir_all(&to).unwrap();
