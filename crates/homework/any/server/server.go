@@ -90,10 +90,9 @@ func readDialect(path string) {
 	mark, end := words[0], words[1]
 	questionEnd = mark[0]
 	questionBytesMax, _ = strconv.Atoi(words[2])
-	answers = map[string]string{
-		"Beautiful is better than" + mark: words[3] + end,
-		"Explicit is better than" + mark:  words[4] + end,
-		"Simple is better than" + mark:    words[5] + end,
+	answers = map[string]string{}
+	for index, word := range []string{"Beautiful", "Explicit", "Simple"} {
+		answers[word+" is better than"+mark] = words[3+index] + end
 	}
 	unknown, tooLong = words[6]+end, words[7]+end
 }

@@ -301,8 +301,13 @@ impl Gate<'_> {
                 it.name
             )),
             None => {
-                let what = "the solution passes in the contract's own words";
-                self.findings.push(format!("{what}{told}"));
+                let what = match results.iter().find(|it| !it.passed()) {
+                    Some(unknown) => self::told(&unknown.outcome),
+                    None => "passes as well".into(),
+                };
+                self.findings.push(format!(
+                    "the solution in the contract's own words{told}: {what}"
+                ));
                 Ok(())
             }
         }
