@@ -64,6 +64,12 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 
+    /// Put the contract in other words, those of this number: how a question
+    /// and an answer end, how long a question may be, what is answered. With
+    /// --list, say what they are.
+    #[arg(long, value_name = "SEED")]
+    pub(crate) dialect: Option<u64>,
+
     /// Put so many cases at a time.
     #[arg(long, value_name = "N", default_value_t = CASES_AT_ONCE)]
     pub(crate) jobs: usize,

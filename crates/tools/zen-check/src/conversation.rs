@@ -3,12 +3,15 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::dialect::Dialect;
 use crate::difference::difference;
 use crate::process::PATIENCE;
 use crate::report::Failure;
+use crate::subject::Subject;
 use crate::system;
 use crate::verdict::{Fault, Verdict};
 
@@ -107,6 +110,8 @@ pub(crate) struct Client {
     /// Its own address, as the server's log shows it.
     pub(crate) address: SocketAddr,
     pub(crate) sock: TcpStream,
+    /// How it says what it is told to.
+    dialect: Arc<Dialect>,
     /// From when on its transcript counts.
     begun: Instant,
     transcript: Vec<Line>,
@@ -167,9 +172,11 @@ impl Client {
         }
     }
 
-    /// Counts the times of its transcript from then on.
-    pub(crate) fn since(self, begun: Instant) -> Self {
-        Self { begun, ..self }
+    /// A client of this subject: it speaks the same dialect, and counts the
+    /// times of its transcript from when the case began.
+    pub(crate) fn of(self, subject: &Subject) -> Self {
+        let dialect = Arc::clone(&subject.dialect);
+        Self { begun: subject.begun, dialect, ..self }
     }
 
     /// Sends so many questions, for the server to receive by themselves.
@@ -186,14 +193,17 @@ impl Client {
         Ok(Self {
             address: sock.local_addr()?,
             sock,
+            dialect: Arc::default(),
             begun: Instant::now(),
             transcript: Vec::new(),
         })
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict<&mut Self> {
-        self.note("sent", bytes);
-        match self.sock.write_all(bytes) {
+        let dialect = Arc::clone(&self.dialect);
+        let bytes = dialect.said(bytes);
+        self.note("sent", &bytes);
+        match self.sock.write_all(&bytes) {
             Ok(()) => Ok(self),
             Err(err) => Err(self.failure(Failure {
                 what: format!("cannot send: {err}"),
@@ -216,7 +226,7 @@ impl Client {
     ) -> Verdict<usize> {
         let stalled = Duration::from_millis(250);
         self.sock.set_write_timeout(Some(stalled))?;
-        let many = bytes.repeat(1 + (1 << 16) / bytes.len());
+        let many = self.dialect.said(bytes).repeat(1 + (1 << 16) / bytes.len());
         let mut sent = 0;
         while sent < most {
             match self.sock.write(&many[sent % bytes.len()..]) {
@@ -243,6 +253,8 @@ impl Client {
     /// Expects exactly these bytes. What comes after them is found by whatever
     /// is expected next.
     pub(crate) fn expect(&mut self, expected: &[u8]) -> Verdict<&mut Self> {
+        let dialect = Arc::clone(&self.dialect);
+        let expected = &*dialect.answered(expected);
         let mut buffer = vec![0; expected.len().min(1 << 16)];
         let mut have = 0;
         while have < expected.len() {

@@ -13,6 +13,7 @@
 //!   measure and draw them as well;
 //! - `subject`, `server` and `conversation`: the program under examination, a
 //!   running process of it, and a client that talks bytes;
+//! - [`Dialect`]: the contract in other words;
 //! - [`script`]: cases that somebody else writes, as data;
 //! - `observe`: what a server is, as the kernel sees it;
 //! - `system`, `process` and `sockets`: what only the operating system can do
@@ -32,6 +33,7 @@
 mod architecture;
 mod cases;
 mod conversation;
+mod dialect;
 mod difference;
 mod hints;
 #[cfg(unix)]
@@ -60,6 +62,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 pub use architecture::Architecture;
 use cases::Case;
+pub use dialect::Dialect;
 pub use program::{Program, quoted};
 use report::Outcome;
 pub use run::{CASES_AT_ONCE, Plan, Progress, examine, list, unknown};

@@ -19,7 +19,7 @@ use clap::{CommandFactory, Parser};
 
 use command_line::{Options, What};
 use zen_check::report::{self, Format, Level, Profile, Report, Settings};
-use zen_check::{Plan, Program, Progress};
+use zen_check::{Dialect, Plan, Program, Progress};
 
 fn main() -> ExitCode {
     zen_check::be_inetd_if_told();
@@ -101,7 +101,8 @@ fn print(text: &str) -> Result<(), String> {
 
 /// The cases that the same command line without `--list` would put.
 fn list(options: &Options) -> Result<(), String> {
-    let mut text = String::new();
+    let dialect = options.dialect.map(Dialect::new);
+    let mut text = dialect.map_or_else(String::new, |it| it.page() + "\n");
     for (clause, sentence, level) in
         zen_check::list(options.profile(), &options.case)
     {
@@ -138,6 +139,8 @@ fn program(options: &Options) -> Result<Program, String> {
     };
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
     let start_time = Duration::from_secs(options.start_time);
+    let dialect = options.dialect.map_or_else(Dialect::default, Dialect::new);
+    let program = program.with_dialect(dialect);
     Ok(program.with_seed(seed).with_start_time(start_time))
 }
 

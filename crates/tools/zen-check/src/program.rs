@@ -4,11 +4,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::architecture::Architecture;
 use crate::cases::Case;
+use crate::dialect::Dialect;
 use crate::launch;
 use crate::report::{Observation, Profile};
 use crate::script::OwnCase;
@@ -33,6 +34,8 @@ pub struct Program {
     pub(crate) architecture: Option<Architecture>,
     /// From which every cut and every order is drawn.
     pub(crate) seed: u64,
+    /// In which the contract is put to it.
+    pub(crate) dialect: Arc<Dialect>,
     /// How long it may take until it can be connected to.
     pub(crate) start_time_max: Duration,
     pub(crate) known: Known,
@@ -117,6 +120,7 @@ impl Program {
             profile,
             architecture,
             seed,
+            dialect: Arc::default(),
             start_time_max,
             known: Known::default(),
             own_cases: Vec::new(),
@@ -133,6 +137,12 @@ impl Program {
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
         Self { seed, ..self }
+    }
+
+    /// Puts the contract to it in other words.
+    #[must_use]
+    pub fn with_dialect(self, dialect: Dialect) -> Self {
+        Self { dialect: Arc::new(dialect), ..self }
     }
 
     /// Allows it so long until it can be connected to.
@@ -224,6 +234,9 @@ impl Program {
     pub(crate) fn again(&self, case: &str) -> String {
         let mut words =
             vec!["zen-check".into(), "--seed".into(), self.seed.to_string()];
+        if let Some(seed) = self.dialect.seed() {
+            words.extend(["--dialect".into(), seed.to_string()]);
+        }
         let (seconds, usual) = (self.start_time_max.as_secs(), START_TIME_MAX);
         if self.start_time_max != usual {
             words.extend(["--start-time".into(), seconds.to_string()]);

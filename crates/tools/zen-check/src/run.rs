@@ -370,6 +370,7 @@ fn outcome(
         (_, Some(seen), Some(usual)) => Some(format!("{usual} {seen}")),
         (_, seen, usual) => seen.or(usual),
     };
+    failure.means = failure.means.map(|means| subject.dialect.told(means));
     if let Some(ended) =
         subject.ended().filter(|ended| !failure.what.contains(ended.as_str()))
     {

@@ -253,19 +253,19 @@ impl<'a> Server<'a> {
     }
 
     pub(crate) fn connect(&self) -> Verdict<Client> {
-        Ok(Client::connect(self.address)?.since(self.subject.begun))
+        Ok(Client::connect(self.address)?.of(self.subject))
     }
 
     /// A client of a server that is stopped, or None if no more of them can
     /// wait there: then what is to be arranged cannot be.
     pub(crate) fn queue_up(&self) -> Verdict<Option<Client>> {
         let client = Client::queue_up(self.address)?;
-        Ok(client.map(|client| client.since(self.subject.begun)))
+        Ok(client.map(|client| client.of(self.subject)))
     }
 
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(&self) -> Verdict<Client> {
-        Ok(Client::connect_narrow(self.address)?.since(self.subject.begun))
+        Ok(Client::connect_narrow(self.address)?.of(self.subject))
     }
 
     /// A client that has asked `QUESTIONS_WAITING` unknown questions, which

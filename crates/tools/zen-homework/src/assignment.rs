@@ -9,10 +9,13 @@ use serde::Deserialize;
 
 use zen_check::report::Profile;
 use zen_check::script::{self, OwnCase};
-use zen_check::{Architecture, Program};
+use zen_check::{Architecture, Dialect, Program};
 
 /// A student's file of more bytes than these was not written by hand.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// A folder of this name, wherever it is, holds what was built.
+pub(crate) const BUILT: &str = "target";
 
 /// So many files in the folders that a student may change.
 const FILES_MAX: usize = 500;
@@ -42,8 +45,15 @@ pub struct Assignment {
     architecture: Option<String>,
     /// What builds it, if not Cargo.
     pub build: Option<Vec<String>>,
-    #[serde(default = "usual::command")]
-    command: Vec<String>,
+    command: Option<Vec<String>>,
+    /// A file of the student's that says both: then any language will do.
+    pub start: Option<String>,
+    /// What a platform has to install for it: packages of Debian.
+    #[serde(default)]
+    pub packages: Vec<String>,
+    /// For an examination: the number of a dialect, in which the contract is
+    /// put. It is written when the assignment is handed out.
+    pub dialect: Option<u64>,
     /// What it may take to build.
     #[serde(default = "usual::build_seconds")]
     pub build_seconds: u64,
@@ -139,6 +149,14 @@ impl Assignment {
                 return Err(format!("{file:?} is no file of this folder"));
             }
         }
+        if let Some(file) = &self.start {
+            if !self.may_change(Path::new(file)) {
+                return Err(format!("no student may change {file:?}"));
+            }
+            if self.build.is_some() || self.command.is_some() {
+                return Err(format!("{file} says how to build and start"));
+            }
+        }
         if self.files.is_empty() || self.stages.is_empty() {
             return Err("it needs a file and a stage".into());
         }
@@ -178,14 +196,41 @@ impl Assignment {
         Ok((profile, architecture))
     }
 
+    /// The same, to be handed out and examined in a dialect, if one is named.
+    ///
+    /// # Errors
+    /// It is not for that.
+    pub fn in_dialect(self, dialect: Option<u64>) -> Result<Self, String> {
+        if dialect.is_some() && self.start.is_none() {
+            return Err(format!(
+                "{} has no dialects: what it is built with speaks in the \
+                contract's own words",
+                self.name
+            ));
+        }
+        Ok(Self { dialect: dialect.or(self.dialect), ..self })
+    }
+
+    /// Whether Cargo builds it, as a package of the workspace.
+    #[must_use]
+    pub fn is_cargos(&self) -> bool {
+        self.build.is_none() && self.start.is_none()
+    }
+
+    /// What starts it, unless a student says so.
+    pub(crate) fn command(&self) -> Vec<String> {
+        self.command.clone().unwrap_or_else(usual::command)
+    }
+
     /// The program that is examined, where `program` is what Cargo has built.
     ///
     /// # Errors
-    /// What [`load`](Self::load) has already looked at.
+    /// A student's file does not say how to start it.
     pub fn program(&self, program: &Path) -> Result<Program, String> {
         let program = program.to_string_lossy();
         let (profile, architecture) = self.examined_as()?;
-        let words = self.command.iter();
+        let words = self.start()?.command;
+        let words = words.iter();
         let words = words.map(|word| word.replace("{program}", &program));
         let examined = match (profile, architecture) {
             (Profile::Listing, Some(architecture)) => {
@@ -193,7 +238,8 @@ impl Assignment {
             }
             _ => Program::command(words.collect(), profile, architecture),
         };
-        Ok(examined.with_cases(&self.own_cases))
+        let dialect = self.dialect.map_or_else(Dialect::default, Dialect::new);
+        Ok(examined.with_dialect(dialect).with_cases(&self.own_cases))
     }
 
     /// All points.
@@ -224,7 +270,7 @@ impl Assignment {
     /// Whether a command of this assignment names the file at this path.
     #[must_use]
     pub fn names(&self, path: &Path) -> bool {
-        let words = self.build.iter().flatten().chain(&self.command);
+        let words = self.build.iter().chain(&self.command).flatten();
         words.into_iter().any(|word| path == Path::new(word))
     }
 
@@ -269,6 +315,10 @@ fn collect(
             fs::read_dir(&path).map_err(|err| in_path(err.to_string()))?;
         for entry in entries {
             let entry = entry.map_err(|err| in_path(err.to_string()))?;
+            // What was built is not handed in.
+            if entry.file_name() == BUILT {
+                continue;
+            }
             collect(folder, &file.join(entry.file_name()), found)?;
         }
     } else if metadata.is_file() {
@@ -345,6 +395,8 @@ mod tests {
             ("\"first\"", "\"the first\"", "is not called a word"),
             ("number", "profile = \"all\"\nnumber", "the profile is wire"),
             ("number", "profile = \"listing\"\nnumber", "an architecture"),
+            ("number", "start = \"src/x\"\nbuild = []\nnumber", "src/x says"),
+            ("number", "start = \"x\"\nnumber", "no student may change"),
             ("minutes = 5", "", "missing field `minutes`"),
             ("minutes", "hours = 1\nminutes", "unknown field `hours`"),
         ] {

@@ -2,6 +2,7 @@
 //!
 //! - [`assignment`]: what an assignment says of itself;
 //! - [`project`]: where assignments are, and how they are built;
+//! - [`start`]: how a server is built and started, in any language;
 //! - [`stages`]: what came of one, stage by stage, as `zen-check` sees it;
 //! - [`student`]: check, watch, hint, reset, status;
 //! - `teacher`: handing out, grading, and what an author needs; this is not
@@ -11,6 +12,7 @@ pub mod assignment;
 pub mod process;
 pub mod project;
 pub mod stages;
+pub mod start;
 pub mod student;
 #[cfg(feature = "teacher")]
 pub mod teacher;

@@ -89,15 +89,22 @@ impl Project {
         }
     }
 
-    /// What builds the assignment, to be run in its folder.
-    pub(crate) fn build_command(&self, assignment: &Assignment) -> Command {
+    /// What builds the assignment, if anything has to.
+    ///
+    /// # Errors
+    /// A student's file should say so, and does not.
+    pub(crate) fn build_command(
+        &self,
+        assignment: &Assignment,
+    ) -> Result<Option<Command>, String> {
         let mut command;
-        match &assignment.build {
+        match assignment.start()?.build {
             Some(words) => {
                 command =
                     Command::new(words.first().map_or("", String::as_str));
                 command.args(words.iter().skip(1));
             }
+            None if !assignment.is_cargos() => return Ok(None),
             None => {
                 command = Command::new("cargo");
                 command.args(["build", "--quiet", "--package"]);
@@ -112,8 +119,8 @@ impl Project {
             }
         }
         command.env("CARGO_TARGET_DIR", &self.target);
-        command.current_dir(&assignment.folder).stdin(Stdio::null());
-        command
+        command.current_dir(assignment.place()).stdin(Stdio::null());
+        Ok(Some(command))
     }
 
     /// What Cargo builds of this assignment.
@@ -128,7 +135,14 @@ impl Project {
     /// # Errors
     /// There is no compiler.
     pub fn build(&self, assignment: &Assignment) -> Result<Built, String> {
-        let mut command = self.build_command(assignment);
+        let mut command = match self.build_command(assignment) {
+            Ok(Some(command)) => command,
+            Ok(None) => {
+                let program = self.program(assignment);
+                return Ok(Built::Program(program, Vec::new()));
+            }
+            Err(what) => return Ok(Built::Failed(what, Vec::new())),
+        };
         let seconds = assignment.build_seconds;
         let ended = process::run(&mut command, Duration::from_secs(seconds))
             .map_err(|err| cannot_run(&command, &err))?;

@@ -163,7 +163,7 @@ fn examine(
         }
         Built::Program(program, _) => {
             // A command of the assignment's own starts there.
-            std::env::set_current_dir(&assignment.folder)
+            std::env::set_current_dir(assignment.place())
                 .map_err(|err| err.to_string())?;
             Ok(stages::examine(assignment, &program, seed, &mut |_| ()))
         }

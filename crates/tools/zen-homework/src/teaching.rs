@@ -28,6 +28,10 @@ pub(crate) enum Teaching {
         /// With a GitHub workflow that checks whatever is pushed
         #[arg(long)]
         ci: bool,
+
+        /// In the dialect of this number, for an examination
+        #[arg(long, value_name = "SEED")]
+        dialect: Option<u64>,
     },
     /// Grade a class: each folder is what a student has handed in
     Grade {
@@ -51,6 +55,10 @@ pub(crate) enum Teaching {
         #[arg(long, default_value_t = 1060)]
         seed: u64,
 
+        /// In the dialect in which it was handed out
+        #[arg(long, value_name = "SEED")]
+        dialect: Option<u64>,
+
         /// Limit nothing but the time
         #[arg(long)]
         unlimited: bool,
@@ -62,6 +70,10 @@ pub(crate) enum Teaching {
 
         /// The assignment
         name: String,
+
+        /// In the dialect of this number, for an examination
+        #[arg(long, value_name = "SEED")]
+        dialect: Option<u64>,
 
         /// What is written: a file or a folder that is not there yet
         #[arg(long, value_name = "PATH")]
@@ -81,6 +93,10 @@ pub(crate) enum Teaching {
         /// Also see that no listing of the workspace that is built passes
         #[arg(long)]
         listings: bool,
+
+        /// In the dialect of this number
+        #[arg(long, value_name = "SEED")]
+        dialect: Option<u64>,
     },
     /// Put this process within limits, and become the command
     #[command(hide = true)]
@@ -114,8 +130,8 @@ pub(crate) fn run(
 ) -> Result<bool, String> {
     match what {
         Teaching::List => list(&project()?)?,
-        Teaching::Handout { name, to, ci } => {
-            handout::handout(&project()?, &name, &to, ci)?;
+        Teaching::Handout { name, to, ci, dialect } => {
+            handout::handout(&project()?, &name, &to, ci, dialect)?;
         }
         Teaching::Grade {
             submission,
@@ -123,6 +139,7 @@ pub(crate) fn run(
             to,
             jobs,
             seed,
+            dialect,
             unlimited,
         } => {
             zen_check::take_servers_along();
@@ -133,17 +150,18 @@ pub(crate) fn run(
                 to,
                 jobs: jobs.unwrap_or(cores.map_or(1, usize::from)),
                 seed,
+                dialect,
                 unlimited,
             };
             return grade::grade(&project()?, &options);
         }
-        Teaching::Export { platform, name, to } => {
-            export::export(&project()?, platform, &name, &to)?;
+        Teaching::Export { platform, name, dialect, to } => {
+            export::export(&project()?, platform, &name, dialect, &to)?;
         }
         Teaching::New { name } => new::new(&project()?, &name)?,
-        Teaching::Verify { name, listings } => {
+        Teaching::Verify { name, listings, dialect } => {
             zen_check::take_servers_along();
-            return verify::verify(&project()?, &name, listings);
+            return verify::verify(&project()?, &name, listings, dialect);
         }
         Teaching::Within {
             memory_mib,

@@ -176,7 +176,8 @@ fn a_client_that_asks_without_end_leaves_room_for_others(
     thread::scope(|scope| {
         // Both end with their connection, below.
         let (mut to, mut from) = (&asks.sock, &asks.sock);
-        scope.spawn(move || while to.write_all(&[b'?'; 5000]).is_ok() {});
+        let many = subject.dialect.said(&[b'?'; 5000]).into_owned();
+        scope.spawn(move || while to.write_all(&many).is_ok() {});
         scope.spawn(move || io::copy(&mut from, &mut io::sink()));
         let begun = Instant::now();
         // Few, so that none is blamed for a turn that is slow, but comes.

@@ -36,14 +36,20 @@ pub(super) const CASES: &[Case] = &[
 const MIB: usize = 1024 * 1024;
 const ANSWERS_WAITING_MAX: u64 = 64 * 1024;
 
+/// The first bytes of a question by which it is known to be too long.
+pub(super) fn too_long(subject: &Subject) -> Vec<u8> {
+    vec![b'x'; subject.dialect.question_bytes_max()]
+}
+
 fn answers_a_question_of_1024_bytes(subject: &Subject) -> Verdict {
     let (_server, mut client) = subject.start_for_one(&[])?;
-    let longest = [&[b'x'; 1023], &b"?"[..]].concat();
+    let most = subject.dialect.question_bytes_max();
+    let longest = [&vec![b'x'; most - 1], &b"?"[..]].concat();
     client.ask(&longest)?;
     // Bytes that are no text at all are bytes.
-    client.ask(&[&[0xff; 1023], &b"?"[..]].concat())?;
+    client.ask(&[&vec![0xff; most - 1], &b"?"[..]].concat())?;
     // Cut before the verdict, and right behind another question.
-    client.send(&longest[..1023])?;
+    client.send(&longest[..most - 1])?;
     client.expect_silence(Duration::from_millis(50))?;
     client.send(b"?")?.expect(UNKNOWN)?;
     let both = [COMPLEX, &longest].concat();
@@ -52,9 +58,10 @@ fn answers_a_question_of_1024_bytes(subject: &Subject) -> Verdict {
 
 fn gives_its_verdict_at_byte_1024(subject: &Subject) -> Verdict {
     let server = subject.start(&[])?;
+    let most = subject.dialect.question_bytes_max();
     // The second one has fewer characters than bytes, in UTF-8.
-    for bytes in ["x".repeat(1024), "\u{e9}".repeat(512)] {
-        let (begun, last) = bytes.as_bytes().split_at(1023);
+    for bytes in ["x".repeat(most), "\u{e9}".repeat(most / 2)] {
+        let (begun, last) = bytes.as_bytes().split_at(most - 1);
         let mut client = server.connect()?;
         client.send(begun)?.expect_silence(Duration::from_millis(100))?;
         client.send(last)?.expect(TOO_LONG)?.expect_eof()?;
@@ -67,7 +74,8 @@ fn refuses_a_question_that_is_too_long(subject: &Subject) -> Verdict {
     let server = subject.start(&[])?;
     for more in [0, 1, 2000] {
         let mut client = server.connect()?;
-        let long = [&vec![b'x'; 1024 + more], &b"?"[..], COMPLEX].concat();
+        let long = [&too_long(subject), &vec![b'x'; more][..]].concat();
+        let long = [&long, &b"?"[..], COMPLEX].concat();
         client.send(&long)?.expect(TOO_LONG)?.expect_eof()?;
     }
     server.connect()?.asks()?.leave()
@@ -77,7 +85,7 @@ fn answers_the_questions_before_one_that_is_too_long(
     subject: &Subject,
 ) -> Verdict {
     let (_server, mut client) = subject.start_for_one(&["--think", "20"])?;
-    client.send(&[COMPLEX, UGLY, &[b'x'; 1024]].concat())?;
+    client.send(&[COMPLEX, UGLY, &too_long(subject)].concat())?;
     client.expect(b"Complex.Ugly.")?.expect(TOO_LONG)?.expect_eof()
 }
 
@@ -117,7 +125,7 @@ fn waits_two_seconds_for_a_refused_client_to_close(
     let (server, mut client) = subject.start_for_one(&[])?;
     // The server's clock starts after this one, and before the next.
     let asked = Instant::now();
-    client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
+    client.send(&too_long(subject))?.expect(TOO_LONG)?.expect_eof()?;
     let refused = Instant::now();
     // Whoever closes sooner answers one of these bytes with a reset.
     process::while_idle(server.process()?, || {
@@ -145,7 +153,7 @@ fn waits_two_seconds_for_a_refused_client_to_close(
 fn throws_away_16_mebibytes_and_no_more(subject: &Subject) -> Verdict {
     let (server, mut client) = subject.start_for_one(&[])?;
     let asked = Instant::now();
-    client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
+    client.send(&too_long(subject))?.expect(TOO_LONG)?.expect_eof()?;
     let piece = vec![b'x'; MIB / 4];
     let mut sent = 0;
     while let Ok(n) = client.sock.write(&piece) {

@@ -2,6 +2,7 @@
 
 use std::net::Ipv6Addr;
 
+use super::limit::too_long;
 use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::conversation::{COMPLEX, Client, TOO_LONG};
@@ -56,7 +57,7 @@ fn prints_these_lines_and_no_others(subject: &Subject) -> Verdict {
     leaves(&|client| client.asks()?.asks()?.leave(), "")?;
     let short = "received b\"Simp\" then socket closed";
     leaves(&|client| client.send(b"Simp")?.leave(), short)?;
-    let long = [b'x'; 1024];
+    let long = too_long(subject);
     let refused =
         |client: &mut Client| client.send(&long)?.expect(TOO_LONG)?.leave();
     leaves(&refused, "question too long")?;
@@ -163,7 +164,7 @@ fn says_what_the_system_says(subject: &Subject) -> Verdict {
 
 fn says_that_a_question_was_too_long(subject: &Subject) -> Verdict {
     let (server, mut client) = subject.start_for_one(&[])?;
-    client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.leave()?;
+    client.send(&too_long(subject))?.expect(TOO_LONG)?.leave()?;
     server.expect_error(&client, "question too long")
 }
 

@@ -102,7 +102,7 @@ fn listens_at_every_interface(subject: &Subject) -> Verdict {
     server.connect()?.asks()?.leave()?;
     if cfg!(target_os = "linux") {
         let other = ([127, 0, 0, 2], port).into();
-        Client::connect(other)?.asks()?.leave()?;
+        Client::connect(other)?.of(subject).asks()?.leave()?;
     }
     Ok(())
 }
@@ -172,8 +172,8 @@ fn says_which_port_the_system_has_picked(subject: &Subject) -> Verdict {
     let (first, second) = (subject.start(&[])?, subject.start(&[])?);
     let ports = [first.address.port(), second.address.port()];
     ensure!(ports[0] != ports[1] && !ports.contains(&0), "{ports:?}");
-    Client::connect(first.address)?.asks()?.leave()?;
-    Client::connect(second.address)?.asks()?.leave()
+    Client::connect(first.address)?.of(subject).asks()?.leave()?;
+    Client::connect(second.address)?.of(subject).asks()?.leave()
 }
 
 /// How many clients can connect, out of some, while nobody accepts.

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::limit::too_long;
 use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::conversation::{
@@ -455,7 +456,7 @@ fn a_client_that_sends_and_sends_does_not_delay_its_end(
 
 fn a_refused_client_does_not_delay_its_end(subject: &Subject) -> Verdict {
     let (mut server, mut client) = subject.start_for_one(&[])?;
-    client.send(&[b'x'; 1024])?.expect(TOO_LONG)?.expect_eof()?;
+    client.send(&too_long(subject))?.expect(TOO_LONG)?.expect_eof()?;
     ends_in_time(&mut server)
 }
 

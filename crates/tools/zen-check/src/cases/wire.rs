@@ -146,9 +146,10 @@ fn skips_white_space_before_a_question(subject: &Subject) -> Verdict {
 fn skipped_white_space_counts_toward_no_limit(subject: &Subject) -> Verdict {
     let (_server, mut client) = subject.start_for_one(&[])?;
     // Not the longest question: that one is asked by limit/1.
-    let long = [&[b'x'; 900], &b"?"[..]].concat();
+    let most = subject.dialect.question_bytes_max();
+    let long = [&vec![b'x'; most * 7 / 8], &b"?"[..]].concat();
     client.send(&[b' '; 5000])?.send(&long)?.expect(UNKNOWN)?;
-    client.send(&[b'\n'; 1024])?.asks()?.leave()
+    client.send(&vec![b'\n'; most])?.asks()?.leave()
 }
 
 fn white_space_completes_no_question(subject: &Subject) -> Verdict {

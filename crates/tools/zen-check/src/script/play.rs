@@ -118,9 +118,7 @@ impl<'a> Play<'a> {
         let sent = Instant::now();
         let client = match from {
             None => self.server.connect()?,
-            Some(from) => {
-                Client::connect_from(from, address)?.since(self.subject.begun)
-            }
+            Some(from) => Client::connect_from(from, address)?.of(self.subject),
         };
         let actor = Actor { client, sent };
         self.clients.insert(name, actor);

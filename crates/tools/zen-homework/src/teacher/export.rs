@@ -16,8 +16,9 @@ use super::workshop::Temporary;
 use crate::assignment::Assignment;
 use crate::project::Project;
 
-/// In the scripts, it stands for an assignment.
+/// In the scripts, they stand for an assignment and for what it needs.
 const NAME: &str = "ASSIGNMENT_NAME";
+const PACKAGES: &str = "ASSIGNMENT_PACKAGES";
 
 /// A place where a class is graded by others' machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +64,20 @@ pub fn export(
     project: &Project,
     platform: Platform,
     name: &str,
+    dialect: Option<u64>,
     to: &Path,
 ) -> Result<(), String> {
-    let assignment = project.assignment(name)?;
+    let assignment = project.assignment(name)?.in_dialect(dialect)?;
+    let packages = assignment.packages.join(" ");
+    let is_cargos = assignment.is_cargos();
+    let for_gradescope = |text: &str| {
+        let text = text.replace(PACKAGES, &packages);
+        // Of what Cargo does not build, there is no package.
+        match is_cargos {
+            true => text,
+            false => text.replace(&format!(" --package {NAME}"), ""),
+        }
+    };
     if to.exists() {
         return Err(format!("{} is there already", to.display()));
     }
@@ -76,7 +88,7 @@ pub fn export(
                 ("setup.sh", include_str!("export/setup.sh")),
                 ("run_autograder", include_str!("export/run_autograder")),
             ] {
-                files.push(script(path, text, name));
+                files.push(script(path, &for_gradescope(text), name));
             }
             zip(&files, to)
         }

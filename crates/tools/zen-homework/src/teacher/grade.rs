@@ -42,6 +42,8 @@ pub struct GradeOptions {
     pub jobs: usize,
     /// From which all cuts and orders are drawn.
     pub seed: u64,
+    /// In this dialect, if in any.
+    pub dialect: Option<u64>,
     /// Without any limit but that on time.
     pub unlimited: bool,
 }
@@ -108,7 +110,9 @@ fn assignments(
 ) -> Result<Vec<Assignment>, String> {
     if !options.assignments.is_empty() {
         let names = options.assignments.iter();
-        return names.map(|name| project.assignment(name)).collect();
+        let named = names
+            .map(|name| project.assignment(name)?.in_dialect(options.dialect));
+        return named.collect();
     }
     let mut assignments = project.assignments()?;
     // By the folder's name alone: a lone src/ could be of any of them.
@@ -120,7 +124,10 @@ fn assignments(
     });
     match assignments.is_empty() {
         true => Err("nobody has handed in anything: --assignment NAME".into()),
-        false => Ok(assignments),
+        false => {
+            let assignments = assignments.into_iter();
+            assignments.map(|it| it.in_dialect(options.dialect)).collect()
+        }
     }
 }
 
@@ -255,11 +262,12 @@ impl<'a> Class<'a> {
         if let Err(why) = copy_files(assignment, from, &here.folder) {
             return failed(&format!("it cannot be taken: {why}"), Vec::new());
         }
-        // Cargo runs none of a student's code while it builds it; a command of
-        // the assignment's own may.
-        let slot = assignment.build.as_ref().map(|_| BUILD_SLOT);
+        // Cargo runs none of a student's code while it builds it; any other
+        // command may.
+        let slot = (!assignment.is_cargos()).then_some(BUILD_SLOT);
         if let Some(slot) = slot {
             self.keeper.give(&here.folder, slot)?;
+            self.keeper.give(&self.workshop.go(), slot)?;
         }
         let limit = |command: &mut Command| {
             let command = std::mem::replace(command, Command::new(""));
@@ -270,20 +278,13 @@ impl<'a> Class<'a> {
             Built::Failed(what, said) => return failed(&what, said),
         };
         let folder = self.workshop.folder().join(format!("run-{number}"));
-        let mut copies = vec![(program, folder.join("program"))];
-        for (path, _) in source::files_below(&here.folder)? {
-            let to = folder.join(&assignment.name).join(&path);
-            copies.push((here.folder.join(path), to));
+        let to = folder.join(&assignment.name);
+        if let Err(why) = copy_all(&here.folder, &to) {
+            return failed(&format!("it cannot be taken: {why}"), Vec::new());
         }
-        if assignment.build.is_some() {
-            // Cargo has built nothing.
-            copies.remove(0);
-        }
-        for (from, to) in copies {
-            // Copied, not written: what was built may be started.
-            fs::create_dir_all(to.parent().unwrap_or(&folder))
-                .and_then(|()| fs::copy(&from, to))
-                .map_err(|err| format!("{}: {err}", from.display()))?;
+        if assignment.is_cargos() {
+            fs::copy(&program, folder.join("program"))
+                .map_err(|err| format!("{}: {err}", program.display()))?;
         }
         Ok(Ok(folder))
     }
@@ -343,6 +344,24 @@ impl<'a> Class<'a> {
     }
 }
 
+/// Copies all files of a folder, with what was built there, which so stays a
+/// program. A link is left out: it might lead anywhere.
+fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
+    let in_path = |err| format!("{}: {err}", from.display());
+    fs::create_dir_all(to).map_err(in_path)?;
+    for entry in fs::read_dir(from).map_err(in_path)? {
+        let entry = entry.map_err(in_path)?;
+        let kind = entry.file_type().map_err(in_path)?;
+        let to = to.join(entry.file_name());
+        if kind.is_dir() {
+            copy_all(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), to).map_err(in_path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes the next one from the queue; None when there are no more.
 fn next<T>(queue: &Mutex<mpsc::Receiver<T>>) -> Option<T> {
     queue.lock().ok()?.recv().ok()
@@ -366,7 +385,8 @@ pub fn examine(
     seed: u64,
 ) -> Result<(), String> {
     let assignment = Assignment::load(folder)?;
-    std::env::set_current_dir(folder).map_err(|err| err.to_string())?;
+    std::env::set_current_dir(assignment.place())
+        .map_err(|err| err.to_string())?;
     let mut written = Ok(());
     stages::examine(&assignment, program, seed, &mut |so_far| {
         written =

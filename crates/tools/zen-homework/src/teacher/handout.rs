@@ -15,7 +15,7 @@ const ALIAS: &str = "\
 homework = \"run --quiet --package zen-homework --\"
 ";
 
-const IGNORED: &str = "/target\n";
+const IGNORED: &str = "target/\n";
 
 /// Runs wherever a handout has become a repository of its own.
 const WORKFLOW: &str = include_str!("workflow.yml");
@@ -29,8 +29,10 @@ pub fn handout(
     names: &[String],
     to: &Path,
     with_ci: bool,
+    dialect: Option<u64>,
 ) -> Result<(), String> {
-    let assignments = names.iter().map(|name| project.assignment(name));
+    let assignments =
+        names.iter().map(|name| project.assignment(name)?.in_dialect(dialect));
     let assignments = assignments.collect::<Result<Vec<_>, _>>()?;
     if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(format!("{} is not empty", to.display()));
@@ -118,11 +120,24 @@ fn readme(assignments: &[Assignment]) -> String {
         let files = assignment.files.iter().map(|it| format!("`{name}/{it}`"));
         let files: Vec<_> = files.collect();
         let files = files.join(", ");
+        let start = assignment.start.as_ref().map(|file| {
+            format!(
+                "In any language: `{name}/{file}` says how your server is \
+                built and started.\n\n"
+            )
+        });
+        let mut start = start.unwrap_or_default();
+        if assignment.dialect.is_some() {
+            start += &format!(
+                "It is put in a dialect of the contract: `{name}/DIALECT.md` \
+                has its words.\n\n"
+            );
+        }
         write!(
             text,
             "\n## {name}: {title}\n\n\
             Pages {pages}, about {minutes} minutes. Yours: {files}.\n\n\
-            | stage | what is asked | points |\n|---|---|---|\n"
+            {start}| stage | what is asked | points |\n|---|---|---|\n"
         )
         .ok();
         for stage in &assignment.stages {

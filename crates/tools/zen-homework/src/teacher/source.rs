@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use zen_check::Dialect;
+
 use super::markers;
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, BUILT};
 
 /// Files by their paths, relative to where they will be.
 pub(crate) type Files = Vec<(PathBuf, Vec<u8>)>;
@@ -17,7 +19,7 @@ pub(crate) type Files = Vec<(PathBuf, Vec<u8>)>;
 const TOOL: &str = "zen-homework";
 
 /// Of an assignment, these are not handed out.
-const NOT_HANDED_OUT: [&str; 3] = ["wrong", "teacher.md", "target"];
+const NOT_HANDED_OUT: [&str; 3] = ["wrong", "teacher.md", BUILT];
 
 /// The teacher's side of this crate: a feature, and what it is made of.
 const TEACHERS: &str = "teacher";
@@ -48,7 +50,7 @@ fn collect(root: &Path, at: &Path, files: &mut Files) -> Result<(), String> {
         let entry = entry.map_err(in_path)?;
         let path = at.join(entry.file_name());
         let kind = entry.file_type().map_err(in_path)?;
-        if kind.is_dir() && entry.file_name() != "target" {
+        if kind.is_dir() && entry.file_name() != BUILT {
             collect(root, &path, files)?;
         } else if kind.is_file() {
             let bytes = fs::read(entry.path()).map_err(in_path)?;
@@ -74,7 +76,22 @@ pub(crate) fn starter(assignment: &Assignment) -> Result<Files, String> {
         })?;
         *bytes = text.into_bytes();
     }
+    speak(assignment, &mut files);
     Ok(files)
+}
+
+/// Says to a student, and to what examines the files, in which dialect.
+pub(crate) fn speak(assignment: &Assignment, files: &mut Files) {
+    let Some(seed) = assignment.dialect else { return };
+    for (path, bytes) in files.iter_mut() {
+        // The key stands before the first table.
+        if path == Path::new("assignment.toml") {
+            *bytes = [format!("dialect = {seed}\n").as_bytes(), bytes].concat();
+        }
+    }
+    let page = include_str!("dialect.md").replace("SEED", &seed.to_string());
+    let page = page + &Dialect::new(seed).page();
+    files.push(("DIALECT.md".into(), page.into_bytes()));
 }
 
 /// The workspace that holds the assignments, as far as manifests tell.
@@ -95,11 +112,19 @@ impl Workspace {
         all.get(dependency)?.get("path")?.as_str()
     }
 
+    /// Those of these assignments that Cargo builds.
+    fn packages<'a>(&self, names: &[&'a str]) -> Vec<&'a str> {
+        let folder = self.root.join("crates/homework");
+        let is_one =
+            |name: &&&str| folder.join(name).join("Cargo.toml").is_file();
+        names.iter().filter(is_one).copied().collect()
+    }
+
     /// The crates of this workspace that these assignments, and the tool, are
     /// built with.
     fn crates(&self, names: &[&str]) -> Result<Crates, String> {
         let mut crates = Crates::default();
-        for name in names {
+        for name in self.packages(names) {
             let folder = self.root.join("crates/homework").join(name);
             let manifest = read_manifest(&folder.join("Cargo.toml"))?;
             self.follow(&manifest, &mut crates)?;
@@ -148,11 +173,14 @@ impl Workspace {
             return manifest;
         };
         let names: Vec<Value> =
-            names.iter().map(|&name| Value::from(name)).collect();
+            self.packages(names).into_iter().map(Value::from).collect();
         let mut members = names.clone();
         members.push(Value::from("tools/*"));
         workspace.insert("members".into(), Value::Array(members));
-        workspace.insert("default-members".into(), Value::Array(names));
+        workspace.remove("default-members");
+        if !names.is_empty() {
+            workspace.insert("default-members".into(), Value::Array(names));
+        }
         workspace.remove("exclude");
         if let Some(Value::Table(all)) = workspace.get_mut("dependencies") {
             all.retain(|name, _| crates.dependencies.contains(name));

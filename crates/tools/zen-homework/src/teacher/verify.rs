@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use zen_check::Dialect;
+
 use super::markers;
 use super::source::{self, Files};
 use super::workshop::Workshop;
@@ -11,6 +13,7 @@ use crate::assignment::Assignment;
 use crate::process::cannot_run;
 use crate::project::{Built, Project};
 use crate::stages::{self, StageOutcome, StageResult};
+use crate::start::{self, Start};
 use crate::student::print;
 
 /// The seed of every examination here.
@@ -27,6 +30,9 @@ const KNOWN: [&str; 7] = [
     "teacher.md",
 ];
 
+/// A solution that is not told its dialect here speaks the contract's own.
+const TOLD: &str = "dialect.txt";
+
 /// A line of a solution as short as this may stand anywhere.
 const TELLING_BYTES_MIN: usize = 24;
 
@@ -39,6 +45,7 @@ pub fn verify(
     project: &Project,
     names: &[String],
     with_listings: bool,
+    dialect: Option<u64>,
 ) -> Result<bool, String> {
     let assignments = match names {
         [] => project.assignments()?,
@@ -47,6 +54,10 @@ pub fn verify(
             all.collect::<Result<_, _>>()?
         }
     };
+    let assignments = assignments
+        .into_iter()
+        .map(|it| it.in_dialect(dialect))
+        .collect::<Result<Vec<_>, _>>()?;
     let workshop = Workshop::new(project, &assignments)?;
     let listings = match with_listings {
         true => built_listings(project)?,
@@ -55,12 +66,23 @@ pub fn verify(
     let mut all_well = true;
     for assignment in &assignments {
         print(&format!("{}\n", assignment.name))?;
-        let mut gate =
-            Gate { assignment, workshop: &workshop, findings: Vec::new() };
+        let mut gate = Gate {
+            assignment,
+            workshop: &workshop,
+            findings: Vec::new(),
+            left_out: Vec::new(),
+        };
         gate.look_at_files()?;
-        gate.try_starter()?;
-        gate.try_solution(&listings)?;
+        for language in gate.languages()? {
+            gate.try_starter(&language)?;
+            gate.try_solution(&language)?;
+            gate.try_plain_solution(&language)?;
+        }
+        gate.try_listings(&listings)?;
         gate.try_wrong_ones()?;
+        for what in &gate.left_out {
+            print(&format!("  LEFT OUT: {what}\n"))?;
+        }
         for finding in &gate.findings {
             print(&format!("  WRONG: {finding}\n"))?;
         }
@@ -73,9 +95,60 @@ struct Gate<'a> {
     assignment: &'a Assignment,
     workshop: &'a Workshop,
     findings: Vec<String>,
+    /// What this machine cannot say anything about, and why.
+    left_out: Vec<String>,
+}
+
+/// One of the languages that an assignment has a starter in. Its name is
+/// empty where there is but the one.
+struct Language(String);
+
+impl Language {
+    /// Its name, as it is added to what was done.
+    fn told(&self) -> String {
+        match self.0.is_empty() {
+            true => String::new(),
+            false => format!(", in {}", self.0),
+        }
+    }
 }
 
 impl Gate<'_> {
+    /// The languages of its starters, as far as this machine has them.
+    fn languages(&mut self) -> Result<Vec<Language>, String> {
+        let Some(file) = &self.assignment.start else {
+            return Ok(vec![Language(String::new())]);
+        };
+        let path = self.assignment.folder.join(file);
+        let in_path = |what| format!("{}: {what}", path.display());
+        let text = fs::read_to_string(&path);
+        let text = text.map_err(|err| in_path(err.to_string()))?;
+        let mut languages = Vec::new();
+        for name in start::languages(&text).map_err(in_path)? {
+            let chosen = start::with_language(&text, &name);
+            let missing = Start::read(&chosen, &path).map_err(in_path)?;
+            match missing.missing() {
+                None => languages.push(Language(name)),
+                Some(program) => self.left_out.push(format!(
+                    "what is in {name}: there is no {program} here"
+                )),
+            }
+        }
+        Ok(languages)
+    }
+
+    /// The same files, if a student chooses this language.
+    fn chosen(&self, mut files: Files, language: &Language) -> Files {
+        let start = self.assignment.start.as_deref().map(Path::new);
+        for (path, bytes) in &mut files {
+            if Some(path.as_path()) == start {
+                let text = String::from_utf8_lossy(bytes);
+                *bytes = start::with_language(&text, &language.0).into();
+            }
+        }
+        files
+    }
+
     fn look_at_files(&mut self) -> Result<(), String> {
         let it = self.assignment;
         let files = source::files_below(&it.folder)?;
@@ -166,7 +239,7 @@ impl Gate<'_> {
                 return Err([&[what][..], &said].concat().join("\n    "));
             }
         };
-        std::env::set_current_dir(&assignment.folder)
+        std::env::set_current_dir(assignment.place())
             .map_err(|err| err.to_string())?;
         let begun = std::time::Instant::now();
         let results = stages::examine(&assignment, &program, SEED, &mut |_| ());
@@ -174,19 +247,24 @@ impl Gate<'_> {
         Ok(Examined { said, results, seconds })
     }
 
-    fn try_starter(&mut self) -> Result<(), String> {
-        match self.examine(&source::starter(self.assignment)?) {
-            Err(what) => self.findings.push(format!("the starter: {what}")),
+    fn try_starter(&mut self, language: &Language) -> Result<(), String> {
+        let starter = source::starter(self.assignment)?;
+        let told = language.told();
+        match self.examine(&self.chosen(starter, language)) {
+            Err(what) => {
+                self.findings.push(format!("the starter{told}: {what}"));
+            }
             Ok(Examined { results, seconds, .. }) => match failing(&results) {
                 Some(failing) if results[0].name == failing.name => {
                     let name = &failing.name;
                     print(&format!(
-                        "  the starter builds, and fails {name} ({seconds:.1} s)\n"
+                        "  the starter builds, and fails {name}{told} \
+                        ({seconds:.1} s)\n"
                     ))?;
                 }
-                _ => self
-                    .findings
-                    .push("the starter does not fail the first stage".into()),
+                _ => self.findings.push(format!(
+                    "the starter does not fail the first stage{told}"
+                )),
             },
         }
         Ok(())
@@ -195,29 +273,79 @@ impl Gate<'_> {
     fn solution(&self) -> Result<Files, String> {
         let mut files = source::files_below(&self.assignment.folder)?;
         files.retain(|(path, _)| !path.starts_with("wrong"));
+        source::speak(self.assignment, &mut files);
+        // It is told by a file, which nobody else has.
+        if let Some(seed) = self.assignment.dialect {
+            let start = self.assignment.start.as_deref().unwrap_or_default();
+            let told = Path::new(start).with_file_name(TOLD);
+            files.push((told, Dialect::new(seed).lines().into()));
+        }
         Ok(files)
     }
 
-    fn try_solution(&mut self, listings: &[PathBuf]) -> Result<(), String> {
-        match self.examine(&self.solution()?) {
-            Err(what) => self.findings.push(format!("the solution: {what}")),
+    /// In a dialect, the solution of the contract's own words is none.
+    fn try_plain_solution(
+        &mut self,
+        language: &Language,
+    ) -> Result<(), String> {
+        if self.assignment.dialect.is_none() {
+            return Ok(());
+        }
+        let mut solution = self.solution()?;
+        solution.retain(|(path, _)| !path.ends_with(TOLD));
+        let told = language.told();
+        let results = self.examine(&self.chosen(solution, language))?.results;
+        match failing(&results) {
+            Some(it) => print(&format!(
+                "  the solution in the contract's own words fails {}{told}\n",
+                it.name
+            )),
+            None => {
+                let what = match results.iter().find(|it| !it.passed()) {
+                    Some(unknown) => self::told(&unknown.outcome),
+                    None => "passes as well".into(),
+                };
+                self.findings.push(format!(
+                    "the solution in the contract's own words{told}: {what}"
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    fn try_solution(&mut self, language: &Language) -> Result<(), String> {
+        let solution = self.solution()?;
+        let told_in = language.told();
+        match self.examine(&self.chosen(solution, language)) {
+            Err(what) => {
+                self.findings.push(format!("the solution{told_in}: {what}"));
+            }
             Ok(Examined { said, results, seconds }) => {
                 if !said.is_empty() {
                     let said = said.join("\n    ");
-                    let what = format!("the solution builds with: {said}");
+                    let what =
+                        format!("the solution{told_in} builds with: {said}");
                     self.findings.push(what);
                 }
                 match results.iter().find(|it| !it.passed()) {
                     None => print(&format!(
-                        "  the solution passes ({seconds:.1} s)\n"
+                        "  the solution passes{told_in} ({seconds:.1} s)\n"
                     ))?,
                     Some(result) => self.findings.push(format!(
-                        "the solution does not pass {}: {}",
+                        "the solution{told_in} does not pass {}: {}",
                         result.name,
                         told(&result.outcome)
                     )),
                 }
             }
+        }
+        Ok(())
+    }
+
+    fn try_listings(&mut self, listings: &[PathBuf]) -> Result<(), String> {
+        if self.assignment.start.is_some() && !listings.is_empty() {
+            // In the language of its choice.
+            return print("  a listing may be handed in as it is\n");
         }
         for listing in listings {
             let name = listing.file_name().unwrap_or_default();
@@ -241,11 +369,16 @@ impl Gate<'_> {
             let shown = format!("wrong/{}", name.display());
             let wrong = Wrong::read(&name, &bytes);
             let result = wrong.and_then(|wrong| {
-                self.try_wrong_one(&wrong, &solution).map(|()| wrong)
+                self.try_wrong_one(&wrong, &solution)
+                    .map(|tried| (wrong, tried))
             });
             match result {
-                Ok(wrong) => {
+                Ok((wrong, Tried::Caught)) => {
                     print(&format!("  {shown} fails {}\n", wrong.fails))?;
+                    caught.push(wrong.stage);
+                }
+                Ok((wrong, Tried::NotHere)) => {
+                    self.left_out.push(shown);
                     caught.push(wrong.stage);
                 }
                 Err(what) => self.findings.push(format!("{shown}: {what}")),
@@ -266,7 +399,7 @@ impl Gate<'_> {
         &self,
         wrong: &Wrong,
         solution: &Files,
-    ) -> Result<(), String> {
+    ) -> Result<Tried, String> {
         let patch = self.workshop.folder().join("wrong.patch");
         fs::write(&patch, &wrong.patch).map_err(|err| err.to_string())?;
         let folder = self.workshop.folder().join("wrong");
@@ -281,10 +414,18 @@ impl Gate<'_> {
             let said = String::from_utf8_lossy(&applied.stderr);
             return Err(format!("git apply: {}", said.trim()));
         }
+        if let Some(file) = &self.assignment.start
+            && Start::load(&folder.join(file))?.missing().is_some()
+        {
+            return Ok(Tried::NotHere);
+        }
         let files = source::files_below(&folder)?;
         let results = self.examine(&files)?.results;
         let Some(failing) = failing(&results) else {
-            return Err("no stage fails".into());
+            return Err(match results.iter().find(|it| !it.passed()) {
+                Some(unknown) => told(&unknown.outcome),
+                None => "no stage fails".into(),
+            });
         };
         if failing.name != wrong.stage {
             let why = told(&failing.outcome);
@@ -294,7 +435,7 @@ impl Gate<'_> {
             StageOutcome::Failed(_, cases)
                 if cases.iter().any(|it| it.is_called(&wrong.fails)) =>
             {
-                Ok(())
+                Ok(Tried::Caught)
             }
             outcome => {
                 let (fails, why) = (&wrong.fails, told(outcome));
@@ -309,6 +450,13 @@ struct Examined {
     said: Vec<String>,
     results: Vec<StageResult>,
     seconds: f64,
+}
+
+/// What came of a wrong solution that is not itself wrong.
+enum Tried {
+    Caught,
+    /// Its language is not.
+    NotHere,
 }
 
 /// A wrong solution: which stage is to catch it, by which case, and a patch.

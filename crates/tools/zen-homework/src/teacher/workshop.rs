@@ -18,6 +18,15 @@ use crate::project::{Built, Project};
 const BUILD_LINES_MAX: usize = 60;
 const BUILD_BYTES_MAX: u64 = 64 * 1024;
 
+/// Go without the network, and without anybody's settings. What a program needs
+/// beyond Go's own library has to be in its folder `vendor`.
+const GO_ALONE: [(&str, &str); 4] = [
+    ("GOPROXY", "off"),
+    ("GOTOOLCHAIN", "local"),
+    ("GOENV", "off"),
+    ("GOFLAGS", ""),
+];
+
 /// A folder that is deleted when it goes out of scope.
 #[derive(Debug)]
 pub(crate) struct Temporary(pub(crate) PathBuf);
@@ -56,6 +65,9 @@ impl Workshop {
         write(&handed_out(project, assignments)?, &root)?;
         forget_other_packages(&root)?;
         let target = folder.0.join("target");
+        let go = folder.0.join("go");
+        fs::create_dir(&go)
+            .map_err(|err| format!("{}: {err}", go.display()))?;
         let project = Project { root, is_handout: true, target };
         Ok(Self { folder, project })
     }
@@ -63,6 +75,11 @@ impl Workshop {
     /// The assignment of this name, where it is built.
     pub(crate) fn assignment(&self, name: &str) -> Result<Assignment, String> {
         self.project.assignment(name)
+    }
+
+    /// Where Go keeps what it has built; whoever builds must own it.
+    pub(crate) fn go(&self) -> PathBuf {
+        self.folder.0.join("go")
     }
 
     /// Where there is room for whatever else is temporary.
@@ -85,22 +102,29 @@ impl Workshop {
         assignment: &Assignment,
         limit: &dyn Fn(&mut Command) -> Command,
     ) -> Result<Built, String> {
-        if assignment.build.is_none() {
+        if assignment.is_cargos() {
             self.clean(assignment)?;
         }
+        let program = self.project.program(assignment);
+        let mut command = match self.project.build_command(assignment) {
+            Ok(Some(command)) => command,
+            Ok(None) => return Ok(Built::Program(program, Vec::new())),
+            Err(what) => return Ok(Built::Failed(what, Vec::new())),
+        };
         let log = self.folder.0.join("build.log");
         let file = File::create(&log).map_err(|err| err.to_string())?;
-        let mut command = self.project.build_command(assignment);
         command
             .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_TERM_COLOR", "never");
+            .env("CARGO_TERM_COLOR", "never")
+            .env("GOCACHE", self.go().join("cache"))
+            .env("GOPATH", self.go().join("path"))
+            .envs(GO_ALONE);
         let mut command = limit(&mut command);
         let second = file.try_clone().map_err(|err| err.to_string())?;
         command.stdin(Stdio::null()).stdout(file).stderr(second);
         let seconds = assignment.build_seconds;
         let ended = process::run(&mut command, Duration::from_secs(seconds))
             .map_err(|err| cannot_run(&command, &err))?;
-        let program = self.project.program(assignment);
         let said = first_lines(&log);
         Ok(match ended {
             Some(status) if status.success() => Built::Program(program, said),

@@ -58,10 +58,12 @@ fn solution_of(text: &str) -> Vec<String> {
     let mut within = false;
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
     for line in text.lines().map(str::trim) {
-        let starter = line.strip_prefix("// STARTER:");
+        // As Rust and Go have comments, or as Python has them.
+        let said = line.trim_start_matches(['/', '#']).trim_start();
+        let starter = said.strip_prefix("STARTER:");
         match line {
-            _ if line.starts_with("// BEGIN SOLUTION") => within = true,
-            _ if line.starts_with("// END SOLUTION") => within = false,
+            _ if said.starts_with("BEGIN SOLUTION") => within = true,
+            _ if said.starts_with("END SOLUTION") => within = false,
             _ if starter.is_some() => outside.extend(starter.map(str::trim)),
             _ if within => inside.push(line),
             _ => outside.push(line),
@@ -85,7 +87,11 @@ fn no_handout_has_a_line_of_a_solution_or_anything_of_the_teachers() {
             continue;
         }
         words.push(entry.file_name().to_string_lossy().into_owned());
-        solution.extend(solution_of(&text_below(&entry.path().join("src"))));
+        // One of them is no crate.
+        let sources = ["src", "server"].map(|it| entry.path().join(it));
+        for folder in sources.iter().filter(|it| it.is_dir()) {
+            solution.extend(solution_of(&text_below(folder)));
+        }
     }
     assert!(solution.len() > 10, "there is a solution");
     words.extend(["--to".into(), to.to_string_lossy().into_owned()]);
@@ -106,6 +112,27 @@ fn no_handout_has_a_line_of_a_solution_or_anything_of_the_teachers() {
     }
     let lock = fs::read_to_string(to.join("Cargo.lock")).expect("a lock");
     assert!(!lock.contains("\"mdbook"), "the lock is of all the workspace");
+}
+
+#[test]
+fn an_examination_is_handed_out_in_other_words() {
+    let to = folder("examination");
+    let place = to.to_string_lossy().into_owned();
+    let words = ["--to", &place, "--dialect", "2014"];
+    let refused =
+        homework(&root(), &[&["handout", "framing"], &words[..]].concat());
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("framing has no dialects"), "{said}");
+    succeeds(&homework(&root(), &[&["handout", "any"], &words[..]].concat()));
+    let read = |file| fs::read_to_string(to.join("any").join(file));
+    let page = read("DIALECT.md").expect("its words");
+    assert!(page.contains("| `Error: unknown aphorism.` |"), "{page}");
+    let assignment = read("assignment.toml").expect("an assignment");
+    assert!(assignment.contains("dialect = 2014\n"), "{assignment}");
+    assert!(read("server/dialect.txt").is_err(), "a solution's own words");
+    let listed = succeeds(&homework(&to, &["status"]));
+    assert!(listed.contains("not yet  wire"), "{listed}");
 }
 
 #[test]

@@ -8,6 +8,11 @@ if ! command -v cargo >/dev/null; then
         sh -s -- -y --profile minimal
     export PATH=$HOME/.cargo/bin:$PATH
 fi
+packages=(ASSIGNMENT_PACKAGES)
+if [ ${#packages[@]} -gt 0 ]; then
+    apt-get update
+    apt-get install --yes "${packages[@]}"
+fi
 cd /autograder/source/project
 cargo fetch
 # What every submission is built with is built here, once.

@@ -1,0 +1,186 @@
+//! How a server is built and started: by the commands of its assignment, or,
+//! where any language will do, by those of a file that the student writes.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::assignment::Assignment;
+
+/// What builds a server, what starts it, and where.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// Both commands run here.
+    pub folder: PathBuf,
+    /// None if there is nothing to build, or Cargo does it.
+    pub build: Option<Vec<String>>,
+    /// With `{port}` and `{options}`, as `zen-check` takes it.
+    pub command: Vec<String>,
+}
+
+/// A student's file: the name of a table, and the tables.
+#[derive(Debug, Deserialize)]
+struct StartFile {
+    language: String,
+    #[serde(flatten)]
+    languages: BTreeMap<String, Commands>,
+}
+
+/// One table of it. No shell reads the commands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Commands {
+    build: Option<String>,
+    command: String,
+}
+
+impl Start {
+    /// Reads a student's file.
+    ///
+    /// # Errors
+    /// What is wrong with it, for the student.
+    pub fn load(file: &Path) -> Result<Self, String> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let in_file = |what: String| format!("{name}: {what}");
+        let text = fs::read_to_string(file);
+        let text = text.map_err(|err| in_file(err.to_string()))?;
+        Self::read(&text, file).map_err(in_file)
+    }
+
+    /// The same of a file that would have this text.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn read(text: &str, file: &Path) -> Result<Self, String> {
+        let read: StartFile =
+            toml::from_str(text).map_err(|it| it.to_string())?;
+        let StartFile { language, languages } = read;
+        let commands = languages.get(&language);
+        let commands = commands
+            .ok_or_else(|| format!("there is no table [{language}] in it"))?;
+        let words = |text: &str| {
+            let words: Vec<_> =
+                text.split_whitespace().map(str::to_owned).collect();
+            match words.is_empty() {
+                true => Err(format!("[{language}] has an empty command")),
+                false => Ok(words),
+            }
+        };
+        let build = commands.build.as_deref().map(words).transpose()?;
+        let command = words(&commands.command)?;
+        let folder = file.parent().unwrap_or(Path::new("")).to_path_buf();
+        Ok(Self { folder, build, command })
+    }
+
+    /// The first program that this machine does not have, of those that are
+    /// looked for where all programs are.
+    #[must_use]
+    pub fn missing(&self) -> Option<&str> {
+        let commands = self.build.iter().chain([&self.command]);
+        let mut programs = commands.filter_map(|words| words.first());
+        let missing =
+            programs.find(|name| !name.contains('/') && !is_had(name));
+        missing.map(String::as_str)
+    }
+}
+
+/// The languages for which such a file has a table.
+///
+/// # Errors
+/// It is none.
+pub fn languages(text: &str) -> Result<Vec<String>, String> {
+    let file: StartFile = toml::from_str(text).map_err(|it| it.to_string())?;
+    Ok(file.languages.into_keys().collect())
+}
+
+/// The same file, if another of its tables is chosen.
+#[must_use]
+pub fn with_language(text: &str, language: &str) -> String {
+    let chosen = format!("language = \"{language}\"\n");
+    let line = |line: &str| match line.starts_with("language =") {
+        true => chosen.clone(),
+        false => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+fn is_had(program: &str) -> bool {
+    let name = format!("{program}{}", env::consts::EXE_SUFFIX);
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(&name).is_file())
+}
+
+impl Assignment {
+    /// How its server is built and started.
+    ///
+    /// # Errors
+    /// A student says so in a file, and not well.
+    pub fn start(&self) -> Result<Start, String> {
+        match &self.start {
+            Some(file) => Start::load(&self.folder.join(file)),
+            None => Ok(Start {
+                folder: self.folder.clone(),
+                build: self.build.clone(),
+                command: self.command(),
+            }),
+        }
+    }
+
+    /// Where the commands run that build and start it.
+    #[must_use]
+    pub fn place(&self) -> PathBuf {
+        let file = self.start.as_deref().unwrap_or("assignment.toml");
+        let file = self.folder.join(file);
+        file.parent().unwrap_or(&self.folder).to_path_buf()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Start, languages, with_language};
+
+    const TEXT: &str = "\
+# Mine:
+language = \"sh\"
+
+[sh]
+command = \"sh server.sh  {port}\"
+
+[c]
+build = \"no-such-compiler -o server server.c\"
+command = \"./server {port}\"
+";
+
+    fn read_here(text: &str) -> Result<Start, String> {
+        Start::read(text, Path::new("start.toml"))
+    }
+
+    #[test]
+    fn the_chosen_table_says_how_it_is_built_and_started() {
+        let start = read_here(TEXT).unwrap();
+        assert_eq!(start.command, ["sh", "server.sh", "{port}"]);
+        assert_eq!((start.missing(), &start.build), (None, &None));
+        assert_eq!(languages(TEXT).unwrap(), ["c", "sh"]);
+        let start = read_here(&with_language(TEXT, "c")).unwrap();
+        assert_eq!(start.command, ["./server", "{port}"]);
+        assert_eq!(start.missing(), Some("no-such-compiler"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told() {
+        for (old, new, what) in [
+            ("\"sh\"", "\"go\"", "there is no table [go]"),
+            ("sh server.sh  {port}", " ", "[sh] has an empty command"),
+            ("command = \"sh", "start = \"sh", "unknown field `start`"),
+            ("language", "tongue", "language"),
+        ] {
+            let message = read_here(&TEXT.replacen(old, new, 1)).unwrap_err();
+            assert!(message.contains(what), "{new}: {message}");
+        }
+    }
+}
