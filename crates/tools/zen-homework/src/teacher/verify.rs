@@ -284,7 +284,11 @@ impl Gate<'_> {
         let files = source::files_below(&folder)?;
         let results = self.examine(&files)?.results;
         let Some(failing) = failing(&results) else {
-            return Err("no stage fails".into());
+            let first = results.iter().find(|it| !it.passed());
+            return Err(match first {
+                Some(it) => format!("{}: {}", it.name, told(&it.outcome)),
+                None => "no stage fails".into(),
+            });
         };
         if failing.name != wrong.stage {
             let why = told(&failing.outcome);
