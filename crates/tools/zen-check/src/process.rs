@@ -191,6 +191,10 @@ pub(crate) fn has_no_signal_pending(process: u32) -> Verdict<bool> {
     Ok(pending.all(|line| line.ends_with("\t0000000000000000")))
 }
 
+/// A tick wakes a server ten times in a second, and nothing here takes longer
+/// than some seconds.
+const SLEEPS_MAX: u64 = 1000;
+
 /// Expects that while this is done, a server uses next to no processor time.
 pub(crate) fn while_idle(
     process: u32,
@@ -199,10 +203,16 @@ pub(crate) fn while_idle(
     let (before, sleeps_before) = (cpu_time(process)?, sleeps(process)?);
     done()?;
     let time = cpu_time(process)?.saturating_sub(before);
-    // However busy the machine is: who has nothing to do goes to sleep.
+    // These hold however busy the machine is: who has nothing to do goes to
+    // sleep, and does not get up for nothing.
+    let slept = sleeps(process)?.saturating_sub(sleeps_before);
     ensure!(
-        time.is_zero() || sleeps(process)? > sleeps_before,
+        time.is_zero() || slept > 0,
         "while it had nothing to do it never went to sleep"
+    );
+    ensure!(
+        slept < SLEEPS_MAX,
+        "while it had nothing to do it woke up {slept} times"
     );
     ensure_in_time!(
         time,

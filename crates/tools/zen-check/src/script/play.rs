@@ -193,6 +193,10 @@ impl<'a> Play<'a> {
         let mut last = 0;
         let came = wait_until(&what, PATIENCE, || {
             last = count(process::parts(process)?);
+            if !holds(last) {
+                // Who looks without pause is starved himself when it is busy.
+                thread::sleep(Duration::from_millis(20));
+            }
             Ok(holds(last))
         });
         if came.is_ok() {
