@@ -175,8 +175,15 @@ impl Client {
     /// A client of this subject: it speaks the same dialect, and counts the
     /// times of its transcript from when the case began.
     pub(crate) fn of(self, subject: &Subject) -> Self {
-        let dialect = Arc::clone(&subject.dialect);
-        Self { begun: subject.begun, dialect, ..self }
+        self.speaking(&subject.dialect, subject.begun)
+    }
+
+    pub(crate) fn speaking(
+        self,
+        dialect: &Arc<Dialect>,
+        begun: Instant,
+    ) -> Self {
+        Self { begun, dialect: Arc::clone(dialect), ..self }
     }
 
     /// Sends so many questions, for the server to receive by themselves.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::verdict::{Fault, Verdict, ensure_in_time};
+use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
 /// How long a condition may take to come about.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
@@ -191,14 +191,29 @@ pub(crate) fn has_no_signal_pending(process: u32) -> Verdict<bool> {
     Ok(pending.all(|line| line.ends_with("\t0000000000000000")))
 }
 
+/// A tick wakes a server ten times in a second, and nothing here takes longer
+/// than some seconds.
+const SLEEPS_MAX: u64 = 1000;
+
 /// Expects that while this is done, a server uses next to no processor time.
 pub(crate) fn while_idle(
     process: u32,
     done: impl FnOnce() -> Verdict,
 ) -> Verdict {
-    let before = cpu_time(process)?;
+    let (before, sleeps_before) = (cpu_time(process)?, sleeps(process)?);
     done()?;
     let time = cpu_time(process)?.saturating_sub(before);
+    // These hold however busy the machine is: who has nothing to do goes to
+    // sleep, and does not get up for nothing.
+    let slept = sleeps(process)?.saturating_sub(sleeps_before);
+    ensure!(
+        time.is_zero() || slept > 0,
+        "while it had nothing to do it never went to sleep"
+    );
+    ensure!(
+        slept < SLEEPS_MAX,
+        "while it had nothing to do it woke up {slept} times"
+    );
     ensure_in_time!(
         time,
         Duration::from_millis(100),
@@ -236,6 +251,25 @@ fn cpu_time(process: u32) -> Verdict<Duration> {
     let times = members.iter().flat_map(|member| &member.fields[11..13]);
     let ticks = times.filter_map(|field| field.parse::<u64>().ok());
     Ok(Duration::from_millis(10 * ticks.sum::<u64>()))
+}
+
+/// How often the threads of a server have gone to sleep so far.
+fn sleeps(process: u32) -> Verdict<u64> {
+    let mut sleeps = 0;
+    for member in members(process)? {
+        let folder = format!("/proc/{}/task", member.process);
+        for thread in entries(&folder).unwrap_or_default() {
+            // What has ended meanwhile does not count.
+            let status = format!("{folder}/{thread}/status");
+            let status = fs::read_to_string(status).unwrap_or_default();
+            let number = status
+                .lines()
+                .find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"));
+            let number = number.and_then(|it| it.trim().parse::<u64>().ok());
+            sleeps += number.unwrap_or(0);
+        }
+    }
+    Ok(sleeps)
 }
 
 /// The fields of /proc/PID/stat from the third on: before that is the name,

@@ -8,7 +8,7 @@ use zen_homework::project::Project;
 use zen_homework::teacher::export::{self, Platform};
 use zen_homework::teacher::grade::{self, GradeOptions};
 use zen_homework::teacher::limits::{self, Limits};
-use zen_homework::teacher::{handout, new, verify};
+use zen_homework::teacher::{handout, new, solution, verify};
 
 /// What a teacher does.
 #[derive(Debug, Subcommand)]
@@ -78,6 +78,14 @@ pub(crate) enum Teaching {
         /// What is written: a file or a folder that is not there yet
         #[arg(long, value_name = "PATH")]
         to: PathBuf,
+    },
+    /// Show the solution as diffs: what each stage adds to those before it
+    Solution {
+        name: String,
+
+        /// Of this stage only
+        #[arg(long)]
+        stage: Option<String>,
     },
     /// For an author: make a small assignment that is whole, to be changed
     New {
@@ -157,6 +165,9 @@ pub(crate) fn run(
         }
         Teaching::Export { platform, name, dialect, to } => {
             export::export(&project()?, platform, &name, dialect, &to)?;
+        }
+        Teaching::Solution { name, stage } => {
+            solution::solution(&project()?, &name, stage.as_deref())?;
         }
         Teaching::New { name } => new::new(&project()?, &name)?,
         Teaching::Verify { name, listings, dialect } => {

@@ -8,6 +8,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::conversation::Client;
+use crate::dialect::Dialect;
+use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 
 /// How long each stays away: so they do not use up the ports of this machine,
@@ -26,11 +28,13 @@ impl Busy {
         &mut self,
         number: usize,
         server: SocketAddr,
-        begun: Instant,
+        subject: &Subject,
     ) -> Verdict {
+        let begun = subject.begun;
         for _ in 0..number {
             let enough = Arc::clone(&self.enough);
-            let work = move || come_and_go(server, begun, &enough);
+            let dialect = Arc::clone(&subject.dialect);
+            let work = move || come_and_go(server, &dialect, begun, &enough);
             self.clients.push(thread::Builder::new().spawn(work)?);
         }
         Ok(())
@@ -58,11 +62,12 @@ impl Drop for Busy {
 
 fn come_and_go(
     server: SocketAddr,
+    dialect: &Arc<Dialect>,
     begun: Instant,
     enough: &AtomicBool,
 ) -> Verdict {
     while !enough.load(Ordering::Relaxed) {
-        let mut client = Client::connect(server)?.since(begun);
+        let mut client = Client::connect(server)?.speaking(dialect, begun);
         client.asks()?.leave()?;
         thread::sleep(PAUSE);
     }

@@ -110,7 +110,7 @@ impl<'a> Play<'a> {
     fn some_are_busy(&mut self, number: usize) -> Verdict {
         let subject = self.subject;
         subject.note(&format!("{number} clients come, ask, and leave"));
-        self.busy.add(number, self.server.address, subject.begun)
+        self.busy.add(number, self.server.address, subject)
     }
 
     fn connect(&mut self, name: &'a str, from: Option<IpAddr>) -> Verdict {
@@ -213,6 +213,10 @@ impl<'a> Play<'a> {
         let mut last = 0;
         let came = wait_until(&what, PATIENCE, || {
             last = count(process::parts(process)?)?;
+            if !holds(last) {
+                // Who looks without pause is starved himself when it is busy.
+                thread::sleep(Duration::from_millis(20));
+            }
             Ok(holds(last))
         });
         if came.is_ok() {

@@ -17,42 +17,60 @@ fn behind<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
 /// # Errors
 /// The number of a line, and what is wrong with it.
 pub(crate) fn starter(text: &str) -> Result<(String, Vec<String>), String> {
+    solved(text, &|_| false)
+}
+
+/// The same for a student who has solved these stages as the author has.
+///
+/// # Errors
+/// The same.
+pub(crate) fn solved(
+    text: &str,
+    is_solved: &dyn Fn(&str) -> bool,
+) -> Result<(String, Vec<String>), String> {
     let mut starter = String::new();
     let mut stages = Vec::new();
-    let mut within = None;
+    // The line in which a solution has begun, and whether it is shown.
+    let mut within: Option<(usize, bool)> = None;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let wrong = |what: &str| Err(format!("line {number}: {what}"));
         if let Some(stage) = behind(line, BEGIN) {
-            if within.replace(number).is_some() {
+            let stage = stage.trim();
+            if within.replace((number, is_solved(stage))).is_some() {
                 return wrong("a solution begins within another");
             }
-            stages.push(stage.trim().to_string());
+            stages.push(stage.to_string());
         } else if behind(line, END).is_some() {
             if within.take().is_none() {
                 return wrong("no solution has begun");
             }
         } else if let Some(code) = behind(line, STARTER) {
-            if within.is_none() {
-                return wrong("a starter's line outside of a solution");
+            match within {
+                None => return wrong("a starter's line outside of a solution"),
+                Some((_, true)) => continue,
+                Some((_, false)) => {}
             }
             let code = code.strip_prefix(' ').unwrap_or(code);
             let indent = line.len() - line.trim_start().len();
             starter += &line[..if code.is_empty() { 0 } else { indent }];
             starter += code;
             starter.push('\n');
-        } else if within.is_none() {
+        } else if within.is_none_or(|(_, shown)| shown) {
             starter += line;
             starter.push('\n');
         }
     }
     match within {
-        Some(number) => Err(format!("line {number}: this solution has no end")),
+        Some((number, _)) => {
+            Err(format!("line {number}: this solution has no end"))
+        }
         None => Ok((starter, stages)),
     }
 }
 
-/// The lines of a solution that stand nowhere else in its file.
+/// The lines of a solution that stand nowhere else in its file, not even as a
+/// part of another line.
 pub(crate) fn solution_lines(text: &str) -> Vec<&str> {
     let mut within = false;
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
@@ -69,13 +87,13 @@ pub(crate) fn solution_lines(text: &str) -> Vec<&str> {
             outside.push(line.trim());
         }
     }
-    inside.retain(|line| !outside.contains(line));
+    inside.retain(|line| !outside.iter().any(|it| it.contains(line)));
     inside
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{solution_lines, starter};
+    use super::{solution_lines, solved, starter};
 
     const TEXT: &str = "\
 fn main() {
@@ -105,6 +123,14 @@ fn main() {
         let python =
             "# BEGIN SOLUTION x\ny = 1\n# STARTER: y = 0\n# END SOLUTION\n";
         assert_eq!(starter(python).unwrap().0, "y = 0\n");
+    }
+
+    #[test]
+    fn a_solved_stage_has_the_solution_in_the_place_of_the_starter() {
+        let two =
+            format!("{TEXT}// BEGIN SOLUTION two\nb();\n// END SOLUTION\n");
+        let expected = "fn main() {\n    good();\n    last();\n}\n";
+        assert_eq!(solved(&two, &|it| it == "one").unwrap().0, expected);
     }
 
     #[test]

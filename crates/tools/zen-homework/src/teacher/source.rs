@@ -65,16 +65,27 @@ fn collect(root: &Path, at: &Path, files: &mut Files) -> Result<(), String> {
 /// # Errors
 /// A file cannot be read, or its marks do not match.
 pub(crate) fn starter(assignment: &Assignment) -> Result<Files, String> {
+    solved(assignment, &|_| false)
+}
+
+/// The same with the solution of these stages in them.
+///
+/// # Errors
+/// The same.
+pub(crate) fn solved(
+    assignment: &Assignment,
+    is_solved: &dyn Fn(&str) -> bool,
+) -> Result<Files, String> {
     let mut files = files_below(&assignment.folder)?;
     files.retain(|(path, _)| {
         !NOT_HANDED_OUT.iter().any(|name| path.starts_with(name))
     });
     for (path, bytes) in &mut files {
         let Ok(text) = std::str::from_utf8(bytes) else { continue };
-        let (text, _) = markers::starter(text).map_err(|what| {
+        let text = markers::solved(text, is_solved).map_err(|what| {
             format!("{}: {}: {what}", assignment.name, path.display())
         })?;
-        *bytes = text.into_bytes();
+        *bytes = text.0.into_bytes();
     }
     speak(assignment, &mut files);
     Ok(files)

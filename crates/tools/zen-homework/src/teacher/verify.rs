@@ -422,8 +422,9 @@ impl Gate<'_> {
         let files = source::files_below(&folder)?;
         let results = self.examine(&files)?.results;
         let Some(failing) = failing(&results) else {
-            return Err(match results.iter().find(|it| !it.passed()) {
-                Some(unknown) => told(&unknown.outcome),
+            let first = results.iter().find(|it| !it.passed());
+            return Err(match first {
+                Some(it) => format!("{}: {}", it.name, told(&it.outcome)),
                 None => "no stage fails".into(),
             });
         };

@@ -2,9 +2,9 @@
 //! another is built in the place of the starter.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -27,9 +27,10 @@ const GO_ALONE: [(&str, &str); 4] = [
     ("GOFLAGS", ""),
 ];
 
-/// A folder that is deleted when it goes out of scope.
+/// A folder that is deleted when it goes out of scope, or when this process
+/// ends in any other way.
 #[derive(Debug)]
-pub(crate) struct Temporary(pub(crate) PathBuf);
+pub(crate) struct Temporary(pub(crate) PathBuf, Option<Child>);
 
 impl Temporary {
     pub(crate) fn new() -> Result<Self, String> {
@@ -39,14 +40,41 @@ impl Temporary {
         let folder = std::env::temp_dir().join(name);
         let made = fs::create_dir(&folder);
         made.map_err(|err| format!("{}: {err}", folder.display()))?;
-        Ok(Self(folder))
+        let heir = heir(&folder).ok();
+        Ok(Self(folder, heir))
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
+        if let Some(heir) = &mut self.1 {
+            // Ends its standard input as well.
+            heir.wait().ok();
+        }
     }
+}
+
+/// A shell that deletes the folder when its standard input ends. The other end
+/// of that is ours alone: so it ends when we do, even by SIGKILL. Those whom we
+/// have started may write for a moment longer: it tries again.
+#[cfg(unix)]
+fn heir(folder: &Path) -> io::Result<Child> {
+    const SCRIPT: &str = r#"read -r _
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    rm -rf -- "$1" 2>/dev/null && break
+    sleep 1
+done"#;
+    let mut shell = Command::new("sh");
+    // A Ctrl-C is for us, and not for this group.
+    std::os::unix::process::CommandExt::process_group(&mut shell, 0);
+    shell.args(["-c", SCRIPT, "sh"]).arg(folder).stdin(Stdio::piped());
+    shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+}
+
+#[cfg(not(unix))]
+fn heir(_: &Path) -> io::Result<Child> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 pub(crate) struct Workshop {

@@ -3,6 +3,7 @@
 mod class;
 #[cfg(target_os = "linux")]
 mod limits;
+mod teacher;
 
 use std::fs;
 use std::path::{Path, PathBuf};
