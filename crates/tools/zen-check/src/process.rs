@@ -1,6 +1,7 @@
 //! What /proc tells of a server's processes. On other systems the case is left
 //! out.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -200,14 +201,20 @@ pub(crate) fn while_idle(
     process: u32,
     done: impl FnOnce() -> Verdict,
 ) -> Verdict {
-    let (before, sleeps_before) = (cpu_time(process)?, sleeps(process)?);
+    let (before, at_first) = (cpu_time(process)?, threads(process)?);
     done()?;
     let time = cpu_time(process)?.saturating_sub(before);
     // These hold however busy the machine is: who has nothing to do goes to
     // sleep, and does not get up for nothing.
-    let slept = sleeps(process)?.saturating_sub(sleeps_before);
+    let at_last = threads(process)?;
+    let slept = at_last.iter().map(|(id, thread)| {
+        let before = at_first.get(id).map_or(0, |it| it.sleeps);
+        thread.sleeps.saturating_sub(before)
+    });
+    let slept: u64 = slept.sum();
+    let awake = at_last.values().any(|it| it.awake);
     ensure!(
-        time.is_zero() || slept > 0,
+        time.is_zero() || slept > 0 || !awake,
         "while it had nothing to do it never went to sleep"
     );
     ensure!(
@@ -253,23 +260,33 @@ fn cpu_time(process: u32) -> Verdict<Duration> {
     Ok(Duration::from_millis(10 * ticks.sum::<u64>()))
 }
 
-/// How often the threads of a server have gone to sleep so far.
-fn sleeps(process: u32) -> Verdict<u64> {
-    let mut sleeps = 0;
+/// A thread of a server.
+struct Thread {
+    /// It runs, or would if it had a processor.
+    awake: bool,
+    /// How often it has gone to sleep so far.
+    sleeps: u64,
+}
+
+/// By their numbers. What has ended meanwhile is not there.
+fn threads(process: u32) -> Verdict<BTreeMap<u64, Thread>> {
+    let mut threads = BTreeMap::new();
     for member in members(process)? {
         let folder = format!("/proc/{}/task", member.process);
         for thread in entries(&folder).unwrap_or_default() {
-            // What has ended meanwhile does not count.
             let status = format!("{folder}/{thread}/status");
-            let status = fs::read_to_string(status).unwrap_or_default();
-            let number = status
-                .lines()
-                .find_map(|it| it.strip_prefix("voluntary_ctxt_switches:"));
-            let number = number.and_then(|it| it.trim().parse::<u64>().ok());
-            sleeps += number.unwrap_or(0);
+            let Ok(status) = fs::read_to_string(&status) else { continue };
+            let value = |key: &str| {
+                let value = status.lines().find_map(|it| it.strip_prefix(key));
+                value.unwrap_or_default().trim()
+            };
+            let sleeps = value("voluntary_ctxt_switches:").parse();
+            let awake = value("State:").starts_with('R');
+            let sleeps = sleeps.unwrap_or(0);
+            threads.insert(thread, Thread { awake, sleeps });
         }
     }
-    Ok(sleeps)
+    Ok(threads)
 }
 
 /// The fields of /proc/PID/stat from the third on: before that is the name,
