@@ -9,9 +9,10 @@ const [address, html, pictures, ...only] = process.argv.slice(2);
 const axe = await readFile(
   createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-// toc.html is the frame that shows the table of contents without JavaScript.
+// Figures are looked at in the pages that show them; toc.html is the frame that
+// shows the table of contents without JavaScript.
 const pages = only.length ? only : (await readdir(html, { recursive: true }))
-  .filter((name) => name.endsWith(".html"))
+  .filter((name) => name.endsWith(".html") && !name.startsWith("figures/"))
   .filter((name) => !["404.html", "toc.html"].includes(name));
 
 const browser = await chromium.launch({
