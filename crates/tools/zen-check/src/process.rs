@@ -196,6 +196,9 @@ pub(crate) fn has_no_signal_pending(process: u32) -> Verdict<bool> {
 /// than some seconds.
 const SLEEPS_MAX: u64 = 1000;
 
+/// How long a server may be busy with what it was asked before.
+const REST_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// Expects that while this is done, a server uses next to no processor time.
 pub(crate) fn while_idle(
     process: u32,
@@ -204,28 +207,48 @@ pub(crate) fn while_idle(
     let (before, at_first) = (cpu_time(process)?, threads(process)?);
     done()?;
     let time = cpu_time(process)?.saturating_sub(before);
-    // These hold however busy the machine is: who has nothing to do goes to
-    // sleep, and does not get up for nothing.
     let at_last = threads(process)?;
-    let slept = at_last.iter().map(|(id, thread)| {
-        let before = at_first.get(id).map_or(0, |it| it.sleeps);
-        thread.sleeps.saturating_sub(before)
-    });
-    let slept: u64 = slept.sum();
     let awake = at_last.values().any(|it| it.awake);
+    // This holds however busy the machine is.
     ensure!(
-        time.is_zero() || slept > 0 || !awake,
+        time.is_zero() || !awake || sleeps(&at_first, &at_last) > 0,
         "while it had nothing to do it never went to sleep"
-    );
-    ensure!(
-        slept < SLEEPS_MAX,
-        "while it had nothing to do it woke up {slept} times"
     );
     ensure_in_time!(
         time,
         Duration::from_millis(100),
         "while it had nothing to do it used {time:?} of processor time"
     );
+    Ok(())
+}
+
+/// Expects that for so long nothing wakes a server but a tick, which costs it
+/// next to no processor time.
+pub(crate) fn stays_asleep(process: u32, time: Duration) -> Verdict {
+    while_idle(process, || {
+        let at_first = threads(process)?;
+        thread::sleep(time);
+        let slept = sleeps(&at_first, &threads(process)?);
+        ensure!(
+            slept < SLEEPS_MAX,
+            "while it had nothing to do it woke up {slept} times"
+        );
+        Ok(())
+    })
+}
+
+/// Waits until a server has done what it was asked before. If it never rests,
+/// whoever looks on next finds that out.
+pub(crate) fn come_to_rest(process: u32) -> Verdict {
+    let deadline = Instant::now() + REST_TIME_MAX;
+    while Instant::now() < deadline {
+        let before = cpu_time(process)?;
+        thread::sleep(Duration::from_millis(50));
+        let awake = threads(process)?.values().any(|it| it.awake);
+        if !awake && cpu_time(process)? == before {
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -258,6 +281,18 @@ fn cpu_time(process: u32) -> Verdict<Duration> {
     let times = members.iter().flat_map(|member| &member.fields[11..13]);
     let ticks = times.filter_map(|field| field.parse::<u64>().ok());
     Ok(Duration::from_millis(10 * ticks.sum::<u64>()))
+}
+
+/// How often the threads that there are at last have gone to sleep meanwhile.
+fn sleeps(
+    at_first: &BTreeMap<u64, Thread>,
+    at_last: &BTreeMap<u64, Thread>,
+) -> u64 {
+    let sleeps = at_last.iter().map(|(id, thread)| {
+        let before = at_first.get(id).map_or(0, |it| it.sleeps);
+        thread.sleeps.saturating_sub(before)
+    });
+    sleeps.sum()
 }
 
 /// A thread of a server.

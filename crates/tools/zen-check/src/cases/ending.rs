@@ -87,6 +87,7 @@ fn a_half_closed_client_that_reads_late_gets_all_answers(
     let server = subject.start(&[])?;
     let mut client = server.with_answers_waiting()?;
     client.stop_sending()?;
+    process::come_to_rest(server.process()?)?;
     process::while_idle(server.process()?, || {
         thread::sleep(Duration::from_millis(500));
         Ok(())

@@ -191,6 +191,7 @@ fn holds_back_a_client_that_never_reads(subject: &Subject) -> Verdict {
     if subject.at_once(2) == 2 {
         server.connect()?.asks()?.leave()?;
     }
+    process::come_to_rest(server.process()?)?;
     process::while_idle(server.process()?, || {
         thread::sleep(Duration::from_millis(500));
         Ok(())

@@ -168,10 +168,7 @@ impl<'a> Play<'a> {
                 self.expect_parts(*bound, *number, *part)
             }
             ServerAct::Rest(time) => {
-                process::while_idle(self.server.process()?, || {
-                    thread::sleep(*time);
-                    Ok(())
-                })
+                process::stays_asleep(self.server.process()?, *time)
             }
         }
     }
