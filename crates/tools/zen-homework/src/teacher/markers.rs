@@ -87,6 +87,8 @@ pub(crate) fn solution_lines(text: &str) -> Vec<&str> {
             outside.push(line.trim());
         }
     }
+    // What is brought in from a library is part of many a starter as well.
+    inside.retain(|line| !line.starts_with("use "));
     inside.retain(|line| !outside.iter().any(|it| it.contains(line)));
     inside
 }
