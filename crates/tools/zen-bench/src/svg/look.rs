@@ -38,7 +38,8 @@ impl Svg {
         let dark = colours("#dcdcdc", "#5a5f66", &DARK);
         let mut css = format!(
             ".zen-figure{{max-width:100%;height:auto;overflow:visible;\
-             --paper:#fff;{light};color:var(--ink);font:14px system-ui,sans-serif}}\n\
+             --paper:#fff;{light};color:var(--ink);\
+             font:14px system-ui,sans-serif}}\n\
              @media (prefers-color-scheme:dark){{\
              .zen-figure{{--paper:#16181c;{dark}}}}}\n\
              .light .zen-figure,.rust .zen-figure{{--paper:none;{light}}}\n\
