@@ -1,5 +1,6 @@
 //! Many clients, and more than there is room for.
 
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Barrier;
 use std::thread;
@@ -120,16 +121,21 @@ fn keeps_the_begun_questions_of_its_clients_apart(
 ) -> Verdict {
     let server = subject.start(&[])?;
     let questions = [UGLY, IMPLICIT, COMPLEX, b"Who are you?"];
-    let mut clients = Vec::new();
+    let mut clients = VecDeque::new();
     for n in 0..subject.at_once(20) {
         let mut client = server.connect()?;
         let question = questions[n % 4];
         let (begun, rest) = question.split_at(3 + n % 8);
         client.send(begun)?;
-        clients.push((client, question, rest));
+        clients.push_back((client, question, rest));
     }
-    // The last one is the first to end its question.
-    while let Some((mut client, question, rest)) = clients.pop() {
+    // The last one ends its question, then the first, and so on: wherever a
+    // table closes up behind those who leave, somebody moves in it.
+    while let Some((mut client, question, rest)) = clients.pop_back() {
+        client.send(rest)?.expect(answer(question))?.leave()?;
+        let Some((mut client, question, rest)) = clients.pop_front() else {
+            break;
+        };
         client.send(rest)?.expect(answer(question))?.leave()?;
     }
     Ok(())
