@@ -7,11 +7,11 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::command_line::Limits;
+use crate::command_line::Timing;
 use crate::conversation::{Conversation, RECV_BYTES_MAX, Wants};
 use crate::listener::{Listener, pause_after_failed_accept};
 use crate::log;
-use crate::shutdown::{self, Guard};
+use crate::shutdown::{self, StoppableSocket};
 
 /// Answers one client after another, until a signal ends the server.
 ///
@@ -21,13 +21,13 @@ use crate::shutdown::{self, Guard};
 // ANCHOR: accept_connections_forever
 pub fn accept_connections_forever(
     listener: &Listener,
-    limits: Limits,
+    timing: Timing,
 ) -> io::Result<()> {
     while !shutdown::begun() {
         match listener.accept() {
             Ok((sock, address)) => {
                 log::accepted(address);
-                handle_conversation(sock, address, limits);
+                handle_conversation(sock, address, timing);
             }
             Err(err) => thread::sleep(pause_after_failed_accept(err)?),
         }
@@ -39,11 +39,11 @@ pub fn accept_connections_forever(
 /// Converses with a client until it has done talking, and closes its socket.
 // ANCHOR: handle_conversation
 pub fn handle_conversation(
-    sock: Guard<TcpStream>,
+    sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
-    limits: Limits,
+    timing: Timing,
 ) {
-    let mut conversation = Conversation::new(limits, Instant::now());
+    let mut conversation = Conversation::new(timing, Instant::now());
     let mut result = Ok(());
     while result.is_ok() && !conversation.is_over() {
         result = handle_request(&sock, &mut conversation);
@@ -64,7 +64,7 @@ fn handle_request(
         match conversation.wants() {
             Wants::Think(until) => {
                 sleep_until(until);
-                conversation.thought();
+                conversation.finished_thinking();
             }
             Wants::Send => send(sock, conversation)?,
             Wants::StopSending => {
@@ -95,9 +95,9 @@ fn recv_until(
         match sock.read(&mut buffer) {
             Ok(0) => conversation.end_of_file(),
             Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-            Err(err) => unless_not_ready(err)?,
+            Err(err) => ok_if_not_ready(err)?,
         }
-        conversation.is_late(Instant::now());
+        conversation.expire(Instant::now());
     }
     Ok(())
 }
@@ -112,9 +112,9 @@ fn send(
     }
     match sock.write(conversation.to_send()) {
         Ok(n) => conversation.sent(n, Instant::now()),
-        Err(err) => unless_not_ready(err)?,
+        Err(err) => ok_if_not_ready(err)?,
     }
-    conversation.is_late(Instant::now());
+    conversation.expire(Instant::now());
     Ok(())
 }
 
@@ -131,7 +131,7 @@ fn time_left(conversation: &Conversation) -> Option<Duration> {
 /// # Errors
 ///
 /// The given one.
-pub fn unless_not_ready(err: io::Error) -> io::Result<()> {
+pub fn ok_if_not_ready(err: io::Error) -> io::Result<()> {
     use ErrorKind::{Interrupted, TimedOut, WouldBlock};
     match err.kind() {
         Interrupted | TimedOut | WouldBlock => Ok(()),

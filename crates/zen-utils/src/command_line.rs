@@ -46,7 +46,7 @@ pub struct Options<Own: Args = NoOptions> {
 
     /// What every conversation is held to.
     #[command(flatten)]
-    pub limits: Limits,
+    pub timing: Timing,
 
     /// What this listing adds.
     #[command(flatten)]
@@ -62,7 +62,7 @@ pub struct Options<Own: Args = NoOptions> {
 
 /// How long things may take.
 #[derive(Args, Clone, Copy, Debug, Default)]
-pub struct Limits {
+pub struct Timing {
     /// Drop a client that for so long completes no question, or does not take
     /// its answers; 0: never
     #[arg(

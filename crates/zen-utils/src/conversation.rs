@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Wants::Receive      -> recv() -> received(bytes) or end_of_file()
-//! Wants::Think(until) -> sleep  -> thought()
+//! Wants::Think(until) -> sleep  -> finished_thinking()
 //! Wants::Send         -> send(to_send()) -> sent(n)
 //! Wants::StopSending  -> shutdown(2) -> stopped_sending()
 //! Wants::Close        -> close
@@ -17,7 +17,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::aphorisms::{ANSWER_BYTES_MAX, QUESTION_TOO_LONG};
-use crate::command_line::Limits;
+use crate::command_line::Timing;
 use crate::framing::{Framer, QuestionTooLong};
 use crate::get_answer;
 
@@ -40,6 +40,9 @@ pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The buffer of a client whose answers are all sent is kept up to this size,
 /// so that further answers allocate nothing; what a burst has left is freed.
 const KEPT_BYTES_MAX: usize = 1024;
+
+/// Longest excerpt of client data in a log line, in bytes.
+pub const BYTES_SHOWN_MAX: usize = 64;
 
 // ANCHOR: five_wants
 /// What a conversation waits for next.
@@ -111,7 +114,7 @@ enum State {
 pub struct Conversation {
     framer: Framer,
     state: State,
-    limits: Limits,
+    timing: Timing,
     /// The answers owed, one after another. Filled by `received`, emptied by
     /// `sent` when the last byte is gone.
     answers: Vec<u8>,
@@ -129,11 +132,11 @@ pub struct Conversation {
 impl Conversation {
     /// A client has connected.
     #[must_use]
-    pub fn new(limits: Limits, now: Instant) -> Self {
+    pub fn new(timing: Timing, now: Instant) -> Self {
         Self {
             framer: Framer::default(),
             state: State::Talking,
-            limits,
+            timing,
             answers: Vec::new(),
             bytes_sent: 0,
             bytes_ready: 0,
@@ -181,7 +184,7 @@ impl Conversation {
             }
             return;
         }
-        let thinks = !self.limits.think.is_zero();
+        let thinks = !self.timing.think.is_zero();
         loop {
             match self.framer.next_question(&mut bytes) {
                 Ok(Some(question)) => {
@@ -206,13 +209,13 @@ impl Conversation {
     // ANCHOR_END: received
 
     fn begin_to_think(&mut self, now: Instant) {
-        self.thinks_until = now + self.limits.think;
+        self.thinks_until = now + self.timing.think;
         // The idle time-out stands still meanwhile.
-        self.clock += self.limits.think;
+        self.clock += self.timing.think;
     }
 
     /// The next answer is worked out: [`Wants::Think`] is over.
-    pub fn thought(&mut self) {
+    pub fn finished_thinking(&mut self) {
         self.answers_to_think = self.answers_to_think.saturating_sub(1);
         let waiting = &self.answers[self.bytes_ready..];
         // Answers end in `.`. A last answer that refuses needs no thought.
@@ -273,12 +276,12 @@ impl Conversation {
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Lingering { until, .. } => Some(until),
-            _ => self.clock.checked_add(self.limits.idle_timeout?),
+            _ => self.clock.checked_add(self.timing.idle_timeout?),
         }
     }
 
     /// Ends the conversation if its deadline has passed, and says whether.
-    pub fn is_late(&mut self, now: Instant) -> bool {
+    pub fn expire(&mut self, now: Instant) -> bool {
         let late = !self.is_over()
             && self.deadline().is_some_and(|deadline| deadline <= now);
         if late {
@@ -302,7 +305,7 @@ impl Conversation {
                 return Err(ClientError::QuestionTooLong);
             }
             State::Late => {
-                let time = self.limits.idle_timeout.unwrap_or_default();
+                let time = self.timing.idle_timeout.unwrap_or_default();
                 return Err(ClientError::Idle(time));
             }
             State::Talking | State::EndOfFile | State::Refusing => {}
@@ -310,7 +313,7 @@ impl Conversation {
         result.map_err(ClientError::Io)?;
         match self.framer.question_begun() {
             Some(begun) => Err(ClientError::CutShort(
-                begun[..begun.len().min(crate::log::BYTES_SHOWN_MAX)].to_vec(),
+                begun[..begun.len().min(BYTES_SHOWN_MAX)].to_vec(),
             )),
             None => Ok(()),
         }

@@ -33,15 +33,15 @@ pub mod shutdown;
 
 pub use aphorisms::get_answer;
 pub use cascade::{
-    accept_connections_forever, handle_conversation, sleep_until,
-    unless_not_ready,
+    accept_connections_forever, handle_conversation, ok_if_not_ready,
+    sleep_until,
 };
-pub use command_line::{Limits, MaxClients, NoOptions, Options};
+pub use command_line::{MaxClients, NoOptions, Options, Timing};
 pub use conversation::{ClientError, Conversation, RECV_BYTES_MAX, Wants};
 pub use listener::{
     Listener, pause_after_failed_accept, raise_descriptor_limit,
 };
-pub use shutdown::Guard;
+pub use shutdown::StoppableSocket;
 
 /// Runs a listing: parses the command line, listens, and calls `serve`.
 ///

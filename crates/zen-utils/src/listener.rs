@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::command_line::Address;
 use crate::log;
-use crate::shutdown::{self, Guard};
+use crate::shutdown::{self, StoppableSocket};
 
 /// How long to wait before accept() is tried again when there were too few
 /// descriptors: long enough to cost nothing, short enough not to be noticed.
@@ -17,7 +17,7 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A listening socket, which a signal ends.
 #[derive(Debug)]
-pub struct Listener(Guard<TcpListener>);
+pub struct Listener(StoppableSocket<TcpListener>);
 
 /// Builds the listening socket and announces it.
 ///
@@ -79,7 +79,7 @@ impl Listener {
     ///
     /// The system takes no handler.
     pub fn new(sock: TcpListener) -> io::Result<Self> {
-        let listener = Self(Guard::new(sock));
+        let listener = Self(StoppableSocket::new(sock));
         shutdown::on_signals(Some(&listener))?;
         Ok(listener)
     }
@@ -90,11 +90,13 @@ impl Listener {
     /// # Errors
     ///
     /// Those of accept(2): see [`pause_after_failed_accept`].
-    pub fn accept(&self) -> io::Result<(Guard<TcpStream>, SocketAddr)> {
+    pub fn accept(
+        &self,
+    ) -> io::Result<(StoppableSocket<TcpStream>, SocketAddr)> {
         let accepted = self.0.accept();
         shutdown::pass_on(self);
         let (sock, address) = accepted?;
-        Ok((Guard::new(sock), address))
+        Ok((StoppableSocket::new(sock), address))
     }
 }
 

@@ -12,9 +12,6 @@ use std::time::{Duration, Instant};
 
 use crate::conversation::ClientError;
 
-/// So many bytes from a client are shown in a line, at most.
-pub const BYTES_SHOWN_MAX: usize = 64;
-
 /// A line about a state that lasts is printed once in so long, at most.
 const REPEATED_AFTER: Duration = Duration::from_secs(10);
 

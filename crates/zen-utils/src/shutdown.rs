@@ -35,9 +35,9 @@ pub(crate) use unix::raise_descriptor_limit;
 /// Its descriptor stands in the handler's table from here until just before
 /// it is closed.
 #[derive(Debug)]
-pub struct Guard<S: AsRaw>(S);
+pub struct StoppableSocket<S: AsRaw>(S);
 
-impl<S: AsRaw> Guard<S> {
+impl<S: AsRaw> StoppableSocket<S> {
     /// Takes care of a socket, which has just been opened.
     // ANCHOR: guard
     pub fn new(sock: S) -> Self {
@@ -52,7 +52,7 @@ impl<S: AsRaw> Guard<S> {
     // ANCHOR_END: guard
 }
 
-impl<S: AsRaw> Deref for Guard<S> {
+impl<S: AsRaw> Deref for StoppableSocket<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
@@ -60,13 +60,13 @@ impl<S: AsRaw> Deref for Guard<S> {
     }
 }
 
-impl<S: AsRaw> DerefMut for Guard<S> {
+impl<S: AsRaw> DerefMut for StoppableSocket<S> {
     fn deref_mut(&mut self) -> &mut S {
         &mut self.0
     }
 }
 
-impl<S: AsRaw> Drop for Guard<S> {
+impl<S: AsRaw> Drop for StoppableSocket<S> {
     fn drop(&mut self) {
         // Before the field is dropped, and with it the descriptor closed.
         system::remove(&self.0);

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use zen_utils::conversation::LINGER_BYTES_MAX;
-use zen_utils::{RECV_BYTES_MAX, unless_not_ready};
+use zen_utils::{RECV_BYTES_MAX, ok_if_not_ready};
 // BEGIN SOLUTION read
 
 use std::io::Write;
@@ -13,7 +13,7 @@ use std::net::Shutdown;
 
 use crossbeam::channel::{Receiver, Sender};
 
-use zen_utils::Guard;
+use zen_utils::StoppableSocket;
 use zen_utils::conversation::LINGER_TIME_MAX;
 
 const BUSY: &[u8] = b"Error: busy.";
@@ -22,13 +22,13 @@ const BUSY: &[u8] = b"Error: busy.";
 pub(crate) const REFUSED_MAX: usize = 256;
 
 /// A client that was told to go, and when.
-pub(crate) type Refused = (Guard<TcpStream>, Instant);
+pub(crate) type Refused = (StoppableSocket<TcpStream>, Instant);
 
 /// Says why, and stops sending. Neither can block, since nothing was sent to
 /// this client before. It is not closed here: what it has asked, unread, would
 /// make that a reset.
 pub(crate) fn refuse(
-    mut sock: Guard<TcpStream>,
+    mut sock: StoppableSocket<TcpStream>,
     door: &Sender<Refused>,
 ) -> io::Result<()> {
     sock.write_all(BUSY)?;
@@ -62,7 +62,7 @@ fn read_until(mut sock: &TcpStream, until: Instant) -> io::Result<()> {
         match sock.read(&mut buffer) {
             Ok(0) => break,
             Ok(n) => bytes_left = bytes_left.saturating_sub(n),
-            Err(err) => unless_not_ready(err)?,
+            Err(err) => ok_if_not_ready(err)?,
         }
     }
     Ok(())

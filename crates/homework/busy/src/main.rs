@@ -31,7 +31,7 @@ use clap::Args;
 use crossbeam::channel;
 
 use zen_utils::{
-    Guard, Listener, Options, handle_conversation, log,
+    Listener, Options, StoppableSocket, handle_conversation, log,
     pause_after_failed_accept, shutdown,
 };
 
@@ -58,7 +58,7 @@ struct Pool {
 }
 
 /// A client, and where it comes from.
-type Accepted = (Guard<TcpStream>, SocketAddr);
+type Accepted = (StoppableSocket<TcpStream>, SocketAddr);
 
 fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
     let Pool { workers, queue } = options.own;
@@ -74,7 +74,7 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
     // END SOLUTION
     let work = || {
         for (sock, address) in &clients {
-            handle_conversation(sock, address, options.limits);
+            handle_conversation(sock, address, options.timing);
             // BEGIN SOLUTION room
             inside.fetch_sub(1, Ordering::SeqCst);
             // END SOLUTION

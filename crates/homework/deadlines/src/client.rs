@@ -9,8 +9,8 @@ use std::time::Instant;
 use polling::{Event, PollMode, Poller};
 
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, Wants, log, sleep_until,
-    unless_not_ready,
+    Conversation, Listener, StoppableSocket, Timing, Wants, log,
+    ok_if_not_ready, sleep_until,
 };
 
 /// Say again at each wait what is still ready: nothing to arm anew.
@@ -26,7 +26,7 @@ static TURNS: AtomicUsize = AtomicUsize::new(0);
 const LOOKS_PER_TURN: usize = 4;
 
 pub(crate) struct Client {
-    sock: Guard<TcpStream>,
+    sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
     conversation: Conversation,
     /// The poller watches for room to send; if not, for bytes.
@@ -50,15 +50,15 @@ impl Client {
         listener: &Listener,
         poller: &Poller,
         key: usize,
-        limits: Limits,
+        timing: Timing,
     ) -> io::Result<Box<Self>> {
         let (sock, address) = listener.accept()?;
         log::accepted(address);
         TURNS.fetch_add(1, Ordering::Relaxed);
         sock.set_nonblocking(true)?;
-        // SAFETY: `forget` deletes the socket before it is closed.
+        // SAFETY: `disconnect` deletes the socket before it is closed.
         unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL)? };
-        let conversation = Conversation::new(limits, Instant::now());
+        let conversation = Conversation::new(timing, Instant::now());
         Ok(Box::new(Self { sock, address, conversation, wants_room: false }))
     }
 
@@ -70,9 +70,9 @@ impl Client {
     }
 
     /// Ends the conversation if its deadline has passed, and says whether.
-    pub(crate) fn is_late(&mut self, now: Instant) -> bool {
+    pub(crate) fn expire(&mut self, now: Instant) -> bool {
         LOOKS.fetch_add(1, Ordering::Relaxed);
-        let late = self.conversation.is_late(now);
+        let late = self.conversation.expire(now);
         TURNS.fetch_add(usize::from(late), Ordering::Relaxed);
         late
     }
@@ -82,13 +82,13 @@ impl Client {
     }
 
     /// First the poller forgets it, then its descriptor is closed.
-    pub(crate) fn forget(&self, poller: &Poller, result: io::Result<()>) {
+    pub(crate) fn disconnect(&self, poller: &Poller, result: io::Result<()>) {
         let result = result.and(poller.delete(&*self.sock));
         log::ended(self.address, self.conversation.outcome(result));
     }
 
     /// Does what can be done at once, to the letter as in `zen-poll`.
-    pub(crate) fn go_on(
+    pub(crate) fn advance(
         &mut self,
         poller: &Poller,
         key: usize,
@@ -101,7 +101,7 @@ impl Client {
             match sock.read(buffer) {
                 Ok(0) => conversation.end_of_file(),
                 Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-                Err(err) => return unless_not_ready(err),
+                Err(err) => return ok_if_not_ready(err),
             }
         }
         loop {
@@ -109,11 +109,11 @@ impl Client {
                 // Everybody else waits as well: there is one thread.
                 Wants::Think(until) => {
                     sleep_until(until);
-                    conversation.thought();
+                    conversation.finished_thinking();
                 }
                 Wants::Send => match sock.write(conversation.to_send()) {
                     Ok(n) => conversation.sent(n, Instant::now()),
-                    Err(err) => break unless_not_ready(err)?,
+                    Err(err) => break ok_if_not_ready(err)?,
                 },
                 Wants::StopSending => {
                     sock.shutdown(Shutdown::Write)?;

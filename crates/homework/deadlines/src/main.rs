@@ -6,7 +6,7 @@
 //! ```text
 //!            listener readable -> accept()      -> a deadline
 //! wait() --> client readable   -> recv()        -> the deadline may have moved
-//!            next deadline     -> who is late?  -> forget
+//!            next deadline     -> who is late?  -> disconnect
 //! ```
 //!
 //! ```sh
@@ -87,7 +87,7 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
         for Event { key, .. } in events.iter() {
             if key == LISTENER {
                 last_key += 1;
-                match Client::admit(listener, &poller, last_key, options.limits)
+                match Client::admit(listener, &poller, last_key, options.timing)
                 {
                     Ok(client) => {
                         if let Some(deadline) = client.deadline() {
@@ -100,9 +100,9 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
                     }
                 }
             } else if let Some(client) = clients.get_mut(&key) {
-                let result = client.go_on(&poller, key, &mut buffer);
+                let result = client.advance(&poller, key, &mut buffer);
                 if result.is_err() || client.is_over() {
-                    client.forget(&poller, result);
+                    client.disconnect(&poller, result);
                     clients.remove(&key);
                     deadlines.forget(key);
                 // BEGIN SOLUTION moved
@@ -119,8 +119,8 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
         }
         while let Some(key) = deadlines.due(now) {
             let Some(client) = clients.get_mut(&key) else { continue };
-            if client.is_late(now) {
-                client.forget(&poller, Ok(()));
+            if client.expire(now) {
+                client.disconnect(&poller, Ok(()));
                 clients.remove(&key);
             } else if let Some(deadline) = client.deadline() {
                 deadlines.watch(key, deadline);
@@ -129,9 +129,9 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
         // STARTER: if now >= next_look && events.len() < events.capacity().get() {
         // STARTER:     next_look = now + TICK;
         // STARTER:     clients.retain(|_, client| {
-        // STARTER:         let late = client.is_late(now);
+        // STARTER:         let late = client.expire(now);
         // STARTER:         if late {
-        // STARTER:             client.forget(&poller, Ok(()));
+        // STARTER:             client.disconnect(&poller, Ok(()));
         // STARTER:         }
         // STARTER:         !late
         // STARTER:     });

@@ -31,8 +31,8 @@ use polling::{Event, Events, PollMode, Poller};
 
 use bucket::{Bucket, Rate};
 use zen_utils::{
-    Conversation, Guard, Listener, Options, RECV_BYTES_MAX, Wants, log,
-    pause_after_failed_accept, shutdown, sleep_until, unless_not_ready,
+    Conversation, Listener, Options, RECV_BYTES_MAX, StoppableSocket, Wants,
+    log, ok_if_not_ready, pause_after_failed_accept, shutdown, sleep_until,
 };
 
 /// Clients' keys count up from here, and none is used twice.
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 /// As in `zen-poll`, with a bucket.
 struct Client {
     key: usize,
-    sock: Guard<TcpStream>,
+    sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
     conversation: Conversation,
     bucket: Bucket,
@@ -127,7 +127,7 @@ fn serve(listener: &Listener, options: &Options<Rate>) -> io::Result<()> {
                     }
                 }
             } else if let Some(client) = clients.get_mut(&key) {
-                match client.go_on(&poller, &mut buffer) {
+                match client.advance(&poller, &mut buffer) {
                     // BEGIN SOLUTION pace
                     Ok(due) if !client.conversation.is_over() => {
                         held_back.extend(due.map(|at| Reverse((at, key))));
@@ -135,7 +135,7 @@ fn serve(listener: &Listener, options: &Options<Rate>) -> io::Result<()> {
                     // STARTER: Ok(_) if !client.conversation.is_over() => {}
                     // END SOLUTION
                     result => {
-                        forget(&poller, client, result.map(drop));
+                        disconnect(&poller, client, result.map(drop));
                         clients.remove(&key);
                     }
                 }
@@ -145,9 +145,9 @@ fn serve(listener: &Listener, options: &Options<Rate>) -> io::Result<()> {
         if now >= next_look && events.len() < events.capacity().get() {
             next_look = now + TICK;
             clients.retain(|_, client| {
-                let late = client.conversation.is_late(now);
+                let late = client.conversation.expire(now);
                 if late {
-                    forget(&poller, client, Ok(()));
+                    disconnect(&poller, client, Ok(()));
                 }
                 !late
             });
@@ -170,7 +170,7 @@ fn admit(
         key,
         sock,
         address,
-        conversation: Conversation::new(options.limits, now),
+        conversation: Conversation::new(options.timing, now),
         bucket: Bucket::new(options.own, now),
         unpaid: Vec::new(),
         watched: None,
@@ -180,7 +180,7 @@ fn admit(
 }
 
 /// First the poller forgets a client, then its descriptor is closed.
-fn forget(poller: &Poller, client: &mut Client, result: io::Result<()>) {
+fn disconnect(poller: &Poller, client: &mut Client, result: io::Result<()>) {
     let result = result.and(client.watch(poller, None));
     log::ended(client.address, client.conversation.outcome(result));
 }
@@ -188,7 +188,7 @@ fn forget(poller: &Poller, client: &mut Client, result: io::Result<()>) {
 impl Client {
     /// Does what can be done at once. Says when to go on with a client that is
     /// held back until it has a token.
-    fn go_on(
+    fn advance(
         &mut self,
         poller: &Poller,
         buffer: &mut [u8],
@@ -198,7 +198,7 @@ impl Client {
             match self.sock.read(buffer) {
                 Ok(0) => self.conversation.end_of_file(),
                 Ok(n) => self.unpaid.extend_from_slice(&buffer[..n]),
-                Err(err) => return unless_not_ready(err).map(|()| None),
+                Err(err) => return ok_if_not_ready(err).map(|()| None),
             }
         }
         let mut due = None;
@@ -211,12 +211,12 @@ impl Client {
                 // Everybody else waits as well: there is one thread.
                 Wants::Think(until) => {
                     sleep_until(until);
-                    self.conversation.thought();
+                    self.conversation.finished_thinking();
                 }
                 Wants::Send => {
                     match self.sock.write(self.conversation.to_send()) {
                         Ok(n) => self.conversation.sent(n, Instant::now()),
-                        Err(err) => break unless_not_ready(err)?,
+                        Err(err) => break ok_if_not_ready(err)?,
                     }
                 }
                 Wants::StopSending => {
@@ -259,7 +259,7 @@ impl Client {
     ) -> io::Result<()> {
         match (self.watched, wish) {
             (watched, wish) if watched == wish => {}
-            // SAFETY: `forget` deletes the socket before it is closed.
+            // SAFETY: `disconnect` deletes the socket before it is closed.
             (None, Some(wish)) => unsafe {
                 poller.add_with_mode(&*self.sock, wish, LEVEL)?;
             },

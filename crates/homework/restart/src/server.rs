@@ -13,8 +13,8 @@ use signal_hook::consts::SIGHUP;
 use signal_hook::low_level::pipe;
 
 use zen_utils::{
-    Listener, Options, RECV_BYTES_MAX, log, pause_after_failed_accept,
-    shutdown, unless_not_ready,
+    Listener, Options, RECV_BYTES_MAX, log, ok_if_not_ready,
+    pause_after_failed_accept, shutdown,
 };
 
 use crate::Restart;
@@ -106,7 +106,7 @@ impl Server<'_> {
                 match key {
                     LISTENER => self.admit(now)?,
                     HANG_UP => self.hang_up()?,
-                    key => self.go_on(key, &mut buffer),
+                    key => self.advance(key, &mut buffer),
                 }
             }
             // With more events than fit, somebody may have been in time unseen.
@@ -169,9 +169,9 @@ impl Server<'_> {
 
     fn admit(&mut self, now: Instant) -> io::Result<()> {
         let Some(listener) = &self.listener else { return Ok(()) };
-        let limits = self.options.limits;
+        let timing = self.options.timing;
         self.last_key += 1;
-        match Client::admit(listener, &self.poller, self.last_key, limits) {
+        match Client::admit(listener, &self.poller, self.last_key, timing) {
             Ok(client) => self.clients.extend([(self.last_key, client)]),
             Err(err) => {
                 self.accept_after = now + pause_after_failed_accept(err)?;
@@ -180,11 +180,11 @@ impl Server<'_> {
         Ok(())
     }
 
-    fn go_on(&mut self, key: usize, buffer: &mut [u8]) {
+    fn advance(&mut self, key: usize, buffer: &mut [u8]) {
         let Some(client) = self.clients.get_mut(&key) else { return };
-        let result = client.go_on(&self.poller, key, buffer);
+        let result = client.advance(&self.poller, key, buffer);
         if result.is_err() || client.is_over() {
-            client.forget(&self.poller, result);
+            client.disconnect(&self.poller, result);
             self.clients.remove(&key);
         }
     }
@@ -192,9 +192,9 @@ impl Server<'_> {
     fn drop_who_is_late(&mut self, now: Instant) {
         let poller = &self.poller;
         self.clients.retain(|_, client| {
-            let late = client.is_late(now);
+            let late = client.expire(now);
             if late {
-                client.forget(poller, Ok(()));
+                client.disconnect(poller, Ok(()));
             }
             !late
         });
@@ -203,7 +203,7 @@ impl Server<'_> {
     /// SIGHUP has come, once or more often.
     fn hang_up(&mut self) -> io::Result<()> {
         if let Err(err) = self.hang_ups.read(&mut [0; 64]) {
-            unless_not_ready(err)?;
+            ok_if_not_ready(err)?;
         }
         let Some(listener) = &self.listener else { return Ok(()) };
         // BEGIN SOLUTION ready

@@ -29,8 +29,9 @@ use std::time::{Duration, Instant};
 use polling::{Event, Events, PollMode, Poller};
 
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, Options, RECV_BYTES_MAX, Wants, log,
-    pause_after_failed_accept, shutdown, sleep_until, unless_not_ready,
+    Conversation, Listener, Options, RECV_BYTES_MAX, StoppableSocket, Timing,
+    Wants, log, ok_if_not_ready, pause_after_failed_accept, shutdown,
+    sleep_until,
 };
 
 /// The listener's key: no descriptor's number is so high.
@@ -55,8 +56,8 @@ type Number = usize;
 /// What the text keeps in dictionaries, by the number of the descriptor: all
 /// filled by `admit`.
 struct Server {
-    limits: Limits,
-    socks: HashMap<Number, Guard<TcpStream>>,
+    timing: Timing,
+    socks: HashMap<Number, StoppableSocket<TcpStream>>,
     addresses: HashMap<Number, SocketAddr>,
     conversations: HashMap<Number, Conversation>,
     /// Those who are watched for room to send; the others, for bytes.
@@ -74,7 +75,7 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
     listener.set_nonblocking(true)?;
     let mut server = Server {
-        limits: options.limits,
+        timing: options.timing,
         socks: HashMap::new(),
         addresses: HashMap::new(),
         conversations: HashMap::new(),
@@ -116,7 +117,7 @@ impl Server {
                         accept_after = now + pause_after_failed_accept(err)?;
                     }
                 } else if self.socks.contains_key(&key) {
-                    let result = self.go_on(key, &mut buffer);
+                    let result = self.advance(key, &mut buffer);
                     let over = self.conversations[&key].is_over();
                     if result.is_err() || over {
                         self.leave(key, result);
@@ -143,7 +144,7 @@ impl Server {
         let interest = Event::readable(number);
         // SAFETY: `leave` deletes the socket before it is closed.
         unsafe { self.poller.add_with_mode(&*sock, interest, LEVEL)? };
-        let conversation = Conversation::new(self.limits, Instant::now());
+        let conversation = Conversation::new(self.timing, Instant::now());
         self.socks.insert(number, sock);
         self.addresses.insert(number, address);
         self.conversations.insert(number, conversation);
@@ -192,7 +193,7 @@ impl Server {
     fn drop_the_late(&mut self, now: Instant) {
         let mut late = Vec::new();
         for (&number, conversation) in &mut self.conversations {
-            if conversation.is_late(now) {
+            if conversation.expire(now) {
                 late.push(number);
             }
         }
@@ -202,7 +203,7 @@ impl Server {
     }
 
     /// Does what can be done at once for one client, as in `zen-poll`.
-    fn go_on(&mut self, number: Number, buffer: &mut [u8]) -> io::Result<()> {
+    fn advance(&mut self, number: Number, buffer: &mut [u8]) -> io::Result<()> {
         let (Some(sock), Some(conversation)) =
             (self.socks.get_mut(&number), self.conversations.get_mut(&number))
         else {
@@ -212,7 +213,7 @@ impl Server {
             match sock.read(buffer) {
                 Ok(0) => conversation.end_of_file(),
                 Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-                Err(err) => return unless_not_ready(err),
+                Err(err) => return ok_if_not_ready(err),
             }
         }
         loop {
@@ -220,11 +221,11 @@ impl Server {
                 // Everybody else waits as well: there is one thread.
                 Wants::Think(until) => {
                     sleep_until(until);
-                    conversation.thought();
+                    conversation.finished_thinking();
                 }
                 Wants::Send => match sock.write(conversation.to_send()) {
                     Ok(n) => conversation.sent(n, Instant::now()),
-                    Err(err) => break unless_not_ready(err)?,
+                    Err(err) => break ok_if_not_ready(err)?,
                 },
                 Wants::StopSending => {
                     sock.shutdown(Shutdown::Write)?;

@@ -27,7 +27,7 @@ use clap::Args;
 
 use limit::AddressLimit;
 use socketserver::{BaseRequestHandler, TcpServer};
-use zen_utils::{Guard, Limits, Listener, MaxClients, Options, log};
+use zen_utils::{Listener, MaxClients, Options, StoppableSocket, Timing, log};
 
 fn main() -> ExitCode {
     zen_utils::run("\"SocketServer\" with a limit (7-5, page 124)", serve)
@@ -53,7 +53,7 @@ type ZenServer<'a> = TcpServer<'a, ZenHandler, AddressLimit>;
 fn serve(listener: &Listener, options: &Options<Crowd>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
     let Crowd { in_all, max_per_address } = &options.own;
-    let handler = ZenHandler { limits: options.limits };
+    let handler = ZenHandler { timing: options.timing };
     let limit = AddressLimit::new(*max_per_address as usize);
     let verify = limit.clone();
     ZenServer::new(listener, handler, verify, in_all.max_clients)?
@@ -65,11 +65,15 @@ fn serve(listener: &Listener, options: &Options<Crowd>) -> io::Result<()> {
 
 #[derive(Clone)]
 struct ZenHandler {
-    limits: Limits,
+    timing: Timing,
 }
 
 impl BaseRequestHandler for ZenHandler {
-    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr) {
-        zen_utils::handle_conversation(request, client_address, self.limits);
+    fn handle(
+        self,
+        request: StoppableSocket<TcpStream>,
+        client_address: SocketAddr,
+    ) {
+        zen_utils::handle_conversation(request, client_address, self.timing);
     }
 }

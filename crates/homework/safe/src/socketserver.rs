@@ -11,12 +11,18 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use zen_utils::{Guard, Listener, log, pause_after_failed_accept, shutdown};
+use zen_utils::{
+    Listener, StoppableSocket, log, pause_after_failed_accept, shutdown,
+};
 
 /// What a framework's user writes: how to talk to one client.
 pub(crate) trait BaseRequestHandler: Clone + Send + 'static {
     /// Talks to a client until either side has done, and closes its socket.
-    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr);
+    fn handle(
+        self,
+        request: StoppableSocket<TcpStream>,
+        client_address: SocketAddr,
+    );
 }
 
 /// And whom to talk to.
@@ -75,7 +81,7 @@ impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
                     }
                 }
             }
-            self.wake_up.fall_asleep();
+            self.wake_up.drain();
         }
         Ok(())
     }
@@ -104,7 +110,11 @@ impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
         }
     }
 
-    fn start_worker(&self, sock: Guard<TcpStream>, address: SocketAddr) {
+    fn start_worker(
+        &self,
+        sock: StoppableSocket<TcpStream>,
+        address: SocketAddr,
+    ) {
         log::accepted(address);
         // A socket inherits this on some systems, and handlers block.
         let started = sock
@@ -122,7 +132,7 @@ impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
 
     fn process_request(
         &self,
-        request: Guard<TcpStream>,
+        request: StoppableSocket<TcpStream>,
         client_address: SocketAddr,
         seat: V::Seat,
     ) -> io::Result<()> {
@@ -168,7 +178,7 @@ impl WakeUp {
         self.0.send(&[0]).ok();
     }
 
-    fn fall_asleep(&self) {
+    fn drain(&self) {
         while self.0.recv(&mut [0]).is_ok() {}
     }
 }

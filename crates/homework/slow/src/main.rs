@@ -30,8 +30,8 @@ use polling::{Event, Events, PollMode, Poller};
 
 use workers::Workers;
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, Options, RECV_BYTES_MAX, Wants, log,
-    pause_after_failed_accept, shutdown, unless_not_ready,
+    Conversation, Listener, Options, RECV_BYTES_MAX, StoppableSocket, Timing,
+    Wants, log, ok_if_not_ready, pause_after_failed_accept, shutdown,
 };
 
 /// Clients' keys count up from here, and none is used twice.
@@ -61,7 +61,7 @@ struct Pool {
 /// As in `zen-poll`, and who works for it.
 struct Client {
     key: usize,
-    sock: Guard<TcpStream>,
+    sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
     conversation: Conversation,
     /// A worker has its next answer, or will have it: set when it is handed
@@ -80,15 +80,15 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
     // Declared after all that it watches, and so dropped before it.
     let poller = Poller::new()?;
     thread::scope(|scope| {
-        let (number, think) = (options.own.workers, options.limits.think);
+        let (number, think) = (options.own.workers, options.timing.think);
         let workers = Workers::start(scope, &poller, number, think);
-        run_loop(listener, options.limits, &poller, &workers, &mut clients)
+        run_loop(listener, options.timing, &poller, &workers, &mut clients)
     })
 }
 
 fn run_loop(
     listener: &Listener,
-    limits: Limits,
+    timing: Timing,
     poller: &Poller,
     workers: &Workers,
     clients: &mut Clients,
@@ -121,7 +121,7 @@ fn run_loop(
             // It may have left, or been dropped: keys are not used twice.
             if let Some(client) = clients.get_mut(&key) {
                 client.thinking = false;
-                client.conversation.thought();
+                client.conversation.finished_thinking();
                 ready.push(key);
             }
             // STARTER: let _ = key;
@@ -130,16 +130,16 @@ fn run_loop(
         for key in ready.drain(..) {
             if key == LISTENER {
                 last_key += 1;
-                match admit(listener, poller, last_key, limits) {
+                match admit(listener, poller, last_key, timing) {
                     Ok(client) => clients.extend([(last_key, client)]),
                     Err(err) => {
                         accept_after = now + pause_after_failed_accept(err)?;
                     }
                 }
             } else if let Some(client) = clients.get_mut(&key) {
-                let result = client.go_on(poller, workers, &mut buffer);
+                let result = client.advance(poller, workers, &mut buffer);
                 if result.is_err() || client.conversation.is_over() {
-                    forget(poller, client, result);
+                    disconnect(poller, client, result);
                     clients.remove(&key);
                 }
             }
@@ -150,11 +150,11 @@ fn run_loop(
             clients.retain(|_, client| {
                 // BEGIN SOLUTION calm
                 // The time-out stands still, also while it waits for a worker.
-                let late = !client.thinking && client.conversation.is_late(now);
-                // STARTER: let late = client.conversation.is_late(now);
+                let late = !client.thinking && client.conversation.expire(now);
+                // STARTER: let late = client.conversation.expire(now);
                 // END SOLUTION
                 if late {
-                    forget(poller, client, Ok(()));
+                    disconnect(poller, client, Ok(()));
                 }
                 !late
             });
@@ -167,7 +167,7 @@ fn admit(
     listener: &Listener,
     poller: &Poller,
     key: usize,
-    limits: Limits,
+    timing: Timing,
 ) -> io::Result<Box<Client>> {
     let (sock, address) = listener.accept()?;
     log::accepted(address);
@@ -176,7 +176,7 @@ fn admit(
         key,
         sock,
         address,
-        conversation: Conversation::new(limits, Instant::now()),
+        conversation: Conversation::new(timing, Instant::now()),
         thinking: false,
         watched: None,
     });
@@ -185,14 +185,14 @@ fn admit(
 }
 
 /// First the poller forgets a client, then its descriptor is closed.
-fn forget(poller: &Poller, client: &mut Client, result: io::Result<()>) {
+fn disconnect(poller: &Poller, client: &mut Client, result: io::Result<()>) {
     let result = result.and(client.watch(poller, None));
     log::ended(client.address, client.conversation.outcome(result));
 }
 
 impl Client {
     /// Does what can be done at once, and hands over what cannot.
-    fn go_on(
+    fn advance(
         &mut self,
         poller: &Poller,
         workers: &Workers,
@@ -203,7 +203,7 @@ impl Client {
             match self.sock.read(buffer) {
                 Ok(0) => self.conversation.end_of_file(),
                 Ok(n) => self.conversation.received(&buffer[..n], now),
-                Err(err) => return unless_not_ready(err),
+                Err(err) => return ok_if_not_ready(err),
             }
         }
         loop {
@@ -222,13 +222,13 @@ impl Client {
                 // STARTER:     workers.work_out(self.key);
                 // STARTER:     zen_utils::sleep_until(until);
                 // STARTER:     self.thinking = false;
-                // STARTER:     self.conversation.thought();
+                // STARTER:     self.conversation.finished_thinking();
                 // STARTER: }
                 // END SOLUTION
                 Wants::Send => {
                     match self.sock.write(self.conversation.to_send()) {
                         Ok(n) => self.conversation.sent(n, Instant::now()),
-                        Err(err) => break unless_not_ready(err)?,
+                        Err(err) => break ok_if_not_ready(err)?,
                     }
                 }
                 Wants::StopSending => {
@@ -255,7 +255,7 @@ impl Client {
     ) -> io::Result<()> {
         match (self.watched, wish) {
             (watched, wish) if watched == wish => {}
-            // SAFETY: `forget` deletes the socket before it is closed.
+            // SAFETY: `disconnect` deletes the socket before it is closed.
             (None, Some(wish)) => unsafe {
                 poller.add_with_mode(&*self.sock, wish, LEVEL)?;
             },

@@ -26,7 +26,7 @@ use asyncore::{AsyncChat, Chat, Client, Server, SocketMap, Terminator};
 use zen_utils::conversation::LINGER_BYTES_MAX;
 use zen_utils::framing::QUESTION_BYTES_MAX;
 use zen_utils::{
-    Conversation, Limits, Listener, MaxClients, Options, Wants, log,
+    Conversation, Listener, MaxClients, Options, Timing, Wants, log,
     sleep_until,
 };
 
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
-    let handle_accepted = |sock| ZenRequestHandler::new(sock, options.limits);
+    let handle_accepted = |sock| ZenRequestHandler::new(sock, options.timing);
     let max_clients = options.own.max_clients;
     let zen_server = Server::new(listener, max_clients, handle_accepted)?;
     let mut socket_map = SocketMap::new()?;
@@ -59,12 +59,12 @@ struct ZenRequestHandler {
 }
 
 impl ZenRequestHandler {
-    fn new(client: Client, limits: Limits) -> Self {
+    fn new(client: Client, timing: Timing) -> Self {
         log::accepted(client.address());
         Self {
             chat: Chat::new(client, Terminator::Bytes(b"?")),
             data: Vec::new(),
-            conversation: Conversation::new(limits, Instant::now()),
+            conversation: Conversation::new(timing, Instant::now()),
             refused: false,
         }
     }
@@ -128,7 +128,7 @@ impl AsyncChat for ZenRequestHandler {
                 // Everybody else waits as well: there is one thread.
                 Wants::Think(until) => {
                     sleep_until(until);
-                    self.conversation.thought();
+                    self.conversation.finished_thinking();
                 }
                 Wants::Send => {
                     match self.chat.send(self.conversation.to_send())? {
@@ -146,7 +146,7 @@ impl AsyncChat for ZenRequestHandler {
     }
 
     fn is_over(&mut self, now: Instant) -> bool {
-        self.conversation.is_over() || self.conversation.is_late(now)
+        self.conversation.is_over() || self.conversation.expire(now)
     }
 
     fn close(&mut self, result: io::Result<()>) {

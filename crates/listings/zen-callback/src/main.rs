@@ -24,7 +24,7 @@ use std::time::Instant;
 
 use event_loop::{EventLoop, Protocol, Transport};
 use zen_utils::{
-    Conversation, Limits, Listener, MaxClients, Options, Wants, log,
+    Conversation, Listener, MaxClients, Options, Timing, Wants, log,
     sleep_until,
 };
 
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
-    let zen_server = || ZenServer::new(options.limits);
+    let zen_server = || ZenServer::new(options.timing);
     EventLoop::create_server(listener, options.own.max_clients, zen_server)?
         .run_forever()
 }
@@ -58,18 +58,18 @@ impl Protocol for ZenServer {
 
     fn data_received(&mut self, transport: &mut Transport<Self>, data: &[u8]) {
         self.conversation.received(data, Instant::now());
-        self.go_on(transport);
+        self.advance(transport);
     }
 
     fn eof_received(&mut self, transport: &mut Transport<Self>) {
         self.conversation.end_of_file();
-        self.go_on(transport);
+        self.advance(transport);
     }
 
     fn resume_writing(&mut self, transport: &mut Transport<Self>) {
         // The last byte has gone only now, and the clock starts again.
         self.conversation.sent(0, Instant::now());
-        self.go_on(transport);
+        self.advance(transport);
     }
 
     fn connection_lost(&mut self, result: io::Result<()>) {
@@ -81,21 +81,21 @@ impl Protocol for ZenServer {
 // ANCHOR_END: zen_server
 
 impl ZenServer {
-    fn new(limits: Limits) -> Self {
-        let conversation = Conversation::new(limits, Instant::now());
+    fn new(timing: Timing) -> Self {
+        let conversation = Conversation::new(timing, Instant::now());
         Self { address: None, conversation }
     }
 
-    // ANCHOR: go_on
+    // ANCHOR: advance
     /// Says what can be said now, and returns to the loop at once: what cannot
     /// be done yet will come back as another callback.
-    fn go_on(&mut self, transport: &mut Transport<Self>) {
+    fn advance(&mut self, transport: &mut Transport<Self>) {
         loop {
             match self.conversation.wants() {
                 // Everybody else waits as well: there is one thread.
                 Wants::Think(until) => {
                     sleep_until(until);
-                    self.conversation.thought();
+                    self.conversation.finished_thinking();
                 }
                 Wants::Send => {
                     // What the socket does not take is the transport's now.
@@ -118,7 +118,7 @@ impl ZenServer {
             }
         }
     }
-    // ANCHOR_END: go_on
+    // ANCHOR_END: advance
 
     // ANCHOR: watch_the_clock
     /// Asks for a call at the deadline, if there is one.
@@ -131,7 +131,7 @@ impl ZenServer {
 
     /// The client may have earned another one in the meantime.
     fn deadline_has_come(&mut self, transport: &mut Transport<Self>) {
-        if self.conversation.is_late(Instant::now()) {
+        if self.conversation.expire(Instant::now()) {
             transport.abort();
         } else {
             self.watch_the_clock(transport);

@@ -29,8 +29,8 @@ use smol::io::{AsyncRead, AsyncWriteExt};
 use smol::{Async, LocalExecutor, Timer, channel};
 
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, MaxClients, Options, RECV_BYTES_MAX,
-    Wants, log, pause_after_failed_accept, shutdown,
+    Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
+    StoppableSocket, Timing, Wants, log, pause_after_failed_accept, shutdown,
 };
 
 fn main() -> ExitCode {
@@ -65,9 +65,9 @@ async fn start_server(
         }
         match listener.accept().await {
             Ok((sock, address)) => {
-                let (limits, leaving) = (options.limits, leaving.clone());
+                let (timing, leaving) = (options.timing, leaving.clone());
                 let client = async move {
-                    handle_conversation(sock, address, limits).await;
+                    handle_conversation(sock, address, timing).await;
                     leaving.send(()).await.ok();
                 };
                 executor.spawn(client).detach();
@@ -89,18 +89,18 @@ async fn start_server(
 async fn handle_conversation(
     sock: Async<TcpStream>,
     address: SocketAddr,
-    limits: Limits,
+    timing: Timing,
 ) {
     log::accepted(address);
-    let sock = Guard::new(sock);
-    let mut conversation = Conversation::new(limits, Instant::now());
+    let sock = StoppableSocket::new(sock);
+    let mut conversation = Conversation::new(timing, Instant::now());
     let mut result = Ok(());
     while result.is_ok() && !conversation.is_over() {
         let deadline = conversation.deadline();
         let requests = handle_requests(&sock, &mut conversation);
         // Whichever ends first. The deadline may have moved on meanwhile.
         result = requests.or(wait_until(deadline)).await;
-        conversation.is_late(Instant::now());
+        conversation.expire(Instant::now());
     }
     log::ended(address, conversation.outcome(result));
 }
@@ -122,7 +122,7 @@ async fn handle_requests(
             Wants::Receive => recv(sock, conversation).await?,
             Wants::Think(until) => {
                 Timer::at(until).await;
-                conversation.thought();
+                conversation.finished_thinking();
             }
             Wants::Send => {
                 let n = sock.write(conversation.to_send()).await?;

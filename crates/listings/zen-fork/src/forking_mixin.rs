@@ -14,7 +14,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Pid, close, fork, getpid, getppid};
 
 use zen_legacy::socketserver::{BaseRequestHandler, MixIn, WakeUp};
-use zen_utils::{Guard, Listener};
+use zen_utils::{Listener, StoppableSocket};
 
 // ANCHOR: forking_mix_in
 /// A process for each client.
@@ -22,7 +22,7 @@ pub(crate) struct ForkingMixIn {
     /// Our copy of each child's socket: with it, a stop reaches the child's
     /// conversation. Filled by `process_request`, emptied by
     /// `service_actions`.
-    children: HashMap<Pid, Guard<TcpStream>>,
+    children: HashMap<Pid, StoppableSocket<TcpStream>>,
 }
 
 impl MixIn for ForkingMixIn {
@@ -42,7 +42,7 @@ impl MixIn for ForkingMixIn {
         &mut self,
         listener: &Listener,
         handler: H,
-        request: Guard<TcpStream>,
+        request: StoppableSocket<TcpStream>,
         client_address: SocketAddr,
     ) -> io::Result<()> {
         let parent = getpid();

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 use forking_mixin::ForkingMixIn;
 use zen_legacy::socketserver::{BaseRequestHandler, TcpServer};
-use zen_utils::{Guard, Limits, Listener, MaxClients, Options};
+use zen_utils::{Listener, MaxClients, Options, StoppableSocket, Timing};
 
 fn main() -> ExitCode {
     zen_utils::run("legacy \"SocketServer\" server (7-5, page 125)", serve)
@@ -40,7 +40,7 @@ fn serve(
     options: &Options<MaxClients<40>>,
 ) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
-    let handler = ZenHandler { limits: options.limits };
+    let handler = ZenHandler { timing: options.timing };
     ZenServer::new(listener, handler, options.own.max_clients)?.serve_forever()
 }
 // ANCHOR_END: serve
@@ -48,12 +48,16 @@ fn serve(
 // ANCHOR: handler
 #[derive(Clone)]
 struct ZenHandler {
-    limits: Limits,
+    timing: Timing,
 }
 
 impl BaseRequestHandler for ZenHandler {
-    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr) {
-        zen_utils::handle_conversation(request, client_address, self.limits);
+    fn handle(
+        self,
+        request: StoppableSocket<TcpStream>,
+        client_address: SocketAddr,
+    ) {
+        zen_utils::handle_conversation(request, client_address, self.timing);
     }
 }
 // ANCHOR_END: handler

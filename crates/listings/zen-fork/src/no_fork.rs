@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use zen_legacy::socketserver::{BaseRequestHandler, MixIn, WakeUp};
-use zen_utils::{Guard, Listener};
+use zen_utils::{Listener, StoppableSocket};
 
 /// Cannot be built.
 pub(crate) enum ForkingMixIn {}
@@ -21,7 +21,7 @@ impl MixIn for ForkingMixIn {
         &mut self,
         _: &Listener,
         _: H,
-        _: Guard<TcpStream>,
+        _: StoppableSocket<TcpStream>,
         _: SocketAddr,
     ) -> io::Result<()> {
         match *self {}

@@ -131,7 +131,7 @@ pub(crate) fn log_to(path: &Path) -> io::Result<()> {
 /// Whether there is a client before that time has passed or a signal comes.
 ///
 /// The listener is not ours: what shuts it down shuts it down for inetd too.
-/// So it has no `Guard`, and a signal only cuts this poll() short. One that
+/// So it has no `StoppableSocket`, and a signal only cuts this poll() short. One that
 /// comes in the instant before it ends the program 1.8 s later, as it ends
 /// all that is left of a stop.
 pub(crate) fn wait_for_client(

@@ -32,8 +32,8 @@ use clap::builder::FalseyValueParser;
 use inetd::Handed;
 use zen_utils::command_line::{parse_command_line, parse_seconds};
 use zen_utils::{
-    Guard, Limits, handle_conversation, log, pause_after_failed_accept,
-    shutdown,
+    StoppableSocket, Timing, handle_conversation, log,
+    pause_after_failed_accept, shutdown,
 };
 
 // ANCHOR: main
@@ -69,7 +69,7 @@ struct Options {
     linger: Duration,
 
     #[command(flatten)]
-    limits: Limits,
+    timing: Timing,
 
     /// Print no line about a single client
     #[arg(
@@ -88,7 +88,7 @@ fn serve(handed: io::Result<Handed>, options: &Options) -> io::Result<()> {
     }
     shutdown::on_signals(None)?;
     match handed? {
-        Handed::Client(sock) => serve_client(sock, options.limits),
+        Handed::Client(sock) => serve_client(sock, options.timing),
         Handed::Listener(listener) => accept_connections(&listener, options)?,
     }
     Ok(())
@@ -97,9 +97,9 @@ fn serve(handed: io::Result<Handed>, options: &Options) -> io::Result<()> {
 
 // ANCHOR: serve_client
 /// 7-10.
-fn serve_client(sock: TcpStream, limits: Limits) {
+fn serve_client(sock: TcpStream, timing: Timing) {
     match sock.peer_addr() {
-        Ok(address) => converse(sock, address, limits),
+        Ok(address) => converse(sock, address, timing),
         Err(err) => {
             // It has left before we came, and nobody can say who it was.
             let unknown = (Ipv4Addr::UNSPECIFIED, 0).into();
@@ -117,7 +117,7 @@ fn accept_connections(
 ) -> io::Result<()> {
     while inetd::wait_for_client(listener, options.linger)? {
         match listener.accept() {
-            Ok((sock, address)) => converse(sock, address, options.limits),
+            Ok((sock, address)) => converse(sock, address, options.timing),
             Err(err) => thread::sleep(pause_after_failed_accept(err)?),
         }
     }
@@ -133,11 +133,13 @@ fn accept_connections(
 
 // ANCHOR: converse
 /// A client of either.
-fn converse(sock: TcpStream, address: SocketAddr, limits: Limits) {
+fn converse(sock: TcpStream, address: SocketAddr, timing: Timing) {
     log::accepted(address);
     // What the others set on the listener, and what is inherited from it.
     match sock.set_nodelay(true).and_then(|()| sock.set_nonblocking(false)) {
-        Ok(()) => handle_conversation(Guard::new(sock), address, limits),
+        Ok(()) => {
+            handle_conversation(StoppableSocket::new(sock), address, timing)
+        }
         Err(err) => log::client_error(address, err),
     }
 }

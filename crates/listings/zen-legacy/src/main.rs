@@ -22,7 +22,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 
 use zen_legacy::socketserver::{BaseRequestHandler, TcpServer, ThreadingMixIn};
-use zen_utils::{Guard, Limits, Listener, MaxClients, Options};
+use zen_utils::{Listener, MaxClients, Options, StoppableSocket, Timing};
 
 fn main() -> ExitCode {
     zen_utils::run("legacy \"SocketServer\" server (7-5, page 124)", serve)
@@ -33,7 +33,7 @@ type ZenServer<'a> = TcpServer<'a, ThreadingMixIn, ZenHandler>;
 
 fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
-    let handler = ZenHandler { limits: options.limits };
+    let handler = ZenHandler { timing: options.timing };
     ZenServer::new(listener, handler, options.own.max_clients)?.serve_forever()
 }
 // ANCHOR_END: serve
@@ -41,12 +41,16 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
 // ANCHOR: handler
 #[derive(Clone)]
 struct ZenHandler {
-    limits: Limits,
+    timing: Timing,
 }
 
 impl BaseRequestHandler for ZenHandler {
-    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr) {
-        zen_utils::handle_conversation(request, client_address, self.limits);
+    fn handle(
+        self,
+        request: StoppableSocket<TcpStream>,
+        client_address: SocketAddr,
+    ) {
+        zen_utils::handle_conversation(request, client_address, self.timing);
     }
 }
 // ANCHOR_END: handler

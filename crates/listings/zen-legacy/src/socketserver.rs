@@ -17,13 +17,19 @@ use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use zen_utils::{Guard, Listener, log, pause_after_failed_accept, shutdown};
+use zen_utils::{
+    Listener, StoppableSocket, log, pause_after_failed_accept, shutdown,
+};
 
 // ANCHOR: handler
 /// What a framework's user writes: how to talk to one client.
 pub trait BaseRequestHandler: Clone + Send + 'static {
     /// Talks to a client until either side has done, and closes its socket.
-    fn handle(self, request: Guard<TcpStream>, client_address: SocketAddr);
+    fn handle(
+        self,
+        request: StoppableSocket<TcpStream>,
+        client_address: SocketAddr,
+    );
 }
 // ANCHOR_END: handler
 
@@ -49,7 +55,7 @@ pub trait MixIn: Sized {
         &mut self,
         listener: &Listener,
         handler: H,
-        request: Guard<TcpStream>,
+        request: StoppableSocket<TcpStream>,
         client_address: SocketAddr,
     ) -> io::Result<()>;
 
@@ -112,7 +118,7 @@ impl<'a, M: MixIn, H: BaseRequestHandler> TcpServer<'a, M, H> {
                     }
                 }
             }
-            self.wake_up.fall_asleep();
+            self.wake_up.drain();
             self.mix_in.service_actions();
         }
         Ok(())
@@ -138,7 +144,11 @@ impl<'a, M: MixIn, H: BaseRequestHandler> TcpServer<'a, M, H> {
         }
     }
 
-    fn start_worker(&mut self, sock: Guard<TcpStream>, address: SocketAddr) {
+    fn start_worker(
+        &mut self,
+        sock: StoppableSocket<TcpStream>,
+        address: SocketAddr,
+    ) {
         log::accepted(address);
         let handler = self.handler.clone();
         // A socket inherits this on some systems, and handlers block.
@@ -174,7 +184,7 @@ impl MixIn for ThreadingMixIn {
         &mut self,
         _: &Listener,
         handler: H,
-        request: Guard<TcpStream>,
+        request: StoppableSocket<TcpStream>,
         client_address: SocketAddr,
     ) -> io::Result<()> {
         self.serving.fetch_add(1, Ordering::SeqCst);
@@ -223,7 +233,7 @@ impl WakeUp {
         self.0.send(&[0]).ok();
     }
 
-    fn fall_asleep(&self) {
+    fn drain(&self) {
         while self.0.recv(&mut [0]).is_ok() {}
     }
 }

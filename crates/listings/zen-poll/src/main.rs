@@ -6,7 +6,7 @@
 //!            listener readable -> accept()         -> clients
 //! wait() --> client readable   -> recv()           -> conversation
 //!            client writable   -> bytes to send    -> send()
-//!            100 ms gone by    -> who is late?     -> forget
+//!            100 ms gone by    -> who is late?     -> disconnect
 //! ```
 //!
 //! Read `serve`: every decision the server takes is in its one loop.
@@ -26,9 +26,9 @@ use std::time::{Duration, Instant};
 use polling::{Event, Events, PollMode, Poller};
 
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, MaxClients, Options, RECV_BYTES_MAX,
-    Wants, log, pause_after_failed_accept, shutdown, sleep_until,
-    unless_not_ready,
+    Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
+    StoppableSocket, Timing, Wants, log, ok_if_not_ready,
+    pause_after_failed_accept, shutdown, sleep_until,
 };
 
 /// The keys of clients count up from here; none is used twice. So no event can
@@ -48,9 +48,9 @@ fn main() -> ExitCode {
 // ANCHOR: client
 /// What the text keeps in four dictionaries, and how it is watched.
 struct Client {
-    sock: Guard<TcpStream>,
+    sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
-    /// Bytes received, bytes to send: filled and emptied by `go_on`.
+    /// Bytes received, bytes to send: filled and emptied by `advance`.
     conversation: Conversation,
     /// The poller watches for room to send; if not, for bytes.
     wants_room: bool,
@@ -95,16 +95,16 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
             if key == LISTENER {
                 // One at a time: while others wait, it stays readable.
                 last_key += 1;
-                match admit(listener, &poller, last_key, options.limits) {
+                match admit(listener, &poller, last_key, options.timing) {
                     Ok(client) => clients.extend([(last_key, client)]),
                     Err(err) => {
                         accept_after = now + pause_after_failed_accept(err)?;
                     }
                 }
             } else if let Some(client) = clients.get_mut(&key) {
-                let result = client.go_on(&poller, key, &mut buffer);
+                let result = client.advance(&poller, key, &mut buffer);
                 if result.is_err() || client.conversation.is_over() {
-                    forget(&poller, client, result);
+                    disconnect(&poller, client, result);
                     clients.remove(&key);
                 }
             }
@@ -113,9 +113,9 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
         if now >= next_look && events.len() < events.capacity().get() {
             next_look = now + TICK;
             clients.retain(|_, client| {
-                let late = client.conversation.is_late(now);
+                let late = client.conversation.expire(now);
                 if late {
-                    forget(&poller, client, Ok(()));
+                    disconnect(&poller, client, Ok(()));
                 }
                 !late
             });
@@ -130,32 +130,32 @@ fn admit(
     listener: &Listener,
     poller: &Poller,
     key: usize,
-    limits: Limits,
+    timing: Timing,
 ) -> io::Result<Box<Client>> {
     let (sock, address) = listener.accept()?;
     log::accepted(address);
     sock.set_nonblocking(true)?;
-    // SAFETY: `forget` deletes the socket before it is closed.
+    // SAFETY: `disconnect` deletes the socket before it is closed.
     unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL)? };
-    let conversation = Conversation::new(limits, Instant::now());
+    let conversation = Conversation::new(timing, Instant::now());
     Ok(Box::new(Client { sock, address, conversation, wants_room: false }))
 }
 // ANCHOR_END: admit
 
-// ANCHOR: forget
+// ANCHOR: disconnect
 /// The text closes the socket and cleans up later. Here the poller forgets a
 /// client first; its descriptor is closed when its entry is removed.
-fn forget(poller: &Poller, client: &Client, result: io::Result<()>) {
+fn disconnect(poller: &Poller, client: &Client, result: io::Result<()>) {
     let result = result.and(poller.delete(&*client.sock));
     log::ended(client.address, client.conversation.outcome(result));
 }
-// ANCHOR_END: forget
+// ANCHOR_END: disconnect
 
 impl Client {
-    // ANCHOR: go_on
+    // ANCHOR: advance
     /// Does what can be done at once: one recv(), and send() until the socket
     /// is full. Questions that arrive together are answered together.
-    fn go_on(
+    fn advance(
         &mut self,
         poller: &Poller,
         key: usize,
@@ -167,7 +167,7 @@ impl Client {
             match sock.read(buffer) {
                 Ok(0) => conversation.end_of_file(),
                 Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-                Err(err) => return unless_not_ready(err),
+                Err(err) => return ok_if_not_ready(err),
             }
         }
         loop {
@@ -175,11 +175,11 @@ impl Client {
                 // Everybody else waits as well: there is one thread.
                 Wants::Think(until) => {
                     sleep_until(until);
-                    conversation.thought();
+                    conversation.finished_thinking();
                 }
                 Wants::Send => match sock.write(conversation.to_send()) {
                     Ok(n) => conversation.sent(n, Instant::now()),
-                    Err(err) => break unless_not_ready(err)?,
+                    Err(err) => break ok_if_not_ready(err)?,
                 },
                 Wants::StopSending => {
                     sock.shutdown(Shutdown::Write)?;
@@ -196,5 +196,5 @@ impl Client {
         }
         Ok(())
     }
-    // ANCHOR_END: go_on
+    // ANCHOR_END: advance
 }

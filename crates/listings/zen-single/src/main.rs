@@ -27,6 +27,6 @@ fn main() -> ExitCode {
 
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
-    accept_connections_forever(listener, options.limits)
+    accept_connections_forever(listener, options.timing)
 }
 // ANCHOR_END: serve

@@ -26,7 +26,7 @@ use clap::{Args, ValueEnum};
 use crossbeam::channel;
 
 use zen_utils::{
-    Guard, Limits, Listener, Options, accept_connections_forever,
+    Listener, Options, StoppableSocket, Timing, accept_connections_forever,
     handle_conversation, log, pause_after_failed_accept, shutdown,
 };
 
@@ -63,8 +63,8 @@ enum Dispatch {
 fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
     let workers = options.own.workers;
     match options.own.dispatch {
-        Dispatch::Accept => start_threads(listener, options.limits, workers),
-        Dispatch::Queue => fill_queue(listener, options.limits, workers),
+        Dispatch::Accept => start_threads(listener, options.timing, workers),
+        Dispatch::Queue => fill_queue(listener, options.timing, workers),
     }
 }
 // ANCHOR_END: serve
@@ -74,10 +74,10 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
 /// wait in accept() for each client.
 fn start_threads(
     listener: &Listener,
-    limits: Limits,
+    timing: Timing,
     workers: u16,
 ) -> io::Result<()> {
-    let work = || accept_connections_forever(listener, limits);
+    let work = || accept_connections_forever(listener, timing);
     thread::scope(|scope| {
         for _ in 1..workers {
             start_thread(scope, work);
@@ -88,20 +88,20 @@ fn start_threads(
 // ANCHOR_END: start_threads
 
 // ANCHOR: fill_queue
-type Accepted = (Guard<TcpStream>, SocketAddr);
+type Accepted = (StoppableSocket<TcpStream>, SocketAddr);
 
 /// The main thread accepts, and stands still while the queue is full: the
 /// clients behind it wait in the system's own queue, the backlog.
 fn fill_queue(
     listener: &Listener,
-    limits: Limits,
+    timing: Timing,
     workers: u16,
 ) -> io::Result<()> {
     // As many again as are being served: enough to keep each thread busy.
     let (queue, clients) = channel::bounded::<Accepted>(workers.into());
     let work = || {
         for (sock, address) in &clients {
-            handle_conversation(sock, address, limits);
+            handle_conversation(sock, address, timing);
         }
     };
     thread::scope(|scope| {

@@ -29,8 +29,8 @@ use async_std::net::{TcpListener, TcpStream};
 use async_std::{channel, task};
 
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, MaxClients, Options, RECV_BYTES_MAX,
-    Wants, log, pause_after_failed_accept, shutdown,
+    Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
+    StoppableSocket, Timing, Wants, log, pause_after_failed_accept, shutdown,
 };
 
 fn main() -> ExitCode {
@@ -62,9 +62,9 @@ async fn start_server(
         }
         match listener.accept().await {
             Ok((sock, address)) => {
-                let (limits, leaving) = (options.limits, leaving.clone());
+                let (timing, leaving) = (options.timing, leaving.clone());
                 let client = async move {
-                    handle_conversation(sock, address, limits).await;
+                    handle_conversation(sock, address, timing).await;
                     leaving.send(()).await.ok();
                 };
                 task::spawn(client);
@@ -86,11 +86,11 @@ async fn start_server(
 async fn handle_conversation(
     sock: TcpStream,
     address: SocketAddr,
-    limits: Limits,
+    timing: Timing,
 ) {
     log::accepted(address);
-    let sock = Guard::new(sock);
-    let mut conversation = Conversation::new(limits, Instant::now());
+    let sock = StoppableSocket::new(sock);
+    let mut conversation = Conversation::new(timing, Instant::now());
     let mut result = Ok(());
     while result.is_ok() && !conversation.is_over() {
         let deadline = conversation.deadline();
@@ -100,7 +100,7 @@ async fn handle_conversation(
             Some(time) => timeout(time, requests).await.unwrap_or(Ok(())),
             None => requests.await,
         };
-        conversation.is_late(Instant::now());
+        conversation.expire(Instant::now());
     }
     log::ended(address, conversation.outcome(result));
 }
@@ -121,7 +121,7 @@ async fn handle_requests(
             Wants::Receive => recv(sock, conversation).await?,
             Wants::Think(until) => {
                 task::sleep(time_until(until)).await;
-                conversation.thought();
+                conversation.finished_thinking();
             }
             Wants::Send => {
                 let n = sock.write(conversation.to_send()).await?;

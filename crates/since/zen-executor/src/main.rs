@@ -25,8 +25,9 @@ use std::time::Instant;
 
 use executor::{Async, Executor, Reactor};
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, MaxClients, Options, RECV_BYTES_MAX,
-    Wants, log, pause_after_failed_accept, shutdown, unless_not_ready,
+    Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
+    StoppableSocket, Timing, Wants, log, ok_if_not_ready,
+    pause_after_failed_accept, shutdown,
 };
 
 fn main() -> ExitCode {
@@ -60,7 +61,7 @@ async fn start_server(
             Ok((sock, address)) => {
                 let reactor = Rc::clone(&executor.reactor);
                 let client =
-                    handle_conversation(reactor, sock, address, options.limits);
+                    handle_conversation(reactor, sock, address, options.timing);
                 executor.spawn(client);
             }
             Err(err) => {
@@ -79,11 +80,11 @@ async fn handle_conversation(
     reactor: Rc<Reactor>,
     sock: Async<TcpStream>,
     address: SocketAddr,
-    limits: Limits,
+    timing: Timing,
 ) {
     log::accepted(address);
-    let sock = Guard::new(sock);
-    let mut conversation = Conversation::new(limits, Instant::now());
+    let sock = StoppableSocket::new(sock);
+    let mut conversation = Conversation::new(timing, Instant::now());
     let mut result = Ok(());
     while result.is_ok() && !conversation.is_over() {
         let deadline = conversation.deadline();
@@ -91,7 +92,7 @@ async fn handle_conversation(
         // Whichever ends first. The deadline may have moved on meanwhile.
         let requests = reactor.timeout_at(deadline, requests);
         result = requests.await.unwrap_or(Ok(()));
-        conversation.is_late(Instant::now());
+        conversation.expire(Instant::now());
     }
     log::ended(address, conversation.outcome(result));
 }
@@ -109,7 +110,7 @@ async fn handle_requests(
             Wants::Receive => recv(sock, conversation).await?,
             Wants::Think(until) => {
                 reactor.sleep_until(until).await;
-                conversation.thought();
+                conversation.finished_thinking();
             }
             Wants::Send => {
                 let n = sock.write(conversation.to_send()).await?;
@@ -137,7 +138,7 @@ async fn recv(
     match sock.get_ref().read(&mut buffer) {
         Ok(0) => conversation.end_of_file(),
         Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-        Err(err) => unless_not_ready(err)?,
+        Err(err) => ok_if_not_ready(err)?,
     }
     Ok(())
 }

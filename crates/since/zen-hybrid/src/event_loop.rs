@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use polling::{Event, Events, PollMode, Poller};
 
 use zen_utils::{
-    Conversation, Guard, Limits, RECV_BYTES_MAX, Wants, log,
-    pause_after_failed_accept, shutdown, sleep_until, unless_not_ready,
+    Conversation, RECV_BYTES_MAX, StoppableSocket, Timing, Wants, log,
+    ok_if_not_ready, pause_after_failed_accept, shutdown, sleep_until,
 };
 
 use crate::crowd::{Crowd, Seat};
@@ -30,7 +30,7 @@ pub(crate) struct ThisLoop<'a> {
     pub(crate) number: usize,
     pub(crate) listener: &'a TcpListener,
     pub(crate) crowd: &'a Crowd,
-    pub(crate) limits: Limits,
+    pub(crate) timing: Timing,
 }
 
 /// A loop that is ready to run, in whatever thread.
@@ -38,7 +38,7 @@ pub(crate) struct EventLoop<'a>(ThisLoop<'a>, Poller);
 
 /// As in `zen-poll`, and its seat.
 struct Client {
-    sock: Guard<TcpStream>,
+    sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
     conversation: Conversation,
     wants_room: bool,
@@ -107,9 +107,9 @@ impl<'a> EventLoop<'a> {
                         }
                     }
                 } else if let Some(client) = clients.get_mut(&key) {
-                    let result = client.go_on(&poller, key, &mut buffer);
+                    let result = client.advance(&poller, key, &mut buffer);
                     if result.is_err() || client.conversation.is_over() {
-                        forget(&poller, client, result);
+                        disconnect(&poller, client, result);
                         clients.remove(&key);
                     }
                 }
@@ -118,9 +118,9 @@ impl<'a> EventLoop<'a> {
             if now >= next_look && events.len() < events.capacity().get() {
                 next_look = now + TICK;
                 clients.retain(|_, client| {
-                    let late = client.conversation.is_late(now);
+                    let late = client.conversation.expire(now);
                     if late {
-                        forget(&poller, client, Ok(()));
+                        disconnect(&poller, client, Ok(()));
                     }
                     !late
                 });
@@ -142,13 +142,13 @@ fn admit(
         return Err(ErrorKind::WouldBlock.into());
     };
     let (sock, address) = this.listener.accept()?;
-    let sock = Guard::new(sock);
+    let sock = StoppableSocket::new(sock);
     log::accepted(address);
     this.crowd.is_served(&seat);
     sock.set_nonblocking(true)?;
-    // SAFETY: `forget` deletes the socket before it is closed.
+    // SAFETY: `disconnect` deletes the socket before it is closed.
     unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL)? };
-    let conversation = Conversation::new(this.limits, Instant::now());
+    let conversation = Conversation::new(this.timing, Instant::now());
     let wants_room = false;
     Ok(Box::new(Client {
         sock,
@@ -161,14 +161,14 @@ fn admit(
 // ANCHOR_END: admit
 
 /// First the poller forgets a client, then its descriptor is closed.
-fn forget(poller: &Poller, client: &Client, result: io::Result<()>) {
+fn disconnect(poller: &Poller, client: &Client, result: io::Result<()>) {
     let result = result.and(poller.delete(&*client.sock));
     log::ended(client.address, client.conversation.outcome(result));
 }
 
 impl Client {
     /// Does what can be done at once, to the letter as in `zen-poll`.
-    fn go_on(
+    fn advance(
         &mut self,
         poller: &Poller,
         key: usize,
@@ -180,7 +180,7 @@ impl Client {
             match sock.read(buffer) {
                 Ok(0) => conversation.end_of_file(),
                 Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-                Err(err) => return unless_not_ready(err),
+                Err(err) => return ok_if_not_ready(err),
             }
         }
         loop {
@@ -188,11 +188,11 @@ impl Client {
                 // The other clients of this loop wait as well.
                 Wants::Think(until) => {
                     sleep_until(until);
-                    conversation.thought();
+                    conversation.finished_thinking();
                 }
                 Wants::Send => match sock.write(conversation.to_send()) {
                     Ok(n) => conversation.sent(n, Instant::now()),
-                    Err(err) => break unless_not_ready(err)?,
+                    Err(err) => break ok_if_not_ready(err)?,
                 },
                 Wants::StopSending => {
                     sock.shutdown(Shutdown::Write)?;

@@ -89,8 +89,8 @@ fn serve(listener: &Listener, options: &Options<Hybrid>) -> io::Result<()> {
     let loops = usize::from(options.own.loops);
     let crowd = &Crowd::new(clients.max_clients, processes::shared_counts()?);
     let new = |number: usize, listener| {
-        let limits = options.limits;
-        EventLoop::new(ThisLoop { number, listener, crowd, limits })
+        let timing = options.timing;
+        EventLoop::new(ThisLoop { number, listener, crowd, timing })
     };
     match share {
         Share::Reuseport => {

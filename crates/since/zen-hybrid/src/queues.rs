@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use zen_utils::{Guard, Listener};
+use zen_utils::{Listener, StoppableSocket};
 
 // ANCHOR: create
 /// A listener more for each further loop, all at one address: from now on the
@@ -14,7 +14,7 @@ pub(crate) fn create(
     listener: &Listener,
     backlog: i32,
     loops: usize,
-) -> io::Result<Vec<Guard<TcpListener>>> {
+) -> io::Result<Vec<StoppableSocket<TcpListener>>> {
     if cfg!(not(target_os = "linux")) {
         let why = "only Linux spreads clients over several listeners";
         return Err(io::Error::other(why));
@@ -34,7 +34,7 @@ pub(crate) fn create(
         sock.bind(&address.into())?;
         sock.listen(backlog)?;
         sock.set_nonblocking(true)?;
-        Ok(Guard::new(sock.into()))
+        Ok(StoppableSocket::new(sock.into()))
     };
     (1..loops).map(queue).collect()
 }

@@ -29,8 +29,8 @@ use tokio::sync::mpsc;
 use tokio::{runtime, task, time};
 
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, MaxClients, Options, RECV_BYTES_MAX,
-    Wants, log, pause_after_failed_accept, shutdown,
+    Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
+    StoppableSocket, Timing, Wants, log, pause_after_failed_accept, shutdown,
 };
 
 fn main() -> ExitCode {
@@ -66,9 +66,9 @@ async fn start_server(
         }
         match listener.accept().await {
             Ok((sock, address)) => {
-                let (limits, leaving) = (options.limits, leaving.clone());
+                let (timing, leaving) = (options.timing, leaving.clone());
                 let client = async move {
-                    handle_conversation(sock, address, limits).await;
+                    handle_conversation(sock, address, timing).await;
                     leaving.send(()).ok();
                 };
                 task::spawn(client);
@@ -90,11 +90,11 @@ async fn start_server(
 async fn handle_conversation(
     sock: TcpStream,
     address: SocketAddr,
-    limits: Limits,
+    timing: Timing,
 ) {
     log::accepted(address);
-    let mut sock = Guard::new(sock);
-    let mut conversation = Conversation::new(limits, Instant::now());
+    let mut sock = StoppableSocket::new(sock);
+    let mut conversation = Conversation::new(timing, Instant::now());
     let mut result = Ok(());
     while result.is_ok() && !conversation.is_over() {
         let deadline = conversation.deadline();
@@ -104,7 +104,7 @@ async fn handle_conversation(
             Some(at) => time::timeout_at(at, requests).await.unwrap_or(Ok(())),
             None => requests.await,
         };
-        conversation.is_late(Instant::now());
+        conversation.expire(Instant::now());
     }
     log::ended(address, conversation.outcome(result));
 }
@@ -121,7 +121,7 @@ async fn handle_requests(
             Wants::Receive => recv(sock, conversation).await?,
             Wants::Think(until) => {
                 time::sleep_until(until.into()).await;
-                conversation.thought();
+                conversation.finished_thinking();
             }
             Wants::Send => {
                 let n = sock.write(conversation.to_send()).await?;

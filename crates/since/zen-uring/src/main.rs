@@ -27,8 +27,8 @@ use std::time::{Duration, Instant};
 
 use ring::{Completion, Done, Ring};
 use zen_utils::{
-    Conversation, Guard, Limits, Listener, MaxClients, Options, Wants, log,
-    pause_after_failed_accept, shutdown, sleep_until,
+    Conversation, Listener, MaxClients, Options, StoppableSocket, Timing,
+    Wants, log, pause_after_failed_accept, shutdown, sleep_until,
 };
 
 /// How often to look for clients that are late.
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
 /// What the text keeps in four dictionaries; the socket is the ring's.
 struct Client {
     address: SocketAddr,
-    /// Bytes received, bytes to send: filled and emptied by `go_on`.
+    /// Bytes received, bytes to send: filled and emptied by `advance`.
     conversation: Conversation,
 }
 
@@ -69,9 +69,9 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
                 Completion::Accepted(Ok(_)) if shutdown::begun() => {}
                 Completion::Accepted(Ok((sock, address))) => {
                     log::accepted(address);
-                    let key = ring.insert(Guard::new(sock));
+                    let key = ring.insert(StoppableSocket::new(sock));
                     ring.recv(key)?;
-                    let client = Client::new(address, options.limits);
+                    let client = Client::new(address, options.timing);
                     clients.insert(key, Box::new(client));
                     if clients.len() >= max_clients {
                         log::serving_the_most(max_clients);
@@ -84,7 +84,7 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
                     let Some(client) = clients.get_mut(&key) else { continue };
                     let result = result
                         .map(|done| client.take(done))
-                        .and_then(|()| client.go_on(&mut ring, key));
+                        .and_then(|()| client.advance(&mut ring, key));
                     if result.is_err() || client.conversation.is_over() {
                         client.close(&mut ring, key, result);
                         clients.remove(&key);
@@ -96,7 +96,7 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
             next_look = now + TICK;
             ring.renew_accept()?;
             clients.retain(|&key, client| {
-                let late = client.conversation.is_late(now);
+                let late = client.conversation.expire(now);
                 if late {
                     client.close(&mut ring, key, Ok(()));
                 }
@@ -109,8 +109,8 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
 // ANCHOR_END: serve
 
 impl Client {
-    fn new(address: SocketAddr, limits: Limits) -> Self {
-        let conversation = Conversation::new(limits, Instant::now());
+    fn new(address: SocketAddr, timing: Timing) -> Self {
+        let conversation = Conversation::new(timing, Instant::now());
         Self { address, conversation }
     }
 
@@ -122,7 +122,7 @@ impl Client {
     }
     // ANCHOR_END: close
 
-    // ANCHOR: go_on
+    // ANCHOR: advance
     /// Takes note of what the kernel has done.
     fn take(&mut self, done: Done) {
         let conversation = &mut self.conversation;
@@ -137,7 +137,7 @@ impl Client {
 
     /// Asks the kernel for what is wanted next. While answers wait, that is
     /// no recv().
-    fn go_on(&mut self, ring: &mut Ring, key: usize) -> io::Result<()> {
+    fn advance(&mut self, ring: &mut Ring, key: usize) -> io::Result<()> {
         let conversation = &mut self.conversation;
         loop {
             match conversation.wants() {
@@ -145,7 +145,7 @@ impl Client {
                 // Everybody else waits as well: there is one thread.
                 Wants::Think(until) => {
                     sleep_until(until);
-                    conversation.thought();
+                    conversation.finished_thinking();
                 }
                 Wants::Send => return ring.send(key, conversation.to_send()),
                 Wants::StopSending => {
@@ -156,5 +156,5 @@ impl Client {
             }
         }
     }
-    // ANCHOR_END: go_on
+    // ANCHOR_END: advance
 }

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use zen_utils::{Guard, Listener};
+use zen_utils::{Listener, StoppableSocket};
 
 pub(crate) enum Completion {
     Accepted(io::Result<(TcpStream, SocketAddr)>),
@@ -37,7 +37,7 @@ impl<'a> Ring<'a> {
         match self.0 {}
     }
 
-    pub(crate) fn insert(&mut self, _: Guard<TcpStream>) -> usize {
+    pub(crate) fn insert(&mut self, _: StoppableSocket<TcpStream>) -> usize {
         match self.0 {}
     }
 

@@ -29,7 +29,7 @@ use std::time::Duration;
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
-use zen_utils::{Guard, Listener};
+use zen_utils::{Listener, StoppableSocket};
 
 use buffers::Buffers;
 pub(crate) use buffers::Received;
@@ -116,7 +116,7 @@ impl<'a> Ring<'a> {
     // ANCHOR_END: accept
 
     /// Takes care of a socket from now on, and says by which key.
-    pub(crate) fn insert(&mut self, sock: Guard<TcpStream>) -> usize {
+    pub(crate) fn insert(&mut self, sock: StoppableSocket<TcpStream>) -> usize {
         self.connections.insert(sock)
     }
 
@@ -222,7 +222,7 @@ impl<'a> Ring<'a> {
             let connection = self.connections.get(key)?;
             connection.in_flight -= 1;
             if kind == SEND {
-                connection.forget_what_was_sent();
+                connection.clear_sent();
             }
             if connection.closing {
                 self.close(key);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::Unstructured;
 use libfuzzer_sys::{arbitrary, fuzz_target};
-use zen_utils::Limits;
+use zen_utils::Timing;
 
 #[path = "../../tests/it/oracle.rs"]
 #[expect(dead_code, reason = "the property tests use more of it")]
@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
         if choice & mask == 0 { Duration::ZERO } else { time }
     };
     let idle_timeout = Some(seconds(1)).filter(|time| !time.is_zero());
-    let limits = Limits { idle_timeout, think: seconds(2) };
+    let timing = Timing { idle_timeout, think: seconds(2) };
     // An error only says that the input was used up.
-    oracle::converse(&mut Unstructured::new(input), limits).ok();
+    oracle::converse(&mut Unstructured::new(input), timing).ok();
 });

@@ -10,7 +10,7 @@ mod oracle;
 use std::time::Duration;
 
 use arbtest::{arbitrary, arbtest};
-use zen_utils::Limits;
+use zen_utils::Timing;
 use zen_utils::framing::Framer;
 
 use oracle::{Reference, converse, cut};
@@ -51,26 +51,26 @@ fn any_stream_cut_in_any_way_is_the_same_questions() {
 
 #[test]
 fn any_conversation_gives_the_answers_of_the_contract() {
-    arbtest(|u| converse(u, Limits::default())).budget_ms(BUDGET_MS);
+    arbtest(|u| converse(u, Timing::default())).budget_ms(BUDGET_MS);
 }
 
 #[test]
 fn any_conversation_keeps_its_deadline() {
     let idle_timeout = Some(Duration::from_millis(1500));
-    let limits = Limits { idle_timeout, ..Limits::default() };
-    arbtest(|u| converse(u, limits)).budget_ms(BUDGET_MS);
+    let timing = Timing { idle_timeout, ..Timing::default() };
+    arbtest(|u| converse(u, timing)).budget_ms(BUDGET_MS);
 }
 
 #[test]
 fn thinking_changes_no_answer_and_releases_them_one_by_one() {
     let think = Duration::from_millis(70);
-    let limits = Limits { think, ..Limits::default() };
-    arbtest(|u| converse(u, limits)).budget_ms(BUDGET_MS);
+    let timing = Timing { think, ..Timing::default() };
+    arbtest(|u| converse(u, timing)).budget_ms(BUDGET_MS);
 }
 
 #[test]
 fn the_deadline_stands_still_while_an_answer_is_worked_out() {
     let idle_timeout = Some(Duration::from_secs(1));
-    let limits = Limits { idle_timeout, think: Duration::from_secs(3) };
-    arbtest(|u| converse(u, limits)).budget_ms(BUDGET_MS);
+    let timing = Timing { idle_timeout, think: Duration::from_secs(3) };
+    arbtest(|u| converse(u, timing)).budget_ms(BUDGET_MS);
 }

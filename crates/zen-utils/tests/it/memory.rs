@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arbtest::arbtest;
 use zen_utils::framing::Framer;
-use zen_utils::{Conversation, Limits, Wants};
+use zen_utils::{Conversation, Timing, Wants};
 
 use crate::oracle::{Reference, cut};
 
@@ -60,7 +60,7 @@ fn answer(conversation: &mut Conversation, bytes: &[u8], now: Instant) {
     conversation.received(bytes, now);
     loop {
         match conversation.wants() {
-            Wants::Think(_) => conversation.thought(),
+            Wants::Think(_) => conversation.finished_thinking(),
             Wants::Send => {
                 conversation.sent(conversation.to_send().len(), now);
             }
@@ -87,9 +87,9 @@ fn the_framer_allocates_nothing_for_questions_that_arrive_whole() {
 #[test]
 fn further_answers_allocate_nothing() {
     for think in [Duration::ZERO, Duration::from_millis(1)] {
-        let limits = Limits { think, ..Limits::default() };
+        let timing = Timing { think, ..Timing::default() };
         let now = Instant::now();
-        let mut conversation = Conversation::new(limits, now);
+        let mut conversation = Conversation::new(timing, now);
         answer(&mut conversation, b"Who? Simple is better than?", now);
         let allocated = allocations(|| {
             for _ in 0..10_000 {
@@ -104,9 +104,9 @@ fn further_answers_allocate_nothing() {
 fn a_silent_client_holds_no_memory() {
     let now = Instant::now();
     let allocated = allocations(|| {
-        let mut conversation = Conversation::new(Limits::default(), now);
+        let mut conversation = Conversation::new(Timing::default(), now);
         conversation.received(b" \t\n", now);
-        conversation.is_late(now);
+        conversation.expire(now);
         conversation.end_of_file();
         assert_eq!(conversation.wants(), Wants::Close);
     });
@@ -119,7 +119,7 @@ fn whatever_a_client_does_little_memory_is_held_for_it() {
         let stream = Reference::arbitrary(u)?.stream;
         let now = Instant::now();
         let before = BYTES_HELD.get();
-        let mut conversation = Conversation::new(Limits::default(), now);
+        let mut conversation = Conversation::new(Timing::default(), now);
         let mut rest = &stream[..];
         while !rest.is_empty() && conversation.wants() == Wants::Receive {
             let piece = cut(u, rest)?;
@@ -143,7 +143,7 @@ fn whatever_a_client_does_little_memory_is_held_for_it() {
 fn what_a_burst_has_left_is_freed() {
     let now = Instant::now();
     let before = BYTES_HELD.get();
-    let mut conversation = Conversation::new(Limits::default(), now);
+    let mut conversation = Conversation::new(Timing::default(), now);
     answer(&mut conversation, &[b'?'; 2560], now);
     assert_eq!(BYTES_HELD.get(), before);
     answer(&mut conversation, &[b'x'; 900], now);

@@ -10,7 +10,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use zen_utils::{ClientError, Conversation, Limits, Wants};
+use zen_utils::{ClientError, Conversation, Timing, Wants};
 
 use crate::arbitrary::{Result, Unstructured};
 
@@ -156,9 +156,9 @@ pub(crate) fn cut<'a>(
 }
 
 /// Plays an arbitrary client, and a listing that does what is wanted.
-pub(crate) fn converse(u: &mut Unstructured, limits: Limits) -> Result<()> {
+pub(crate) fn converse(u: &mut Unstructured, timing: Timing) -> Result<()> {
     let reference = Reference::arbitrary(u)?;
-    let mut play = Play::new(&reference, limits);
+    let mut play = Play::new(&reference, timing);
     while play.conversation.wants() != Wants::Close {
         // When there is no more to decide the client asks, reads and leaves.
         match if u.is_empty() { 9 } else { u.int_in_range(0..=9)? } {
@@ -176,7 +176,7 @@ pub(crate) fn converse(u: &mut Unstructured, limits: Limits) -> Result<()> {
 /// counts from the beginning of the stream and forgets nothing.
 struct Play<'a> {
     reference: &'a Reference,
-    limits: Limits,
+    timing: Timing,
     conversation: Conversation,
     now: Instant,
     /// How much of the stream has been received.
@@ -195,12 +195,12 @@ struct Play<'a> {
 }
 
 impl<'a> Play<'a> {
-    fn new(reference: &'a Reference, limits: Limits) -> Self {
+    fn new(reference: &'a Reference, timing: Timing) -> Self {
         let now = Instant::now();
         Self {
             reference,
-            limits,
-            conversation: Conversation::new(limits, now),
+            timing,
+            conversation: Conversation::new(timing, now),
             now,
             received: 0,
             sent: 0,
@@ -243,7 +243,7 @@ impl<'a> Play<'a> {
         if let Some((since, _)) = self.lingers {
             return Some(since + LINGER);
         }
-        let timeout = self.limits.idle_timeout?;
+        let timeout = self.timing.idle_timeout?;
         let thinks = match self.wants() {
             Wants::Think(until) => until.saturating_duration_since(self.now),
             _ => Duration::ZERO,
@@ -298,7 +298,7 @@ impl<'a> Play<'a> {
 
     fn look_at_the_clock(&mut self) {
         let late = self.deadline().is_some_and(|at| at <= self.now);
-        assert_eq!(self.conversation.is_late(self.now), late);
+        assert_eq!(self.conversation.expire(self.now), late);
         self.too_late |= late;
     }
 
@@ -308,7 +308,7 @@ impl<'a> Play<'a> {
             Wants::Receive => self.receive(u)?,
             Wants::Think(until) => {
                 self.pass(until.saturating_duration_since(self.now));
-                self.conversation.thought();
+                self.conversation.finished_thinking();
                 let end = self.reference.answer_end(self.sent);
                 self.released = end.min(self.owed());
             }
@@ -321,7 +321,7 @@ impl<'a> Play<'a> {
                 if self.sent == self.owed() {
                     self.idle = Duration::ZERO;
                 } else if self.sent == self.released {
-                    self.thinks_until = self.now + self.limits.think;
+                    self.thinks_until = self.now + self.timing.think;
                 }
             }
             Wants::StopSending => {
@@ -353,8 +353,8 @@ impl<'a> Play<'a> {
         if questions > 0 {
             self.idle = Duration::ZERO;
         }
-        if questions > 0 && !self.limits.think.is_zero() {
-            self.thinks_until = self.now + self.limits.think;
+        if questions > 0 && !self.timing.think.is_zero() {
+            self.thinks_until = self.now + self.timing.think;
         } else {
             self.released = self.owed();
         }
@@ -390,7 +390,7 @@ impl<'a> Play<'a> {
         assert!(self.too_late || sent.len() == self.owed());
         for time in [0, 1, 3600] {
             self.now += Duration::from_secs(time);
-            self.conversation.is_late(self.now);
+            self.conversation.expire(self.now);
             assert_eq!(self.conversation.wants(), Wants::Close);
             self.compare_outcome();
         }
@@ -404,7 +404,7 @@ impl<'a> Play<'a> {
             }
             Err(ClientError::Idle(time)) => {
                 assert!(self.too_late && self.lingers.is_none());
-                assert_eq!(Some(time), self.limits.idle_timeout);
+                assert_eq!(Some(time), self.timing.idle_timeout);
             }
             Err(ClientError::CutShort(bytes)) => {
                 assert!(self.at_end_of_file && !self.too_late);

@@ -61,7 +61,7 @@ impl Reactor {
             match source.waker.take() {
                 Some(waker) => waker.wake(),
                 // Nobody waits for it: ready, it would not let us sleep.
-                None => self.forget(source)?,
+                None => self.deregister(source)?,
             }
         }
         Ok(())
@@ -84,7 +84,10 @@ impl Reactor {
         Ok(())
     }
 
-    fn forget<S: AsSource + ?Sized>(&self, it: &Source<S>) -> io::Result<()> {
+    fn deregister<S: AsSource + ?Sized>(
+        &self,
+        it: &Source<S>,
+    ) -> io::Result<()> {
         match it.watched.take() {
             Some(_) => self.poller.delete(&it.sock),
             None => Ok(()),
@@ -139,7 +142,7 @@ impl<S: AsSource> Drop for Async<S> {
     fn drop(&mut self) {
         self.reactor.sources.borrow_mut().remove(&self.source.key);
         // It can fail only if the poller does not know the socket.
-        self.reactor.forget(&self.source).ok();
+        self.reactor.deregister(&self.source).ok();
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use polling::AsSource;
 
-use zen_utils::unless_not_ready;
+use zen_utils::ok_if_not_ready;
 
 use super::{Client, Dispatcher};
 
@@ -39,7 +39,7 @@ impl<T: AsyncChat> Dispatcher for T {
         match (&*self.chat().client.sock).read(buffer) {
             Ok(0) => self.handle_close(),
             Ok(n) => cut(self, &buffer[..n]),
-            Err(err) => unless_not_ready(err)?,
+            Err(err) => ok_if_not_ready(err)?,
         }
         AsyncChat::handle_write(self)
     }
@@ -134,7 +134,7 @@ impl Chat {
     /// Sends what the socket takes at once: nothing, if it is full.
     pub(crate) fn send(&self, data: &[u8]) -> io::Result<usize> {
         match (&*self.client.sock).write(data) {
-            Err(err) => unless_not_ready(err).map(|()| 0),
+            Err(err) => ok_if_not_ready(err).map(|()| 0),
             sent => sent,
         }
     }

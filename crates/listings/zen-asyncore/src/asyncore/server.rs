@@ -7,13 +7,15 @@ use std::time::Instant;
 
 use polling::AsSource;
 
-use zen_utils::{Guard, Listener, log, pause_after_failed_accept, shutdown};
+use zen_utils::{
+    Listener, StoppableSocket, log, pause_after_failed_accept, shutdown,
+};
 
 use super::{Accepted, Dispatcher};
 
 /// A client's socket, and one of the copies by which clients are counted.
 pub(crate) struct Client {
-    pub(super) sock: Guard<TcpStream>,
+    pub(super) sock: StoppableSocket<TcpStream>,
     pub(super) address: SocketAddr,
     pub(super) _counted: Rc<()>,
 }

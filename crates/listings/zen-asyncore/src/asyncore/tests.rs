@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use zen_utils::Guard;
+use zen_utils::StoppableSocket;
 use zen_utils::command_line::Address;
 use zen_utils::listener::create_srv_socket;
 
@@ -117,7 +117,7 @@ fn echo() -> Echo {
     let sock = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let address = sock.local_addr().unwrap();
     let counted = Rc::default();
-    let sock = Guard::new(sock);
+    let sock = StoppableSocket::new(sock);
     Echo::new(Client { sock, address, _counted: counted }, channel().0)
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use polling::Event;
 
-use zen_utils::{Guard, unless_not_ready};
+use zen_utils::{StoppableSocket, ok_if_not_ready};
 
 use super::Protocol;
 
@@ -16,7 +16,7 @@ pub(crate) type Callback<P> = fn(&mut P, &mut Transport<P>);
 // ANCHOR: transport
 /// What a protocol is given to answer with.
 pub(crate) struct Transport<P> {
-    pub(super) sock: Guard<TcpStream>,
+    pub(super) sock: StoppableSocket<TcpStream>,
     peer: SocketAddr,
     /// Filled by `write` when the socket is full, emptied by `flush`.
     buffer: Vec<u8>,
@@ -32,7 +32,10 @@ pub(crate) struct Transport<P> {
 }
 
 impl<P> Transport<P> {
-    pub(super) fn new(sock: Guard<TcpStream>, peer: SocketAddr) -> Self {
+    pub(super) fn new(
+        sock: StoppableSocket<TcpStream>,
+        peer: SocketAddr,
+    ) -> Self {
         Self {
             sock,
             peer,
@@ -56,7 +59,7 @@ impl<P> Transport<P> {
         if !self.is_full() {
             match (&*self.sock).write(data) {
                 Ok(n) => data = &data[n..],
-                Err(err) => self.error = unless_not_ready(err).err(),
+                Err(err) => self.error = ok_if_not_ready(err).err(),
             }
         }
         self.buffer.extend_from_slice(data);
@@ -103,7 +106,7 @@ impl<P> Transport<P> {
         if self.is_full() {
             match (&*self.sock).write(&self.buffer) {
                 Ok(n) => drop(self.buffer.drain(..n)),
-                Err(err) => self.error = unless_not_ready(err).err(),
+                Err(err) => self.error = ok_if_not_ready(err).err(),
             }
         }
         if self.eof && !self.is_full() {
@@ -137,7 +140,7 @@ pub(super) fn ready<P: Protocol>(
                 protocol.eof_received(transport);
             }
             Ok(n) => protocol.data_received(transport, &buffer[..n]),
-            Err(err) => transport.error = unless_not_ready(err).err(),
+            Err(err) => transport.error = ok_if_not_ready(err).err(),
         }
     } else {
         // Nobody asked: the connection is gone in both directions.

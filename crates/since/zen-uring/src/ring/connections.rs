@@ -3,7 +3,7 @@
 use std::io;
 use std::net::TcpStream;
 
-use zen_utils::Guard;
+use zen_utils::StoppableSocket;
 
 /// What has been sent is kept up to this size, so that the next answer
 /// allocates nothing; what a burst has left is freed.
@@ -11,7 +11,7 @@ const KEPT_BYTES_MAX: usize = 1024;
 
 // ANCHOR: connection
 pub(super) struct Connection {
-    pub(super) sock: Guard<TcpStream>,
+    pub(super) sock: StoppableSocket<TcpStream>,
     /// What the kernel is sending. Filled by `send`, emptied by `next`.
     pub(super) sending: Vec<u8>,
     /// How many completions are still to come.
@@ -21,7 +21,7 @@ pub(super) struct Connection {
 // ANCHOR_END: connection
 
 impl Connection {
-    pub(super) fn forget_what_was_sent(&mut self) {
+    pub(super) fn clear_sent(&mut self) {
         self.sending.clear();
         self.sending.shrink_to(KEPT_BYTES_MAX);
     }
@@ -35,7 +35,7 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn insert(&mut self, sock: Guard<TcpStream>) -> usize {
+    pub(super) fn insert(&mut self, sock: StoppableSocket<TcpStream>) -> usize {
         let sending = Vec::new();
         let new = Connection { sock, sending, in_flight: 0, closing: false };
         let key = self.free.pop().unwrap_or(self.by_key.len());

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use zen_utils::Guard;
+use zen_utils::StoppableSocket;
 use zen_utils::command_line::Address;
 use zen_utils::listener::create_srv_socket;
 
@@ -27,7 +27,7 @@ fn echo(ring: &mut Ring) -> io::Result<()> {
         while let Some(completion) = ring.next()? {
             match completion {
                 Completion::Accepted(accepted) => {
-                    let key = ring.insert(Guard::new(accepted?.0));
+                    let key = ring.insert(StoppableSocket::new(accepted?.0));
                     waiting.resize(waiting.len().max(key + 1), Vec::new());
                     ring.recv(key)?;
                 }
