@@ -23,6 +23,8 @@ struct Printed {
     lines: Vec<String>,
     bytes: usize,
     ended: bool,
+    /// Nothing more is read for the time being.
+    paused: bool,
 }
 
 impl Output {
@@ -37,6 +39,7 @@ impl Output {
             let mut source = BufReader::new(source);
             let mut line = Vec::new();
             for _ in 0..lines_max {
+                printed_to.wait_while_paused();
                 line.clear();
                 match source.read_until(b'\n', &mut line) {
                     Ok(0) | Err(_) => break,
@@ -68,6 +71,27 @@ impl Output {
         }
         drop(printed);
         self.changed.notify_all();
+    }
+
+    /// From now on nothing is read, except for what the reader is waiting for
+    /// already: a few kilobytes at the most.
+    pub(crate) fn pause(&self) {
+        self.lock().paused = true;
+    }
+
+    pub(crate) fn resume(&self) {
+        self.lock().paused = false;
+        self.changed.notify_all();
+    }
+
+    fn wait_while_paused(&self) {
+        let mut printed = self.lock();
+        while printed.paused {
+            printed = match self.changed.wait(printed) {
+                Ok(printed) => printed,
+                Err(lock) => lock.into_inner(),
+            };
+        }
     }
 
     /// Everything printed so far.

@@ -192,6 +192,39 @@ pub(crate) fn has_no_signal_pending(process: u32) -> Verdict<bool> {
     Ok(pending.all(|line| line.ends_with("\t0000000000000000")))
 }
 
+/// Whether all threads of a server have come to a stop after SIGSTOP: those
+/// beside the first one take a moment longer.
+pub(crate) fn is_all_stopped(process: u32) -> Verdict<bool> {
+    let is_stopped = |member: &Member| {
+        let folder = format!("/proc/{}/task", member.process);
+        let threads = entries(&folder).unwrap_or_default();
+        let mut states = threads.iter().map(|thread| {
+            let stat = fs::read_to_string(format!("{folder}/{thread}/stat"));
+            let stat = stat.unwrap_or_default();
+            let state = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+            // A thread may end meanwhile.
+            state.chars().next().unwrap_or('X')
+        });
+        states.all(|state| "TtZX".contains(state))
+    };
+    Ok(members(process)?.iter().all(is_stopped))
+}
+
+/// Whether a process was stopped by a signal.
+pub(crate) fn is_stopped(process: u32) -> bool {
+    stat(process.into()).is_ok_and(|fields| fields[0] == "T")
+}
+
+/// Whether another process traces all threads of this one.
+pub(crate) fn is_traced(process: u32) -> bool {
+    let folder = format!("/proc/{process}/task");
+    let mut threads = entries(&folder).unwrap_or_default().into_iter();
+    threads.all(|thread| {
+        let status = fs::read_to_string(format!("{folder}/{thread}/status"));
+        !status.unwrap_or_default().contains("TracerPid:\t0\n")
+    })
+}
+
 /// A tick wakes a server ten times in a second, and nothing here takes longer
 /// than some seconds.
 const SLEEPS_MAX: u64 = 1000;
@@ -222,13 +255,18 @@ pub(crate) fn while_idle(
     Ok(())
 }
 
+/// How often the threads of a server wake up in this time.
+pub(crate) fn wakes(process: u32, time: Duration) -> Verdict<u64> {
+    let at_first = threads(process)?;
+    thread::sleep(time);
+    Ok(sleeps(&at_first, &threads(process)?))
+}
+
 /// Expects that for so long nothing wakes a server but a tick, which costs it
 /// next to no processor time.
 pub(crate) fn stays_asleep(process: u32, time: Duration) -> Verdict {
     while_idle(process, || {
-        let at_first = threads(process)?;
-        thread::sleep(time);
-        let slept = sleeps(&at_first, &threads(process)?);
+        let slept = wakes(process, time)?;
         ensure!(
             slept < SLEEPS_MAX,
             "while it had nothing to do it woke up {slept} times"
@@ -275,7 +313,7 @@ fn waited_in(folder: &str) -> Duration {
 }
 
 /// Processor time that the processes of a server have used so far.
-fn cpu_time(process: u32) -> Verdict<Duration> {
+pub(crate) fn cpu_time(process: u32) -> Verdict<Duration> {
     // Fields 14 and 15 of proc(5), in hundredths of a second.
     let members = members(process)?;
     let times = members.iter().flat_map(|member| &member.fields[11..13]);

@@ -83,6 +83,26 @@ impl<'a> Server<'a> {
         Self::spawn_at(subject, command, port, usize::MAX)
     }
 
+    /// Starts it by another program, such as `unshare`, with the last touch to
+    /// its command line, and waits until it can be connected to.
+    pub(crate) fn start_by(
+        subject: &'a Subject,
+        runner: &[&str],
+        options: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Verdict<Self> {
+        if subject.is_listing() {
+            let options = [&["--port", "0"], options].concat();
+            let mut command = subject.command_line(runner, 0, &options)?;
+            prepare(&mut command);
+            return Self::spawn(subject, command, usize::MAX);
+        }
+        let port = free_port()?;
+        let mut command = subject.command_line(runner, port, options)?;
+        prepare(&mut command);
+        Self::spawn_at(subject, command, port, usize::MAX)
+    }
+
     /// Starts a listing, reads `lines_max` lines of its log, and waits until
     /// it says where it listens.
     pub(crate) fn spawn(
@@ -91,18 +111,24 @@ impl<'a> Server<'a> {
         lines_max: usize,
     ) -> Verdict<Self> {
         let mut server = Self::begin(subject, command, lines_max)?;
-        let first = server
+        server.expect_listening()?;
+        Ok(server)
+    }
+
+    /// Waits until a listing says where it listens.
+    pub(crate) fn expect_listening(&mut self) -> Verdict {
+        let first = self
             .log
             .wait_for("a line", PATIENCE, |lines| lines.first().cloned())?;
         let address = first.strip_prefix("Listening at ");
         match address.and_then(|address| address.parse().ok()) {
-            Some(address) => server.address = address,
+            Some(address) => self.address = address,
             None => ensure!(false, "log/4: the first line is {first:?}"),
         }
-        if server.address.ip().is_unspecified() {
-            server.address.set_ip(Ipv4Addr::LOCALHOST.into());
+        if self.address.ip().is_unspecified() {
+            self.address.set_ip(Ipv4Addr::LOCALHOST.into());
         }
-        Ok(server)
+        Ok(())
     }
 
     /// Starts any command, reads `lines_max` lines of its output, and waits
@@ -220,7 +246,8 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn begin(
+    /// Starts any command, and waits for nothing.
+    pub(crate) fn begin(
         subject: &'a Subject,
         mut command: Command,
         lines_max: usize,
@@ -369,6 +396,22 @@ impl<'a> Server<'a> {
         end.is_some_and(|end| end != End::Gone)
     }
 
+    /// The process that listens.
+    pub(crate) fn listener(&self) -> u32 {
+        self.listener
+    }
+
+    /// Stops only the process that listens, or lets it go on.
+    pub(crate) fn stop_listener(&self, signal: i32) -> Verdict {
+        self.process()?;
+        self.note_told(signal, "'s process that listens");
+        system::signal(self.listener, signal)?;
+        let is_stopped = || process::is_stopped(self.listener);
+        wait_until("stopped, or gone on", PATIENCE, || {
+            Ok(is_stopped() == (signal == system::SIGSTOP))
+        })
+    }
+
     pub(crate) fn signal(&self, signal: i32) -> Verdict {
         self.process()?;
         self.note_told(signal, "");
@@ -430,8 +473,7 @@ impl<'a> Server<'a> {
         system::signal_group(self.process()?, system::SIGSTOP)?;
         self.frozen.store(true, Ordering::Relaxed);
         wait_until("stopped by SIGSTOP", PATIENCE, || {
-            let states = process::states(self.process()?)?;
-            Ok(states.iter().all(|state| state == "T" || state == "Z"))
+            process::is_all_stopped(self.process()?)
         })
     }
 
@@ -441,8 +483,29 @@ impl<'a> Server<'a> {
         system::signal_group(self.process()?, system::SIGCONT)
     }
 
+    /// Whether it has printed anything on standard error so far.
+    pub(crate) fn has_complained(&self) -> bool {
+        let process = self.process().unwrap_or(0);
+        let runs = self.subject.runs();
+        let mut runs = runs.iter().filter(|run| run.process == process);
+        runs.any(|run| !run.errors.lines().is_empty())
+    }
+
+    /// What it has printed on standard error, of which nothing is held against
+    /// it from now on: it was expected to complain.
+    pub(crate) fn take_errors(&self) -> Verdict<Vec<String>> {
+        let process = self.process()?;
+        let mut runs = self.subject.runs();
+        let run = runs.iter_mut().find(|run| run.process == process);
+        let Some(run) = run else { return Ok(Vec::new()) };
+        let errors = std::mem::take(&mut run.errors);
+        drop(runs);
+        errors.wait_for_end(PATIENCE)?;
+        Ok(errors.lines())
+    }
+
     /// How it has ended, if it has.
-    fn ended(&mut self) -> Verdict<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> Verdict<Option<ExitStatus>> {
         match &mut self.child {
             Some(child) => Ok(child.try_wait()?),
             None => Ok(None),
@@ -492,6 +555,7 @@ impl<'a> Server<'a> {
 
     /// Kills it with all that it has started.
     pub(crate) fn kill(&mut self) {
+        self.log.resume();
         let Ok(process) = self.process() else { return };
         // An error says that nobody is left. On systems without groups, this
         // process is all there is.

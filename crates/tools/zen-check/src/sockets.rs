@@ -70,6 +70,22 @@ fn look_up(server: SocketAddr, client: SocketAddr) -> Option<(End, u64)> {
     listed.then_some((End::Gone, 0))
 }
 
+/// How many clients wait there to be accepted, as far as can be seen.
+pub(crate) fn queued(at: u16) -> usize {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let tables = tables.map(fs::read_to_string);
+    let lines = tables.iter().flatten().flat_map(|text| text.lines());
+    let waits = |line: &&str| {
+        let fields: Vec<_> = line.split_whitespace().take(10).collect();
+        // ESTABLISHED or CLOSE_WAIT, and no file yet.
+        let [_, local, _, "01" | "08", .., "0"] = fields[..] else {
+            return false;
+        };
+        port(local) == Some(at)
+    };
+    lines.filter(waits).count()
+}
+
 /// The sockets that listen at this port, by number.
 fn listening(at: u16) -> Vec<String> {
     let mut inodes = Vec::new();

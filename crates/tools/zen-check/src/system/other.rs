@@ -10,13 +10,15 @@ macro_rules! numbers {
     ($($name:ident)+) => { $(pub(crate) const $name: i32 = 0;)+ };
 }
 numbers! { SIGCHLD SIGCONT SIGINT SIGKILL SIGPIPE SIGSTOP SIGTERM SIGURG
-SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN ECONNRESET EMFILE }
+SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN ECONNRESET EMFILE }
 
 fn skipped<T>(what: &str) -> Verdict<T> {
     Err(Fault::Skipped(format!("this system has no {what}")))
 }
 
 pub(crate) fn prepare(_: &mut Command) {}
+
+pub(crate) fn block_signals(_: &mut Command) {}
 
 pub(crate) fn remember_group(_: u32) {}
 
@@ -53,6 +55,12 @@ pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     TcpStream::connect(address)
 }
 
+pub(crate) fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = TcpStream::connect(address)?;
+    sock.set_nonblocking(true)?;
+    Ok(sock)
+}
+
 pub(crate) fn connect_from(
     _: IpAddr,
     address: SocketAddr,
@@ -74,4 +82,10 @@ pub(crate) fn limit_memory(_: u32, _: u64) -> Verdict {
 
 pub(crate) fn raise_own_descriptor_limit(_: u64) -> Verdict {
     skipped("limit on descriptors")
+}
+
+pub(crate) fn shrink_pipe(_: u32) {}
+
+pub(crate) fn pipe_is_full(_: u32) -> bool {
+    false
 }

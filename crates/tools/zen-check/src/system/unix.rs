@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use libc::{c_int, pid_t};
 
 pub(crate) use libc::{EAGAIN, ECONNRESET, EMFILE, SIGCHLD, SIGCONT, SIGINT};
-pub(crate) use libc::{SIGHUP, SIGUSR1, SIGUSR2};
+pub(crate) use libc::{SIGALRM, SIGHUP, SIGUSR1, SIGUSR2};
 pub(crate) use libc::{SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGURG, SIGWINCH};
 
 use crate::verdict::{Fault, Verdict};
@@ -45,6 +45,29 @@ pub(crate) fn prepare(command: &mut Command) {
         // more.
         unsafe { command.pre_exec(before_exec) };
     }
+}
+
+/// Starts the command with every signal blocked that a server may need: a
+/// process inherits that from the one that starts it.
+pub(crate) fn block_signals(command: &mut Command) {
+    let block = || {
+        // SAFETY: all zeros is a valid set, which the calls fill and read.
+        let result = unsafe {
+            let mut set: libc::sigset_t = mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            for signal in [SIGINT, SIGTERM, SIGALRM, SIGCHLD] {
+                libc::sigaddset(&raw mut set, signal);
+            }
+            let before = std::ptr::null_mut();
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const set, before)
+        };
+        match result {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec it makes one system call and no more.
+    unsafe { command.pre_exec(block) };
 }
 
 /// The groups that are to be killed if this process is told to end. Each slot
@@ -117,6 +140,7 @@ pub(crate) fn ended_by(status: ExitStatus) -> Option<c_int> {
 pub(crate) fn signal_name(signal: c_int) -> &'static str {
     match signal {
         libc::SIGABRT => "SIGABRT",
+        SIGALRM => "SIGALRM",
         libc::SIGBUS => "SIGBUS",
         libc::SIGFPE => "SIGFPE",
         libc::SIGILL => "SIGILL",
@@ -156,6 +180,20 @@ pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
         // SAFETY: the address is valid for the length given.
         unsafe { libc::connect(fd, to, length) }
     })?;
+    Ok(sock)
+}
+
+/// Connects with a small buffer for what is sent: a flood of many such clients
+/// takes little memory.
+pub(crate) fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = tcp_socket(address)?;
+    let fd = sock.as_raw_fd();
+    set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 16384 as c_int)?;
+    call_with(address, |to, length| {
+        // SAFETY: the address is valid for the length given.
+        unsafe { libc::connect(fd, to, length) }
+    })?;
+    sock.set_nonblocking(true)?;
     Ok(sock)
 }
 
@@ -320,6 +358,15 @@ enum Resource {
 /// Sets the soft limit only, so that it can be raised again.
 #[cfg(target_os = "linux")]
 fn soft_limit(process: pid_t, resource: Resource, value: u64) -> Verdict {
+    change_soft_limit(process, resource, |_| value)
+}
+
+#[cfg(target_os = "linux")]
+fn change_soft_limit(
+    process: pid_t,
+    resource: Resource,
+    change: impl FnOnce(u64) -> u64,
+) -> Verdict {
     let resource = match resource {
         Resource::Descriptors => libc::RLIMIT_NOFILE,
         Resource::Memory => libc::RLIMIT_AS,
@@ -329,17 +376,54 @@ fn soft_limit(process: pid_t, resource: Resource, value: u64) -> Verdict {
     // SAFETY: both calls are given valid limits to read or to write.
     unsafe {
         checked(libc::prlimit(process, resource, none, &raw mut limit))?;
-        limit.rlim_cur = value;
+        limit.rlim_cur = change(limit.rlim_cur);
         checked(libc::prlimit(process, resource, &raw const limit, none))
     }
 }
 
-/// Allows this process, the tests, to open so many descriptors.
+/// Allows this process, the tests, and the servers that it starts from now on
+/// to open so many descriptors.
 #[cfg(target_os = "linux")]
 pub(crate) fn raise_own_descriptor_limit(to: u64) -> Verdict {
-    soft_limit(0, Resource::Descriptors, to).map_err(|_| {
+    // Never lower: other cases may have raised it, and run at the same time.
+    let raise = |limit: u64| limit.max(to);
+    change_soft_limit(0, Resource::Descriptors, raise).map_err(|_| {
         Fault::Skipped(format!("not allowed to open {to} descriptors"))
     })
+}
+
+/// A pipe is a ring of pages.
+#[cfg(target_os = "linux")]
+const PAGE: c_int = 4096;
+
+/// The pipe to which a process prints, seen from outside.
+#[cfg(target_os = "linux")]
+fn printed_to(process: u32) -> io::Result<std::fs::File> {
+    std::fs::File::open(format!("/proc/{process}/fd/1"))
+}
+
+/// Makes the pipe to which a process prints small, so that it is soon full.
+/// Where that cannot be done, it takes more to fill it.
+#[cfg(target_os = "linux")]
+pub(crate) fn shrink_pipe(process: u32) {
+    if let Ok(pipe) = printed_to(process) {
+        // SAFETY: fcntl() takes any number here.
+        unsafe { libc::fcntl(pipe.as_raw_fd(), libc::F_SETPIPE_SZ, 2 * PAGE) };
+    }
+}
+
+/// Whether there is no room for another line in the pipe to which a process
+/// prints. To poll(2) there is none as soon as its last page is begun.
+#[cfg(target_os = "linux")]
+pub(crate) fn pipe_is_full(process: u32) -> bool {
+    let Ok(pipe) = printed_to(process) else { return false };
+    let mut unread: c_int = 0;
+    // SAFETY: the first call fills `unread`, the second takes any numbers.
+    let size = unsafe {
+        libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut unread);
+        libc::fcntl(pipe.as_raw_fd(), libc::F_GETPIPE_SZ)
+    };
+    unread + PAGE + 256 > size
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -368,6 +452,12 @@ mod not_linux {
 
     pub(crate) fn raise_own_descriptor_limit(_: u64) -> Verdict {
         skipped()
+    }
+
+    pub(crate) fn shrink_pipe(_: u32) {}
+
+    pub(crate) fn pipe_is_full(_: u32) -> bool {
+        false
     }
 }
 #[cfg(not(target_os = "linux"))]
