@@ -318,18 +318,18 @@ impl Conversation {
     /// Ends the conversation if the client [is late](Self::is_late), and
     /// returns whether it did. Call it after receiving, not before.
     ///
-    /// A late client whose bytes filled the last receive is spared for now,
-    /// because a question that it sent in time may be behind them.
+    /// A late client whose bytes filled the last receive is spared for now: a
+    /// question that it sent in time may be behind them.
     // ANCHOR: expire
     pub fn expire(&mut self, now: Instant) -> bool {
         if self.is_over() || !self.is_late(now) {
             return false;
         }
+        let more_may_wait = self.wants() == Wants::Receive
+            && (1..=FULL_RECEIVES_MAX).contains(&self.full_receives);
         self.state = match self.state {
             State::Lingering { .. } => State::Refused,
-            _ if (1..=FULL_RECEIVES_MAX).contains(&self.full_receives) => {
-                return false;
-            }
+            _ if more_may_wait => return false,
             _ => State::Late,
         };
         true

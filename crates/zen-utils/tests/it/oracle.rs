@@ -302,7 +302,8 @@ impl<'a> Play<'a> {
     fn look_at_the_clock(&mut self) {
         let late = self.deadline().is_some_and(|at| at <= self.now);
         // Up to 64 KiB are received from a late client while more may wait.
-        let more_may_wait = self.full_receives > 0
+        let more_may_wait = self.wants() == Wants::Receive
+            && self.full_receives > 0
             && self.full_receives * RECV_BYTES <= 65 * 1024;
         let late = late && (self.lingers.is_some() || !more_may_wait);
         assert_eq!(self.conversation.expire(self.now), late);
