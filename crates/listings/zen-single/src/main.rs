@@ -1,13 +1,13 @@
 //! `zen-single`: one thread serves one client at a time; all others wait.
 //!
-//! The text: listing 7-3, pages 120-121. Same names where Rust allows.
+//! The chapter: listing 7-3, pages 120-121. Same names where Rust allows.
 //!
 //! ```text
 //! accept() -> recv() -> send() -> recv() -> ... -> close -> accept()
 //! ```
 //!
-//! Read `accept_connections_forever` in `zen-utils`: all of this server's
-//! waiting is in the routines that it calls, one inside the other.
+//! Read `accept_connections_forever` in `zen-utils`: all the waiting of this
+//! server is in the routines that it calls, each inside the other.
 //! Left out: a second client at the same time (see `zen-threaded`).
 //!
 //! ```sh
