@@ -188,7 +188,7 @@ pub(crate) fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
 pub(crate) fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = tcp_socket(address)?;
     let fd = sock.as_raw_fd();
-    set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 16384 as c_int)?;
+    set_option(fd, libc::SOL_SOCKET, libc::SO_SNDBUF, 32768 as c_int)?;
     call_with(address, |to, length| {
         // SAFETY: the address is valid for the length given.
         unsafe { libc::connect(fd, to, length) }
