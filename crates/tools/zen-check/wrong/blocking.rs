@@ -76,7 +76,7 @@ pub(crate) fn processes(listener: TcpListener, stop: &Stop) -> io::Result<()> {
         let Some(sock) = client else { break };
         match process::fork_for(sock.as_raw_fd()) {
             Ok(Forked::Child) => {
-                drop(listener);
+                drop((listener, kept));
                 // There is nobody to be told how it went.
                 converse(&sock, stop).ok();
                 std::process::exit(0);
