@@ -134,7 +134,7 @@ pub struct Conversation {
     /// How many bytes of them have been worked out and may be sent.
     bytes_ready: usize,
     /// How many answers are still to be worked out.
-    answers_to_think: usize,
+    answers_to_think: u32,
     thinks_until: Instant,
     /// When the idle timeout last started to run.
     clock: Instant,
@@ -208,7 +208,7 @@ impl Conversation {
             match self.framer.next_question(&mut bytes) {
                 Ok(Some(question)) => {
                     self.answers.extend_from_slice(get_answer(question));
-                    self.answers_to_think += usize::from(thinks);
+                    self.answers_to_think += u32::from(thinks);
                     self.clock = now;
                 }
                 Ok(None) => break,
