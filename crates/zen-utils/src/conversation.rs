@@ -264,7 +264,7 @@ impl Conversation {
             self.begin_to_think(now);
             return;
         }
-        self.flushed(now);
+        self.clock = self.clock.max(now);
         self.bytes_sent = 0;
         self.bytes_ready = 0;
         self.answers.clear();
@@ -273,14 +273,6 @@ impl Conversation {
         }
     }
     // ANCHOR_END: sent
-
-    /// Restarts the idle timeout because the last waiting answer has left.
-    ///
-    /// [`sent`](Self::sent) does this by itself. Only a framework that buffers
-    /// answers on top of that calls it, when its own buffer is empty.
-    pub fn flushed(&mut self, now: Instant) {
-        self.clock = self.clock.max(now);
-    }
 
     /// The client sends nothing more.
     pub fn end_of_file(&mut self) {
