@@ -189,27 +189,35 @@ impl Conversation {
     }
 
     /// Takes bytes that have arrived: at most [`RECV_BYTES_MAX`], and only
-    /// while the conversation wants to [receive](Wants::Receive).
+    /// while the conversation wants to [receive](Wants::Receive). A listing
+    /// may pass on one receive in several pieces.
     // ANCHOR: received
     pub fn received(&mut self, mut bytes: &[u8], now: Instant) {
-        if let State::Lingering { bytes_left, .. } = &mut self.state {
-            *bytes_left = bytes_left.saturating_sub(bytes.len());
-            if *bytes_left == 0 {
-                self.state = State::Refused;
+        match &mut self.state {
+            State::Talking => {}
+            State::Lingering { bytes_left, .. } => {
+                *bytes_left = bytes_left.saturating_sub(bytes.len());
+                if *bytes_left == 0 {
+                    self.state = State::Refused;
+                }
+                return;
             }
-            return;
+            // What follows a question that is too long is discarded.
+            _ => return,
         }
         self.full_receives = match bytes.len() {
             RECV_BYTES_MAX.. => self.full_receives.saturating_add(1),
             _ => 0,
         };
-        let thinks = !self.timing.think.is_zero();
         loop {
             match self.framer.next_question(&mut bytes) {
                 Ok(Some(question)) => {
                     self.answers.extend_from_slice(get_answer(question));
-                    self.answers_to_think += u32::from(thinks);
                     self.clock = now;
+                    if !self.timing.think.is_zero() {
+                        self.answers_to_think += 1;
+                        self.begin_to_think(now);
+                    }
                 }
                 Ok(None) => break,
                 Err(QuestionTooLong) => {
@@ -219,9 +227,7 @@ impl Conversation {
                 }
             }
         }
-        if self.answers_to_think > 0 {
-            self.begin_to_think(now);
-        } else {
+        if self.answers_to_think == 0 {
             self.bytes_ready = self.answers.len();
         }
     }
