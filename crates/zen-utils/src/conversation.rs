@@ -18,6 +18,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::aphorisms::{ANSWER_BYTES_MAX, QUESTION_TOO_LONG};
@@ -141,6 +142,9 @@ pub struct Conversation {
     /// How many receives in a row have filled the buffer. Raised and reset by
     /// `received`.
     full_receives: u8,
+    /// Whether the last receive filled the buffer, and no look at the clock has
+    /// spared the client for that yet. Set by `received`, taken by `expire`.
+    more_may_wait: bool,
 }
 
 impl Conversation {
@@ -158,6 +162,7 @@ impl Conversation {
             thinks_until: now,
             clock: now,
             full_receives: 0,
+            more_may_wait: false,
         }
     }
 
@@ -209,6 +214,7 @@ impl Conversation {
             RECV_BYTES_MAX.. => self.full_receives.saturating_add(1),
             _ => 0,
         };
+        self.more_may_wait = self.full_receives > 0;
         loop {
             match self.framer.next_question(&mut bytes) {
                 Ok(Some(question)) => {
@@ -316,15 +322,16 @@ impl Conversation {
     /// Ends the conversation if the client [is late](Self::is_late), and
     /// returns whether it did. Call it after receiving, not before.
     ///
-    /// A late client whose bytes filled the last receive is spared for now: a
+    /// A late client whose bytes filled the last receive is spared once: a
     /// question that it sent in time may be behind them.
     // ANCHOR: expire
     pub fn expire(&mut self, now: Instant) -> bool {
         if self.is_over() || !self.is_late(now) {
             return false;
         }
-        let more_may_wait = self.wants() == Wants::Receive
-            && (1..=FULL_RECEIVES_MAX).contains(&self.full_receives);
+        let more_may_wait = mem::take(&mut self.more_may_wait)
+            && self.wants() == Wants::Receive
+            && self.full_receives <= FULL_RECEIVES_MAX;
         self.state = match self.state {
             State::Lingering { .. } => State::Refused,
             _ if more_may_wait => return false,

@@ -94,6 +94,16 @@ fn a_late_client_is_spared_while_a_question_sent_in_time_may_be_waiting() {
 }
 
 #[test]
+fn a_client_that_falls_silent_after_a_full_receive_is_spared_only_once() {
+    let idle_timeout = Some(Duration::from_secs(1));
+    let (mut it, start) = start(Timing { idle_timeout, ..Timing::default() });
+    it.received(&[b' '; RECV_BYTES_MAX], start);
+    let late = start + Duration::from_secs(5);
+    assert!(!it.expire(late));
+    assert!(it.expire(late));
+}
+
+#[test]
 fn a_flood_spares_no_late_client_forever() {
     let idle_timeout = Some(Duration::from_secs(1));
     let (mut it, start) = start(Timing { idle_timeout, ..Timing::default() });
