@@ -22,11 +22,10 @@ mod evidence;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use polling::{Event, Events, PollMode, Poller};
+use polling::{AsRawSource, Event, Events, PollMode, Poller};
 
 use zen_utils::{
     Conversation, Listener, Options, RECV_BYTES_MAX, StoppableSocket, Timing,
@@ -140,7 +139,7 @@ impl Server {
         let (sock, address) = listener.accept()?;
         log::accepted(address);
         sock.set_nonblocking(true)?;
-        let number = sock.as_raw_fd() as Number;
+        let number = (&*sock).raw() as Number;
         let interest = Event::readable(number);
         // SAFETY: `leave` deletes the socket before it is closed.
         unsafe { self.poller.add_with_mode(&*sock, interest, LEVEL)? };

@@ -216,14 +216,15 @@ impl Channel<'_> {
                 return Ok(true);
             }
             let interest = Event::new(key, wants.0, wants.1);
-            let sock = self.dispatcher.socket();
+            let sock = self.dispatcher.socket().source();
             result = poller.modify_with_mode(sock, interest, LEVEL);
             self.watched = wants;
             if result.is_ok() {
                 return Ok(true);
             }
         }
-        let result = result.and(poller.delete(self.dispatcher.socket()));
+        let result =
+            result.and(poller.delete(self.dispatcher.socket().source()));
         self.dispatcher.close(result)?;
         Ok(false)
     }

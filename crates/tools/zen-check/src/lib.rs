@@ -36,7 +36,6 @@ mod conversation;
 mod dialect;
 mod difference;
 mod hints;
-#[cfg(unix)]
 pub mod inetd;
 pub mod launch;
 mod observe;

@@ -329,7 +329,7 @@ fn soft_limit(process: pid_t, resource: Resource, value: u64) -> Verdict {
     // SAFETY: both calls are given valid limits to read or to write.
     unsafe {
         checked(libc::prlimit(process, resource, none, &raw mut limit))?;
-        limit.rlim_cur = value;
+        limit.rlim_cur = value as libc::rlim_t;
         checked(libc::prlimit(process, resource, &raw const limit, none))
     }
 }
