@@ -16,7 +16,10 @@
 //! cargo run -p zen-uring -- 127.0.0.1 -p 1060
 //! ```
 
-#[cfg_attr(not(target_os = "linux"), path = "no_ring.rs")]
+#[cfg_attr(
+    not(all(target_os = "linux", target_pointer_width = "64")),
+    path = "no_ring.rs"
+)]
 mod ring;
 
 use std::collections::HashMap;

@@ -25,7 +25,7 @@ pub(crate) struct Ring<'a>(Infallible, PhantomData<&'a Listener>);
 
 impl<'a> Ring<'a> {
     pub(crate) fn new(_: &'a Listener) -> io::Result<Self> {
-        let why = "no io_uring to be had here: it is Linux's own";
+        let why = "no io_uring to be had here: it needs 64-bit Linux";
         Err(io::Error::other(why))
     }
 

@@ -1,5 +1,5 @@
 //! What only a server on io_uring can do wrong.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", target_pointer_width = "64"))]
 #![expect(unsafe_code, reason = "a filter of system calls, and signals")]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
