@@ -223,9 +223,8 @@ impl Channel<'_> {
                 return Ok(true);
             }
         }
-        let result =
-            result.and(poller.delete(self.dispatcher.socket().source()));
-        self.dispatcher.close(result)?;
+        let deleted = poller.delete(self.dispatcher.socket().source());
+        self.dispatcher.close(result.and(deleted))?;
         Ok(false)
     }
 }
