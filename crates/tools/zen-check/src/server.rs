@@ -507,8 +507,12 @@ impl<'a> Server<'a> {
         }
         let child = self.child.as_mut();
         let status = child.and_then(|child| {
+            let before = child.try_wait().ok().flatten();
             child.kill().ok();
-            child.wait().ok()
+            let after = child.wait().ok();
+            // On Windows, what we kill ends with an exit status, as if by
+            // itself.
+            if cfg!(windows) { before } else { after }
         });
         // Whoever was ending already has ended as he would have.
         let ended = status.filter(|status| {
