@@ -4,12 +4,13 @@
 use std::thread;
 use std::time::Duration;
 
+use zen_harness::system::{self, SIGCONT, SIGSTOP, SIGTERM};
+
 use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::report::Profile;
 use crate::subject::Subject;
-use crate::system::{self, SIGCONT, SIGSTOP, SIGTERM};
 use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const CASES: &[Case] = &[

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zen_harness::{proc, system};
+
 use super::crowd::in_threads;
 use super::{Case, case};
 use crate::architecture::Architecture;
@@ -14,9 +16,7 @@ use crate::conversation::{COMPLEX, Client};
 use crate::process::{self, PATIENCE, wait_until};
 use crate::report::Profile;
 use crate::server::Server;
-use crate::sockets;
 use crate::subject::Subject;
-use crate::system;
 use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const CASES: &[Case] = &[
@@ -113,7 +113,7 @@ fn guessed(subject: &Subject, most: usize) -> Verdict<usize> {
 fn expect_all_accepted(server: &Server) -> Verdict {
     let port = server.address.port();
     wait_until("accepted all its clients", PATIENCE, || {
-        Ok(sockets::queued(port) == 0)
+        Ok(proc::queued(port) == 0)
     })
 }
 
@@ -206,7 +206,7 @@ fn a_flood_does_not_stop_the_idle_clock(subject: &Subject) -> Verdict {
 }
 
 fn expect_all_dropped(server: &Server, flood: &Flood) -> Verdict {
-    let cpu_time = || server.process().and_then(process::cpu_time).ok();
+    let cpu_time = || process::cpu_time(server.process().ok()?).ok();
     let mut at_late = None;
     loop {
         thread::sleep(Duration::from_millis(10));
@@ -241,7 +241,8 @@ fn a_flood_delays_no_thought(subject: &Subject) -> Verdict {
     let mut asks = server.connect()?;
     asks.asks()?;
     let flood = Flood::connect(&server, clients - 1)?;
-    let cpu_time = || server.process().and_then(process::cpu_time);
+    let cpu_time =
+        || -> Verdict<Duration> { Ok(process::cpu_time(server.process()?)?) };
     let (answered, used) = flood.while_it_lasts(|| {
         // Until every client of the flood is ready all the time.
         thread::sleep(Duration::from_millis(100));

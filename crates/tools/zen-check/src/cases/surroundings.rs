@@ -4,6 +4,9 @@
 use std::thread;
 use std::time::Duration;
 
+use zen_harness::strace::{self, Failing};
+use zen_harness::system::{self, SIGALRM, SIGINT, SIGTERM};
+
 use super::process::ends_in_time;
 use super::{Case, case};
 use crate::architecture::Architecture;
@@ -11,9 +14,7 @@ use crate::conversation::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::report::Profile;
 use crate::server::{Server, how_it_ended};
-use crate::strace::{self, Failing};
 use crate::subject::Subject;
-use crate::system::{self, SIGALRM, SIGINT, SIGTERM};
 use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const CASES: &[Case] = &[
@@ -115,8 +116,14 @@ fn needs_no_loopback_interface(subject: &Subject) -> Verdict {
     server.stop()
 }
 
+/// The words before a command in which these system calls fail.
+fn failing(calls: &str) -> Verdict<Vec<String>> {
+    strace::version().map_err(Fault::skipped)?;
+    Ok(strace::failing(calls))
+}
+
 fn without_a_thread_it_ends_with_one_line(subject: &Subject) -> Verdict {
-    let runner = strace::failing("clone,clone3:error=EAGAIN")?;
+    let runner = failing("clone,clone3:error=EAGAIN")?;
     let runner: Vec<_> = runner.iter().map(String::as_str).collect();
     let command = subject.command_line(&runner, 0, &["--port", "0"])?;
     let mut server = Server::begin(subject, command, usize::MAX)?;
@@ -165,7 +172,7 @@ fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
 }
 
 fn an_error_that_no_waiting_cures_ends_it(subject: &Subject) -> Verdict {
-    let runner = strace::failing("accept,accept4:error=EBADF")?;
+    let runner = failing("accept,accept4:error=EBADF")?;
     let runner: Vec<_> = runner.iter().map(String::as_str).collect();
     let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
     // It may have ended already: one that blocks does not wait for a client.
@@ -184,7 +191,9 @@ fn a_client_that_cannot_be_set_up_harms_no_other(subject: &Subject) -> Verdict {
     let mut first = server.connect()?;
     first.asks()?.leave()?;
     // By these calls a socket is told not to block.
-    let failing = Failing::in_all_of(&server, "ioctl,fcntl:error=EIO:when=1")?;
+    let processes = process::family(server.process()?)?;
+    strace::version().map_err(Fault::skipped)?;
+    let failing = Failing::attach(&processes, "ioctl,fcntl:error=EIO:when=1")?;
     let mut unlucky = server.connect()?;
     unlucky.send(COMPLEX).ok();
     if unlucky.hears(Duration::from_millis(1000)) {
