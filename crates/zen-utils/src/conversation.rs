@@ -135,7 +135,7 @@ pub struct Conversation {
     /// How many bytes of them have been worked out and may be sent.
     bytes_ready: usize,
     /// How many answers are still to be worked out.
-    answers_to_think: usize,
+    answers_to_think: u32,
     thinks_until: Instant,
     /// When the idle timeout last started to run.
     clock: Instant,
@@ -194,28 +194,36 @@ impl Conversation {
     }
 
     /// Takes bytes that have arrived: at most [`RECV_BYTES_MAX`], and only
-    /// while the conversation wants to [receive](Wants::Receive).
+    /// while the conversation wants to [receive](Wants::Receive). A listing
+    /// may pass on one receive in several pieces.
     // ANCHOR: received
     pub fn received(&mut self, mut bytes: &[u8], now: Instant) {
-        if let State::Lingering { bytes_left, .. } = &mut self.state {
-            *bytes_left = bytes_left.saturating_sub(bytes.len());
-            if *bytes_left == 0 {
-                self.state = State::Refused;
+        match &mut self.state {
+            State::Talking => {}
+            State::Lingering { bytes_left, .. } => {
+                *bytes_left = bytes_left.saturating_sub(bytes.len());
+                if *bytes_left == 0 {
+                    self.state = State::Refused;
+                }
+                return;
             }
-            return;
+            // What follows a question that is too long is discarded.
+            _ => return,
         }
         self.full_receives = match bytes.len() {
             RECV_BYTES_MAX.. => self.full_receives.saturating_add(1),
             _ => 0,
         };
         self.more_may_wait = self.full_receives > 0;
-        let thinks = !self.timing.think.is_zero();
         loop {
             match self.framer.next_question(&mut bytes) {
                 Ok(Some(question)) => {
                     self.answers.extend_from_slice(get_answer(question));
-                    self.answers_to_think += usize::from(thinks);
                     self.clock = now;
+                    if !self.timing.think.is_zero() {
+                        self.answers_to_think += 1;
+                        self.begin_to_think(now);
+                    }
                 }
                 Ok(None) => break,
                 Err(QuestionTooLong) => {
@@ -225,9 +233,7 @@ impl Conversation {
                 }
             }
         }
-        if self.answers_to_think > 0 {
-            self.begin_to_think(now);
-        } else {
+        if self.answers_to_think == 0 {
             self.bytes_ready = self.answers.len();
         }
     }
@@ -270,7 +276,7 @@ impl Conversation {
             self.begin_to_think(now);
             return;
         }
-        self.flushed(now);
+        self.clock = self.clock.max(now);
         self.bytes_sent = 0;
         self.bytes_ready = 0;
         self.answers.clear();
@@ -279,14 +285,6 @@ impl Conversation {
         }
     }
     // ANCHOR_END: sent
-
-    /// Restarts the idle timeout because the last waiting answer has left.
-    ///
-    /// [`sent`](Self::sent) does this by itself. Only a framework that buffers
-    /// answers on top of that calls it, when its own buffer is empty.
-    pub fn flushed(&mut self, now: Instant) {
-        self.clock = self.clock.max(now);
-    }
 
     /// The client sends nothing more.
     pub fn end_of_file(&mut self) {
