@@ -29,6 +29,8 @@ struct Printed {
     /// The last line, if that has no end.
     unended: Option<String>,
     hangs_up: bool,
+    /// Nothing more is read for the time being.
+    is_paused: bool,
     ended: bool,
 }
 
@@ -73,6 +75,7 @@ impl Output {
             let mut buffer = [0; 4096];
             let mut lines_left = lines_max;
             while lines_left > 0 {
+                to.wait_while_paused();
                 match source.read(&mut buffer) {
                     Ok(n @ 1..) => to.push(&buffer[..n], &mut lines_left),
                     Err(err) if err.kind() == ErrorKind::Interrupted => {}
@@ -153,6 +156,24 @@ impl Output {
     /// Reads no more. The process finds that out when it prints again.
     pub fn hang_up(&self) {
         self.lock().hangs_up = true;
+    }
+
+    /// Reads no more until [`resume`](Self::resume), except for one look that
+    /// may be under way.
+    pub fn pause(&self) {
+        self.lock().is_paused = true;
+    }
+
+    /// Reads on.
+    pub fn resume(&self) {
+        self.lock().is_paused = false;
+        self.changed.notify_all();
+    }
+
+    fn wait_while_paused(&self) {
+        let is_paused = |printed: &mut Printed| printed.is_paused;
+        let printed = self.changed.wait_while(self.lock(), is_paused);
+        drop(printed.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Waits until `found` finds something in the lines.
