@@ -12,15 +12,15 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "rates",
     title: "Rate, latency and price",
-    pages: "pages 125-128 and 135",
+    pages: "pages 125 and 133",
     claim: "One thread that waits on many sockets serves hundreds or thousands \
             of clients; it hits the wall of one processor at 100 %.",
     question: "From 1 to 1000 clients ask as fast as they are answered: what \
                happens to the rate, the latency and the processor time for \
                each answer? And what if questions come by a schedule, faster \
                and faster?",
-    predict: "Which server is the quickest with 1 client, and which with 1000? \
-              Is it the same? Where is the wall, and what does the latency do \
+    predict: "Which server is fastest with 1 client, and which with 1000? Is it \
+              the same one? Where is the wall, and what does the latency do \
               in front of it?",
     on_all_cores: false,
     make,
