@@ -1,6 +1,6 @@
 //! Accept, conversation, request, receive-until: the blocking routines of
-//! pages 118-119, one calling the next. The listings that block share them;
-//! they differ in who calls them, and how often at once.
+//! pages 118-119, each of which calls the next. The blocking listings share
+//! them, and differ in which threads or processes call them.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -17,7 +17,7 @@ use crate::shutdown::{self, StoppableSocket};
 ///
 /// # Errors
 ///
-/// The listener's own.
+/// An error of the listener.
 // ANCHOR: accept_connections_forever
 pub fn accept_connections_forever(
     listener: &Listener,
@@ -36,7 +36,7 @@ pub fn accept_connections_forever(
 }
 // ANCHOR_END: accept_connections_forever
 
-/// Converses with a client until it has done talking, and closes its socket.
+/// Talks to one client until the conversation is over, and closes its socket.
 // ANCHOR: handle_conversation
 pub fn handle_conversation(
     sock: StoppableSocket<TcpStream>,
@@ -53,7 +53,7 @@ pub fn handle_conversation(
 }
 // ANCHOR_END: handle_conversation
 
-/// Receives until a question is whole, works the answer out, and sends it.
+/// Receives until a question is complete, works out the answer, and sends it.
 // ANCHOR: handle_request
 fn handle_request(
     sock: &TcpStream,
@@ -77,7 +77,7 @@ fn handle_request(
 }
 // ANCHOR_END: handle_request
 
-/// Blocks this thread until then.
+/// Blocks this thread until the given instant.
 pub fn sleep_until(until: Instant) {
     thread::sleep(until.saturating_duration_since(Instant::now()));
 }
@@ -95,6 +95,8 @@ fn recv_until(
         match sock.read(&mut buffer) {
             Ok(0) => conversation.end_of_file(),
             Ok(n) => conversation.received(&buffer[..n], Instant::now()),
+            // A signal came, and bytes may be waiting: look before judging.
+            Err(err) if err.kind() == ErrorKind::Interrupted => continue,
             Err(err) => ok_if_not_ready(err)?,
         }
         conversation.expire(Instant::now());
@@ -112,25 +114,26 @@ fn send(
     }
     match sock.write(conversation.to_send()) {
         Ok(n) => conversation.sent(n, Instant::now()),
+        Err(err) if err.kind() == ErrorKind::Interrupted => return Ok(()),
         Err(err) => ok_if_not_ready(err)?,
     }
     conversation.expire(Instant::now());
     Ok(())
 }
 
-/// How long the socket may block. Never zero, which would mean for ever.
+/// How long the socket may block. Never zero, because that means forever.
 fn time_left(conversation: &Conversation) -> Option<Duration> {
     let deadline = conversation.deadline()?;
     let time_left = deadline.saturating_duration_since(Instant::now());
     Some(time_left.max(Duration::from_millis(1)))
 }
 
-/// Passes an error on, unless it says no more than "not now": the socket is
-/// not ready, its time-out has passed, or a signal cut the call short.
+/// Turns "try again later" into `Ok`: the socket is not ready, its timeout has
+/// passed, or a signal interrupted the call.
 ///
 /// # Errors
 ///
-/// The given one.
+/// Any other error, unchanged.
 pub fn ok_if_not_ready(err: io::Error) -> io::Result<()> {
     use ErrorKind::{Interrupted, TimedOut, WouldBlock};
     match err.kind() {

@@ -1,8 +1,8 @@
-//! One client's side of the protocol: what has arrived, what is owed, and how
-//! long that may take. No I/O, no clock of its own.
+//! The protocol as a state machine: what one client has sent, which answers it
+//! is owed, and how long that may take. It does no I/O and never reads a clock.
 //!
 //! A listing asks a [`Conversation`] what it [wants](Wants), waits for that in
-//! its own way, and tells it what happened:
+//! its own way, and reports what happened:
 //!
 //! ```text
 //! Wants::Receive      -> recv() -> received(bytes) or end_of_file()
@@ -11,6 +11,10 @@
 //! Wants::StopSending  -> shutdown(2) -> stopped_sending()
 //! Wants::Close        -> close
 //! ```
+//!
+//! When [`deadline`](Conversation::deadline) has passed, the listing receives
+//! once more and then calls [`expire`](Conversation::expire): a server that was
+//! busy or stopped may not have seen yet what the client sent in time.
 
 use std::fmt;
 use std::io;
@@ -21,25 +25,31 @@ use crate::command_line::Timing;
 use crate::framing::{Framer, QuestionTooLong};
 use crate::get_answer;
 
-/// How many bytes a listing may receive at once.
+/// The most bytes that a listing may receive at once.
 ///
-/// The shortest question is a lone `?`: one byte. Nothing is received while
-/// answers wait, so that this bounds them too, at [`TO_SEND_BYTES_MAX`].
+/// This also bounds the answers that wait for one client, because nothing is
+/// received while answers wait. The shortest question is a single byte, `?`.
+/// See [`TO_SEND_BYTES_MAX`].
 pub const RECV_BYTES_MAX: usize = 2560;
 
-/// How many bytes of answers can wait for one client.
+/// The most bytes of answers that can wait for one client.
 pub const TO_SEND_BYTES_MAX: usize = RECV_BYTES_MAX * ANSWER_BYTES_MAX;
 const _: () = assert!(TO_SEND_BYTES_MAX <= 64 * 1024);
 
-/// How long a client that was told to go may take to read that.
+/// How long the server waits for a client to read "question too long".
 pub const LINGER_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How much of what such a client still sends is read and thrown away.
+/// How many bytes from that client it reads and discards meanwhile.
 pub const LINGER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The buffer of a client whose answers are all sent is kept up to this size,
-/// so that further answers allocate nothing; what a burst has left is freed.
+/// Once all answers are sent, a buffer of up to this size is kept, so that the
+/// next answer allocates nothing. The larger buffer of a burst is freed.
 const KEPT_BYTES_MAX: usize = 1024;
+
+/// A late client gets this many full receives more, 64 KiB, before it is
+/// dropped: behind the bytes that filled them, a question may be waiting that
+/// it sent in time. Without a limit, a flood would keep it connected forever.
+const FULL_RECEIVES_MAX: u8 = 26;
 
 /// Longest excerpt of client data in a log line, in bytes.
 pub const BYTES_SHOWN_MAX: usize = 64;
@@ -50,26 +60,27 @@ pub const BYTES_SHOWN_MAX: usize = 64;
 pub enum Wants {
     /// Bytes from the client, [`RECV_BYTES_MAX`] at most.
     Receive,
-    /// The next answer is worked out at this instant.
+    /// Time to work out the next answer, until this instant.
     Think(Instant),
     /// Room in the socket for [`Conversation::to_send`].
     Send,
-    /// The sending side of the socket to be shut down, so that the client
-    /// meets the end of file after its last answer.
+    /// To shut down the sending side of the socket, so that the client reads
+    /// end of file after its last answer.
     StopSending,
-    /// Nothing any more.
+    /// Nothing more: close the socket.
     Close,
 }
 // ANCHOR_END: five_wants
 
-/// Why a conversation ended otherwise than between two questions.
+/// Why a conversation did not end normally, between two questions.
 #[derive(Debug)]
 pub enum ClientError {
-    /// The client left in the middle of this question (64 bytes of it).
+    /// The client left in the middle of this question; holds the first
+    /// [`BYTES_SHOWN_MAX`] bytes of it.
     CutShort(Vec<u8>),
     /// A question of more than 1,024 bytes.
     QuestionTooLong,
-    /// `--idle-timeout` has passed.
+    /// No question was completed within `--idle-timeout`.
     Idle(Duration),
     /// The socket failed.
     Io(io::Error),
@@ -95,17 +106,17 @@ impl std::error::Error for ClientError {}
 
 #[derive(Debug)]
 enum State {
-    /// Questions are welcome.
+    /// Receiving and answering questions.
     Talking,
-    /// The client sends no more; what it is owed is still sent.
+    /// The client sends nothing more; it still gets the answers it is owed.
     EndOfFile,
-    /// The last answer is that the question was too long.
+    /// A question was too long, and the answer that says so is not sent yet.
     Refusing,
-    /// That answer is sent; what the client still sends is thrown away.
+    /// That answer is sent; what the client still sends is discarded.
     Lingering { until: Instant, bytes_left: usize },
-    /// The client has read that answer, or had its time.
+    /// The client has read that answer, or its time to do so is up.
     Refused,
-    /// The idle time-out has passed.
+    /// The idle timeout has passed.
     Late,
 }
 
@@ -116,21 +127,24 @@ pub struct Conversation {
     state: State,
     timing: Timing,
     /// The answers owed, one after another. Filled by `received`, emptied by
-    /// `sent` when the last byte is gone.
+    /// `sent` once the last byte is sent.
     answers: Vec<u8>,
     /// How many bytes of them are sent.
     bytes_sent: usize,
-    /// How many bytes of them are worked out and may be sent.
+    /// How many bytes of them have been worked out and may be sent.
     bytes_ready: usize,
     /// How many answers are still to be worked out.
     answers_to_think: usize,
     thinks_until: Instant,
-    /// When the idle time-out last began to run.
+    /// When the idle timeout last started to run.
     clock: Instant,
+    /// How many receives in a row have filled the buffer. Raised and reset by
+    /// `received`.
+    full_receives: u8,
 }
 
 impl Conversation {
-    /// A client has connected.
+    /// A conversation with a client that has just connected.
     #[must_use]
     pub fn new(timing: Timing, now: Instant) -> Self {
         Self {
@@ -143,6 +157,7 @@ impl Conversation {
             answers_to_think: 0,
             thinks_until: now,
             clock: now,
+            full_receives: 0,
         }
     }
 
@@ -167,14 +182,14 @@ impl Conversation {
     }
     // ANCHOR_END: wants
 
-    /// Whether there is nothing left to wait for.
+    /// Whether the conversation is over and the socket can be closed.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.wants() == Wants::Close
     }
 
-    /// These bytes have arrived: at most [`RECV_BYTES_MAX`], and only when
-    /// that was [wanted](Wants::Receive).
+    /// Takes bytes that have arrived: at most [`RECV_BYTES_MAX`], and only
+    /// while the conversation wants to [receive](Wants::Receive).
     // ANCHOR: received
     pub fn received(&mut self, mut bytes: &[u8], now: Instant) {
         if let State::Lingering { bytes_left, .. } = &mut self.state {
@@ -184,6 +199,10 @@ impl Conversation {
             }
             return;
         }
+        self.full_receives = match bytes.len() {
+            RECV_BYTES_MAX.. => self.full_receives.saturating_add(1),
+            _ => 0,
+        };
         let thinks = !self.timing.think.is_zero();
         loop {
             match self.framer.next_question(&mut bytes) {
@@ -210,15 +229,16 @@ impl Conversation {
 
     fn begin_to_think(&mut self, now: Instant) {
         self.thinks_until = now + self.timing.think;
-        // The idle time-out stands still meanwhile.
+        // The idle timeout stands still meanwhile.
         self.clock += self.timing.think;
     }
 
-    /// The next answer is worked out: [`Wants::Think`] is over.
+    /// The next answer has been worked out: [`Wants::Think`] is over.
     pub fn finished_thinking(&mut self) {
         self.answers_to_think = self.answers_to_think.saturating_sub(1);
         let waiting = &self.answers[self.bytes_ready..];
-        // Answers end in `.`. A last answer that refuses needs no thought.
+        // Answers end in `.`. "Question too long" needs no thought, so it
+        // goes out together with the answer before it.
         let answer = waiting.iter().position(|&byte| byte == b'.');
         self.bytes_ready = match (self.answers_to_think, answer) {
             (0, _) | (_, None) => self.answers.len(),
@@ -232,18 +252,19 @@ impl Conversation {
         &self.answers[self.bytes_sent..self.bytes_ready]
     }
 
-    /// The socket took the first `n` bytes of [`to_send`](Self::to_send).
+    /// Takes note that the first `n` bytes of [`to_send`](Self::to_send) were
+    /// sent.
     // ANCHOR: sent
     pub fn sent(&mut self, n: usize, now: Instant) {
         self.bytes_sent = self.bytes_ready.min(self.bytes_sent + n);
-        if self.bytes_sent < self.bytes_ready {
+        if n == 0 || self.bytes_sent < self.bytes_ready {
             return;
         }
         if self.answers_to_think > 0 {
             self.begin_to_think(now);
             return;
         }
-        self.clock = self.clock.max(now);
+        self.flushed(now);
         self.bytes_sent = 0;
         self.bytes_ready = 0;
         self.answers.clear();
@@ -253,7 +274,15 @@ impl Conversation {
     }
     // ANCHOR_END: sent
 
-    /// The client sends no more.
+    /// Restarts the idle timeout because the last waiting answer has left.
+    ///
+    /// [`sent`](Self::sent) does this by itself. Only a framework that buffers
+    /// answers on top of that calls it, when its own buffer is empty.
+    pub fn flushed(&mut self, now: Instant) {
+        self.clock = self.clock.max(now);
+    }
+
+    /// The client sends nothing more.
     pub fn end_of_file(&mut self) {
         match self.state {
             State::Talking => self.state = State::EndOfFile,
@@ -262,8 +291,8 @@ impl Conversation {
         }
     }
 
-    /// The sending side is shut down: [`Wants::StopSending`] is over. The
-    /// [`deadline`](Self::deadline) may be nearer now than it was.
+    /// The sending side is shut down: [`Wants::StopSending`] is over. This can
+    /// move the [`deadline`](Self::deadline) closer.
     pub fn stopped_sending(&mut self, now: Instant) {
         self.state = State::Lingering {
             until: now + LINGER_TIME_MAX,
@@ -271,7 +300,7 @@ impl Conversation {
         };
     }
 
-    /// When this client will be late, if nothing happens until then.
+    /// When this client will be late, unless something happens before that.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
@@ -280,25 +309,39 @@ impl Conversation {
         }
     }
 
-    /// Ends the conversation if its deadline has passed, and says whether.
-    pub fn expire(&mut self, now: Instant) -> bool {
-        let late = !self.is_over()
-            && self.deadline().is_some_and(|deadline| deadline <= now);
-        if late {
-            self.state = match self.state {
-                State::Lingering { .. } => State::Refused,
-                _ => State::Late,
-            };
-        }
-        late
+    /// Whether the deadline has passed.
+    #[must_use]
+    pub fn is_late(&self, now: Instant) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= now)
     }
 
-    /// How the conversation ended, for the log; `result` is the socket's part
-    /// in it.
+    /// Ends the conversation if the client [is late](Self::is_late), and
+    /// returns whether it did. Call it after receiving, not before.
+    ///
+    /// A late client whose bytes filled the last receive is spared for now: a
+    /// question that it sent in time may be behind them.
+    // ANCHOR: expire
+    pub fn expire(&mut self, now: Instant) -> bool {
+        if self.is_over() || !self.is_late(now) {
+            return false;
+        }
+        let more_may_wait = self.wants() == Wants::Receive
+            && (1..=FULL_RECEIVES_MAX).contains(&self.full_receives);
+        self.state = match self.state {
+            State::Lingering { .. } => State::Refused,
+            _ if more_may_wait => return false,
+            _ => State::Late,
+        };
+        true
+    }
+    // ANCHOR_END: expire
+
+    /// How the conversation ended, for the log. `result` is how the socket's
+    /// last operation ended.
     ///
     /// # Errors
     ///
-    /// Whatever was not an end between two questions.
+    /// Why the conversation did not end normally, between two questions.
     pub fn outcome(&self, result: io::Result<()>) -> Result<(), ClientError> {
         match self.state {
             State::Lingering { .. } | State::Refused => {

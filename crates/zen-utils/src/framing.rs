@@ -1,12 +1,15 @@
 //! Where one question ends and the next begins. No I/O.
 //!
-//! The text's `recv_until` (page 118) looks whether the bytes so far *end* in
-//! `?`, so that two questions in one segment become a single unknown one. Here
-//! the bytes are cut at each `?`, however recv() happened to deliver them.
+//! The chapter's `recv_until` (page 118) checks whether the bytes received so
+//! far *end* in `?`, so it takes two questions in one segment for a single
+//! unknown one. Here the bytes are cut at each `?`, however recv() delivers
+//! them.
+
+use memchr::memchr;
 
 /// The longest question, its `?` included, in bytes.
 ///
-/// Generous for an aphorism, and little enough that ten thousand clients in
+/// Long enough for any aphorism, and short enough that ten thousand clients in
 /// the middle of a question cost no more than twenty megabytes.
 pub const QUESTION_BYTES_MAX: usize = 1024;
 
@@ -17,22 +20,22 @@ pub struct QuestionTooLong;
 /// Cuts a stream of bytes into questions.
 #[derive(Debug, Default)]
 pub struct Framer {
-    /// The beginning of a question that did not arrive in one piece; nothing
-    /// for all other clients. Filled and emptied by `next_question`.
+    /// The beginning of a question that has not arrived completely; empty
+    /// otherwise. Filled and emptied by `next_question`.
     bytes_received: Vec<u8>,
 }
 
 impl Framer {
-    /// Takes the next whole question out of `input`, or keeps what is there
-    /// of it and returns `None` when all of `input` is used up.
+    /// Takes the next complete question from the front of `input`. If `input`
+    /// ends first, keeps what is there of the question and returns `None`.
     ///
-    /// A question that arrives in one piece is returned where it stands,
-    /// without a copy. White space before a question is skipped: it counts
-    /// toward no limit and begins no question.
+    /// A question that arrives in one piece is borrowed from `input`, not
+    /// copied. White space before a question is skipped: it counts toward no
+    /// limit and begins no question.
     ///
     /// # Errors
     ///
-    /// [`QuestionTooLong`], after which this framer is of no further use.
+    /// [`QuestionTooLong`], after which this framer must not be used again.
     ///
     /// ```
     /// let mut framer = zen_utils::framing::Framer::default();
@@ -47,14 +50,13 @@ impl Framer {
         input: &mut &'input [u8],
     ) -> Result<Option<&'a [u8]>, QuestionTooLong> {
         if self.question_begun().is_none() {
-            // Not clear(): a client that fell silent shall hold no memory.
+            // Not clear(): a silent client should not hold any memory.
             self.bytes_received = Vec::new();
             *input = input.trim_ascii_start();
         }
         let room = QUESTION_BYTES_MAX - self.bytes_received.len();
         let within_limit = &input[..room.min(input.len())];
-        let Some(end) = within_limit.iter().position(|&byte| byte == b'?')
-        else {
+        let Some(end) = memchr(b'?', within_limit) else {
             if within_limit.len() == room {
                 return Err(QuestionTooLong);
             }
@@ -72,8 +74,8 @@ impl Framer {
     }
     // ANCHOR_END: next_question
 
-    /// The bytes of a question that has begun and not ended. Whoever is at the
-    /// end of file with such bytes was cut short.
+    /// The beginning of a question that is not complete yet. At end of file,
+    /// this means that the question was cut short.
     #[must_use]
     pub fn question_begun(&self) -> Option<&[u8]> {
         match self.bytes_received.as_slice() {

@@ -1,10 +1,10 @@
-//! What every server of the chapter shares: listing 7-1, pages 117-119.
+//! What all servers of the chapter share: listing 7-1, pages 117-119.
 //!
-//! The service is the same everywhere and only the *waiting* differs. So this
-//! library holds the service, and no server: the map of clients, the waiting,
-//! and every recv(), send() and close() of an architecture stay in its
-//! listing. The one exception is the book's own: [`cascade`], the blocking
-//! routines of pages 118-119, which four listings run unchanged.
+//! The service is the same everywhere; only the *waiting* differs. So this
+//! library contains the service but no server: the map of clients, the waiting,
+//! and every recv(), send() and close() of an architecture are in its listing.
+//! The one exception is the chapter's own: [`cascade`], the blocking routines
+//! of pages 118-119, which four listings run unchanged.
 //!
 //! Read the modules in this order:
 //!
@@ -45,13 +45,13 @@ pub use shutdown::StoppableSocket;
 
 /// Runs a listing: parses the command line, listens, and calls `serve`.
 ///
-/// `serve` returns when a signal has ended the server and no client is left;
-/// an error that it returns is the listener's. What went wrong is printed as
-/// one line on standard error. The exit status is 0 or 1; a wrong command line
-/// ends the process with status 2.
+/// `serve` returns when a signal has ended the server and no client is left, or
+/// with an error of the listener. The error is printed as one line on standard
+/// error. The exit status is 0, 1 after an error, or 2 if the command line is
+/// wrong.
 ///
-/// `Own` is what the listing adds to the command line: [`NoOptions`],
-/// [`MaxClients`], or a struct of its own.
+/// `Own` holds the options that only this listing has: [`NoOptions`],
+/// [`MaxClients`], or a struct of the listing.
 // ANCHOR: run
 pub fn run<Own: Args>(
     description: &'static str,
@@ -68,6 +68,7 @@ pub fn run<Own: Args>(
         .and_then(|listener| {
             serve(&listener, &options).map_err(|err| err.to_string())
         });
+    log::report_dropped_lines();
     #[cfg(feature = "count-allocations")]
     log::complain(format_args!(
         "{} allocations",

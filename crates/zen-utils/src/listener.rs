@@ -1,4 +1,4 @@
-//! The listening socket (page 118), and what to do when accept() fails.
+//! The listening socket (page 118), and how to continue after accept() failed.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -11,18 +11,18 @@ use crate::command_line::Address;
 use crate::log;
 use crate::shutdown::{self, StoppableSocket};
 
-/// How long to wait before accept() is tried again when there were too few
-/// descriptors: long enough to cost nothing, short enough not to be noticed.
+/// How long to wait before the next accept() when descriptors or memory ran
+/// out: long enough to cost nothing, too short for a client to notice.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// A listening socket, which a signal ends.
+/// A listening socket that stops accepting when a signal ends the server.
 #[derive(Debug)]
 pub struct Listener(StoppableSocket<TcpListener>);
 
-/// Builds the listening socket and announces it.
+/// Creates the listening socket and logs its address.
 ///
-/// Of a name with several addresses it takes the first that can be bound. From
-/// here on SIGINT and SIGTERM end the server: see [`shutdown`].
+/// If a name has several addresses, it takes the first that can be bound. From
+/// now on SIGINT and SIGTERM end the server: see [`shutdown`].
 ///
 /// # Errors
 ///
@@ -50,12 +50,12 @@ pub fn create_srv_socket(
 fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let domain = Domain::for_address(address);
     let sock = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
-    // A restart need not wait for the connections of the last run to be
-    // forgotten. On Windows the option would let two servers share the port.
+    // A restart need not wait until the system has forgotten the connections
+    // of the last run. On Windows, two servers could then share the port.
     #[cfg(unix)]
     sock.set_reuse_address(true)?;
-    // Inherited by every accepted socket: an answer is never held back until
-    // the client has acknowledged the one before.
+    // Accepted sockets inherit this: the system sends each answer at once, even
+    // if the client has not acknowledged the previous one.
     sock.set_tcp_nodelay(true)?;
     sock.bind(&address.into())?;
     sock.listen(backlog)?;
@@ -72,20 +72,19 @@ fn resolve(address: &Address) -> io::Result<Vec<SocketAddr>> {
 }
 
 impl Listener {
-    /// Takes a socket that listens already. From here on SIGINT and SIGTERM
+    /// Takes a socket that is listening already. From now on SIGINT and SIGTERM
     /// end the server.
     ///
     /// # Errors
     ///
-    /// The system takes no handler.
+    /// The system refuses to install a signal handler.
     pub fn new(sock: TcpListener) -> io::Result<Self> {
         let listener = Self(StoppableSocket::new(sock));
         shutdown::on_signals(Some(&listener))?;
         Ok(listener)
     }
 
-    /// Waits for the next client, or returns at once if this listener was
-    /// made non-blocking.
+    /// Waits for the next client. A non-blocking listener returns at once.
     ///
     /// # Errors
     ///
@@ -108,41 +107,85 @@ impl Deref for Listener {
     }
 }
 
-/// Says how long to wait after accept() has failed before it is tried again:
-/// not at all if that client left before its turn, nobody was there, or the
-/// server is shutting down. Logs what lasts.
+/// Decides how to continue after accept() failed: how long to wait before the
+/// next one. Logs it if descriptors or memory have run out.
 ///
 /// # Errors
 ///
-/// The given one, if it is the listener itself that is at fault.
+/// The given one, if the listener is broken and trying again would not help.
 // ANCHOR: pause_after_failed_accept
 pub fn pause_after_failed_accept(err: io::Error) -> io::Result<Duration> {
     use io::ErrorKind as Kind;
     match err.kind() {
+        // The stop shuts the listener down, and that is what accept() reports.
         _ if shutdown::begun() => Ok(Duration::ZERO),
-        Kind::WouldBlock
-        | Kind::Interrupted
-        | Kind::ConnectionAborted
-        | Kind::ConnectionReset => Ok(Duration::ZERO),
-        Kind::InvalidInput => Err(err),
-        // Out of descriptors or memory, or a fault of the network below us:
-        // it will pass, but not by asking again at once.
-        _ => {
+        // Another thread took the client, or a signal came.
+        Kind::WouldBlock | Kind::Interrupted => Ok(Duration::ZERO),
+        _ if is_of_client(&err) => Ok(Duration::ZERO),
+        // A firewall rejects this client, or rejects every one.
+        Kind::PermissionDenied => Ok(ACCEPT_AGAIN_AFTER),
+        _ if is_lack_of_resources(&err) => {
             log::cannot_accept(&err);
             Ok(ACCEPT_AGAIN_AFTER)
         }
+        _ => Err(err),
     }
 }
 // ANCHOR_END: pause_after_failed_accept
 
-/// Raises the soft limit on open descriptors to the hard one, as a server does
-/// that holds thousands of clients. A system that refuses keeps its limit.
+/// Whether the client has gone, or its network, before it was accepted: see
+/// accept(2), "Error handling".
+#[cfg(unix)]
+fn is_of_client(err: &io::Error) -> bool {
+    use libc::{
+        ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, ENETDOWN,
+        ENETUNREACH, ENOPROTOOPT, EPROTO, ETIMEDOUT,
+    };
+    matches!(
+        err.raw_os_error(),
+        Some(
+            ECONNABORTED
+                | ECONNRESET
+                | EHOSTDOWN
+                | EHOSTUNREACH
+                | ENETDOWN
+                | ENETUNREACH
+                | ENOPROTOOPT
+                | EPROTO
+                | ETIMEDOUT
+        )
+    )
+}
+
+/// Whether descriptors or memory have run out, which lasts until a client
+/// leaves.
+#[cfg(unix)]
+fn is_lack_of_resources(err: &io::Error) -> bool {
+    use libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    matches!(err.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
+}
+
+#[cfg(windows)]
+fn is_of_client(err: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, NetworkDown};
+    [ConnectionAborted, ConnectionReset, NetworkDown].contains(&err.kind())
+}
+
+/// WSAEMFILE and WSAENOBUFS.
+#[cfg(windows)]
+fn is_lack_of_resources(err: &io::Error) -> bool {
+    matches!(err.raw_os_error(), Some(10024 | 10055))
+}
+
+/// Raises the soft limit on open descriptors to the hard one, for a server that
+/// holds thousands of clients. Never lowers it; does nothing if the system
+/// refuses.
 pub fn raise_descriptor_limit() {
     #[cfg(unix)]
     shutdown::raise_descriptor_limit();
 }
 
-/// The system's message, without the number that Rust adds to it.
+/// The message of the operating system, without the number that Rust appends.
 #[must_use]
 pub fn without_number(err: &io::Error) -> String {
     let message = err.to_string();

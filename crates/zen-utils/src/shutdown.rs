@@ -1,17 +1,18 @@
-//! SIGINT and SIGTERM become the end of file on every socket.
+//! Graceful shutdown: SIGINT and SIGTERM become end of file on every socket.
 //!
-//! A blocking accept() or recv() cannot look at a flag, and a server in one
-//! thread has nobody who could wake it. So the signal handler itself shuts
-//! every socket down for reading, which shutdown(2) may do there. Then
-//! accept() fails, recv() delivers what has already arrived and after that the
-//! end of file, and a poller reports both. Every architecture has a path for
-//! the end of file: it answers what is owed, closes, and returns. No helper
-//! thread, no pipe, and nothing to poll beside the sockets.
+//! A thread that is blocked in accept() or recv() cannot check a flag, and in a
+//! server with a single thread no other thread can wake it. So the signal
+//! handler itself shuts every socket down for reading: shutdown(2) is one of
+//! the few calls that are allowed in a handler. After that accept() fails,
+//! recv() delivers what has already arrived and then end of file, and a poller
+//! reports both. Every architecture handles end of file already: it sends the
+//! answers that are owed, closes, and returns. This needs no helper thread, no
+//! pipe, and nothing else to wait for.
 //!
-//! What is left after 1.8 seconds is cut off. A second signal, 100 ms or more
-//! after the first (timeout(1) sends two at once), ends the process on the
-//! spot. All this is promised on Linux, near to it on other Unix systems; on
-//! Windows Ctrl-C ends the process as the system does.
+//! Whatever is left after 1.8 seconds is cut off. A second signal, 100 ms or
+//! more after the first (timeout(1) sends two at once), ends the process
+//! immediately. This holds on Linux, and nearly so on other Unix systems. On
+//! Windows, Ctrl-C ends the process without any of this.
 
 #[cfg(not(unix))]
 mod other;
@@ -26,33 +27,32 @@ use other as system;
 use unix as system;
 
 pub(crate) use system::pass_on;
-pub use system::{AsRaw, begun, on_signals};
+pub use system::{AsSocket, begun, on_signals};
 #[cfg(unix)]
 pub(crate) use unix::raise_descriptor_limit;
 
-/// A socket that meets the end of file when the server is told to stop.
+/// A socket that reaches end of file when the server is told to stop.
 ///
-/// Its descriptor stands in the handler's table from here until just before
-/// it is closed.
+/// The signal handler knows its descriptor until just before it is closed.
 #[derive(Debug)]
-pub struct StoppableSocket<S: AsRaw>(S);
+pub struct StoppableSocket<S: AsSocket>(S);
 
-impl<S: AsRaw> StoppableSocket<S> {
-    /// Takes care of a socket, which has just been opened.
-    // ANCHOR: guard
+impl<S: AsSocket> StoppableSocket<S> {
+    /// Registers a socket, right after it was opened.
+    // ANCHOR: stoppable_socket
     pub fn new(sock: S) -> Self {
-        // First the table, then the flag: the handler sets the flag and then
-        // reads the table. Whichever comes first, the socket is told.
+        // First the table, then the flag. The handler does it the other way
+        // round, so it always reaches this socket or is noticed here.
         system::insert(&sock);
         if begun() {
             system::shut_down_reading(&sock);
         }
         Self(sock)
     }
-    // ANCHOR_END: guard
+    // ANCHOR_END: stoppable_socket
 }
 
-impl<S: AsRaw> Deref for StoppableSocket<S> {
+impl<S: AsSocket> Deref for StoppableSocket<S> {
     type Target = S;
 
     fn deref(&self) -> &S {
@@ -60,15 +60,15 @@ impl<S: AsRaw> Deref for StoppableSocket<S> {
     }
 }
 
-impl<S: AsRaw> DerefMut for StoppableSocket<S> {
+impl<S: AsSocket> DerefMut for StoppableSocket<S> {
     fn deref_mut(&mut self) -> &mut S {
         &mut self.0
     }
 }
 
-impl<S: AsRaw> Drop for StoppableSocket<S> {
+impl<S: AsSocket> Drop for StoppableSocket<S> {
     fn drop(&mut self) {
-        // Before the field is dropped, and with it the descriptor closed.
+        // This runs before the field is dropped, which closes the descriptor.
         system::remove(&self.0);
     }
 }

@@ -1,6 +1,6 @@
 //! `zen-asyncore`: a loop asks what you wait for, and calls you by the piece.
 //!
-//! The text: listing 7-9, pages 131-133. Same names where Rust allows.
+//! The chapter: listing 7-9, pages 131-133. Same names where Rust allows.
 //!
 //! ```text
 //!               a client connects -> handle_accepted

@@ -1,6 +1,6 @@
 //! `zen-callback`: the framework owns the sockets and calls you.
 //!
-//! The text: listing 7-7, pages 128-129. Same names where Rust allows.
+//! The chapter: listing 7-7, pages 128-129. Same names where Rust allows.
 //!
 //! ```text
 //!               client connects -> connection_made

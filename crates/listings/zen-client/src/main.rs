@@ -1,6 +1,6 @@
 //! `zen-client`: asks three questions, each after the answer to the one before.
 //!
-//! The text: listing 7-2, page 120. Same names where Rust allows.
+//! The chapter: listing 7-2, page 120. Same names where Rust allows.
 //!
 //! ```text
 //! connect() -> send() -> recv() -> send() -> recv() -> ... -> close

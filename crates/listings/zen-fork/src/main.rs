@@ -1,6 +1,6 @@
 //! `zen-fork`: the crowd of clients decides how many processes there are.
 //!
-//! The text: listing 7-5 with `ForkingMixIn`, page 125. Same names where Rust
+//! The chapter: listing 7-5 with `ForkingMixIn`, page 125. Same names where Rust
 //! allows.
 //!
 //! ```text

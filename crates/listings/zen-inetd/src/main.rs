@@ -1,6 +1,6 @@
 //! `zen-inetd`: it listens nowhere; inetd or systemd hands it a socket.
 //!
-//! The text: listings 7-10 and 7-11, pages 133-135. Same names where Rust
+//! The chapter: listings 7-10 and 7-11, pages 133-135. Same names where Rust
 //! allows.
 //!
 //! ```text

@@ -1,6 +1,6 @@
 //! `zen-legacy`: the crowd of clients decides how many threads there are.
 //!
-//! The text: listing 7-5, pages 124-125. Same names where Rust allows.
+//! The chapter: listing 7-5, pages 124-125. Same names where Rust allows.
 //!
 //! ```text
 //!                           +- thread: recv(), send(), recv() ... ends

@@ -1,16 +1,16 @@
 //! `zen-poll`: one thread, one loop around a poller, no call that can block.
 //!
-//! The text: listing 7-6, pages 126-128. Same names where Rust allows.
+//! The chapter: listing 7-6, pages 126-128. Same names where Rust allows.
 //!
 //! ```text
 //!            listener readable -> accept()         -> clients
 //! wait() --> client readable   -> recv()           -> conversation
 //!            client writable   -> bytes to send    -> send()
-//!            100 ms gone by    -> who is late?     -> disconnect
+//!            100 ms have gone  -> is anyone late?  -> disconnect
 //! ```
 //!
-//! Read `serve`: every decision the server takes is in its one loop.
-//! Left out: more than one core.
+//! Read `serve`: its one loop makes every decision of this server.
+//! Left out: more than one core (see `zen-hybrid`).
 //!
 //! ```sh
 //! cargo run -p zen-poll -- 127.0.0.1 -p 1060
@@ -31,14 +31,16 @@ use zen_utils::{
     pause_after_failed_accept, shutdown, sleep_until,
 };
 
-/// The keys of clients count up from here; none is used twice. So no event can
-/// reach the wrong client, as it can in the text, whose key is the descriptor.
+/// The listener's key. The keys of clients count up from here and are never
+/// reused, so no event can reach the wrong client. In the chapter it can: there
+/// the key is the descriptor, which the system does reuse.
 const LISTENER: usize = 0;
 
-/// How often to look for clients that are late.
+/// How often to look for late clients, while any client has a deadline.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Say again at each wait what is still ready: nothing to arm anew.
+/// Level-triggered: a socket that is still ready is reported again at the next
+/// wait, so nothing needs re-arming.
 const LEVEL: PollMode = PollMode::Level;
 
 fn main() -> ExitCode {
@@ -46,13 +48,13 @@ fn main() -> ExitCode {
 }
 
 // ANCHOR: client
-/// What the text keeps in four dictionaries, and how it is watched.
+/// What the chapter keeps in four dictionaries, and what the poller watches.
 struct Client {
     sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
-    /// Bytes received, bytes to send: filled and emptied by `advance`.
+    /// Bytes received and bytes to send: filled and emptied by `advance`.
     conversation: Conversation,
-    /// The poller watches for room to send; if not, for bytes.
+    /// The poller watches for room to send; otherwise for bytes to receive.
     wants_room: bool,
 }
 // ANCHOR_END: client
@@ -65,14 +67,15 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     let mut last_key = LISTENER;
     let mut accepting = false;
     let mut accept_after = Instant::now();
-    let mut next_look = Instant::now();
+    // Whether any client can become late. If none can, the server sleeps.
+    let mut deadlines = false;
+    let mut next_tick = Instant::now();
     let mut buffer = [0; RECV_BYTES_MAX];
-    // Declared after all that it watches, and so dropped before it.
+    // Declared after the sockets that it watches, so it is dropped before them.
     let poller = Poller::new()?;
     let mut events = Events::new();
 
     while !(shutdown::begun() && clients.is_empty()) {
-        // Whatever happens before this instant is among the events.
         let now = Instant::now();
         let full = clients.len() >= options.own.max_clients;
         let accept = !full && now >= accept_after && !shutdown::begun();
@@ -81,44 +84,50 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
             // SAFETY: the listener outlives the poller.
             unsafe { poller.add_with_mode(&**listener, interest, LEVEL)? };
         } else if accepting && !accept {
-            // Ready, and never accepted from, it would not let us sleep.
+            // Clients wait in it, so it is ready and would not let us sleep.
             poller.delete(&**listener)?;
             if full {
                 log::serving_the_most(clients.len());
             }
         }
         accepting = accept;
-        let timeout = (!accept || !clients.is_empty()).then_some(TICK);
+        let timeout = (deadlines || now < accept_after).then_some(TICK);
         events.clear();
         poller.wait(&mut events, timeout)?;
         for Event { key, .. } in events.iter() {
             if key == LISTENER {
-                // One at a time: while others wait, it stays readable.
-                last_key += 1;
-                match admit(listener, &poller, last_key, options.timing) {
-                    Ok(client) => clients.extend([(last_key, client)]),
+                // One client at a time: while others wait, it stays readable.
+                match listener.accept() {
+                    Ok((sock, address)) => {
+                        last_key += 1;
+                        let timing = options.timing;
+                        if let Some(client) =
+                            admit(sock, address, timing, &poller, last_key)
+                        {
+                            clients.insert(last_key, client);
+                            deadlines |= timing.idle_timeout.is_some();
+                        }
+                    }
                     Err(err) => {
                         accept_after = now + pause_after_failed_accept(err)?;
                     }
                 }
             } else if let Some(client) = clients.get_mut(&key) {
-                let result = client.advance(&poller, key, &mut buffer);
-                if result.is_err() || client.conversation.is_over() {
-                    disconnect(&poller, client, result);
+                if client.advance(now, &poller, key, &mut buffer) {
+                    deadlines |= client.conversation.deadline().is_some();
+                } else {
                     clients.remove(&key);
                 }
             }
         }
-        // With more events than fit, somebody may have been in time unseen.
-        if now >= next_look && events.len() < events.capacity().get() {
-            next_look = now + TICK;
-            clients.retain(|_, client| {
-                let late = client.conversation.expire(now);
-                if late {
-                    disconnect(&poller, client, Ok(()));
-                }
-                !late
+        if deadlines && now >= next_tick {
+            next_tick = now + TICK;
+            clients.retain(|&key, client| {
+                !client.conversation.is_late(now)
+                    || client.advance(now, &poller, key, &mut buffer)
             });
+            let mut left = clients.values();
+            deadlines = left.any(|it| it.conversation.deadline().is_some());
         }
     }
     Ok(())
@@ -126,36 +135,53 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
 // ANCHOR_END: serve
 
 // ANCHOR: admit
+/// Watches a new client. An error here is this client's, not the listener's.
 fn admit(
-    listener: &Listener,
+    sock: StoppableSocket<TcpStream>,
+    address: SocketAddr,
+    timing: Timing,
     poller: &Poller,
     key: usize,
-    timing: Timing,
-) -> io::Result<Box<Client>> {
-    let (sock, address) = listener.accept()?;
+) -> Option<Box<Client>> {
     log::accepted(address);
-    sock.set_nonblocking(true)?;
-    // SAFETY: `disconnect` deletes the socket before it is closed.
-    unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL)? };
     let conversation = Conversation::new(timing, Instant::now());
-    Ok(Box::new(Client { sock, address, conversation, wants_room: false }))
+    let watched = sock.set_nonblocking(true).and_then(|()| {
+        // SAFETY: `disconnect` deletes the socket before it is closed.
+        unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL) }
+    });
+    if watched.is_err() {
+        log::ended(address, conversation.outcome(watched));
+        return None;
+    }
+    let wants_room = false;
+    Some(Box::new(Client { sock, address, conversation, wants_room }))
 }
 // ANCHOR_END: admit
 
-// ANCHOR: disconnect
-/// The text closes the socket and cleans up later. Here the poller forgets a
-/// client first; its descriptor is closed when its entry is removed.
-fn disconnect(poller: &Poller, client: &Client, result: io::Result<()>) {
-    let result = result.and(poller.delete(&*client.sock));
-    log::ended(client.address, client.conversation.outcome(result));
-}
-// ANCHOR_END: disconnect
-
 impl Client {
     // ANCHOR: advance
-    /// Does what can be done at once: one recv(), and send() until the socket
-    /// is full. Questions that arrive together are answered together.
+    /// Takes the conversation as far as possible without waiting. Returns
+    /// whether it continues; if not, the client is disconnected.
     fn advance(
+        &mut self,
+        now: Instant,
+        poller: &Poller,
+        key: usize,
+        buffer: &mut [u8],
+    ) -> bool {
+        let result = self.converse(poller, key, buffer);
+        // Only now: what the client sent in time may have been received above.
+        self.conversation.expire(now);
+        let over = result.is_err() || self.conversation.is_over();
+        if over {
+            self.disconnect(poller, result);
+        }
+        !over
+    }
+
+    /// One recv(), and send() until the socket is full. Questions that arrive
+    /// together are answered together.
+    fn converse(
         &mut self,
         poller: &Poller,
         key: usize,
@@ -167,12 +193,12 @@ impl Client {
             match sock.read(buffer) {
                 Ok(0) => conversation.end_of_file(),
                 Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-                Err(err) => return ok_if_not_ready(err),
+                Err(err) => ok_if_not_ready(err)?,
             }
         }
         loop {
             match conversation.wants() {
-                // Everybody else waits as well: there is one thread.
+                // There is one thread, so all other clients wait as well.
                 Wants::Think(until) => {
                     sleep_until(until);
                     conversation.finished_thinking();
@@ -197,4 +223,13 @@ impl Client {
         Ok(())
     }
     // ANCHOR_END: advance
+
+    // ANCHOR: disconnect
+    /// The chapter closes the socket first and cleans up later. Here the poller
+    /// forgets it first; removing the client from the map then closes it.
+    fn disconnect(&self, poller: &Poller, result: io::Result<()>) {
+        let result = result.and(poller.delete(&*self.sock));
+        log::ended(self.address, self.conversation.outcome(result));
+    }
+    // ANCHOR_END: disconnect
 }

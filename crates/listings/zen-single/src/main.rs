@@ -1,6 +1,6 @@
 //! `zen-single`: one thread serves one client at a time; all others wait.
 //!
-//! The text: listing 7-3, pages 120-121. Same names where Rust allows.
+//! The chapter: listing 7-3, pages 120-121. Same names where Rust allows.
 //!
 //! ```text
 //! accept() -> recv() -> send() -> recv() -> ... -> close -> accept()

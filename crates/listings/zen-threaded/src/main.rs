@@ -1,6 +1,6 @@
 //! `zen-threaded`: a fixed number of threads share one listener.
 //!
-//! The text: listing 7-4, pages 123-124. Same names where Rust allows.
+//! The chapter: listing 7-4, pages 123-124. Same names where Rust allows.
 //!
 //! ```text
 //! --dispatch accept                 --dispatch queue

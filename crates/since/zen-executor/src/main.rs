@@ -1,6 +1,6 @@
 //! `zen-executor`: what is under `.await`, without a runtime from elsewhere.
 //!
-//! The text: listing 7-8, pages 130-131, where it is asyncio that does this.
+//! The chapter: listing 7-8, pages 130-131, where it is asyncio that does this.
 //!
 //! ```text
 //! handle_requests -> Pending: its waker waits with a socket or a timer

@@ -1,6 +1,6 @@
 //! `zen-hybrid`: the best of both worlds, an event loop for each core.
 //!
-//! The text: page 133. The loop is that of listing 7-6.
+//! The chapter: page 133. The loop is that of listing 7-6.
 //!
 //! ```text
 //! --share reuseport        --share listener         --share processes

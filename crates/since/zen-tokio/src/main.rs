@@ -1,6 +1,6 @@
 //! `zen-tokio`: the coroutine on the framework that most servers use now.
 //!
-//! The text: listing 7-8, pages 130-131. Same names where Rust allows.
+//! The chapter: listing 7-8, pages 130-131. Same names where Rust allows.
 //!
 //! ```text
 //! handle_requests -> recv().await  -> pauses until bytes arrive

@@ -1,6 +1,6 @@
 //! `zen-uring`: the kernel does the recv() and the send(), and then tells.
 //!
-//! The text: listing 7-6, pages 126-128, with completions instead of poll().
+//! The chapter: listing 7-6, pages 126-128, with completions instead of poll().
 //!
 //! ```text
 //!            accepted -> insert        -> recv()

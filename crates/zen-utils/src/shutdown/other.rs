@@ -1,8 +1,8 @@
-//! Where there are no signals: Ctrl-C ends the process as the system does.
+//! Systems without signals: Ctrl-C ends the process immediately.
 
 use std::io;
 
-pub use std::os::windows::io::AsRawSocket as AsRaw;
+pub use std::os::windows::io::AsSocket;
 
 use crate::Listener;
 
@@ -12,16 +12,16 @@ pub fn begun() -> bool {
     false
 }
 
-pub(crate) fn insert(_: &impl AsRaw) {}
-pub(crate) fn remove(_: &impl AsRaw) {}
-pub(crate) fn shut_down_reading(_: &impl AsRaw) {}
+pub(crate) fn insert(_: &impl AsSocket) {}
+pub(crate) fn remove(_: &impl AsSocket) {}
+pub(crate) fn shut_down_reading(_: &impl AsSocket) {}
 pub(crate) fn pass_on(_: &Listener) {}
 
-/// There are none.
+/// Does nothing: there are no signals to handle.
 ///
 /// # Errors
 ///
-/// None either.
+/// None.
 pub fn on_signals(_: Option<&Listener>) -> io::Result<()> {
     Ok(())
 }

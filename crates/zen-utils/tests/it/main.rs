@@ -7,11 +7,11 @@
 mod memory;
 mod oracle;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arbtest::{arbitrary, arbtest};
-use zen_utils::Timing;
 use zen_utils::framing::Framer;
+use zen_utils::{Conversation, RECV_BYTES_MAX, Timing, Wants};
 
 use oracle::{Reference, converse, cut};
 
@@ -73,4 +73,46 @@ fn the_deadline_stands_still_while_an_answer_is_worked_out() {
     let idle_timeout = Some(Duration::from_secs(1));
     let timing = Timing { idle_timeout, think: Duration::from_secs(3) };
     arbtest(|u| converse(u, timing)).budget_ms(BUDGET_MS);
+}
+
+fn start(timing: Timing) -> (Conversation, Instant) {
+    let now = Instant::now();
+    (Conversation::new(timing, now), now)
+}
+
+#[test]
+fn a_late_client_is_spared_while_a_question_sent_in_time_may_be_waiting() {
+    let idle_timeout = Some(Duration::from_secs(1));
+    let (mut it, start) = start(Timing { idle_timeout, ..Timing::default() });
+    let late = start + Duration::from_secs(5);
+    it.received(&[b' '; RECV_BYTES_MAX], late);
+    assert!(!it.expire(late));
+    it.received(b"Who?", late);
+    assert!(!it.expire(late));
+    assert_eq!(it.wants(), Wants::Send);
+}
+
+#[test]
+fn a_flood_spares_no_late_client_forever() {
+    let idle_timeout = Some(Duration::from_secs(1));
+    let (mut it, start) = start(Timing { idle_timeout, ..Timing::default() });
+    let late = start + Duration::from_secs(5);
+    let receives = (1..100).find(|_| {
+        it.received(&[b' '; RECV_BYTES_MAX], late);
+        it.expire(late)
+    });
+    assert!(receives.is_some_and(|n| n * RECV_BYTES_MAX <= 70 * 1024));
+}
+
+#[test]
+fn sending_nothing_does_not_start_to_think_again() {
+    let think = Duration::from_millis(10);
+    let (mut it, now) = start(Timing { think, ..Timing::default() });
+    it.received(b"Who? Who?", now);
+    it.finished_thinking();
+    it.sent(it.to_send().len(), now);
+    let wants = it.wants();
+    assert_eq!(wants, Wants::Think(now + think));
+    it.sent(0, now + Duration::from_millis(5));
+    assert_eq!(it.wants(), wants);
 }

@@ -186,12 +186,14 @@ struct Play<'a> {
     released: usize,
     /// Until when the next answer is worked out.
     thinks_until: Instant,
-    /// How much of the idle time-out has run down.
+    /// How much of the idle timeout has run down.
     idle: Duration,
     at_end_of_file: bool,
     /// Since when a refused client lingers, and with how many bytes.
     lingers: Option<(Instant, usize)>,
     too_late: bool,
+    /// How many receives in a row were as large as a receive may be.
+    full_receives: usize,
 }
 
 impl<'a> Play<'a> {
@@ -210,6 +212,7 @@ impl<'a> Play<'a> {
             at_end_of_file: false,
             lingers: None,
             too_late: false,
+            full_receives: 0,
         }
     }
 
@@ -286,7 +289,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// The idle time-out runs down, but not while an answer is worked out.
+    /// The idle timeout runs down, but not while an answer is worked out.
     fn pass(&mut self, time: Duration) {
         let stands_still = match self.wants() {
             Wants::Think(until) => until.saturating_duration_since(self.now),
@@ -298,6 +301,11 @@ impl<'a> Play<'a> {
 
     fn look_at_the_clock(&mut self) {
         let late = self.deadline().is_some_and(|at| at <= self.now);
+        // Up to 64 KiB are received from a late client while more may wait.
+        let more_may_wait = self.wants() == Wants::Receive
+            && self.full_receives > 0
+            && self.full_receives * RECV_BYTES <= 65 * 1024;
+        let late = late && (self.lingers.is_some() || !more_may_wait);
         assert_eq!(self.conversation.expire(self.now), late);
         self.too_late |= late;
     }
@@ -342,6 +350,10 @@ impl<'a> Play<'a> {
         }
         let piece = cut(u, rest)?;
         self.conversation.received(piece, self.now);
+        self.full_receives += 1;
+        if piece.len() < RECV_BYTES {
+            self.full_receives = 0;
+        }
         let due = |received| {
             let due = &self.reference.due;
             due.partition_point(|&(end, _)| end <= received)

@@ -15,7 +15,8 @@ use polling::{AsRawSource, AsSource, Event, Events, PollMode, Poller};
 
 use zen_utils::shutdown::AsRaw;
 
-/// Say again at each wait what is still ready: nothing to arm anew.
+/// Level-triggered: a socket that is still ready is reported again at the next
+/// wait, so nothing needs re-arming.
 const LEVEL: PollMode = PollMode::Level;
 
 /// The only one in this thread who waits: for sockets, or to be notified.
