@@ -279,7 +279,9 @@ fn a_page_and_the_readme_name_the_same_pages_of_the_text() {
     let readme = read(&root().join("README.md"));
     let known: BTreeMap<_, _> = rows(&readme)
         .filter(|row| row.len() == 4)
-        .map(|row| (row[0].trim_matches('`').to_string(), row[2].to_string()))
+        .filter_map(|row| {
+            Some((row[0].split('`').nth(1)?.to_string(), row[2].to_string()))
+        })
         .collect();
     let mut findings = Vec::new();
     for page in pages().values() {

@@ -168,7 +168,8 @@ fn readme_rows() -> Vec<Row> {
             let [_, name, listing, pages, architecture, _] = cells[..] else {
                 return None;
             };
-            let name = name.strip_prefix('`')?.strip_suffix('`')?;
+            // Behind the name in backticks, a link may lead to its file.
+            let name = name.split('`').nth(1)?;
             name.starts_with("zen-").then(|| Row {
                 name: name.into(),
                 listing: listing.into(),
