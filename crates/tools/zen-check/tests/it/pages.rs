@@ -280,7 +280,8 @@ fn a_page_and_the_readme_name_the_same_pages_of_the_text() {
     let known: BTreeMap<_, _> = rows(&readme)
         .filter(|row| row.len() == 4)
         .filter_map(|row| {
-            Some((row[0].split('`').nth(1)?.to_string(), row[2].to_string()))
+            let name = row[0].strip_prefix("[`")?.split('`').next()?;
+            Some((name.to_string(), row[2].to_string()))
         })
         .collect();
     let mut findings = Vec::new();
