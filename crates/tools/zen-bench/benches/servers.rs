@@ -14,7 +14,7 @@ use divan::counter::ItemsCount;
 
 use zen_bench::listings::{LISTINGS, Programs, RELEASE, build};
 use zen_bench::load::{Load, Plan};
-use zen_bench::server::Server;
+use zen_harness::server::Server;
 
 static PROGRAMS: OnceLock<Programs> = OnceLock::new();
 

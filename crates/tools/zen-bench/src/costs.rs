@@ -6,16 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use zen_harness::server::Server;
+use zen_harness::{proc, strace};
 
 use zen_bench::listings::{LISTINGS, Listing, Programs, RELEASE, build};
 use zen_bench::load::{Load, Plan};
 use zen_bench::machine::descriptors_max;
-use zen_bench::server::Server;
 
 const EVENT_DRIVEN: [&str; 4] =
     ["zen-poll", "zen-callback", "zen-asyncore", "zen-hybrid"];
@@ -47,11 +48,6 @@ const NOISE: f64 = 0.02;
 const COUNTING: &str = "zen-utils/count-allocations";
 
 const SILENT_CLIENTS: usize = 9_000;
-
-/// Before the command that is to be traced. That is our child, and not
-/// strace's (-DD): so whatever kills us kills it.
-pub(crate) const STRACE: [&str; 7] =
-    ["strace", "-DD", "-c", "-f", "-o", "/dev/stderr", "--"];
 
 /// What was counted in one run, by name.
 type Counts = BTreeMap<String, f64>;
@@ -85,13 +81,14 @@ fn runs_here(listing: &Listing, programs: &Programs) -> bool {
         return true;
     }
     let server = Server::start(&mut Command::new(&programs[listing.name]));
-    let ended = server.and_then(|server| {
+    let ended = server.context("it does not start").and_then(|server| {
         let asked = Load::connect(server.address, 1)
             .and_then(|mut client| client.ask(plan(1)));
-        server.stop().and(asked)
+        server.stop()?;
+        asked
     });
     match ended {
-        Err(err) if err.to_string().contains("no io_uring") => {
+        Err(err) if format!("{err:#}").contains("no io_uring") => {
             println!("Left out: {err:#}");
             false
         }
@@ -100,18 +97,9 @@ fn runs_here(listing: &Listing, programs: &Programs) -> bool {
     }
 }
 
-/// Whether there is strace, and it is allowed to trace.
-pub(crate) fn can_trace() -> bool {
-    let tries = Command::new(STRACE[0])
-        .args(["-c", "-o", "/dev/null", "true"])
-        .stderr(Stdio::null())
-        .status();
-    tries.is_ok_and(|status| status.success())
-}
-
 fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
-    if !can_trace() {
-        println!("\nSystem calls: not counted, strace is missing or forbidden");
+    if let Err(why) = strace::version() {
+        println!("\nSystem calls: not counted, {why}");
         return Ok(true);
     }
     let mut within_bounds = true;
@@ -123,8 +111,7 @@ fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
         println!("\nSystem calls for {what}");
         let able = |listing: &&Listing| clients == 1 || listing.crowd.is_some();
         for listing in listings.iter().filter(able) {
-            let mut words: Vec<_> = STRACE.map(String::from).into();
-            words.extend(words_of(listing, programs));
+            let words = traced(&words_of(listing, programs));
             let pause = if clients == 1 { PAUSE } else { Duration::ZERO };
             let load = Plan { rounds, batch, pause, time_max: TIME_MAX };
             // The crowd is one loop's measure, and this server has two.
@@ -150,21 +137,17 @@ fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
     Ok(within_bounds)
 }
 
-/// Reads the summary of `strace -c`: a line for each call, with the number of
-/// calls in the fourth column and the name in the last.
+/// The same command under strace, which counts on standard error.
+pub(crate) fn traced(words: &[String]) -> Vec<String> {
+    let strace = strace::counting("/dev/stderr").map(String::from);
+    [&strace, words].concat()
+}
+
+/// The system calls of a server that has ended.
 pub(crate) fn system_calls_in(errors: &str) -> Result<Counts> {
-    let mut counts = Counts::new();
-    for line in errors.lines() {
-        let columns: Vec<_> = line.split_whitespace().collect();
-        if let [share, _, _, calls, .., name] = columns[..]
-            && share.parse::<f64>().is_ok()
-            && name != "total"
-        {
-            counts.insert(name.into(), calls.parse()?);
-        }
-    }
-    ensure!(!counts.is_empty(), "no summary of strace's: {errors}");
-    Ok(counts)
+    let counts = strace::counts(errors);
+    let counts = counts.with_context(|| format!("no table: {errors}"))?;
+    Ok(counts.into_iter().map(|(name, n)| (name, n as f64)).collect())
 }
 
 fn allocations(listings: &[Listing], programs: &Programs) -> Result<bool> {
@@ -258,18 +241,11 @@ fn memory(listings: &[Listing], programs: &Programs) -> Result<bool> {
 /// The memory that the process has filled itself (`RssAnon`), once it stays
 /// the same: a runtime may still be busy with the last clients.
 fn settled_memory(server: &Server) -> Result<f64> {
-    let status = format!("/proc/{}/status", server.process());
     let mut last = 0.0;
     let mut times_the_same = 0;
     for _ in 0..200 {
         thread::sleep(Duration::from_millis(50));
-        let status = fs::read_to_string(&status)?;
-        let kibibytes = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"))
-            .and_then(|rest| rest.split_whitespace().next())
-            .context("/proc tells no RssAnon")?;
-        let bytes = kibibytes.parse::<f64>()? * 1024.0;
+        let bytes = proc::memory(server.id())? as f64;
         times_the_same = if bytes == last { times_the_same + 1 } else { 0 };
         last = bytes;
         if times_the_same == 5 {

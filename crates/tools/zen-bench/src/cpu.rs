@@ -12,11 +12,12 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use zen_harness::proc;
+use zen_harness::server::Server;
 
 use zen_bench::listings::{LISTINGS, RELEASE, build};
 use zen_bench::load::{Load, Plan};
-use zen_bench::server::Server;
 
 const CLIENTS: usize = 64;
 
@@ -115,17 +116,9 @@ impl Busy {
         Ok((self.processor_time()? - before) / answers as f64)
     }
 
-    /// Of all its threads, in nanoseconds.
+    /// In nanoseconds.
     fn processor_time(&self) -> Result<f64> {
-        let tasks = format!("/proc/{}/task", self.server.process());
-        let mut time = 0.0;
-        for task in fs::read_dir(tasks)? {
-            let statistics = fs::read_to_string(task?.path().join("schedstat"))
-                .context("the kernel keeps no schedstat")?;
-            let own = statistics.split_whitespace().next();
-            time += own.context("an empty schedstat")?.parse::<f64>()?;
-        }
-        Ok(time)
+        Ok(proc::cpu_time(self.server.id())?.as_nanos() as f64)
     }
 }
 

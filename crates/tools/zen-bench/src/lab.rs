@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use zen_harness::inetd::{self, Mode};
+use zen_harness::proc;
+use zen_harness::server::{PORT, Server};
 
 use crate::cores::Cores;
 use crate::experiments::Experiment;
 use crate::gauge::{self, Gauge};
-use crate::inetd;
 use crate::listings::{INETD, LISTINGS, Programs, build};
 use crate::machine::{self, Machine};
 use crate::results::Results;
-use crate::server::Server;
 
 pub use files::{
     book, data_folder, drawn, figures_folder, read, tables_folder, write,
@@ -119,10 +120,10 @@ impl Lab {
         if let Some(cores) = &self.cores {
             Cores::take(&cores.load);
         }
-        let before = gauge::own_turns();
+        let before = proc::own_turns();
         self.progress.heading = experiment.name.into();
         let charts = (experiment.make)(self).context(experiment.name)?;
-        let turns = gauge::own_turns().since(before);
+        let turns = proc::own_turns().since(before);
         let wanted = (turns.cpu + turns.delay).as_secs_f64();
         let delay = turns.delay.as_secs_f64() / wanted.max(1e-9);
         let known = cfg!(target_os = "linux") && self.size != Size::Tiny;
@@ -177,7 +178,7 @@ impl Lab {
             let path = self.programs[name].to_string_lossy();
             let mut words = vec![path.into_owned()];
             if name == INETD.name {
-                match inetd::before(&words) {
+                match inetd::before(Mode::Nowait, PORT, &words) {
                     Ok(all) => words = all,
                     Err(err) => {
                         self.leave_out(&format!("{name}: {err}"));
@@ -234,7 +235,7 @@ impl Lab {
     ///
     /// It has ended.
     pub fn gauge(&mut self, server: &Server) -> Result<Option<Gauge>> {
-        let gauge = gauge::read(server.process())?;
+        let gauge = gauge::read(server.id())?;
         if gauge.is_none() {
             self.leave_out(gauge::NOT_HERE);
         }
@@ -248,7 +249,7 @@ impl Lab {
     ///
     /// It has ended.
     pub fn cpu(&mut self, server: &Server) -> Result<Option<f64>> {
-        let cpu = gauge::cpu(server.process())?;
+        let cpu = gauge::cpu(server.id())?;
         if cpu.is_none() {
             self.leave_out(gauge::NOT_HERE);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use zen_harness::server::Server;
 
 use zen_bench::cores::Cores;
 use zen_bench::gauge;
@@ -14,7 +15,6 @@ use zen_bench::lab::Subject;
 use zen_bench::listings::{LISTINGS, build};
 use zen_bench::load::{Load, Order, Pace, QUESTIONS_MAX};
 use zen_bench::machine::Machine;
-use zen_bench::server::Server;
 
 mod display;
 mod report;
@@ -234,8 +234,8 @@ fn measure(
     };
     let read = || -> Result<_> {
         let Some(server) = server else { return Ok(Default::default()) };
-        let turns = gauge::turns(server.process());
-        Ok((gauge::read(server.process())?, turns))
+        let turns = gauge::turns(server.id());
+        Ok((gauge::read(server.id())?, turns))
     };
     let (before, turns_before) = read()?;
     let mut display = Display::new(name, order.time);
@@ -251,8 +251,8 @@ fn measure(
         to.context_switches.saturating_sub(from.context_switches) as f64
     });
     let busiest = gauge::busiest(&turns_before, &turns_after);
-    let load_wanted = outcome.own.wanted(outcome.elapsed);
-    let server_wanted = after.map(|_| busiest.wanted(outcome.elapsed));
+    let load_wanted = gauge::wanted(outcome.own, outcome.elapsed);
+    let server_wanted = after.map(|_| gauge::wanted(busiest, outcome.elapsed));
     Ok(Report {
         server: name.into(),
         machine: Machine::here(&options.profile, separate),
@@ -283,12 +283,12 @@ fn system_calls(
 ) -> Result<Option<BTreeMap<String, f64>>> {
     use crate::costs;
     use zen_bench::load::Plan;
-    if !costs::can_trace() {
-        println!("System calls: not counted, strace is missing or forbidden");
+    use zen_harness::strace;
+    if let Err(why) = strace::version() {
+        println!("System calls: not counted, {why}");
         return Ok(None);
     }
-    let mut words: Vec<_> = costs::STRACE.map(String::from).into();
-    words.extend(subject.words.iter().cloned());
+    let words = costs::traced(&subject.words);
     let plan = Plan {
         rounds: 4_000 / options.clients + 1,
         batch: options.batch,

@@ -9,15 +9,14 @@
 //!   asked; [`report`]: what came of it;
 //! - `cases`: a table of cases, each with the clause of the book's page "The
 //!   contract" that it is about;
-//! - [`launch`] and [`inetd`]: how any server is started, for the tools that
-//!   measure and draw them as well;
 //! - `subject`, `server` and `conversation`: the program under examination, a
 //!   running process of it, and a client that talks bytes;
 //! - [`Dialect`]: the contract in other words;
 //! - [`script`]: cases that somebody else writes, as data;
-//! - `observe`: what a server is, as the kernel sees it;
-//! - `system`, `process` and `sockets`: what only the operating system can do
-//!   or tell.
+//! - `observe`: what a server is, as the kernel sees it.
+//!
+//! How a server is started and ended, and what the operating system tells of
+//! it, is in `zen-harness`.
 //!
 //! A listing's tests are these lines:
 //!
@@ -36,11 +35,7 @@ mod conversation;
 mod dialect;
 mod difference;
 mod hints;
-#[cfg(unix)]
-pub mod inetd;
-pub mod launch;
 mod observe;
-mod output;
 mod process;
 mod program;
 mod random;
@@ -48,10 +43,8 @@ pub mod report;
 mod run;
 pub mod script;
 mod server;
-mod sockets;
 mod strace;
 mod subject;
-mod system;
 mod verdict;
 
 use std::process::ExitCode;
@@ -59,6 +52,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use zen_harness::{inetd, system};
 
 pub use architecture::Architecture;
 use cases::Case;

@@ -10,12 +10,12 @@ mod matrix;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::process::{Command, ExitCode};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use zen_harness::process::Process;
 
 use command_line::{Options, What};
 use zen_check::report::{self, Format, Level, Profile, Report, Settings};
@@ -171,21 +171,14 @@ fn build(command: &str, time_max: Duration) -> Result<(), String> {
     let (shell, flag) =
         if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut build = Command::new(shell);
-    build.args([flag, command]);
-    let mut build =
-        build.spawn().map_err(|err| format!("cannot run {shell}: {err}"))?;
-    let deadline = Instant::now() + time_max;
-    loop {
-        match build.try_wait().map_err(|err| err.to_string())? {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(format!("{command}: {status}")),
-            None if Instant::now() > deadline => {
-                build.kill().ok();
-                build.wait().ok();
-                return Err(format!("{command}: no end after {time_max:?}"));
-            }
-            None => thread::sleep(Duration::from_millis(20)),
-        }
+    build.args([flag, command]).stdin(Stdio::null());
+    let ended = Process::spawn(&mut build)
+        .and_then(|mut it| it.wait(time_max))
+        .map_err(|err| err.to_string())?;
+    match ended {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(format!("{command}: {status}")),
+        None => Err(format!("{command}: no end after {time_max:?}")),
     }
 }
 

@@ -7,10 +7,11 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use zen_harness::inetd;
+
 use crate::architecture::Architecture;
 use crate::cases::Case;
 use crate::dialect::Dialect;
-use crate::launch;
 use crate::report::{Observation, Profile};
 use crate::script::OwnCase;
 use crate::verdict::{Fault, Verdict};
@@ -18,9 +19,6 @@ use crate::verdict::{Fault, Verdict};
 /// How long a server may take until it can be connected to, unless more is
 /// allowed.
 const START_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// The variable by which an executable is told to be inetd, and how.
-pub(crate) const INETD: &str = "ZEN_CHECK_INETD";
 
 /// Where a COMMAND is told its port, and the options of a case.
 const PORT: &str = "{port}";
@@ -208,14 +206,14 @@ impl Program {
         options: &[&str],
     ) -> Verdict<Command> {
         let words = self.words(port, options)?;
-        let inetd = self.architecture.and_then(Architecture::inetd);
-        let own = inetd.map(|_| std::env::current_exe()).transpose()?;
-        let own = own.map(|path| path.to_string_lossy().into_owned());
+        let words = match self.architecture.and_then(Architecture::inetd) {
+            Some(mode) => inetd::before(mode, &port.to_string(), &words)?,
+            None => words,
+        };
         let runner = runner.iter().map(|&word| word.to_string());
-        let mut words = runner.chain(own).chain(words);
+        let mut words = runner.chain(words);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
-        launch::prepare(&mut command);
         if let Launch::Command(_) = self.launch {
             command.env("ZEN_PORT", port.to_string());
             for pair in options.chunks(2) {
@@ -223,9 +221,6 @@ impl Program {
                 let value = pair.get(1).copied().unwrap_or("1");
                 command.env(format!("ZEN_{}", name.to_uppercase()), value);
             }
-        }
-        if let Some(mode) = inetd {
-            command.env(INETD, mode);
         }
         Ok(command)
     }

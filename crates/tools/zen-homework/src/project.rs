@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use zen_harness::process::Process;
+
 use crate::assignment::Assignment;
-use crate::process::{self, cannot_run};
 
 /// What is kept in a handout beside what a student works on.
 pub(crate) const KEPT: &str = ".homework";
@@ -144,8 +145,9 @@ impl Project {
             Err(what) => return Ok(Built::Failed(what, Vec::new())),
         };
         let seconds = assignment.build_seconds;
-        let ended = process::run(&mut command, Duration::from_secs(seconds))
-            .map_err(|err| cannot_run(&command, &err))?;
+        let ended = Process::spawn(&mut command)
+            .and_then(|mut it| it.wait(Duration::from_secs(seconds)))
+            .map_err(|err| err.to_string())?;
         Ok(match ended {
             Some(status) if status.success() => {
                 Built::Program(self.program(assignment), Vec::new())
@@ -157,6 +159,11 @@ impl Project {
             ),
         })
     }
+}
+
+pub(crate) fn cannot_run(command: &Command, err: &io::Error) -> String {
+    let program = command.get_program().to_string_lossy();
+    format!("cannot run {program}: {err}")
 }
 
 /// Copies an assignment's files that a student may change from one folder into

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use zen_bench::inetd;
 use zen_bench::listings::{self, INETD, LISTINGS, Listing};
+use zen_harness::inetd::{self, Mode};
+use zen_harness::server::PORT;
 
 use crate::html;
 use crate::picture::{Detail, Picture};
@@ -82,7 +83,7 @@ pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
         let mut words = vec![program.to_string_lossy().into_owned()];
         words.extend(options.iter().map(ToString::to_string));
         if listing.name == INETD.name {
-            words = inetd::before(&words)?;
+            words = inetd::before(Mode::Nowait, PORT, &words)?;
         }
         let mut runs = Vec::new();
         for _ in 0..tries.max(1) {

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use zen_bench::inetd::Inetd;
+use zen_harness::{inetd, system};
 use zen_timeline::picture::{Detail, Picture};
 use zen_timeline::run::Run;
 use zen_timeline::scenario::{DEFAULT, Scenario};
@@ -85,14 +85,11 @@ enum Command {
         #[arg(long, conflicts_with_all = ["names", "tries"])]
         redraw: bool,
     },
-
-    /// A small inetd, which starts a program for its clients
-    #[command(hide = true)]
-    Inetd(Inetd),
 }
 
 fn main() -> ExitCode {
-    zen_check::take_servers_along();
+    inetd::be_it_if_told();
+    system::take_servers_along();
     match run(CommandLine::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
@@ -128,10 +125,6 @@ fn run(command: Command) -> Result<()> {
                 Some(path) => write(path, &drawn(&run, path, fragment)?),
                 None => Ok(()),
             }
-        }
-        Command::Inetd(inetd) => {
-            let Err(err) = inetd.serve();
-            Err(err.into())
         }
         Command::Gallery { redraw: true, .. } => {
             gallery::redraw(Path::new(BOOK))

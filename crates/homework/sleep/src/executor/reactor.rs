@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use polling::{AsRawSource, AsSource, Event, Events, PollMode, Poller};
 
-use zen_utils::shutdown::AsRaw;
+use zen_utils::shutdown::AsSocket;
 
 /// Level-triggered: a socket that is still ready is reported again at the next
 /// wait, so nothing needs re-arming.
@@ -172,17 +172,17 @@ impl Async<TcpStream> {
     }
 }
 
-/// For the guard that lets a signal end a conversation.
+/// Lets a signal end a conversation: see `StoppableSocket`.
 #[cfg(unix)]
-impl<S: AsSource + AsRaw> AsRaw for Async<S> {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.source.sock.as_raw_fd()
+impl<S: AsSource + AsSocket> AsSocket for Async<S> {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.source.sock.as_fd()
     }
 }
 
 #[cfg(windows)]
-impl<S: AsSource + AsRaw> AsRaw for Async<S> {
-    fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
-        self.source.sock.as_raw_socket()
+impl<S: AsSource + AsSocket> AsSocket for Async<S> {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.source.sock.as_socket()
     }
 }

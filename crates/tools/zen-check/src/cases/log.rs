@@ -2,16 +2,17 @@
 
 use std::net::Ipv6Addr;
 
+use zen_harness::ports::free_port;
+use zen_harness::system;
+
 use super::limit::too_long;
 use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::conversation::{COMPLEX, Client, TOO_LONG};
-use crate::launch::free_port;
 use crate::process::PATIENCE;
 use crate::report::Profile;
 use crate::server::Server;
 use crate::subject::Subject;
-use crate::system;
 use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const CASES: &[Case] = &[

@@ -7,8 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::source::{self, Files, Workspace};
 use crate::assignment::Assignment;
-use crate::process::cannot_run;
-use crate::project::{KEPT, Project};
+use crate::project::{KEPT, Project, cannot_run};
 
 const ALIAS: &str = "\
 [alias]

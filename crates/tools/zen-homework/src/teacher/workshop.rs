@@ -8,11 +8,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use zen_harness::process::Process;
+
 use super::handout::{forget_other_packages, handed_out, write};
 use super::source::Files;
 use crate::assignment::Assignment;
-use crate::process::{self, cannot_run};
-use crate::project::{Built, Project};
+use crate::project::{Built, Project, cannot_run};
 
 /// What a build has printed is shown up to this.
 const BUILD_LINES_MAX: usize = 60;
@@ -151,8 +152,9 @@ impl Workshop {
         let second = file.try_clone().map_err(|err| err.to_string())?;
         command.stdin(Stdio::null()).stdout(file).stderr(second);
         let seconds = assignment.build_seconds;
-        let ended = process::run(&mut command, Duration::from_secs(seconds))
-            .map_err(|err| cannot_run(&command, &err))?;
+        let ended = Process::spawn(&mut command)
+            .and_then(|mut it| it.wait(Duration::from_secs(seconds)))
+            .map_err(|err| err.to_string())?;
         let said = first_lines(&log);
         Ok(match ended {
             Some(status) if status.success() => Built::Program(program, said),
