@@ -26,26 +26,10 @@ const PARTS: [&str; 13] = [
     NOTES,
 ];
 
-/// The order of the first edition, in pages that are not revised yet.
-const FIRST_EDITION: [&str; 11] = [
-    FIRST_CLAIMS,
-    PREDICT,
-    "The listing",
-    "Python beside Rust, name by name",
-    PICTURE,
-    "Try it",
-    "Break it",
-    COSTS,
-    "Since 2014",
-    "Exercises",
-    NOTES,
-];
-
 const IDEA: &str = "The idea";
 const PREDICT: &str = "Predict first";
 const PICTURE: &str = "The picture";
 const CLAIMS: &str = "What the chapter claims";
-const FIRST_CLAIMS: &str = "What the text claims";
 const NOTES: &str = "Notes for teachers";
 const COSTS: &str = "What it costs";
 
@@ -85,10 +69,9 @@ impl Page {
         rest.split("\n## ").next().unwrap_or_default()
     }
 
-    /// Its claims, in a table or in a list: the id, the claim, its pages, and
-    /// whether something is said to show it.
+    /// The table of its claims.
     fn claims(&self) -> Vec<Claim> {
-        let table = rows(self.part(CLAIMS)).filter_map(|row| {
+        let claim = |row: Vec<&str>| {
             let [claim, verdict, evidence] = row[..] else { return None };
             let (id, claim) = id_before(claim)?;
             let (claim, pages) = claim.rsplit_once(" (page")?;
@@ -99,24 +82,8 @@ impl Page {
                 pages: pages.trim_end_matches(')').into(),
                 is_shown: !verdict.is_empty() && !evidence.is_empty(),
             })
-        });
-        let list = self.part(FIRST_CLAIMS).split("\n- ").skip(1);
-        let list = list.filter_map(|item| {
-            let item = item.split("\n\n").next().unwrap_or_default();
-            let item = item.split_whitespace().collect::<Vec<_>>().join(" ");
-            let (id, rest) = id_before(&item)?;
-            let (claim, rest) = rest.strip_prefix("**")?.split_once("** (")?;
-            let (pages, _) =
-                rest.strip_prefix("page")?.split_once([')', ','])?;
-            let pages = pages.trim_start_matches('s').trim();
-            Some(Claim {
-                id: id.into(),
-                claim: claim.into(),
-                pages: pages.into(),
-                is_shown: true,
-            })
-        });
-        table.chain(list).collect()
+        };
+        rows(self.part(CLAIMS)).filter_map(claim).collect()
     }
 
     /// The minutes that its notes for teachers plan.
@@ -163,18 +130,15 @@ fn every_listings_page_has_the_same_parts_in_the_same_order() {
     for page in pages().values() {
         let Some(listing) = page.listing() else { continue };
         seen.insert(listing.to_string());
-        let is_revised = page.headings().any(|it| it == IDEA);
-        let parts: &[&str] = if is_revised { &PARTS } else { &FIRST_EDITION };
-        let wanted: Vec<_> = parts
-            .iter()
-            .copied()
+        let wanted: Vec<_> = PARTS
+            .into_iter()
             .filter(|part| {
                 ![PICTURE, COSTS].contains(part)
                     || !NO_SERVERS.contains(&listing)
             })
             .collect();
         let found: Vec<_> =
-            page.headings().filter(|it| parts.contains(it)).collect();
+            page.headings().filter(|it| PARTS.contains(it)).collect();
         if found != wanted {
             let path = shown(&page.path);
             findings.push(format!("{path}: {found:?}, and not {wanted:?}"));
@@ -438,11 +402,6 @@ fn no_prediction_is_answered_above_itself() {
         let Some((before, _)) = page.text.split_once(&marker) else { continue };
         let path = shown(&page.path);
         if before.contains(&format!("\n## {CLAIMS}\n")) {
-            findings.push(format!("{path}: verdicts before the predictions"));
-        }
-        if before.contains("\n## What the text claims\n")
-            && page.headings().any(|it| it == IDEA)
-        {
             findings.push(format!("{path}: verdicts before the predictions"));
         }
         let part = page.part(PREDICT);
