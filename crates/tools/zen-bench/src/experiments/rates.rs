@@ -176,7 +176,7 @@ fn seen(results: &Results) -> String {
         list(&told.collect::<Vec<_>>())
     };
     let mut text = format!(
-        "Answers a second with 1 client, from the quickest: {}. With {most}: \
+        "Answers a second with 1 client, from the fastest: {}. With {most}: \
          {}.",
         at(1.0),
         at(most)
@@ -202,8 +202,8 @@ fn seen(results: &Results) -> String {
             })
             .collect();
         text += &format!(
-            " By a schedule, the latency that 99 % keep first passes {} at so \
-             many questions a second: {}.",
+            " With a schedule, the 99th percentile of latency first passes {} \
+             at this many questions a second: {}.",
             seconds(WALL),
             list(&walls)
         );
