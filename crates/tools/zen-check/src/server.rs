@@ -463,7 +463,13 @@ impl<'a> Server<'a> {
         let family = process::family(process).unwrap_or_default();
         let waited = family.iter().map(|&one| process::waited(one)).sum();
         self.subject.server_has_waited(process, waited);
-        let status = self.child.as_mut().and_then(Process::kill);
+        let status = self.child.as_mut().and_then(|child| {
+            let before = child.ended().ok().flatten();
+            let after = child.kill();
+            // On Windows, what we kill ends with an exit status, as if by
+            // itself.
+            if cfg!(windows) { before } else { after }
+        });
         // One that was ending already has ended as it would have.
         let ended = status.filter(|status| {
             !self.told.load(Ordering::Relaxed)

@@ -90,7 +90,7 @@ impl Reactor {
         it: &Source<S>,
     ) -> io::Result<()> {
         match it.watched.take() {
-            Some(_) => self.poller.delete(&it.sock),
+            Some(_) => self.poller.delete(it.sock.source()),
             None => Ok(()),
         }
     }

@@ -1,4 +1,4 @@
-//! Every clause of the contract, put to the real `zen-executor`.
+//! Runs every clause of the contract against the real `zen-executor`.
 
 use std::process::ExitCode;
 
