@@ -81,7 +81,7 @@ impl Experiment {
         let seen = self.seen_in(results);
         format!(
             "<!-- ANCHOR: question -->\n\
-             The text, {pages}: {claim}\n\n\
+             The chapter, {pages}: {claim}\n\n\
              **Question.** {question}\n\n\
              **Predict first.** {predict}\n\
              <!-- ANCHOR_END: question -->\n\
@@ -96,7 +96,7 @@ impl Experiment {
 #[must_use]
 pub fn claims() -> String {
     let mut text = String::from(
-        "| pages | what the text says | experiment |\n|---|---|---|\n",
+        "| pages | what the chapter says | experiment |\n|---|---|---|\n",
     );
     for experiment in &EXPERIMENTS {
         let Experiment { pages, claim, name, .. } = experiment;
@@ -156,12 +156,8 @@ fn code(name: &str) -> String {
 
 /// What a server is told so that it can serve so many clients at once.
 fn options_for(subject: &Subject, clients: usize) -> Vec<String> {
-    let option = match subject.name.as_str() {
-        "zen-threaded" => "--workers",
-        "zen-fork" => "--max-clients",
-        _ => return Vec::new(),
-    };
-    vec![option.into(), clients.to_string()]
+    let listing = subject.listing.as_ref();
+    listing.and_then(|it| it.options_for(clients)).unwrap_or_default()
 }
 
 /// Borrowed, as a command line wants them.

@@ -26,6 +26,8 @@ struct Printed {
     bytes: usize,
     /// The beginning of a line: filled by the drain, emptied by its end.
     rest: Vec<u8>,
+    /// The last line, if that has no end.
+    unended: Option<String>,
     hangs_up: bool,
     /// Nothing more is read for the time being.
     is_paused: bool,
@@ -119,6 +121,8 @@ impl Output {
         let mut printed = self.lock();
         if !printed.rest.is_empty() {
             // A last line without its end is no line.
+            let rest = String::from_utf8_lossy(&printed.rest).into_owned();
+            printed.unended = Some(rest);
             let line =
                 format!("{} (no end of line)", printed.rest.escape_ascii());
             printed.add(line);
@@ -131,6 +135,16 @@ impl Output {
     /// Everything printed so far.
     pub fn lines(&self) -> Vec<String> {
         self.lock().lines.clone()
+    }
+
+    /// The same, where it is of no interest whether the last line has an end.
+    pub fn lines_as_shown(&self) -> Vec<String> {
+        let printed = self.lock();
+        let mut lines = printed.lines.clone();
+        if let (Some(last), Some(rest)) = (lines.last_mut(), &printed.unended) {
+            last.clone_from(rest);
+        }
+        lines
     }
 
     /// How many of the lines so far begin like this.
@@ -281,6 +295,7 @@ mod tests {
             drained("one\nhalf").lines(),
             ["one", "half (no end of line)"]
         );
+        assert_eq!(drained("one\nhalf").lines_as_shown(), ["one", "half"]);
         assert_eq!(drained("one\n").lines(), ["one"]);
     }
 
