@@ -22,11 +22,10 @@ mod evidence;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use polling::{Event, Events, PollMode, Poller};
+use polling::{AsRawSource, Event, Events, PollMode, Poller};
 
 use zen_utils::{
     Conversation, Listener, Options, RECV_BYTES_MAX, StoppableSocket, Timing,
@@ -142,7 +141,7 @@ impl Server {
 
     fn admit(&mut self, sock: StoppableSocket<TcpStream>, address: SocketAddr) {
         log::accepted(address);
-        let number = sock.as_raw_fd() as Number;
+        let number = (&*sock).raw() as Number;
         let interest = Event::readable(number);
         let conversation = Conversation::new(self.timing, Instant::now());
         let set_up = sock.set_nonblocking(true).and_then(|()| {
