@@ -84,6 +84,12 @@ pub fn report_dropped_lines() {
     }
 }
 
+/// Starts to count at zero, in a process that was just forked: its parent
+/// reports the lines that the parent has dropped.
+pub fn forget_dropped_lines() {
+    LINES_DROPPED.store(0, Ordering::Relaxed);
+}
+
 fn print(line: impl Display) -> bool {
     // No other thread can take the room between the two calls.
     let mut stdout = io::stdout().lock();
