@@ -39,7 +39,8 @@ pub use cascade::{
 pub use command_line::{MaxClients, NoOptions, Options, Timing};
 pub use conversation::{ClientError, Conversation, RECV_BYTES_MAX, Wants};
 pub use listener::{
-    Listener, pause_after_failed_accept, raise_descriptor_limit,
+    Listener, can_start_threads, pause_after_failed_accept,
+    raise_descriptor_limit,
 };
 pub use shutdown::StoppableSocket;
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::ops::Deref;
+use std::thread;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -84,6 +85,13 @@ impl Listener {
         Ok(listener)
     }
 
+    /// From now on a stop of this process, or of one that it forks, does not
+    /// reach the listener: other processes still accept from it. The caller
+    /// must learn of the stop in another way.
+    pub fn ignore_stop(&self) {
+        self.0.ignore_stop();
+    }
+
     /// Waits for the next client. A non-blocking listener returns at once.
     ///
     /// # Errors
@@ -158,11 +166,15 @@ fn is_of_client(err: &io::Error) -> bool {
 }
 
 /// Whether descriptors or memory have run out, which lasts until a client
-/// leaves.
+/// leaves. ENOSPC is of a framework that also registers the client within
+/// accept(): epoll(7) limits how many descriptors are watched.
 #[cfg(unix)]
 fn is_lack_of_resources(err: &io::Error) -> bool {
-    use libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM};
-    matches!(err.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
+    use libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
+    matches!(
+        err.raw_os_error(),
+        Some(EMFILE | ENFILE | ENOBUFS | ENOMEM | ENOSPC)
+    )
 }
 
 #[cfg(windows)]
@@ -183,6 +195,25 @@ fn is_lack_of_resources(err: &io::Error) -> bool {
 pub fn raise_descriptor_limit() {
     #[cfg(unix)]
     shutdown::raise_descriptor_limit();
+}
+
+/// Starts this many threads at once and ends them again, for a runtime that
+/// panics if it cannot start its own.
+///
+/// # Errors
+///
+/// One of them cannot be started.
+pub fn can_start_threads(count: usize) -> io::Result<()> {
+    let started: Result<Vec<_>, _> = (0..count)
+        .map(|_| thread::Builder::new().spawn(thread::park))
+        .collect();
+    let cannot =
+        |err| io::Error::other(format!("cannot start a thread: {err}"));
+    for thread in started.map_err(cannot)? {
+        thread.thread().unpark();
+        thread.join().ok();
+    }
+    Ok(())
 }
 
 /// The message of the operating system, without the number that Rust appends.

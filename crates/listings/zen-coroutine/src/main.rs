@@ -9,24 +9,23 @@
 //! ```
 //!
 //! Read `handle_requests`: it pauses where it says `.await`, nowhere else.
-//! Left out: what is under `.await`.
+//! Left out: what is under `.await` (see `zen-executor`).
 //!
 //! ```sh
 //! cargo run -p zen-coroutine -- 127.0.0.1 -p 1060
 //! ```
 
-use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::task::{Poll, ready};
+use std::sync::Arc;
 use std::time::Instant;
 
 use smol::future::{FutureExt, yield_now};
-use smol::io::{AsyncRead, AsyncWriteExt};
-use smol::{Async, LocalExecutor, Timer, channel};
+use smol::io::AsyncWriteExt;
+use smol::lock::{RwLock, Semaphore};
+use smol::{Async, LocalExecutor, Timer};
 
 use zen_utils::{
     Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
@@ -40,81 +39,97 @@ fn main() -> ExitCode {
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
-    let listener = Async::new(listener.try_clone()?)?;
+    // smol starts one thread, and panics if it cannot.
+    zen_utils::can_start_threads(1)?;
     // One thread runs every coroutine, each until its next pause.
     let executor = Rc::new(LocalExecutor::new());
-    let server = start_server(Rc::clone(&executor), &listener, options);
+    let server = start_server(Rc::clone(&executor), listener, options);
     smol::block_on(executor.run(executor.spawn(server)))
 }
 // ANCHOR_END: serve
 
 // ANCHOR: start_server
-/// Starts a coroutine for each client, and waits at the end for them all.
+/// Starts a coroutine for each client, and waits for all of them at the end.
 async fn start_server(
     executor: Rc<LocalExecutor<'_>>,
-    listener: &Async<TcpListener>,
+    listener: &Listener,
     options: &Options<MaxClients>,
 ) -> io::Result<()> {
-    let (leaving, left) = channel::unbounded();
-    let mut serving = 0;
+    let listener = Async::new(listener.try_clone()?)?;
+    let max_clients = options.own.max_clients;
+    let places = Arc::new(Semaphore::new(max_clients));
+    let serving = Arc::new(RwLock::new(()));
     while !shutdown::begun() {
-        if serving == options.own.max_clients {
-            log::serving_the_most(serving);
-            left.recv().await.map_err(io::Error::other)?;
-            serving -= 1;
+        if places.try_acquire().is_none() {
+            log::serving_the_most(max_clients);
         }
-        match listener.accept().await {
+        let place = places.acquire_arc().await;
+        match listener.read_with(TcpListener::accept).await {
             Ok((sock, address)) => {
-                let (timing, leaving) = (options.timing, leaving.clone());
+                let timing = options.timing;
+                let served = serving.read_arc().await;
                 let client = async move {
                     handle_conversation(sock, address, timing).await;
-                    leaving.send(()).await.ok();
+                    // A coroutine that panics drops them, too.
+                    drop((place, served));
                 };
                 executor.spawn(client).detach();
-                serving += 1;
             }
             Err(err) => _ = Timer::after(pause_after_failed_accept(err)?).await,
         }
-        while left.try_recv().is_ok() {
-            serving -= 1;
-        }
+        // Or a crowd of new clients would starve those that are being served.
+        yield_now().await;
     }
-    drop(leaving);
-    while left.recv().await.is_ok() {}
+    // This waits for the clients, each of which holds a read lock.
+    drop(serving.write().await);
     Ok(())
 }
 // ANCHOR_END: start_server
 
 // ANCHOR: handle_conversation
 async fn handle_conversation(
-    sock: Async<TcpStream>,
+    sock: TcpStream,
     address: SocketAddr,
     timing: Timing,
 ) {
     log::accepted(address);
-    let sock = StoppableSocket::new(sock);
     let mut conversation = Conversation::new(timing, Instant::now());
-    let mut result = Ok(());
-    while result.is_ok() && !conversation.is_over() {
-        let deadline = conversation.deadline();
-        let requests = handle_requests(&sock, &mut conversation);
-        // Whichever ends first. The deadline may have moved on meanwhile.
-        result = requests.or(wait_until(deadline)).await;
-        conversation.expire(Instant::now());
-    }
+    let result = converse(sock, &mut conversation).await;
     log::ended(address, conversation.outcome(result));
 }
 
-async fn wait_until(deadline: Option<Instant>) -> io::Result<()> {
-    deadline.map_or(Timer::never(), Timer::at).await;
+async fn converse(
+    sock: TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    let mut sock = StoppableSocket::new(Async::new(sock)?);
+    while !conversation.is_over() {
+        let now = Instant::now();
+        let deadline = conversation.deadline();
+        let requests = handle_requests(&mut sock, conversation);
+        // Whichever ends first. The deadline may have moved on meanwhile.
+        let result = match deadline {
+            Some(at) => requests.or(wait_until(at)).await,
+            None => requests.await,
+        };
+        result?;
+        // What the client sent in time has been received by now. So it is late
+        // only if it was late before that.
+        conversation.expire(now);
+    }
+    Ok(())
+}
+
+async fn wait_until(then: Instant) -> io::Result<()> {
+    Timer::at(then).await;
     Ok(())
 }
 // ANCHOR_END: handle_conversation
 
 // ANCHOR: handle_requests
-/// Returns at the end, and when the deadline has become nearer.
+/// Returns at the end, and when the deadline has moved closer.
 async fn handle_requests(
-    mut sock: &Async<TcpStream>,
+    sock: &mut Async<TcpStream>,
     conversation: &mut Conversation,
 ) -> io::Result<()> {
     loop {
@@ -135,26 +150,34 @@ async fn handle_requests(
             }
             Wants::Close => return Ok(()),
         }
+        // Let the others run before it receives again. Otherwise a client that
+        // always has data ready would starve them.
+        if conversation.wants() == Wants::Receive {
+            yield_now().await;
+        }
     }
 }
 // ANCHOR_END: handle_requests
 
 // ANCHOR: recv
-/// What lives across an `.await` is kept for as long as the client is silent.
-/// So the buffer does not: it lives in the closure, which runs between pauses.
 async fn recv(
-    mut sock: &Async<TcpStream>,
+    sock: &Async<TcpStream>,
     conversation: &mut Conversation,
 ) -> io::Result<()> {
-    yield_now().await; // Or who asks without end has every turn.
-    poll_fn(|context| {
-        let mut buffer = [0; RECV_BYTES_MAX];
-        match ready!(Pin::new(&mut sock).poll_read(context, &mut buffer))? {
-            0 => conversation.end_of_file(),
-            n => conversation.received(&buffer[..n], Instant::now()),
-        }
-        Poll::Ready(Ok(()))
-    })
-    .await
+    sock.read_with(|sock| try_recv(sock, conversation)).await
+}
+
+/// Not `async`: what lives across an `.await` takes memory for as long as the
+/// client is silent, and this buffer would be most of it.
+fn try_recv(
+    mut sock: &TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    let mut buffer = [0; RECV_BYTES_MAX];
+    match sock.read(&mut buffer)? {
+        0 => conversation.end_of_file(),
+        n => conversation.received(&buffer[..n], Instant::now()),
+    }
+    Ok(())
 }
 // ANCHOR_END: recv

@@ -8,29 +8,30 @@
 //!                 -> write().await -> pauses until there is room
 //! ```
 //!
-//! Read the `diff` with `zen-coroutine`: so little of it is the framework's.
-//! Left out: a thread for each core, which would be two words more.
+//! Read the `diff` with `zen-coroutine`: it shows what is the framework's.
+//! Left out: a thread for each core, which takes two words more.
 //!
 //! ```sh
 //! cargo run -p zen-tokio -- 127.0.0.1 -p 1060
 //! ```
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::process::ExitCode;
-use std::task::{Poll, ready};
+use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio::{runtime, task, time};
+use tokio::runtime::Builder;
+use tokio::sync::{RwLock, Semaphore};
+use tokio::task::{self, yield_now};
+use tokio::time::{sleep, sleep_until, timeout_at};
 
 use zen_utils::{
     Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
-    StoppableSocket, Timing, Wants, log, pause_after_failed_accept, shutdown,
+    StoppableSocket, Timing, Wants, log, ok_if_not_ready,
+    pause_after_failed_accept, shutdown,
 };
 
 fn main() -> ExitCode {
@@ -40,48 +41,46 @@ fn main() -> ExitCode {
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
-    // Or the runtime, which relies on it, panics.
+    // tokio relies on this, and panics without it.
     listener.set_nonblocking(true)?;
     // One thread runs every coroutine, each until its next pause.
-    let mut builder = runtime::Builder::new_current_thread();
-    builder.enable_all().build()?.block_on(start_server(listener, options))
+    let executor = Builder::new_current_thread().enable_all().build()?;
+    executor.block_on(start_server(listener, options))
 }
 // ANCHOR_END: serve
 
 // ANCHOR: start_server
-/// Starts a coroutine for each client, and waits at the end for them all.
+/// Starts a coroutine for each client, and waits for all of them at the end.
 async fn start_server(
     listener: &Listener,
     options: &Options<MaxClients>,
 ) -> io::Result<()> {
-    // Here, and not in `serve`: it asks for the runtime that it belongs to.
     let listener = TcpListener::from_std(listener.try_clone()?)?;
-    let (leaving, mut left) = mpsc::unbounded_channel();
-    let mut serving = 0;
+    let max_clients = options.own.max_clients.min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(max_clients));
+    let serving = Arc::new(RwLock::new(()));
     while !shutdown::begun() {
-        if serving == options.own.max_clients {
-            log::serving_the_most(serving);
-            left.recv().await;
-            serving -= 1;
+        if places.try_acquire().is_err() {
+            log::serving_the_most(max_clients);
         }
+        let place = Arc::clone(&places).acquire_owned().await;
         match listener.accept().await {
             Ok((sock, address)) => {
-                let (timing, leaving) = (options.timing, leaving.clone());
+                let timing = options.timing;
+                let served = Arc::clone(&serving).read_owned().await;
                 let client = async move {
                     handle_conversation(sock, address, timing).await;
-                    leaving.send(()).ok();
+                    // A coroutine that panics drops them, too.
+                    drop((place, served));
                 };
                 task::spawn(client);
-                serving += 1;
             }
-            Err(err) => time::sleep(pause_after_failed_accept(err)?).await,
-        }
-        while left.try_recv().is_ok() {
-            serving -= 1;
+            // In tokio, this may also be an error of the client's set-up.
+            Err(err) => sleep(pause_after_failed_accept(err)?).await,
         }
     }
-    drop(leaving);
-    while left.recv().await.is_some() {}
+    // This waits for the clients, each of which holds a read lock.
+    drop(serving.write().await);
     Ok(())
 }
 // ANCHOR_END: start_server
@@ -93,25 +92,38 @@ async fn handle_conversation(
     timing: Timing,
 ) {
     log::accepted(address);
-    let mut sock = StoppableSocket::new(sock);
     let mut conversation = Conversation::new(timing, Instant::now());
-    let mut result = Ok(());
-    while result.is_ok() && !conversation.is_over() {
+    let result = converse(sock, &mut conversation).await;
+    log::ended(address, conversation.outcome(result));
+}
+
+async fn converse(
+    sock: TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    let mut sock = StoppableSocket::new(sock);
+    while !conversation.is_over() {
+        let now = Instant::now();
         let deadline = conversation.deadline();
-        let requests = handle_requests(&mut sock, &mut conversation);
+        let requests = handle_requests(&mut sock, conversation);
         // Whichever ends first. The deadline may have moved on meanwhile.
-        result = match deadline.map(Into::into) {
-            Some(at) => time::timeout_at(at, requests).await.unwrap_or(Ok(())),
+        let result = match deadline {
+            Some(at) => timeout_at(at.into(), requests).await.unwrap_or(Ok(())),
             None => requests.await,
         };
-        conversation.expire(Instant::now());
+        result?;
+        // tokio may have looked at the clock, but not yet at the sockets.
+        yield_now().await;
+        // What the client sent in time has been received by now. So it is late
+        // only if it was late before that.
+        conversation.expire(now);
     }
-    log::ended(address, conversation.outcome(result));
+    Ok(())
 }
 // ANCHOR_END: handle_conversation
 
 // ANCHOR: handle_requests
-/// Returns at the end, and when the deadline has become nearer.
+/// Returns at the end, and when the deadline has moved closer.
 async fn handle_requests(
     sock: &mut TcpStream,
     conversation: &mut Conversation,
@@ -120,7 +132,7 @@ async fn handle_requests(
         match conversation.wants() {
             Wants::Receive => recv(sock, conversation).await?,
             Wants::Think(until) => {
-                time::sleep_until(until.into()).await;
+                sleep_until(until.into()).await;
                 conversation.finished_thinking();
             }
             Wants::Send => {
@@ -134,27 +146,35 @@ async fn handle_requests(
             }
             Wants::Close => return Ok(()),
         }
+        // Let the others run before it receives again. Otherwise a client that
+        // always has data ready would starve them.
+        if conversation.wants() == Wants::Receive {
+            yield_now().await;
+        }
     }
 }
 // ANCHOR_END: handle_requests
 
 // ANCHOR: recv
-/// What lives across an `.await` is kept for as long as the client is silent.
-/// So the buffer does not: it lives in the closure, which runs between pauses.
 async fn recv(
-    sock: &mut TcpStream,
+    sock: &TcpStream,
     conversation: &mut Conversation,
 ) -> io::Result<()> {
-    poll_fn(|context| {
-        let mut buffer = [0; RECV_BYTES_MAX];
-        let mut buffer = ReadBuf::new(&mut buffer);
-        ready!(Pin::new(&mut *sock).poll_read(context, &mut buffer))?;
-        match buffer.filled() {
-            [] => conversation.end_of_file(),
-            bytes => conversation.received(bytes, Instant::now()),
-        }
-        Poll::Ready(Ok(()))
-    })
-    .await
+    sock.readable().await?;
+    try_recv(sock, conversation).or_else(ok_if_not_ready)
+}
+
+/// Not `async`: what lives across an `.await` takes memory for as long as the
+/// client is silent, and this buffer would be most of it.
+fn try_recv(
+    sock: &TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    let mut buffer = [0; RECV_BYTES_MAX];
+    match sock.try_read(&mut buffer)? {
+        0 => conversation.end_of_file(),
+        n => conversation.received(&buffer[..n], Instant::now()),
+    }
+    Ok(())
 }
 // ANCHOR_END: recv

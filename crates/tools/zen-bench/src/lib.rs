@@ -3,7 +3,6 @@
 //! Servers are programs: built by cargo or brought along, started as
 //! processes, and loaded through sockets on the loopback interface.
 //!
-//! - [`listings`]: the servers of the workspace;
 //! - [`load`], [`crowd`]: clients that ask, in a closed or an open loop, and
 //!   clients that do not;
 //! - [`gauge`], [`cores`], [`machine`]: what a server uses, where it runs, and
@@ -18,7 +17,6 @@ pub mod experiments;
 pub mod figure;
 pub mod gauge;
 pub mod lab;
-pub mod listings;
 pub mod load;
 pub mod machine;
 pub mod results;

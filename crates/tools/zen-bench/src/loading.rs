@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use zen_harness::listing::Listing;
 use zen_harness::server::Server;
 
 use zen_bench::cores::Cores;
 use zen_bench::gauge;
-use zen_bench::lab::Subject;
-use zen_bench::listings::{LISTINGS, build};
+use zen_bench::lab::{Subject, servers};
 use zen_bench::load::{Load, Order, Pace, QUESTIONS_MAX};
 use zen_bench::machine::Machine;
 
@@ -135,46 +135,31 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Whom to load, and with which words they are started.
+/// The servers to load, and the words that start each of them.
 fn subjects(options: &Options) -> Result<Vec<Subject>> {
-    let mut listings = Vec::new();
-    for name in &options.servers {
-        let listing = LISTINGS.iter().find(|listing| listing.name == name);
-        listings.push(*listing.with_context(|| {
-            format!("no server is called {name} (see --also)")
-        })?);
-    }
-    let some = listings.len() + options.also.len() > 0;
+    let some = options.servers.len() + options.also.len() > 0;
     ensure!(
         some || options.connect.is_some(),
         "which server? Such as: zen-bench load zen-poll"
     );
-    let programs = match listings.is_empty() {
-        true => Default::default(),
-        false => build(&listings, None, &options.profile)?,
-    };
     let mut subjects = Vec::new();
-    for listing in listings {
-        ensure!(
-            listing.crowd.is_some() || options.clients == 1,
-            "{} serves one client at a time: --clients 1",
-            listing.name
-        );
-        let program = programs[listing.name].to_string_lossy().into_owned();
-        let mut words = vec![program];
-        match listing.name {
-            "zen-threaded" => {
-                words.push(format!("--workers={}", options.clients))
-            }
-            "zen-fork" => {
-                words.push(format!("--max-clients={}", options.clients))
-            }
-            _ => words.extend(
-                listing.crowd.unwrap_or(&[]).iter().map(|&it| it.into()),
-            ),
+    if !options.servers.is_empty() {
+        let wanted = |it: &Listing| options.servers.contains(&it.name);
+        let servers = servers(&options.profile, wanted)?;
+        for name in &options.servers {
+            let listing = servers.find(name).filter(|it| !it.is_inetds());
+            let listing = listing.with_context(|| {
+                format!("no server is called {name} (see --also)")
+            })?;
+            ensure!(
+                listing.options_for(options.clients).is_some()
+                    || options.clients == 1,
+                "{name} serves one client at a time: --clients 1"
+            );
+            let words = servers.words(listing, options.clients);
+            let (name, listing) = (name.clone(), Some(listing.clone()));
+            subjects.push(Subject { name, words, listing });
         }
-        let name = listing.name.into();
-        subjects.push(Subject { name, words, is_listing: true });
     }
     subjects.extend(options.also.iter().cloned());
     Ok(subjects)

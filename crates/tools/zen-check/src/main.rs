@@ -16,17 +16,20 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use zen_harness::process::Process;
+use zen_harness::{inetd, system, workspace};
 
 use command_line::{Options, What};
 use zen_check::report::{self, Format, Level, Profile, Report, Settings};
 use zen_check::{Dialect, Plan, Program, Progress};
 
 fn main() -> ExitCode {
-    zen_check::be_inetd_if_told();
+    inetd::be_it_if_told();
     let options = Options::parse();
-    zen_check::take_servers_along();
-    if let Some(What::Matrix(matrix)) = &options.what {
-        return exit(matrix::run(matrix), false);
+    system::take_servers_along();
+    match &options.what {
+        Some(What::Matrix(matrix)) => return exit(matrix::run(matrix), false),
+        Some(What::Where { packages }) => return exit(place(packages), false),
+        None => {}
     }
     if !options.list && options.command.is_empty() && options.connect.is_none()
     {
@@ -164,6 +167,17 @@ fn address_of(text: &str, options: &Options) -> Result<SocketAddr, String> {
         ));
     }
     Ok(*address)
+}
+
+/// Builds programs of the workspace, and prints where Cargo has put them.
+fn place(packages: &[String]) -> Result<u8, String> {
+    let here = std::env::current_dir().map_err(|err| err.to_string())?;
+    let packages: Vec<_> = packages.iter().map(String::as_str).collect();
+    let programs = workspace::build(&here, &packages, "dev", None)?;
+    for package in packages {
+        print(&format!("{}\n", programs[package].display()))?;
+    }
+    Ok(0)
 }
 
 /// Builds the server; its compiler speaks for itself.

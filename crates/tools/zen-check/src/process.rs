@@ -71,13 +71,18 @@ pub(crate) fn while_idle(
     Ok(())
 }
 
+/// How often the threads of a server wake up in this time.
+pub(crate) fn wakes(process: u32, time: Duration) -> Verdict<u64> {
+    let at_first = threads(process)?;
+    thread::sleep(time);
+    Ok(sleeps(&at_first, &threads(process)?))
+}
+
 /// Expects that for so long nothing wakes a server but a tick, which costs it
 /// next to no processor time.
 pub(crate) fn stays_asleep(process: u32, time: Duration) -> Verdict {
     while_idle(process, || {
-        let at_first = threads(process)?;
-        thread::sleep(time);
-        let slept = sleeps(&at_first, &threads(process)?);
+        let slept = wakes(process, time)?;
         ensure!(
             slept < SLEEPS_MAX,
             "while it had nothing to do it woke up {slept} times"

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use zen_harness::inetd;
+use zen_harness::listing::Listing;
 
 use crate::architecture::Architecture;
 use crate::cases::Case;
@@ -72,18 +73,38 @@ impl Program {
         Self::new(Launch::Listing(words), Profile::Listing, Some(architecture))
     }
 
-    /// A server of the workspace: a listing, or, if inetd listens for it, a
-    /// program that takes the contract's options.
-    #[must_use]
-    pub fn of_the_workspace(
-        mut words: Vec<String>,
-        architecture: Architecture,
-    ) -> Self {
-        if architecture.inetd().is_none() {
-            return Self::listing(words, architecture);
+    /// A server of the workspace as each of its architectures and variants,
+    /// with the words that name them.
+    ///
+    /// # Errors
+    ///
+    /// There is no such architecture.
+    pub fn variants(
+        listing: &Listing,
+        program: &Path,
+    ) -> Result<Vec<(String, Self)>, String> {
+        let mut programs = Vec::new();
+        for name in &listing.architectures {
+            let architecture: Architecture = name
+                .parse()
+                .map_err(|err| format!("{}: {name:?}: {err}", listing.name))?;
+            for options in &listing.variants {
+                let mut words = vec![program.to_string_lossy().into_owned()];
+                words.extend(options.iter().cloned());
+                if architecture.inetd().is_none() {
+                    let title = options.last().cloned().unwrap_or_default();
+                    let program = Self::listing(words, architecture);
+                    programs.push((title, program));
+                } else if cfg!(unix) {
+                    // It takes the contract's options, but is no listing.
+                    words.push(OPTIONS.into());
+                    let (profile, of) = (Profile::Server, Some(architecture));
+                    let program = Self::command(words, profile, of);
+                    programs.push((name.clone(), program));
+                }
+            }
         }
-        words.push(OPTIONS.into());
-        Self::command(words, Profile::Server, Some(architecture))
+        Ok(programs)
     }
 
     /// Any command. In its words `{port}` stands for the port, and `{options}`

@@ -274,7 +274,7 @@ pub(crate) fn put_alone(
 /// time. Then it is put again when nothing else runs, before it counts.
 pub(crate) fn late_by(outcome: &Outcome) -> Option<Duration> {
     match outcome {
-        Outcome::Failed(failure) => failure.late_by,
+        Outcome::Failed(failure) if !failure.certain => failure.late_by,
         _ => None,
     }
 }

@@ -80,6 +80,26 @@ impl<'a> Server<'a> {
         Self::spawn_at(subject, command, port, usize::MAX)
     }
 
+    /// Starts it by another program, such as `unshare`, with the last touch to
+    /// its command line, and waits until it can be connected to.
+    pub(crate) fn start_by(
+        subject: &'a Subject,
+        runner: &[&str],
+        options: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Verdict<Self> {
+        if subject.is_listing() {
+            let options = [&["--port", "0"], options].concat();
+            let mut command = subject.command_line(runner, 0, &options)?;
+            prepare(&mut command);
+            return Self::spawn(subject, command, usize::MAX);
+        }
+        let port = free_port()?;
+        let mut command = subject.command_line(runner, port, options)?;
+        prepare(&mut command);
+        Self::spawn_at(subject, command, port, usize::MAX)
+    }
+
     /// Starts a listing, reads `lines_max` lines of its log, and waits until
     /// it says where it listens.
     pub(crate) fn spawn(
@@ -88,12 +108,18 @@ impl<'a> Server<'a> {
         lines_max: usize,
     ) -> Verdict<Self> {
         let mut server = Self::begin(subject, command, lines_max)?;
-        let first = server.log.first_line(PATIENCE)?;
+        server.expect_listening()?;
+        Ok(server)
+    }
+
+    /// Waits until a listing says where it listens.
+    pub(crate) fn expect_listening(&mut self) -> Verdict {
+        let first = self.log.first_line(PATIENCE)?;
         match harness::listening_at(&first) {
-            Some(address) => server.address = address,
+            Some(address) => self.address = address,
             None => ensure!(false, "log/4: the first line is {first:?}"),
         }
-        Ok(server)
+        Ok(())
     }
 
     /// Starts any command, reads `lines_max` lines of its output, and waits
@@ -179,7 +205,8 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn begin(
+    /// Starts any command, and waits for nothing.
+    pub(crate) fn begin(
         subject: &'a Subject,
         mut command: Command,
         lines_max: usize,
@@ -330,6 +357,22 @@ impl<'a> Server<'a> {
         end.is_some_and(|end| end != End::Gone)
     }
 
+    /// The process that listens.
+    pub(crate) fn listener(&self) -> u32 {
+        self.listener
+    }
+
+    /// Stops only the process that listens, or lets it go on.
+    pub(crate) fn stop_listener(&self, signal: i32) -> Verdict {
+        self.process()?;
+        self.note_told(signal, "'s process that listens");
+        system::signal(self.listener, signal)?;
+        wait_until("stopped, or gone on", PATIENCE, || {
+            let is_stopped = process::is_stopped(self.listener);
+            Ok(is_stopped == (signal == system::SIGSTOP))
+        })
+    }
+
     pub(crate) fn signal(&self, signal: i32) -> Verdict {
         self.process()?;
         self.note_told(signal, "");
@@ -392,8 +435,7 @@ impl<'a> Server<'a> {
         system::signal_group(self.process()?, system::SIGSTOP)?;
         self.frozen.store(true, Ordering::Relaxed);
         wait_until("stopped by SIGSTOP", PATIENCE, || {
-            let states = process::states(self.process()?)?;
-            Ok(states.iter().all(|state| "TZ".contains(*state)))
+            Ok(process::is_all_stopped(self.process()?)?)
         })
     }
 
@@ -403,8 +445,28 @@ impl<'a> Server<'a> {
         Ok(system::signal_group(self.process()?, system::SIGCONT)?)
     }
 
+    /// Whether it has printed anything on standard error so far.
+    pub(crate) fn has_complained(&self) -> bool {
+        let errors = self.child.as_ref().map(|child| child.errors.lines());
+        errors.is_some_and(|lines| !lines.is_empty())
+    }
+
+    /// What it has printed on standard error, of which nothing is held against
+    /// it from now on: it was expected to complain.
+    pub(crate) fn take_errors(&mut self) -> Verdict<Vec<String>> {
+        let process = self.process()?;
+        for run in self.subject.runs().iter_mut() {
+            if run.process == process {
+                run.errors = Arc::default();
+            }
+        }
+        let errors = &self.child()?.errors;
+        errors.wait_for_end(PATIENCE)?;
+        Ok(errors.lines())
+    }
+
     /// How it has ended, if it has.
-    fn ended(&mut self) -> Verdict<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> Verdict<Option<ExitStatus>> {
         match &mut self.child {
             Some(child) => Ok(child.ended()?),
             None => Ok(None),

@@ -3,7 +3,6 @@
 use std::fs;
 use std::time::Duration;
 
-use zen_harness::ports::free_port;
 use zen_harness::strace;
 
 use crate::process;
@@ -29,14 +28,7 @@ fn calls(subject: &Subject, answers: usize) -> Verdict<u64> {
     let file = std::env::temp_dir().join(name);
     let path = file.to_string_lossy().into_owned();
     let runner = strace::counting(&path);
-    let mut server = if subject.is_listing() {
-        let command = subject.command_line(&runner, 0, &["--port", "0"])?;
-        Server::spawn(subject, command, usize::MAX)?
-    } else {
-        let port = free_port()?;
-        let command = subject.command_line(&runner, port, &[])?;
-        Server::spawn_at(subject, command, port, usize::MAX)?
-    };
+    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
     let mut client = server.connect()?;
     client.asks()?;
     for _ in 0..answers {

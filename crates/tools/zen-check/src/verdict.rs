@@ -39,6 +39,15 @@ impl Fault {
         }))
     }
 
+    /// The server's fault, however busy its machine is.
+    pub(crate) fn certain(what: impl Into<String>) -> Self {
+        Self::Server(Box::new(Failure {
+            what: what.into(),
+            certain: true,
+            ..Failure::default()
+        }))
+    }
+
     pub(crate) fn skipped(reason: impl Into<String>) -> Self {
         Self::Skipped(reason.into())
     }

@@ -7,16 +7,22 @@
 //! - [`proc`]: what /proc tells of processes and sockets;
 //! - [`system`]: signals, limits and socket options;
 //! - [`ports`]: ports that no one else uses;
+//! - [`listing`]: what each server of the workspace says of itself;
+//! - [`built`] and `workspace`: where Cargo has put programs;
 //! - [`inetd`]: a stand-in for inetd;
 //! - [`strace`]: whether strace can be used, and what it counts.
 //!
 //! Functions return [`std::io::ErrorKind::Unsupported`] where the system has
 //! no such thing.
 
+pub mod built;
 pub mod inetd;
+pub mod listing;
 pub mod ports;
 pub mod proc;
 pub mod process;
 pub mod server;
 pub mod strace;
 pub mod system;
+#[cfg(feature = "workspace")]
+pub mod workspace;

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-pub use sockets::{End, is_free, is_unused, listens, server_end, unread};
+pub use sockets::{
+    End, is_free, is_unused, listens, queued, server_end, unread,
+};
 
 /// What a server is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

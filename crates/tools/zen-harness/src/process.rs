@@ -316,6 +316,7 @@ impl Process {
     /// Kills it with all that it has started, and returns how it ended; None
     /// if that cannot be known.
     pub fn kill(&mut self) -> Option<ExitStatus> {
+        self.output.resume();
         if self.status.is_none() {
             // An error says that no process is left. On systems without
             // groups, this process is all there is.

@@ -1,7 +1,15 @@
 //! strace: whether it is here, and the system calls that it counts.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::proc;
+use crate::process::{self, Process};
+
+/// How long strace may take to attach to a process, and to let go of it.
+const ATTACH_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// How often each system call was made, by name.
 pub type Counts = BTreeMap<String, u64>;
@@ -37,6 +45,65 @@ pub fn version() -> Result<String, String> {
 #[must_use]
 pub fn counting(file: &str) -> [&str; 7] {
     ["strace", "-DD", "-c", "-f", "-o", file, "--"]
+}
+
+/// Options by which system calls fail, such as `accept4:error=EBADF`.
+fn injecting(calls: &str) -> Vec<String> {
+    let (names, _) = calls.split_once(':').unwrap_or((calls, ""));
+    let (trace, inject) = (format!("trace={names}"), format!("inject={calls}"));
+    let options = ["-qq", "-f", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+    options.map(str::to_owned).into()
+}
+
+/// The words before a command in which these system calls fail. As with
+/// [`counting`], the command is our child.
+#[must_use]
+pub fn failing(calls: &str) -> Vec<String> {
+    let mut words = vec!["strace".to_string(), "-DD".into()];
+    words.extend(injecting(calls));
+    words.push("--".into());
+    words
+}
+
+/// As long as this is there, system calls of running processes fail.
+#[derive(Debug)]
+pub struct Failing(Process);
+
+impl Failing {
+    /// Attaches to these processes, for which it takes a moment.
+    ///
+    /// # Errors
+    ///
+    /// strace may not attach to them, in a line that says
+    /// [so](io::ErrorKind::Unsupported).
+    pub fn attach(processes: &[u32], calls: &str) -> io::Result<Self> {
+        let mut command = Command::new("strace");
+        command.args(injecting(calls));
+        for process in processes {
+            command.args(["-p", &process.to_string()]);
+        }
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        let mut strace = Process::spawn(&mut command)?;
+        let attached = process::wait_for(ATTACH_TIME_MAX, || {
+            let is_ended = strace.ended()?.is_some();
+            let all = processes.iter().all(|&one| proc::is_traced(one));
+            Ok::<_, io::Error>((is_ended || all).then_some(all))
+        })?;
+        match attached {
+            Some(true) => Ok(Self(strace)),
+            _ => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "strace may not attach to a process here",
+            )),
+        }
+    }
+}
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        // It lets go of what it traces when it is told to end.
+        self.0.stop(ATTACH_TIME_MAX).ok();
+    }
 }
 
 /// Reads the table of `strace -c`: a line for each call, with the number of

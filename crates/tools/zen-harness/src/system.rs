@@ -38,6 +38,20 @@ pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(sock.into())
 }
 
+/// Connects with a small buffer for what is sent, and never blocks: a flood of
+/// many such clients takes little memory.
+///
+/// # Errors
+///
+/// It cannot connect.
+pub fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = tcp_socket(address)?;
+    sock.set_send_buffer_size(32768)?;
+    sock.connect(&address.into())?;
+    sock.set_nonblocking(true)?;
+    Ok(sock.into())
+}
+
 /// Connects from this address of the machine.
 ///
 /// # Errors

@@ -17,8 +17,6 @@ use zen_timeline::run::Run;
 use zen_timeline::scenario::{DEFAULT, Scenario};
 use zen_timeline::{gallery, html, perfetto, record, svg};
 
-const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book");
-
 /// Draws who ran and who waited in a real run of any server
 #[derive(Parser)]
 #[command(version)]
@@ -126,11 +124,9 @@ fn run(command: Command) -> Result<()> {
                 None => Ok(()),
             }
         }
-        Command::Gallery { redraw: true, .. } => {
-            gallery::redraw(Path::new(BOOK))
-        }
+        Command::Gallery { redraw: true, .. } => gallery::redraw(&book()),
         Command::Gallery { names, tries, .. } => {
-            gallery::renew(Path::new(BOOK), &names, tries)
+            gallery::renew(&book(), &names, tries)
         }
     }
 }
@@ -178,4 +174,9 @@ fn read(path: &Path) -> Result<String> {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+/// The book of this workspace.
+fn book() -> PathBuf {
+    zen_harness::folder!().join("../../../book")
 }

@@ -90,7 +90,7 @@ fn no_silent_client_makes_another_wait(subject: &Subject) -> Verdict {
 }
 
 /// Runs the same in several threads, and returns the first fault.
-fn in_threads(
+pub(super) fn in_threads(
     threads: usize,
     work: impl Fn(usize) -> Verdict + Sync,
 ) -> Verdict {

@@ -391,7 +391,7 @@ fn its_clients_meet_the_end_of_file_when_it_ends(subject: &Subject) -> Verdict {
 }
 
 /// Sends SIGTERM and expects the end in time, in spite of everybody.
-fn ends_in_time(server: &mut Server) -> Verdict {
+pub(super) fn ends_in_time(server: &mut Server) -> Verdict {
     let told = Instant::now();
     server.signal(SIGTERM)?;
     server.expect_end()?;

@@ -202,6 +202,39 @@ pub fn has_no_signal_pending(process: u32) -> io::Result<bool> {
     }))
 }
 
+/// Whether all threads of a server have come to a stop after SIGSTOP: those
+/// beside the first one take a moment longer.
+///
+/// # Errors
+///
+/// There is no /proc.
+pub fn is_all_stopped(leader: u32) -> io::Result<bool> {
+    Ok(members(leader)?.iter().all(|member| is_stopped(member.process)))
+}
+
+/// Whether all threads of a process have come to a stop, or to their end.
+#[must_use]
+pub fn is_stopped(process: u32) -> bool {
+    let folder = format!("/proc/{process}/task");
+    let mut threads = entries(&folder).unwrap_or_default().into_iter();
+    threads.all(|thread| {
+        let stat = read::<Stat>(format!("{folder}/{thread}/stat"));
+        // A thread may have ended meanwhile.
+        stat.map_or(true, |stat| "TtZX".contains(stat.state))
+    })
+}
+
+/// Whether another process traces all threads of this one.
+#[must_use]
+pub fn is_traced(process: u32) -> bool {
+    let folder = format!("/proc/{process}/task");
+    let mut threads = entries(&folder).unwrap_or_default().into_iter();
+    threads.all(|thread| {
+        let status = read::<Status>(format!("{folder}/{thread}/status"));
+        status.map_or(true, |status| status.tracerpid != 0)
+    })
+}
+
 /// What ends meanwhile is not there.
 ///
 /// # Errors

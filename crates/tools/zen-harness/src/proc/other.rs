@@ -36,6 +36,7 @@ unsupported! {
     cpu_time: u32 => Duration
     descriptors: u32 => Vec<u64>
     has_no_signal_pending: u32 => bool
+    is_all_stopped: u32 => bool
     memory: u32 => u64
     parts: u32 => Parts
     resident: u32 => Resident
@@ -46,6 +47,18 @@ unsupported! {
 
 pub(super) fn members(_: u32) -> io::Result<Vec<Member>> {
     unsupported()
+}
+
+/// Not known here.
+#[must_use]
+pub fn is_stopped(_: u32) -> bool {
+    false
+}
+
+/// Not known here.
+#[must_use]
+pub fn is_traced(_: u32) -> bool {
+    false
 }
 
 /// Not known here.

@@ -30,7 +30,7 @@ pub fn unread(server: SocketAddr, client: SocketAddr) -> Option<u32> {
     system::look_up(server, client).map(|(_, unread)| unread)
 }
 
-pub use system::{is_free, is_unused, listens};
+pub use system::{is_free, is_unused, listens, queued};
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -93,6 +93,19 @@ mod system {
         Some((end, entry.rx_queue))
     }
 
+    /// How many clients wait at this port to be accepted, as far as can be
+    /// seen.
+    #[must_use]
+    pub fn queued(port: u16) -> usize {
+        let mut sockets = sockets(port).unwrap_or_default();
+        sockets.retain(|it| {
+            let is_open =
+                matches!(it.state, TcpState::Established | TcpState::CloseWait);
+            is_open && it.inode == 0 && it.local_address.port() == port
+        });
+        sockets.len()
+    }
+
     /// The sockets that listen at this port, by number.
     fn listening(port: u16) -> Vec<u64> {
         let mut sockets = sockets(port).unwrap_or_default();
@@ -141,6 +154,12 @@ mod system {
 
     pub(super) fn look_up(_: SocketAddr, _: SocketAddr) -> Option<(End, u32)> {
         None
+    }
+
+    /// Not known here.
+    #[must_use]
+    pub fn queued(_: u16) -> usize {
+        0
     }
 
     /// Not known here.

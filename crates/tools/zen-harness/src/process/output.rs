@@ -26,7 +26,11 @@ struct Printed {
     bytes: usize,
     /// The beginning of a line: filled by the drain, emptied by its end.
     rest: Vec<u8>,
+    /// The last line, if that has no end.
+    unended: Option<String>,
     hangs_up: bool,
+    /// Nothing more is read for the time being.
+    is_paused: bool,
     ended: bool,
 }
 
@@ -71,6 +75,7 @@ impl Output {
             let mut buffer = [0; 4096];
             let mut lines_left = lines_max;
             while lines_left > 0 {
+                to.wait_while_paused();
                 match source.read(&mut buffer) {
                     Ok(n @ 1..) => to.push(&buffer[..n], &mut lines_left),
                     Err(err) if err.kind() == ErrorKind::Interrupted => {}
@@ -116,6 +121,8 @@ impl Output {
         let mut printed = self.lock();
         if !printed.rest.is_empty() {
             // A last line without its end is no line.
+            let rest = String::from_utf8_lossy(&printed.rest).into_owned();
+            printed.unended = Some(rest);
             let line =
                 format!("{} (no end of line)", printed.rest.escape_ascii());
             printed.add(line);
@@ -130,6 +137,16 @@ impl Output {
         self.lock().lines.clone()
     }
 
+    /// The same, where it is of no interest whether the last line has an end.
+    pub fn lines_as_shown(&self) -> Vec<String> {
+        let printed = self.lock();
+        let mut lines = printed.lines.clone();
+        if let (Some(last), Some(rest)) = (lines.last_mut(), &printed.unended) {
+            last.clone_from(rest);
+        }
+        lines
+    }
+
     /// How many of the lines so far begin like this.
     pub fn count(&self, beginning: &str) -> usize {
         let begins = |line: &&String| line.starts_with(beginning);
@@ -139,6 +156,24 @@ impl Output {
     /// Reads no more. The process finds that out when it prints again.
     pub fn hang_up(&self) {
         self.lock().hangs_up = true;
+    }
+
+    /// Reads no more until [`resume`](Self::resume), except for one look that
+    /// may be under way.
+    pub fn pause(&self) {
+        self.lock().is_paused = true;
+    }
+
+    /// Reads on.
+    pub fn resume(&self) {
+        self.lock().is_paused = false;
+        self.changed.notify_all();
+    }
+
+    fn wait_while_paused(&self) {
+        let is_paused = |printed: &mut Printed| printed.is_paused;
+        let printed = self.changed.wait_while(self.lock(), is_paused);
+        drop(printed.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Waits until `found` finds something in the lines.
@@ -260,6 +295,7 @@ mod tests {
             drained("one\nhalf").lines(),
             ["one", "half (no end of line)"]
         );
+        assert_eq!(drained("one\nhalf").lines_as_shown(), ["one", "half"]);
         assert_eq!(drained("one\n").lines(), ["one"]);
     }
 

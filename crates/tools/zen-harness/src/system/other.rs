@@ -13,7 +13,7 @@ macro_rules! numbers {
     };
 }
 numbers! { SIGCHLD SIGCONT SIGINT SIGKILL SIGPIPE SIGSTOP SIGTERM SIGURG
-SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN ECONNRESET EMFILE }
+SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN ECONNRESET EMFILE }
 
 macro_rules! unsupported {
     ($what:literal: $($name:ident($($argument:ty),*) => $result:ty)+) => {
@@ -43,6 +43,9 @@ unsupported! { "prlimit()":
 unsupported! { "TCP_INFO": segments_received(&TcpStream) => u32 }
 unsupported! { "known way to send a reset": reset_on_close(&TcpStream) => () }
 
+/// Here there are no signals to block.
+pub fn block_signals(_: &mut Command) {}
+
 pub(crate) fn prepare(_: &mut Command) {}
 
 pub(crate) fn remember_group(_: u32) {}
@@ -66,4 +69,13 @@ pub fn ended_by(_: ExitStatus) -> Option<i32> {
 #[must_use]
 pub fn signal_name(_: i32) -> &'static str {
     ""
+}
+
+/// Pipes keep their size here.
+pub fn shrink_pipe(_: u32) {}
+
+/// Not known here.
+#[must_use]
+pub fn pipe_is_full(_: u32) -> bool {
+    false
 }

@@ -15,8 +15,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{self, Pid, Signal, WaitId, WaitIdOptions};
 use socket2::SockRef;
 
-pub use libc::SIGWINCH;
 pub use libc::{EAGAIN, ECONNRESET, EMFILE, SIGCHLD, SIGCONT, SIGHUP, SIGINT};
+pub use libc::{SIGALRM, SIGWINCH};
 pub use libc::{SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGURG, SIGUSR1, SIGUSR2};
 
 #[cfg(target_os = "linux")]
@@ -34,6 +34,28 @@ pub(crate) fn prepare(command: &mut Command) {
     command.process_group(0);
     #[cfg(target_os = "linux")]
     end_with_its_parent(command);
+}
+
+/// Starts the command with every signal blocked that a server may need: a
+/// process inherits that from the one that starts it.
+pub fn block_signals(command: &mut Command) {
+    let block = || {
+        // SAFETY: all zeros is a valid set, which the calls fill and read.
+        let result = unsafe {
+            let mut set: libc::sigset_t = mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            for signal in [SIGINT, SIGTERM, SIGALRM, SIGCHLD] {
+                libc::sigaddset(&raw mut set, signal);
+            }
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut())
+        };
+        match result {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec it makes one system call and no more.
+    unsafe { command.pre_exec(block) };
 }
 
 /// The groups that are killed if this process is told to end. Each slot holds
@@ -131,6 +153,7 @@ pub fn ended_by(status: ExitStatus) -> Option<i32> {
 pub fn signal_name(signal: i32) -> &'static str {
     match signal {
         libc::SIGABRT => "SIGABRT",
+        SIGALRM => "SIGALRM",
         libc::SIGBUS => "SIGBUS",
         libc::SIGFPE => "SIGFPE",
         libc::SIGILL => "SIGILL",

@@ -128,13 +128,16 @@ fn a_keyboard_can_be_given_and_taken() {
 fn processor_time_is_counted_with_that_of_children_that_have_ended() {
     let script = "(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done); \
                   echo done; sleep 60";
-    let mut process = Process::start(&mut shell(script)).unwrap();
-    process.output.first_line(PATIENCE).unwrap();
+    let mut server = Process::start(&mut shell(script)).unwrap();
+    server.output.first_line(PATIENCE).unwrap();
     // The shell itself has done next to nothing.
-    let cpu = proc::cpu_time(process.id()).unwrap();
+    let cpu = proc::cpu_time(server.id()).unwrap();
     assert!(cpu >= Duration::from_millis(30), "{cpu:?}");
-    let parts = proc::parts(process.id()).unwrap();
+    let parts = proc::parts(server.id()).unwrap();
     assert!(parts.memory_bytes > 4096 && parts.descriptors >= 3, "{parts:?}");
-    process.kill();
-    assert_eq!(proc::family(process.id()).unwrap(), []);
+    server.kill();
+    // It is told at once, and gone a moment later.
+    let family = || proc::family(server.id()).unwrap();
+    let gone = || Ok::<_, ()>(family().is_empty().then_some(()));
+    assert_eq!(process::wait_for(PATIENCE, gone), Ok(Some(())));
 }

@@ -1,6 +1,7 @@
 //! What Linux can do beyond Unix.
 #![expect(unsafe_code, reason = "rustix has no tgkill() and no TCP_INFO")]
 
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::net::TcpStream;
@@ -10,6 +11,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use libc::{c_int, c_long, pid_t};
+use rustix::io::ioctl_fionread;
+use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
 use rustix::process::{self, Resource, Rlimit, Signal};
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 use rustix::time::{ClockId, clock_gettime};
@@ -89,12 +92,17 @@ pub fn limit_memory(process: u32, bytes: u64) -> io::Result<()> {
     soft_limit(process, Resource::As, bytes)
 }
 
-/// Allows this process to open this many descriptors.
+/// Allows this process, and what it starts from now on, to open this many
+/// descriptors. A limit that is higher already stays as it is.
 ///
 /// # Errors
 ///
 /// It may not have so many.
 pub fn raise_own_descriptor_limit(to: u64) -> io::Result<()> {
+    let now = process::getrlimit(Resource::Nofile).current;
+    if now.is_none_or(|now| now >= to) {
+        return Ok(());
+    }
     soft_limit(std::process::id(), Resource::Nofile, to).map_err(|_| {
         let what = format!("not allowed to open {to} descriptors");
         io::Error::new(io::ErrorKind::Unsupported, what)
@@ -108,6 +116,33 @@ fn soft_limit(process: u32, resource: Resource, value: u64) -> io::Result<()> {
     let limit = Rlimit { current: Some(value), maximum };
     process::prlimit(Some(pid(process)?), resource, limit)?;
     Ok(())
+}
+
+/// A pipe is a ring of pages.
+const PAGE: usize = 4096;
+
+/// The pipe to which a process prints, seen from outside.
+fn printed_to(process: u32) -> io::Result<File> {
+    File::open(format!("/proc/{process}/fd/1"))
+}
+
+/// Makes the pipe to which a process prints small, so that it is soon full.
+/// Where that cannot be done, it takes more to fill it.
+pub fn shrink_pipe(process: u32) {
+    if let Ok(pipe) = printed_to(process) {
+        fcntl_setpipe_size(&pipe, 2 * PAGE).ok();
+    }
+}
+
+/// Whether the pipe to which a process prints has no room for another line.
+/// To poll(2) it has none as soon as its last page is begun.
+#[must_use]
+pub fn pipe_is_full(process: u32) -> bool {
+    let unread = |pipe: &File| Some(ioctl_fionread(pipe).ok()? as usize);
+    printed_to(process).ok().is_some_and(|pipe| {
+        let size = fcntl_getpipe_size(&pipe).unwrap_or(usize::MAX);
+        unread(&pipe).is_some_and(|unread| unread + PAGE + 256 > size)
+    })
 }
 
 /// The processor time of a process: of all its threads, those that have ended
