@@ -81,7 +81,7 @@ impl Experiment {
         let seen = self.seen_in(results);
         format!(
             "<!-- ANCHOR: question -->\n\
-             The text, {pages}: {claim}\n\n\
+             The chapter, {pages}: {claim}\n\n\
              **Question.** {question}\n\n\
              **Predict first.** {predict}\n\
              <!-- ANCHOR_END: question -->\n\
@@ -96,7 +96,7 @@ impl Experiment {
 #[must_use]
 pub fn claims() -> String {
     let mut text = String::from(
-        "| pages | what the text says | experiment |\n|---|---|---|\n",
+        "| pages | what the chapter says | experiment |\n|---|---|---|\n",
     );
     for experiment in &EXPERIMENTS {
         let Experiment { pages, claim, name, .. } = experiment;

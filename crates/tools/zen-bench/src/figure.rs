@@ -4,7 +4,7 @@ mod ruler;
 
 use ruler::Ruler;
 
-use crate::results::{Axis, Chart, Point};
+use crate::results::{Axis, Chart, Point, Scale};
 use crate::svg::{STYLES, Svg, number};
 
 /// In the units of the drawing. A telephone shows it at three quarters, with
@@ -15,6 +15,9 @@ const LEFT: f64 = 62.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const BELOW: f64 = 50.0;
+/// Lines with the same values are drawn this far above one another, or the
+/// last one would hide the others.
+const LIFT: f64 = 4.0;
 /// So many names have room beside each other; more of them stand aslant.
 const NAMES_MAX: usize = 8;
 const BELOW_NAMES: f64 = 88.0;
@@ -53,7 +56,10 @@ pub fn draw(name: &str, chart: &Chart) -> String {
             true => {
                 bars(&mut svg, index, chart.series.len(), &points, (&x, &y))
             }
-            false => lines(&mut svg, index, &points, (&x, &y)),
+            false => {
+                let lift = LIFT * lines_beneath(chart, index) as f64;
+                lines(&mut svg, index, lift, &points, (&x, &y));
+            }
         }
     }
     legend(&mut svg, chart, bottom + below);
@@ -99,7 +105,7 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
     svg.line("axis", (LEFT, bottom), (right, bottom));
     svg.line("axis", (LEFT, TOP), (LEFT, bottom));
     let middle = f64::midpoint(LEFT, right);
-    svg.text("small middle", (middle, bottom + 36.0), &chart.x.label);
+    svg.text("small middle", (middle, bottom + 36.0), &label(&chart.x));
     let centre = f64::midpoint(TOP, bottom);
     svg.content(
         "text",
@@ -107,13 +113,20 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
             ("class", &"small middle"),
             ("transform", &format_args!("translate(14 {centre}) rotate(-90)")),
         ],
-        &chart.y.label,
+        &label(&chart.y),
     );
     if let Some(limit) = chart.limit {
         let at = y.place(limit);
         svg.line("axis", (LEFT, at), (right, at));
         let text = format!("not within {} {}", shown(limit), chart.y.label);
         svg.text("small end", (right, at - 9.0), &text);
+    }
+}
+
+fn label(axis: &Axis) -> String {
+    match axis.scale {
+        Scale::Log => format!("{} (log scale)", axis.label),
+        _ => axis.label.clone(),
     }
 }
 
@@ -152,9 +165,27 @@ fn names(svg: &mut Svg, axis: &Axis, x: &Ruler) {
     }
 }
 
-fn lines(svg: &mut Svg, index: usize, points: &[&Point], at: (&Ruler, &Ruler)) {
+/// How many of the lines before this one have mostly the same values.
+fn lines_beneath(chart: &Chart, index: usize) -> usize {
+    let own = &chart.series[index].points;
+    let is_same =
+        |(a, b): &(&Point, &Point)| a.x == b.x && a.median() == b.median();
+    chart.series[..index]
+        .iter()
+        .map(|other| own.iter().zip(&other.points).filter(is_same).count())
+        .filter(|same| 2 * same > own.len())
+        .count()
+}
+
+fn lines(
+    svg: &mut Svg,
+    index: usize,
+    lift: f64,
+    points: &[&Point],
+    at: (&Ruler, &Ruler),
+) {
     let style = index % STYLES;
-    let place = |x: f64, y: f64| (at.0.place(x), at.1.place(y));
+    let place = |x: f64, y: f64| (at.0.place(x), at.1.place(y) - lift);
     let mut line = Vec::new();
     for point in points {
         line.push(place(point.x, point.median()));
@@ -260,7 +291,6 @@ pub fn shown(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::Scale;
 
     fn axis(scale: Scale) -> Axis {
         Axis::new("A & <B>", scale)
@@ -308,6 +338,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn lines_with_the_same_values_do_not_hide_one_another() {
+        let axis = |label| Axis::new(label, Scale::Log);
+        let mut chart = Chart::lines("a", "A", axis("x"), axis("y"));
+        for (name, value) in [("p", 1.0), ("q", 1.0), ("r", 9.0)] {
+            chart.record(name, 1.0, value);
+            chart.record(name, 2.0, value);
+        }
+        assert_eq!([0, 1, 2].map(|it| lines_beneath(&chart, it)), [0, 1, 0]);
+        let svg = draw("a", &chart);
+        assert!(svg.contains("y (log scale)"), "{svg}");
     }
 
     #[test]

@@ -17,9 +17,6 @@ use crate::scenario::{DEFAULT, Scenario};
 use crate::svg;
 use crate::text::milliseconds;
 
-/// Whose pictures a reader of the book steps through.
-const STEPPED: [&str; 3] = ["zen-poll", "zen-threaded", "zen-executor"];
-
 /// A picture of the gallery.
 #[derive(Clone, Debug)]
 pub struct Exhibit {
@@ -133,7 +130,8 @@ pub fn drawn(book: &Path, run: &Run) -> Vec<(PathBuf, String)> {
     let picture = Picture::new(run, Detail::FIGURE);
     let figure = svg::draw(&picture, run, name);
     let mut drawn = vec![(figures.join(format!("{name}.svg")), figure)];
-    if STEPPED.contains(&&**name) {
+    // A variant of another listing is on no page of its own.
+    if !name.starts_with("zen-threaded-") {
         // Its identifiers are not those of the figure.
         let steps = format!("{name}-steps");
         let fragment = html::fragment(run, &steps, Detail::FIGURE);

@@ -43,7 +43,7 @@ pub fn fragment(run: &Run, name: &str, detail: Detail) -> String {
          hidden></p>\n<div class=\"zt-scroll\" tabindex=\"0\" role=\"group\" \
          aria-label=\"The picture. Arrow keys step, plus and minus zoom.\">\n\
          {chart}</div>\n<p class=\"zt-hover\" aria-hidden=\"true\" \
-         hidden></p>\n{table}{legend}{sums}{steps}<script>\n{script}\
+         hidden></p>\n{legend}{table}{sums}{steps}<script>\n{script}\
          </script>\n</div>\n",
         script = without_blank_lines(SCRIPT),
         about = about(run, &picture),

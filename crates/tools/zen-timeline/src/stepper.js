@@ -65,15 +65,21 @@ for (const root of document.querySelectorAll(".zen-timeline:not([data-ready])"))
         const step = event.target.closest(".zt-steps li");
         if (step) show(steps.indexOf(step), true);
     });
-    // A page around it may have keys of its own.
-    root.addEventListener("keydown", (event) => {
+    const isOnScreen = () => {
+        const box = scroll.getBoundingClientRect();
+        return box.bottom > 0 && box.top < innerHeight;
+    };
+    // Before the page around it sees the key: mdBook turns pages by arrow keys.
+    document.addEventListener("keydown", (event) => {
         const action = keys[event.key];
         if (!action || event.ctrlKey || event.altKey || event.metaKey) return;
-        if (!event.target.closest(".zt-scroll, .zt-tools")) return;
+        const isFocused = root.contains(event.target) && event.target.closest(".zt-scroll, .zt-tools");
+        const isFree = event.target === document.body && event.key.startsWith("Arrow");
+        if (!isFocused && !(isFree && isOnScreen())) return;
         event.preventDefault();
         event.stopPropagation();
         actions[action]();
-    });
+    }, true);
     chart.addEventListener("click", (event) => {
         // As wide as svg.rs makes the part that is placed by time.
         const box = chart.getBoundingClientRect();

@@ -15,7 +15,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "backlog",
     title: "A burst against the backlog",
     pages: "pages 118 and 124",
-    claim: "The listener of the text lets 64 connections wait to be accepted \
+    claim: "The chapter's listener lets 64 connections wait to be accepted \
             (listing 7-1), Python's SocketServer 5.",
     question: "While `zen-poll` works out one answer for 300 ms, 100 clients \
                connect. How long does each of them take to connect, with a \

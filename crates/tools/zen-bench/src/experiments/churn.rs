@@ -16,12 +16,12 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "churn",
     title: "The price of a connection",
     pages: "pages 123-125",
-    claim: "Processes in place of threads cost more, and isolate better.",
+    claim: "Processes cost more than threads, and isolate better.",
     question: "How much processor time does a server need for a client that \
                connects, asks one question and leaves, and how much for one \
-               more question on a connection that it has?",
+               more question on an open connection?",
     predict: "Put in order of price: a new thread, a new process, nothing new \
-              at all. By which factor does a process cost more than a thread?",
+              at all. By what factor does a process cost more than a thread?",
     on_all_cores: false,
     make,
     seen,

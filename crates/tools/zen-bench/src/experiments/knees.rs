@@ -12,14 +12,15 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "knees",
     title: "Brought to its knees",
-    pages: "pages 124-125",
-    claim: "Where the clients decide how many threads there are, without a \
+    pages: "page 125",
+    claim: "If the clients decide how many threads there are, without a \
             limit, an attacker can bring the server to its knees.",
     question: "A flood of up to 2000 clients connects; each sends a byte of a \
-               question that never ends, twenty times a second. Who still \
-               answers a client in earnest, and what does the flood cost?",
-    predict: "Who denies service first? Who pays most, in memory and in \
-              processor time? Does `zen-legacy` fall, or only grow?",
+               question that never ends, twenty times a second. Which \
+               servers still answer a real client, and what does the flood \
+               cost?",
+    predict: "Which server denies service first? Which pays most, in memory and \
+              in processor time? Does `zen-legacy` fall, or only grow?",
     on_all_cores: false,
     make,
     seen,

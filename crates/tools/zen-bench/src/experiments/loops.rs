@@ -19,8 +19,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     question: "How many more answers a second do two loops of `zen-hybrid` \
                give than one, and how evenly do 400 clients spread over them?",
     predict: "Twice as many? The load runs on the same cores. And does the \
-              system deal clients out like cards, like dice, or to whoever is \
-              quickest?",
+              system deal clients out like cards, like dice, or to the loop \
+              that is quickest?",
     on_all_cores: true,
     make,
     seen,

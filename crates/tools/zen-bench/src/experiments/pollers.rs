@@ -12,13 +12,14 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     title: "The price of one event",
     pages: "page 125",
     claim: "select() is the oldest call that waits on many sockets, and \
-            inefficient; poll() and then epoll replaced it. (epoll is Linux's; \
-            BSD's is kqueue.)",
+            inefficient; poll() and epoll are its modern replacements. \
+            (poll() is as old and as inefficient; epoll is Linux's, and BSD's \
+            is kqueue.)",
     question: "One of many watched sockets becomes readable. How much \
-               processor time goes into learning which, as the number of \
-               watched sockets grows from 1 to 10,000?",
-    predict: "Which of the three lines rise, and by which factor from 100 \
-              sockets to 10,000? Which of them ends early, and where?",
+               processor time does it take to learn which one, as the number \
+               of watched sockets grows from 1 to 10,000?",
+    predict: "Which of the three lines rise, and by what factor from 100 \
+              sockets to 10,000? Which one ends early, and where?",
     on_all_cores: false,
     make,
     seen,

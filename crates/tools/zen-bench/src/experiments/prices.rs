@@ -15,14 +15,14 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "prices",
     title: "Server by server",
     pages: "pages 120-135",
-    claim: "What a server takes of the machine is decided by how it waits, \
-            and not by what it says.",
+    claim: "What a server costs the machine depends on how it waits, and not \
+            on what it answers.",
     question: "How much processor time does an answer take in every server of \
-               this workspace, and what do 0, 1, 5 and 50 clients take who \
+               this workspace, and what do 0, 1, 5 and 50 clients take that \
                are connected and silent?",
     predict: "In which servers does a silent client take a thread, in which \
               a process, in which only a descriptor? And which server needs \
-              most processor time for a client who asks alone?",
+              most processor time for a client that asks alone?",
     on_all_cores: false,
     make,
     seen,

@@ -12,15 +12,15 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "rates",
     title: "Rate, latency and price",
-    pages: "pages 125-128 and 135",
+    pages: "pages 125 and 133",
     claim: "One thread that waits on many sockets serves hundreds or thousands \
             of clients; it hits the wall of one processor at 100 %.",
     question: "From 1 to 1000 clients ask as fast as they are answered: what \
                happens to the rate, the latency and the processor time for \
                each answer? And what if questions come by a schedule, faster \
                and faster?",
-    predict: "Which server is the quickest with 1 client, and which with 1000? \
-              Is it the same? Where is the wall, and what does the latency do \
+    predict: "Which server is fastest with 1 client, and which with 1000? Is it \
+              the same one? Where is the wall, and what does the latency do \
               in front of it?",
     on_all_cores: false,
     make,
@@ -176,7 +176,7 @@ fn seen(results: &Results) -> String {
         list(&told.collect::<Vec<_>>())
     };
     let mut text = format!(
-        "Answers a second with 1 client, from the quickest: {}. With {most}: \
+        "Answers a second with 1 client, from the fastest: {}. With {most}: \
          {}.",
         at(1.0),
         at(most)
@@ -202,8 +202,8 @@ fn seen(results: &Results) -> String {
             })
             .collect();
         text += &format!(
-            " By a schedule, the latency that 99 % keep first passes {} at so \
-             many questions a second: {}.",
+            " With a schedule, the 99th percentile of latency first passes {} \
+             at this many questions a second: {}.",
             seconds(WALL),
             list(&walls)
         );

@@ -12,15 +12,15 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "silent",
     title: "A silent crowd",
-    pages: "pages 121-125",
-    claim: "One silent client denies service to all where one thread serves \
-            one client; a pool has so many threads to lose; a thread or a \
-            process for each client costs one of them for the silent too.",
-    question: "How long does a client wait that asks one question, while 0, 1, \
-               2 ... 1000 others are connected and silent?",
-    predict: "For each of the servers write down the number of silent clients \
-              at which the wait becomes endless. Four workers; 40 processes at \
-              most.",
+    pages: "pages 120-125",
+    claim: "One silent client denies service to all if one thread serves one \
+            client. A pool loses a thread to each silent client. With a thread \
+            or a process for each client, a silent one costs one as well.",
+    question: "How long does a client wait for the answer to one question, \
+               while 0, 1, 2 ... 1000 others are connected and silent?",
+    predict: "For each server, write down the number of silent clients from \
+              which on there is no answer. The pool has four workers, and \
+              there are at most 40 processes.",
     on_all_cores: false,
     make,
     seen,
@@ -99,7 +99,7 @@ fn seen(results: &Results) -> String {
     let most = wait.series.iter().flat_map(|it| &it.points);
     let most = most.map(|it| it.x).fold(0.0, f64::max);
     let mut text = format!(
-        "The client got no answer within {} from so many silent clients on: \
+        "The client got no answer within {} from this number of silent clients on: \
          {}. It always got one from {}, after {} at the longest.",
         seconds(limit),
         list(&steps),

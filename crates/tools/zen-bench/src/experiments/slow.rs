@@ -12,14 +12,14 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "slow",
     title: "Slow answers",
-    pages: "pages 118, 125 and 128-131",
-    claim: "Where an answer is expensive, whoever does not wait for it aside \
-            makes everybody else wait: threads and coroutines go on, a loop \
-            that calls something slow does not.",
+    pages: "pages 118 and 128-130",
+    claim: "Where an answer is expensive, threads and coroutines serve the \
+            other clients meanwhile; a loop that calls something slow makes \
+            all of them wait.",
     question: "Each answer takes 20 ms to work out (`--think 20`). Up to 16 \
                clients ask at the same moment: how long does the last of them \
                wait?",
-    predict: "There are three possible lines: 20 ms for everybody, 20 ms more \
+    predict: "There are three possible lines: 20 ms for all, 20 ms more \
               for each client, and stairs. Which server draws which?",
     on_all_cores: false,
     make,

@@ -12,13 +12,13 @@ use crate::results::{Axis, Chart, Results, Scale};
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "waiting",
     title: "Where the time goes",
-    pages: "page 122",
+    pages: "pages 120-123",
     claim: "Almost all the time of a server that has one client, some 40 ms \
             away, goes into waiting, and almost none into work.",
-    question: "Which share of its time does `zen-single` work, while its only \
+    question: "What share of its time does `zen-single` work, while its only \
                client is 0, 1, 10, 40 and 100 ms away?",
     predict: "One answer is a recv() and a send(). How many clients at 40 ms \
-              could one core serve, if it never waited for one of them?",
+              could one core serve if it never waited for just one of them?",
     on_all_cores: false,
     make,
     seen,

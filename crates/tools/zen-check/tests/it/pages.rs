@@ -10,21 +10,27 @@ use crate::tidy::{files, none, read, root, shown};
 
 /// What a listing's page has, in this order. Between two of them there may be
 /// something of its own.
-const PARTS: [&str; 11] = [
-    "What the text claims",
-    "Predict first",
-    "The listing",
-    "Python beside Rust, name by name",
-    PICTURE,
+const PARTS: [&str; 13] = [
+    IDEA,
+    PREDICT,
     "Try it",
+    PICTURE,
+    "The listing",
     "Break it",
+    CLAIMS,
+    "Python beside Rust, name by name",
     COSTS,
     "Since 2014",
+    "Summary",
     "Exercises",
-    "Notes for teachers",
+    NOTES,
 ];
 
+const IDEA: &str = "The idea";
+const PREDICT: &str = "Predict first";
 const PICTURE: &str = "The picture";
+const CLAIMS: &str = "What the chapter claims";
+const NOTES: &str = "Notes for teachers";
 const COSTS: &str = "What it costs";
 
 /// These are no servers: there is no waiting to draw, and no answer to count.
@@ -67,12 +73,41 @@ impl Page {
         rest.split("\n## ").next().unwrap_or_default()
     }
 
+    /// The table of its claims.
+    fn claims(&self) -> Vec<Claim> {
+        let claim = |row: Vec<&str>| {
+            let [claim, verdict, evidence] = row[..] else { return None };
+            let (id, claim) = id_before(claim)?;
+            let (claim, pages) = claim.rsplit_once(" (page")?;
+            let pages = pages.trim_start_matches('s').trim();
+            Some(Claim {
+                id: id.into(),
+                claim: claim.into(),
+                pages: pages.trim_end_matches(')').into(),
+                is_shown: !verdict.is_empty() && !evidence.is_empty(),
+            })
+        };
+        rows(self.part(CLAIMS)).filter_map(claim).collect()
+    }
+
     /// The minutes that its notes for teachers plan.
     fn minutes(&self) -> Option<u32> {
         let notes = self.part("Notes for teachers");
         let (_, rest) = notes.split_once("<details><summary>")?;
         rest.split_once(" minutes<")?.0.parse().ok()
     }
+}
+
+struct Claim {
+    id: String,
+    claim: String,
+    pages: String,
+    is_shown: bool,
+}
+
+/// Splits `<a id="claim-1"></a>The rest`.
+fn id_before(text: &str) -> Option<(&str, &str)> {
+    text.strip_prefix("<a id=\"")?.split_once("\"></a>")
 }
 
 /// The cells of the rows of all tables in a text.
@@ -212,7 +247,10 @@ fn a_page_and_the_readme_name_the_same_pages_of_the_text() {
     let readme = read(&root().join("README.md"));
     let known: BTreeMap<_, _> = rows(&readme)
         .filter(|row| row.len() == 4)
-        .map(|row| (row[0].trim_matches('`').to_string(), row[2].to_string()))
+        .filter_map(|row| {
+            let name = row[0].strip_prefix("[`")?.split('`').next()?;
+            Some((name.to_string(), row[2].to_string()))
+        })
         .collect();
     let mut findings = Vec::new();
     for page in pages().values() {
@@ -257,27 +295,14 @@ fn every_claim_of_a_page_is_in_the_list_of_claims() {
         listed.insert(target, (row[0].to_string(), row[1].to_string()));
     }
     for page in pages.values() {
-        let claims = page.part("What the text claims");
-        for claim in claims.split("\n- ").skip(1) {
-            let claim = claim.split("\n\n").next().unwrap_or_default();
-            let claim = claim.split_whitespace().collect::<Vec<_>>().join(" ");
-            let parts = claim
-                .strip_prefix("<a id=\"")
-                .and_then(|rest| rest.split_once("\"></a>**"));
-            let Some((id, rest)) = parts else {
-                let path = shown(&page.path);
-                findings.push(format!("{path}: no id: {claim}"));
-                continue;
-            };
-            let key = (page.path.clone(), id.to_string());
-            let is_same = listed.remove(&key).is_some_and(|(text, pages)| {
-                rest.starts_with(&format!("{text}**"))
-                    && (rest.contains(&format!("page {pages}"))
-                        || rest.contains(&format!("pages {pages}")))
-            });
-            if !is_same {
-                let path = shown(&page.path);
+        for Claim { id, claim, pages, is_shown } in page.claims() {
+            let key = (page.path.clone(), id.clone());
+            let path = shown(&page.path);
+            if listed.remove(&key) != Some((claim, pages)) {
                 findings.push(format!("{path}#{id}: not so in claims.md"));
+            }
+            if !is_shown {
+                findings.push(format!("{path}#{id}: no verdict, or unseen"));
             }
         }
     }
@@ -285,6 +310,143 @@ fn every_claim_of_a_page_is_in_the_list_of_claims() {
         findings.push(format!("claims.md: {}#{id} is no claim", shown(&path)));
     }
     none(&findings);
+}
+
+/// `book/data/pages.txt`: what stands where in the chapter, and who says so.
+fn known_pages() -> Vec<(String, BTreeSet<String>)> {
+    read(&root().join("book/data/pages.txt"))
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            let cells: Vec<_> = line.split(" | ").map(str::trim).collect();
+            let [pages, _, cited_by] = cells[..] else {
+                panic!("book/data/pages.txt: not three cells: {line}");
+            };
+            let cited_by = cited_by.split_whitespace().map(String::from);
+            (pages.to_string(), cited_by.collect())
+        })
+        .collect()
+}
+
+/// The pages of the chapter that a text refers to, such as `125` or `126-128`.
+fn cited(prose: &str) -> BTreeSet<String> {
+    let prose = prose.replace('\n', " ");
+    let prose = prose.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut cited = BTreeSet::new();
+    for rest in ["page ", "pages "].iter().flat_map(|it| prose.split(it)) {
+        let rest = rest.replacen(" to ", "-", 1).replacen(" and ", "-", 1);
+        let Some((first, last)) = range(&rest) else { continue };
+        if CHAPTER.contains(&first) && CHAPTER.contains(&last) {
+            cited.insert(match first == last {
+                true => first.to_string(),
+                false => format!("{first}-{last}"),
+            });
+        }
+    }
+    cited
+}
+
+#[test]
+fn every_page_of_the_text_is_cited_as_in_the_data() {
+    let known = known_pages();
+    let mut findings = Vec::new();
+    let mut unused: BTreeSet<_> = known
+        .iter()
+        .flat_map(|(pages, by)| by.iter().map(move |it| (pages, it)))
+        .collect();
+    for page in pages().values() {
+        let name = page.path.strip_prefix(source()).expect("a page");
+        let name = name.to_string_lossy().replace('\\', "/");
+        // The contract and these lists refer to whatever they are about.
+        if ["claims.md", "slips.md"].contains(&&*name) {
+            continue;
+        }
+        for citation in cited(&page.prose) {
+            let row = known
+                .iter()
+                .flat_map(|(pages, by)| by.iter().map(move |it| (pages, it)))
+                .find(|(pages, by)| **pages == citation && **by == name);
+            match row {
+                Some(row) => _ = unused.remove(&row),
+                None => findings.push(format!(
+                    "book/src/{name}: page {citation} is not in \
+                     book/data/pages.txt for this page"
+                )),
+            }
+        }
+        for Claim { id, pages, .. } in page.claims() {
+            let claim = format!("{name}#{id}");
+            let row = known
+                .iter()
+                .flat_map(|(pages, by)| by.iter().map(move |it| (pages, it)))
+                .find(|(_, by)| **by == claim);
+            match row {
+                Some(row) if *row.0 == pages => _ = unused.remove(&row),
+                Some(row) => findings.push(format!(
+                    "{claim}: pages {pages}, and {} in book/data/pages.txt",
+                    row.0
+                )),
+                None => {
+                    findings.push(format!("{claim}: not in the data of pages"));
+                }
+            }
+        }
+    }
+    for (pages, by) in unused {
+        findings.push(format!("book/data/pages.txt: {by} has no {pages}"));
+    }
+    none(&findings);
+}
+
+#[test]
+fn no_prediction_is_answered_above_itself() {
+    let mut findings = Vec::new();
+    for page in pages().values() {
+        let marker = format!("\n## {PREDICT}\n");
+        let Some((before, _)) = page.text.split_once(&marker) else { continue };
+        let path = shown(&page.path);
+        if before.contains(&format!("\n## {CLAIMS}\n")) {
+            findings.push(format!("{path}: verdicts before the predictions"));
+        }
+        let part = page.part(PREDICT);
+        let mut questions = String::new();
+        let mut answers = String::new();
+        for (index, piece) in part.split("<details>").enumerate() {
+            match piece.split_once("</details>") {
+                Some((answer, rest)) if index > 0 => {
+                    answers += answer;
+                    questions += rest;
+                }
+                _ => questions += piece,
+            }
+        }
+        let asked = numbers(&questions);
+        let told = numbers(before);
+        for number in numbers(&answers).difference(&asked) {
+            if told.contains(number) {
+                findings.push(format!("{path}: {number} is told too early"));
+            }
+        }
+    }
+    none(&findings);
+}
+
+/// The numbers in a text of two digits or more: a smaller one may stand there
+/// by accident. Those of pages, listings and links do not count.
+fn numbers(text: &str) -> BTreeSet<String> {
+    let mut text = text.to_string();
+    while let Some((start, rest)) = text.split_once("](") {
+        let rest = rest.split_once(')').map_or("", |(_, rest)| rest);
+        text = format!("{start} {rest}");
+    }
+    let is_part = |c: char| c.is_ascii_digit() || ",.".contains(c);
+    text.split(|c: char| !is_part(c))
+        .map(|it| it.trim_matches([',', '.']).replace(',', ""))
+        .filter(|it| it.chars().filter(char::is_ascii_digit).count() > 1)
+        .filter(|it| {
+            !it.parse::<u32>().is_ok_and(|number| CHAPTER.contains(&number))
+        })
+        .collect()
 }
 
 #[test]
@@ -330,7 +492,7 @@ fn the_minutes_for_teachers_are_those_of_the_pages() {
     }
     let on_pages: BTreeMap<_, _> = pages
         .iter()
-        .filter(|(_, page)| page.headings().any(|it| it == PARTS[10]))
+        .filter(|(_, page)| page.headings().any(|it| it == NOTES))
         .map(|(path, page)| (path.clone(), page.minutes()))
         .collect();
     assert_eq!(planned, on_pages);

@@ -21,7 +21,7 @@ const ARCHITECTURE_WORDS_MAX: usize = 6;
 
 /// The tools serve the listings and are not what is taught. They may have this
 /// many lines for each ten of the listings.
-const TOOLS_LINES_PER_TEN: usize = 45;
+const TOOLS_LINES_PER_TEN: usize = 46;
 
 const NO_LISTING: &str = "–";
 
@@ -168,7 +168,8 @@ fn readme_rows() -> Vec<Row> {
             let [_, name, listing, pages, architecture, _] = cells[..] else {
                 return None;
             };
-            let name = name.strip_prefix('`')?.strip_suffix('`')?;
+            // Behind the name in backticks, a link may lead to its file.
+            let name = name.split('`').nth(1)?;
             name.starts_with("zen-").then(|| Row {
                 name: name.into(),
                 listing: listing.into(),
@@ -501,6 +502,81 @@ fn no_crate_pays_for_what_it_does_not_use() {
         }
     }
     none(&findings);
+}
+
+/// What no one would say to a colleague, and what to write instead.
+const UNUSUAL: [(&str, &str); 14] = [
+    ("so many", "as many as, or the number"),
+    ("so long", "for this long, or the time"),
+    ("whoever", "a client that, if you"),
+    ("whom", "which client, or another order of words"),
+    ("mend", "fix"),
+    ("mends", "fixes"),
+    ("mended", "fixed"),
+    ("anew", "again"),
+    ("nobody", "no one, no client"),
+    ("somebody", "someone, a student"),
+    ("in vain", "without an answer, for nothing"),
+    ("for ever", "forever"),
+    ("time-out", "timeout, and time out as a verb"),
+    ("the text", "the chapter, or this book"),
+];
+
+/// Where such words stay, and why.
+const USUAL_HERE: [(&str, &str, &str); 2] = [
+    ("book/src/homework/reuse.md", "mend", "the name of a stage"),
+    ("crates/homework/reuse/teacher.md", "mend", "the name of a stage"),
+];
+
+#[test]
+fn the_book_is_written_in_plain_english() {
+    let mut paths = files(&root().join("book/src"), ".md");
+    paths.extend(files(&root().join("book/transcripts"), ".md"));
+    paths.extend(files(&root().join("crates/homework"), ".md"));
+    for name in ["README.md", "CHANGELOG.md", ".github/CONTRIBUTING.md"] {
+        paths.push(root().join(name));
+    }
+    let mut findings = Vec::new();
+    let mut unused: BTreeSet<_> = USUAL_HERE.iter().collect();
+    for path in paths {
+        let (path, text) = (shown(&path), read(&path));
+        for (index, line) in text.lines().enumerate() {
+            for (word, better) in unusual_words(line) {
+                let exception =
+                    USUAL_HERE.iter().find(|it| it.0 == path && it.1 == word);
+                match exception {
+                    Some(exception) => _ = unused.remove(exception),
+                    None => findings.push(format!(
+                        "{path}:{}: `{word}`; better: {better}",
+                        index + 1
+                    )),
+                }
+            }
+        }
+    }
+    for (path, word, _) in unused {
+        findings.push(format!("tidy.rs: {path} has no `{word}` any more"));
+    }
+    none(&findings);
+}
+
+/// Those in a line, as whole words.
+fn unusual_words(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    let line = line.to_lowercase();
+    let is_part = |c: char| c.is_alphanumeric() || c == '-';
+    UNUSUAL.into_iter().filter(move |(word, _)| {
+        line.match_indices(word).any(|(at, _)| {
+            !line[..at].ends_with(is_part)
+                && !line[at + word.len()..].starts_with(is_part)
+        })
+    })
+}
+
+#[test]
+fn an_unusual_word_is_found_whatever_is_around_it() {
+    let found = |line| unusual_words(line).map(|it| it.0).collect::<Vec<_>>();
+    assert_eq!(found("Nobody, so many: `mend`"), ["so many", "mend", "nobody"]);
+    assert_eq!(found("recommend the texture sometime-outside"), [""; 0]);
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(crate) type Files = Vec<(PathBuf, Vec<u8>)>;
 
 /// What every handout has of this workspace.
 const TOOL: &str = "zen-homework";
+const CLIENT: &str = "zen-client";
 
 /// Of an assignment, these are not handed out.
 const NOT_HANDED_OUT: [&str; 3] = ["wrong", "teacher.md", BUILT];
@@ -131,8 +132,8 @@ impl Workspace {
         names.iter().filter(is_one).copied().collect()
     }
 
-    /// The crates of this workspace that these assignments, and the tool, are
-    /// built with.
+    /// The crates of this workspace that these assignments, the tool and the
+    /// client are built with.
     fn crates(&self, names: &[&str]) -> Result<Crates, String> {
         let mut crates = Crates::default();
         for name in self.packages(names) {
@@ -142,6 +143,9 @@ impl Workspace {
         }
         let folder = Path::new("crates/tools").join(TOOL);
         self.add(TOOL, &folder, &mut crates)?;
+        // The pages of the assignments ask with it.
+        let folder = Path::new("crates/listings").join(CLIENT);
+        self.add(CLIENT, &folder, &mut crates)?;
         Ok(crates)
     }
 
