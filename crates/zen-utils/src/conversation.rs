@@ -18,6 +18,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use crate::aphorisms::{ANSWER_BYTES_MAX, QUESTION_TOO_LONG};
@@ -134,13 +135,16 @@ pub struct Conversation {
     /// How many bytes of them have been worked out and may be sent.
     bytes_ready: usize,
     /// How many answers are still to be worked out.
-    answers_to_think: usize,
+    answers_to_think: u32,
     thinks_until: Instant,
     /// When the idle timeout last started to run.
     clock: Instant,
     /// How many receives in a row have filled the buffer. Raised and reset by
     /// `received`.
     full_receives: u8,
+    /// Whether the last receive filled the buffer, and no look at the clock has
+    /// spared the client for that yet. Set by `received`, taken by `expire`.
+    more_may_wait: bool,
 }
 
 impl Conversation {
@@ -158,6 +162,7 @@ impl Conversation {
             thinks_until: now,
             clock: now,
             full_receives: 0,
+            more_may_wait: false,
         }
     }
 
@@ -189,27 +194,36 @@ impl Conversation {
     }
 
     /// Takes bytes that have arrived: at most [`RECV_BYTES_MAX`], and only
-    /// while the conversation wants to [receive](Wants::Receive).
+    /// while the conversation wants to [receive](Wants::Receive). A listing
+    /// may pass on one receive in several pieces.
     // ANCHOR: received
     pub fn received(&mut self, mut bytes: &[u8], now: Instant) {
-        if let State::Lingering { bytes_left, .. } = &mut self.state {
-            *bytes_left = bytes_left.saturating_sub(bytes.len());
-            if *bytes_left == 0 {
-                self.state = State::Refused;
+        match &mut self.state {
+            State::Talking => {}
+            State::Lingering { bytes_left, .. } => {
+                *bytes_left = bytes_left.saturating_sub(bytes.len());
+                if *bytes_left == 0 {
+                    self.state = State::Refused;
+                }
+                return;
             }
-            return;
+            // What follows a question that is too long is discarded.
+            _ => return,
         }
         self.full_receives = match bytes.len() {
             RECV_BYTES_MAX.. => self.full_receives.saturating_add(1),
             _ => 0,
         };
-        let thinks = !self.timing.think.is_zero();
+        self.more_may_wait = self.full_receives > 0;
         loop {
             match self.framer.next_question(&mut bytes) {
                 Ok(Some(question)) => {
                     self.answers.extend_from_slice(get_answer(question));
-                    self.answers_to_think += usize::from(thinks);
                     self.clock = now;
+                    if !self.timing.think.is_zero() {
+                        self.answers_to_think += 1;
+                        self.begin_to_think(now);
+                    }
                 }
                 Ok(None) => break,
                 Err(QuestionTooLong) => {
@@ -219,9 +233,7 @@ impl Conversation {
                 }
             }
         }
-        if self.answers_to_think > 0 {
-            self.begin_to_think(now);
-        } else {
+        if self.answers_to_think == 0 {
             self.bytes_ready = self.answers.len();
         }
     }
@@ -264,7 +276,7 @@ impl Conversation {
             self.begin_to_think(now);
             return;
         }
-        self.flushed(now);
+        self.clock = self.clock.max(now);
         self.bytes_sent = 0;
         self.bytes_ready = 0;
         self.answers.clear();
@@ -273,14 +285,6 @@ impl Conversation {
         }
     }
     // ANCHOR_END: sent
-
-    /// Restarts the idle timeout because the last waiting answer has left.
-    ///
-    /// [`sent`](Self::sent) does this by itself. Only a framework that buffers
-    /// answers on top of that calls it, when its own buffer is empty.
-    pub fn flushed(&mut self, now: Instant) {
-        self.clock = self.clock.max(now);
-    }
 
     /// The client sends nothing more.
     pub fn end_of_file(&mut self) {
@@ -318,15 +322,16 @@ impl Conversation {
     /// Ends the conversation if the client [is late](Self::is_late), and
     /// returns whether it did. Call it after receiving, not before.
     ///
-    /// A late client whose bytes filled the last receive is spared for now: a
+    /// A late client whose bytes filled the last receive is spared once: a
     /// question that it sent in time may be behind them.
     // ANCHOR: expire
     pub fn expire(&mut self, now: Instant) -> bool {
         if self.is_over() || !self.is_late(now) {
             return false;
         }
-        let more_may_wait = self.wants() == Wants::Receive
-            && (1..=FULL_RECEIVES_MAX).contains(&self.full_receives);
+        let more_may_wait = mem::take(&mut self.more_may_wait)
+            && self.wants() == Wants::Receive
+            && self.full_receives <= FULL_RECEIVES_MAX;
         self.state = match self.state {
             State::Lingering { .. } => State::Refused,
             _ if more_may_wait => return false,

@@ -5,6 +5,8 @@
 //! unknown one. Here the bytes are cut at each `?`, however recv() delivers
 //! them.
 
+use memchr::memchr;
+
 /// The longest question, its `?` included, in bytes.
 ///
 /// Long enough for any aphorism, and short enough that ten thousand clients in
@@ -54,8 +56,7 @@ impl Framer {
         }
         let room = QUESTION_BYTES_MAX - self.bytes_received.len();
         let within_limit = &input[..room.min(input.len())];
-        let Some(end) = within_limit.iter().position(|&byte| byte == b'?')
-        else {
+        let Some(end) = memchr(b'?', within_limit) else {
             if within_limit.len() == room {
                 return Err(QuestionTooLong);
             }

@@ -85,6 +85,13 @@ impl Listener {
         Ok(listener)
     }
 
+    /// From now on a stop of this process, or of one that it forks, does not
+    /// reach the listener: other processes still accept from it. The caller
+    /// must learn of the stop in another way.
+    pub fn ignore_stop(&self) {
+        self.0.ignore_stop();
+    }
+
     /// Waits for the next client. A non-blocking listener returns at once.
     ///
     /// # Errors

@@ -50,6 +50,10 @@ impl<S: AsSocket> StoppableSocket<S> {
         Self(sock)
     }
     // ANCHOR_END: stoppable_socket
+
+    pub(crate) fn ignore_stop(&self) {
+        system::remove(&self.0);
+    }
 }
 
 impl<S: AsSocket> Deref for StoppableSocket<S> {

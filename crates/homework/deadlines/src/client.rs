@@ -13,7 +13,8 @@ use zen_utils::{
     ok_if_not_ready, sleep_until,
 };
 
-/// Say again at each wait what is still ready: nothing to arm anew.
+/// Level-triggered: a socket that is still ready is reported again at the next
+/// wait, so nothing needs re-arming.
 pub(crate) const LEVEL: PollMode = PollMode::Level;
 
 /// How often a client's deadline was looked at.
@@ -29,7 +30,7 @@ pub(crate) struct Client {
     sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
     conversation: Conversation,
-    /// The poller watches for room to send; if not, for bytes.
+    /// The poller watches for room to send; otherwise for bytes to receive.
     wants_room: bool,
 }
 
@@ -45,21 +46,27 @@ pub(crate) fn log_looks() {
 }
 
 impl Client {
-    /// Accepts a client.
+    /// Accepts a client. `None`: it could not be set up, and the log says so.
     pub(crate) fn admit(
         listener: &Listener,
         poller: &Poller,
         key: usize,
         timing: Timing,
-    ) -> io::Result<Box<Self>> {
+    ) -> io::Result<Option<Box<Self>>> {
         let (sock, address) = listener.accept()?;
         log::accepted(address);
         TURNS.fetch_add(1, Ordering::Relaxed);
-        sock.set_nonblocking(true)?;
-        // SAFETY: `disconnect` deletes the socket before it is closed.
-        unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL)? };
         let conversation = Conversation::new(timing, Instant::now());
-        Ok(Box::new(Self { sock, address, conversation, wants_room: false }))
+        let set_up = sock.set_nonblocking(true).and_then(|()| {
+            // SAFETY: `disconnect` deletes the socket before it is closed.
+            unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL) }
+        });
+        if set_up.is_err() {
+            log::ended(address, conversation.outcome(set_up));
+            return Ok(None);
+        }
+        let wants_room = false;
+        Ok(Some(Box::new(Self { sock, address, conversation, wants_room })))
     }
 
     /// When it will be late, if nothing happens until then. It may be later
@@ -101,12 +108,12 @@ impl Client {
             match sock.read(buffer) {
                 Ok(0) => conversation.end_of_file(),
                 Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-                Err(err) => return ok_if_not_ready(err),
+                Err(err) => ok_if_not_ready(err)?,
             }
         }
         loop {
             match conversation.wants() {
-                // Everybody else waits as well: there is one thread.
+                // There is one thread, so all other clients wait as well.
                 Wants::Think(until) => {
                     sleep_until(until);
                     conversation.finished_thinking();

@@ -89,12 +89,13 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
                 last_key += 1;
                 match Client::admit(listener, &poller, last_key, options.timing)
                 {
-                    Ok(client) => {
+                    Ok(Some(client)) => {
                         if let Some(deadline) = client.deadline() {
                             deadlines.watch(last_key, deadline);
                         }
                         clients.insert(last_key, client);
                     }
+                    Ok(None) => {}
                     Err(err) => {
                         accept_after = now + pause_after_failed_accept(err)?;
                     }
@@ -113,27 +114,32 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
             }
         }
         // BEGIN SOLUTION next
-        // With more events than fit, somebody may have been in time unseen.
-        if events.len() == events.capacity().get() {
-            continue;
-        }
         while let Some(key) = deadlines.due(now) {
             let Some(client) = clients.get_mut(&key) else { continue };
-            if client.expire(now) {
-                client.disconnect(&poller, Ok(()));
+            // It may have sent something in time: look there first.
+            let result = client.advance(&poller, key, &mut buffer);
+            if result.is_err() || client.is_over() || client.expire(now) {
+                client.disconnect(&poller, result);
                 clients.remove(&key);
             } else if let Some(deadline) = client.deadline() {
                 deadlines.watch(key, deadline);
             }
         }
-        // STARTER: if now >= next_look && events.len() < events.capacity().get() {
+        // STARTER: if now >= next_look {
         // STARTER:     next_look = now + TICK;
-        // STARTER:     clients.retain(|_, client| {
-        // STARTER:         let late = client.expire(now);
-        // STARTER:         if late {
-        // STARTER:             client.disconnect(&poller, Ok(()));
+        // STARTER:     clients.retain(|&key, client| {
+        // STARTER:         if client.deadline().is_none_or(|at| at > now) {
+        // STARTER:             return true;
         // STARTER:         }
-        // STARTER:         !late
+        // STARTER:         // It may have sent something in time: look there first.
+        // STARTER:         let result = client.advance(&poller, key, &mut buffer);
+        // STARTER:         let over = result.is_err()
+        // STARTER:             || client.is_over()
+        // STARTER:             || client.expire(now);
+        // STARTER:         if over {
+        // STARTER:             client.disconnect(&poller, result);
+        // STARTER:         }
+        // STARTER:         !over
         // STARTER:     });
         // STARTER: }
         // END SOLUTION

@@ -41,7 +41,8 @@ const LISTENER: usize = 0;
 /// How often to look for clients that are late.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Say again at each wait what is still ready: nothing to arm anew.
+/// Level-triggered: a socket that is still ready is reported again at the next
+/// wait, so nothing needs re-arming.
 const LEVEL: PollMode = PollMode::Level;
 
 fn main() -> ExitCode {
@@ -117,11 +118,19 @@ fn serve(listener: &Listener, options: &Options<Rate>) -> io::Result<()> {
         // STARTER: // Who is held back goes on when a token is due: put it
         // STARTER: // among those that are ready.
         // END SOLUTION
+        // A late client may have sent something in time: look there first.
+        let tick = now >= next_look;
+        if tick {
+            next_look = now + TICK;
+            ready.extend(late_clients(&clients, now));
+        }
         for key in ready.drain(..) {
             if key == LISTENER {
                 last_key += 1;
                 match admit(listener, &poller, last_key, options) {
-                    Ok(client) => clients.extend([(last_key, client)]),
+                    Ok(Some(client)) => _ = clients.insert(last_key, client),
+                    // This client could not be set up, and the log says so.
+                    Ok(None) => {}
                     Err(err) => {
                         accept_after = now + pause_after_failed_accept(err)?;
                     }
@@ -141,19 +150,33 @@ fn serve(listener: &Listener, options: &Options<Rate>) -> io::Result<()> {
                 }
             }
         }
-        // With more events than fit, somebody may have been in time unseen.
-        if now >= next_look && events.len() < events.capacity().get() {
-            next_look = now + TICK;
-            clients.retain(|_, client| {
-                let late = client.conversation.expire(now);
-                if late {
-                    disconnect(&poller, client, Ok(()));
-                }
-                !late
-            });
+        if tick {
+            drop_the_late(&mut clients, &poller, now);
         }
     }
     Ok(())
+}
+
+fn late_clients(
+    clients: &HashMap<usize, Box<Client>>,
+    now: Instant,
+) -> impl Iterator<Item = usize> {
+    let all = clients.iter();
+    all.filter(move |(_, it)| it.conversation.is_late(now)).map(|(&key, _)| key)
+}
+
+fn drop_the_late(
+    clients: &mut HashMap<usize, Box<Client>>,
+    poller: &Poller,
+    now: Instant,
+) {
+    clients.retain(|_, client| {
+        let late = client.conversation.expire(now);
+        if late {
+            disconnect(poller, client, Ok(()));
+        }
+        !late
+    });
 }
 
 fn admit(
@@ -161,10 +184,9 @@ fn admit(
     poller: &Poller,
     key: usize,
     options: &Options<Rate>,
-) -> io::Result<Box<Client>> {
+) -> io::Result<Option<Box<Client>>> {
     let (sock, address) = listener.accept()?;
     log::accepted(address);
-    sock.set_nonblocking(true)?;
     let now = Instant::now();
     let mut client = Box::new(Client {
         key,
@@ -175,8 +197,15 @@ fn admit(
         unpaid: Vec::new(),
         watched: None,
     });
-    client.watch(poller, Some(Event::readable(key)))?;
-    Ok(client)
+    let set_up = client.sock.set_nonblocking(true).and_then(|()| {
+        let interest = Event::readable(key);
+        client.watch(poller, Some(interest))
+    });
+    if set_up.is_err() {
+        log::ended(address, client.conversation.outcome(set_up));
+        return Ok(None);
+    }
+    Ok(Some(client))
 }
 
 /// First the poller forgets a client, then its descriptor is closed.
@@ -208,7 +237,7 @@ impl Client {
                     break;
                 }
                 Wants::Receive => due = self.ask(Instant::now()),
-                // Everybody else waits as well: there is one thread.
+                // There is one thread, so all other clients wait as well.
                 Wants::Think(until) => {
                     sleep_until(until);
                     self.conversation.finished_thinking();

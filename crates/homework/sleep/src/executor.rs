@@ -1,5 +1,5 @@
-//! A small smol: what is under `.await`. It knows neither an aphorism nor
-//! where a question ends.
+//! A small smol: what is under `.await`. It knows neither an aphorism nor where
+//! a question ends.
 //!
 //! ```text
 //! Executor    polls the tasks in its queue, each until its next pause
@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::mem;
+use std::panic::{self, AssertUnwindSafe};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,10 +28,9 @@ use polling::{Events, Poller};
 
 pub(crate) use reactor::{Async, Reactor};
 
-/// The task that `block_on` was given; the others count up from here.
+/// The number of the task given to `block_on`; the others count up from here.
 const MAIN: usize = 0;
-
-/// The tasks whose turn it is, and the poller, which may have to be woken.
+/// The tasks to poll next, and the poller, which may have to be woken.
 struct Queue {
     /// Filled by wakers, emptied by `block_on`.
     tasks: Mutex<Vec<usize>>,
@@ -38,7 +38,7 @@ struct Queue {
     thread: ThreadId,
 }
 
-/// All that a waker is: the number of a task, and the queue to put it into.
+/// What a waker is: the number of a task, and the queue to put it into.
 struct TaskWaker {
     task: usize,
     queue: Arc<Queue>,
@@ -47,7 +47,7 @@ struct TaskWaker {
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.queue.tasks().push(self.task);
-        // While our own thread is here, it is not asleep.
+        // Our own thread is running this, so it does not sleep in the poller.
         if thread::current().id() != self.queue.thread {
             self.queue.poller.notify().ok();
         }
@@ -59,22 +59,22 @@ impl Queue {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// A future that runs beside the others.
+/// A future that runs beside the others, and its waker, made once.
 struct Task {
     future: RefCell<Pin<Box<dyn Future<Output = ()>>>>,
     waker: Waker,
 }
 
-/// Runs tasks in the thread that calls `block_on`.
+/// Runs all tasks in the thread that calls `block_on`.
 pub(crate) struct Executor {
     queue: Arc<Queue>,
     pub(crate) reactor: Rc<Reactor>,
-    /// Filled by `spawn`, emptied by `poll` when a task is done.
+    /// Filled by `spawn`, emptied by `poll` when a task ends.
     tasks: RefCell<HashMap<usize, Rc<Task>>>,
     last_task: Cell<usize>,
-    /// Filled by `fewer_tasks_than`, emptied by `poll`.
-    waits_for_an_end: Cell<Option<Waker>>,
+    /// The task that waits until another one ends. Filled by
+    /// `fewer_tasks_than`, emptied by `poll`.
+    waits_for_end: Cell<Option<Waker>>,
 }
 
 impl Executor {
@@ -90,11 +90,10 @@ impl Executor {
             reactor: Rc::new(Reactor::new(poller)),
             tasks: RefCell::default(),
             last_task: Cell::new(MAIN),
-            waits_for_an_end: Cell::default(),
+            waits_for_end: Cell::default(),
         })
     }
-
-    /// Runs this future beside the others, from the next turn on.
+    /// Runs this future beside the others, from the next round on.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let number = self.last_task.get() + 1;
         self.last_task.set(number);
@@ -108,8 +107,7 @@ impl Executor {
     fn waker(&self, task: usize) -> Waker {
         Arc::new(TaskWaker { task, queue: Arc::clone(&self.queue) }).into()
     }
-
-    /// Polls whose turn it is, then waits; until `main` is done.
+    /// Polls the tasks in the queue, then waits, until `main` is done.
     pub(crate) fn block_on<T>(
         &self,
         main: impl Future<Output = T>,
@@ -117,11 +115,11 @@ impl Executor {
         let mut main = pin!(main);
         let waker = self.waker(MAIN);
         waker.wake_by_ref();
-        let mut turn = Vec::new();
+        let mut round = Vec::new();
         let mut events = Events::new();
         loop {
-            mem::swap(&mut turn, &mut *self.queue.tasks());
-            for number in turn.drain(..) {
+            mem::swap(&mut round, &mut *self.queue.tasks());
+            for number in round.drain(..) {
                 if number != MAIN {
                     self.poll(number);
                     continue;
@@ -131,37 +129,40 @@ impl Executor {
                     return Ok(it);
                 }
             }
-            // Who wakes somebody in his turn has him run in the next one.
+            // A task woken during this round runs in the next one.
             let idle = self.queue.tasks().is_empty();
             self.reactor.wait(&mut events, idle)?;
         }
     }
 
-    /// A task that is done may still be woken: then nothing happens.
+    /// Does nothing for a task that has ended: it may be woken once more.
     fn poll(&self, number: usize) {
         let task = self.tasks.borrow().get(&number).cloned();
         let Some(task) = task else { return };
         let mut context = Context::from_waker(&task.waker);
-        if task.future.borrow_mut().as_mut().poll(&mut context).is_ready() {
+        // A task that panics ends, and no other one does.
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            task.future.borrow_mut().as_mut().poll(&mut context)
+        }));
+        if !matches!(result, Ok(Poll::Pending)) {
             self.tasks.borrow_mut().remove(&number);
-            if let Some(waker) = self.waits_for_an_end.take() {
+            if let Some(waker) = self.waits_for_end.take() {
                 waker.wake();
             }
         }
     }
 
-    /// How many futures were spawned, and are not done.
+    /// How many spawned futures have not ended yet.
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.borrow().len()
     }
-
-    /// Pauses until fewer than so many are left.
+    /// Pauses until fewer than `n` of them are left.
     pub(crate) async fn fewer_tasks_than(&self, n: usize) {
         poll_fn(|context| {
             if self.tasks() < n {
                 return Poll::Ready(());
             }
-            self.waits_for_an_end.set(Some(context.waker().clone()));
+            self.waits_for_end.set(Some(context.waker().clone()));
             Poll::Pending
         })
         .await;

@@ -1,6 +1,6 @@
 //! `sleep`: a timer for the executor, in a thread of its own.
 //!
-//! The text: listing 7-8, pages 130-131. The listing: `zen-executor`, in which
+//! The chapter: listing 7-8, pages 130-131. The listing is `zen-executor`, where
 //! the reactor waits for sockets and for the next timer in one call.
 //!
 //! ```text
@@ -9,7 +9,7 @@
 //! executor      -> is notified, and polls that task
 //! ```
 //!
-//! Nothing has to be changed here: what is to be done stands in `timer.rs`.
+//! There is nothing to change here: your work is in `timer.rs`.
 //!
 //! ```sh
 //! cargo run -p sleep -- 127.0.0.1 -p 1060 --think 1000
@@ -18,13 +18,14 @@
 mod executor;
 mod timer;
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Instant;
 
-use executor::{Async, Executor, race};
+use executor::{Async, Executor, Reactor, race};
 use timer::Clock;
 use zen_utils::{
     Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
@@ -32,10 +33,15 @@ use zen_utils::{
     pause_after_failed_accept, shutdown,
 };
 
+thread_local! {
+    /// One for all clients, because no coroutine pauses while it uses it.
+    static BUFFER: RefCell<[u8; RECV_BYTES_MAX]> =
+        const { RefCell::new([0; RECV_BYTES_MAX]) };
+}
+
 fn main() -> ExitCode {
     zen_utils::run("coroutines that sleep (7-8, page 130)", serve)
 }
-
 fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
     listener.set_nonblocking(true)?;
@@ -48,8 +54,7 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     log::server(format_args!("Asleep at the end: {}", clock.sleepers()));
     Ok(())
 }
-
-/// Starts a coroutine for each client, and waits at the end for them all.
+/// Starts a coroutine for each client, and waits for all of them at the end.
 async fn start_server(
     executor: &Executor,
     listener: &Async<TcpListener>,
@@ -63,9 +68,13 @@ async fn start_server(
         }
         match listener.accept().await {
             Ok((sock, address)) => {
-                let clock = Rc::clone(clock);
-                let client =
-                    handle_conversation(clock, sock, address, options.timing);
+                let client = handle_conversation(
+                    Rc::clone(&executor.reactor),
+                    Rc::clone(clock),
+                    sock,
+                    address,
+                    options.timing,
+                );
                 executor.spawn(client);
             }
             Err(err) => {
@@ -77,29 +86,42 @@ async fn start_server(
     executor.fewer_tasks_than(1).await;
     Ok(())
 }
-
 async fn handle_conversation(
+    reactor: Rc<Reactor>,
     clock: Rc<Clock>,
-    sock: Async<TcpStream>,
+    sock: TcpStream,
     address: SocketAddr,
     timing: Timing,
 ) {
     log::accepted(address);
-    let sock = StoppableSocket::new(sock);
     let mut conversation = Conversation::new(timing, Instant::now());
-    let mut result = Ok(());
-    while result.is_ok() && !conversation.is_over() {
-        let deadline = conversation.deadline();
-        let deadline = deadline.map(|at| clock.sleep_until(at));
-        let requests = handle_requests(&clock, &sock, &mut conversation);
-        // Whichever ends first. The deadline may have moved on meanwhile.
-        result = race(requests, deadline).await.unwrap_or(Ok(()));
-        conversation.expire(Instant::now());
-    }
+    let result = converse(&reactor, &clock, sock, &mut conversation).await;
     log::ended(address, conversation.outcome(result));
 }
 
-/// Returns at the end, and when the deadline has become nearer.
+async fn converse(
+    reactor: &Rc<Reactor>,
+    clock: &Clock,
+    sock: TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    sock.set_nonblocking(true)?;
+    let sock = StoppableSocket::new(Async::new(reactor, sock));
+    while !conversation.is_over() {
+        let deadline = conversation.deadline();
+        let deadline = deadline.map(|at| clock.sleep_until(at));
+        let requests = handle_requests(clock, &sock, conversation);
+        // Whichever ends first. The deadline may have moved on meanwhile.
+        match race(requests, deadline).await {
+            Some(result) => result?,
+            // What the client sent in time may still be waiting.
+            None => try_recv(&sock, conversation)?,
+        }
+        conversation.expire(Instant::now());
+    }
+    Ok(())
+}
+/// Returns at the end, and when the deadline has moved closer.
 async fn handle_requests(
     clock: &Clock,
     sock: &Async<TcpStream>,
@@ -125,18 +147,29 @@ async fn handle_requests(
         }
     }
 }
-
-/// Pauses first: so nobody has two turns while others wait for one.
+/// Pauses first, so that no client has two turns while others wait for one.
 async fn recv(
     sock: &Async<TcpStream>,
     conversation: &mut Conversation,
 ) -> io::Result<()> {
     sock.readable().await?;
-    let mut buffer = [0; RECV_BYTES_MAX];
-    match sock.get_ref().read(&mut buffer) {
-        Ok(0) => conversation.end_of_file(),
-        Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-        Err(err) => ok_if_not_ready(err)?,
+    try_recv(sock, conversation)
+}
+
+/// Receives what has arrived, without a pause.
+fn try_recv(
+    sock: &Async<TcpStream>,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    if conversation.wants() != Wants::Receive {
+        return Ok(());
     }
-    Ok(())
+    BUFFER.with_borrow_mut(|buffer| {
+        match sock.get_ref().read(buffer) {
+            Ok(0) => conversation.end_of_file(),
+            Ok(n) => conversation.received(&buffer[..n], Instant::now()),
+            Err(err) => ok_if_not_ready(err)?,
+        }
+        Ok(())
+    })
 }

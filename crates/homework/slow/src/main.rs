@@ -40,7 +40,8 @@ const LISTENER: usize = 0;
 /// How often to look for clients that are late.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Say again at each wait what is still ready: nothing to arm anew.
+/// Level-triggered: a socket that is still ready is reported again at the next
+/// wait, so nothing needs re-arming.
 const LEVEL: PollMode = PollMode::Level;
 
 fn main() -> ExitCode {
@@ -127,11 +128,22 @@ fn run_loop(
             // STARTER: let _ = key;
             // END SOLUTION
         }
+        // A late client may have sent something in time: look there first.
+        let tick = now >= next_look;
+        if tick {
+            next_look = now + TICK;
+            let late = |client: &Client| client.conversation.is_late(now);
+            ready.extend(
+                clients.values().filter(|it| late(it)).map(|it| it.key),
+            );
+        }
         for key in ready.drain(..) {
             if key == LISTENER {
                 last_key += 1;
                 match admit(listener, poller, last_key, timing) {
-                    Ok(client) => clients.extend([(last_key, client)]),
+                    Ok(Some(client)) => _ = clients.insert(last_key, client),
+                    // This client could not be set up, and the log says so.
+                    Ok(None) => {}
                     Err(err) => {
                         accept_after = now + pause_after_failed_accept(err)?;
                     }
@@ -144,9 +156,7 @@ fn run_loop(
                 }
             }
         }
-        // With more events than fit, somebody may have been in time unseen.
-        if now >= next_look && events.len() < events.capacity().get() {
-            next_look = now + TICK;
+        if tick {
             clients.retain(|_, client| {
                 // BEGIN SOLUTION calm
                 // The time-out stands still, also while it waits for a worker.
@@ -168,10 +178,9 @@ fn admit(
     poller: &Poller,
     key: usize,
     timing: Timing,
-) -> io::Result<Box<Client>> {
+) -> io::Result<Option<Box<Client>>> {
     let (sock, address) = listener.accept()?;
     log::accepted(address);
-    sock.set_nonblocking(true)?;
     let mut client = Box::new(Client {
         key,
         sock,
@@ -180,8 +189,15 @@ fn admit(
         thinking: false,
         watched: None,
     });
-    client.watch(poller, Some(Event::readable(key)))?;
-    Ok(client)
+    let set_up = client.sock.set_nonblocking(true).and_then(|()| {
+        let interest = Event::readable(key);
+        client.watch(poller, Some(interest))
+    });
+    if set_up.is_err() {
+        log::ended(address, client.conversation.outcome(set_up));
+        return Ok(None);
+    }
+    Ok(Some(client))
 }
 
 /// First the poller forgets a client, then its descriptor is closed.
@@ -203,7 +219,7 @@ impl Client {
             match self.sock.read(buffer) {
                 Ok(0) => self.conversation.end_of_file(),
                 Ok(n) => self.conversation.received(&buffer[..n], now),
-                Err(err) => return ok_if_not_ready(err),
+                Err(err) => ok_if_not_ready(err)?,
             }
         }
         loop {

@@ -1,250 +1,239 @@
 //! A small `asyncore` and `asynchat`: a loop that asks its dispatchers what
-//! they wait for. It knows neither an aphorism nor where a question ends.
+//! they wait for. It knows neither the aphorisms nor where a question ends.
 //!
 //! ```text
-//! SocketMap      the only one who waits; asks, then calls
-//!   Dispatcher   a socket, and what is to be done with it: the user's
-//!     AsyncChat  a dispatcher whose bytes are cut at a terminator
+//! SocketMap      the one place that waits: asks, waits, and calls
+//!   Dispatcher   what to do with a socket: written by the user
+//!     AsyncChat  helps a dispatcher: splits what it receives at a terminator
 //! ```
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
-mod asynchat;
-mod server;
+mod dispatcher;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::io;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use polling::{AsSource, Event, Events, PollMode, Poller};
 
-use zen_utils::RECV_BYTES_MAX;
+use zen_utils::{
+    Listener, RECV_BYTES_MAX, StoppableSocket, log, pause_after_failed_accept,
+};
 
-pub(crate) use asynchat::{AsyncChat, Chat, Terminator};
-pub(crate) use server::{Client, Server};
+pub(crate) use dispatcher::{AsyncChat, Dispatcher};
 
-/// How often every dispatcher is asked whether it is over: there are no
-/// timers.
+/// How often to look for deadlines that have passed, while there are any.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Say again at each wait what is still ready: nothing to arm anew.
+/// Level-triggered: a socket that is still ready is reported again at the next
+/// wait, so nothing needs re-arming.
 const LEVEL: PollMode = PollMode::Level;
 
-/// The dispatcher of a client that was accepted.
-pub(crate) type Accepted = Option<Box<dyn Dispatcher>>;
-
-// ANCHOR: dispatcher
-/// A socket, and what is to be done with it.
-pub(crate) trait Dispatcher {
-    fn socket(&self) -> &dyn AsSource;
-
-    /// Whether the socket listens. Then it is asked again after each wait.
-    fn accepting(&self) -> bool {
-        false
-    }
-
-    /// Whether it waits for bytes or, if it listens, for a client.
-    fn readable(&self) -> bool;
-
-    /// Whether it waits for room to send.
-    fn writable(&self) -> bool {
-        false
-    }
-
-    /// There is a client, and here is its dispatcher; unless it has left.
-    fn handle_accept(&mut self) -> io::Result<Accepted> {
-        Ok(None)
-    }
-
-    /// There are bytes, or their end.
-    fn handle_read(&mut self, _buffer: &mut [u8]) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// There is room.
-    fn handle_write(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Whether to close it. Asked after each call, and at each tick.
-    fn is_over(&mut self, now: Instant) -> bool;
-
-    /// The loop has forgotten it, because of this error or because it is over,
-    /// and drops it next. An error that this returns ends the loop.
-    fn close(&mut self, result: io::Result<()>) -> io::Result<()>;
+/// The map owns the sockets. So the poller never watches a closed one, whatever
+/// a dispatcher does.
+pub(crate) enum Socket<'a> {
+    Listening(&'a Listener),
+    Connected(StoppableSocket<TcpStream>),
 }
-// ANCHOR_END: dispatcher
 
-// ANCHOR: socket_map
-/// The only one who waits.
-pub(crate) struct SocketMap<'a> {
-    /// Dropped before the sockets that it watches.
-    poller: Poller,
-    last_key: usize,
-    /// The keys of those that listen.
-    accepting: Vec<usize>,
-    /// Filled by `add`, emptied by `call` and `look_at_all`.
-    channels: HashMap<usize, Channel<'a>>,
+impl Socket<'_> {
+    fn source(&self) -> impl AsSource {
+        match self {
+            Self::Listening(listener) => listener.source(),
+            Self::Connected(sock) => sock.source(),
+        }
+    }
 }
 
 struct Channel<'a> {
+    sock: Socket<'a>,
     dispatcher: Box<dyn Dispatcher + 'a>,
-    /// What the poller watches for: bytes, room.
+    /// What the poller watches for: bytes or clients, room.
     watched: (bool, bool),
 }
 
+// ANCHOR: socket_map
+/// The one place that waits.
+pub(crate) struct SocketMap<'a> {
+    /// Declared before the sockets that it watches, so it is dropped first.
+    poller: Poller,
+    max_clients: usize,
+    accept_after: Instant,
+    last_key: usize,
+    /// The keys of the sockets that listen.
+    listening: Vec<usize>,
+    /// Filled by `add`, emptied by `update`.
+    channels: HashMap<usize, Channel<'a>>,
+    /// Whether any dispatcher has a deadline. If none has, the loop sleeps.
+    deadlines: bool,
+}
+
 impl<'a> SocketMap<'a> {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub(crate) fn new(max_clients: usize) -> io::Result<Self> {
         Ok(Self {
             poller: Poller::new()?,
+            max_clients,
+            accept_after: Instant::now(),
             last_key: 0,
-            accepting: Vec::new(),
+            listening: Vec::new(),
             channels: HashMap::new(),
+            deadlines: false,
         })
     }
 
-    pub(crate) fn add(
-        &mut self,
-        mut dispatcher: Box<dyn Dispatcher + 'a>,
-    ) -> io::Result<()> {
-        self.last_key += 1;
-        let key = self.last_key;
-        let watched = (dispatcher.readable(), dispatcher.writable());
-        let interest = Event::new(key, watched.0, watched.1);
-        let sock = dispatcher.socket().source();
-        // SAFETY: `ask` deletes the socket before it is closed, and nobody
-        // else closes it: the dispatcher is ours.
-        match unsafe { self.poller.add_with_mode(&sock, interest, LEVEL) } {
-            Ok(()) => {
-                if dispatcher.accepting() {
-                    self.accepting.push(key);
-                }
-                self.channels.insert(key, Channel { dispatcher, watched });
-                Ok(())
-            }
-            Err(err) => dispatcher.close(Err(err)),
-        }
-    }
-
-    /// Asks, waits and calls, until no dispatcher is left.
+    /// Waits and calls, until no dispatcher is left.
     pub(crate) fn run(mut self) -> io::Result<()> {
         let mut buffer = [0; RECV_BYTES_MAX];
         let mut events = Events::new();
         let mut next_tick = Instant::now();
         while !self.channels.is_empty() {
-            // Whatever happens before this instant is among the events.
             let now = Instant::now();
+            let ticks = self.deadlines || now < self.accept_after;
             events.clear();
-            self.poller.wait(&mut events, self.time_to_sleep())?;
+            self.poller.wait(&mut events, ticks.then_some(TICK))?;
             for event in events.iter() {
-                self.call(event.key, now, |dispatcher| {
-                    handle_event(dispatcher, event, &mut buffer)
-                })?;
+                self.handle_event(event, now, &mut buffer)?;
             }
-            // With more events than fit, one may seem late that is not.
-            if now >= next_tick && events.len() < events.capacity().get() {
+            if self.deadlines && now >= next_tick {
                 next_tick = now + TICK;
-                self.ask_all(now)?;
+                self.handle_deadlines(now, &mut buffer)?;
             }
-            // One that was full has room when another dispatcher is gone.
-            for index in 0..self.accepting.len() {
-                self.call(self.accepting[index], now, |_| Ok(None))?;
+            // Whether there is room for another client depends on all others.
+            for index in 0..self.listening.len() {
+                self.update(self.listening[index], Ok(()))?;
             }
-            self.accepting.retain(|key| self.channels.contains_key(key));
         }
         Ok(())
     }
+    // ANCHOR_END: socket_map
 
-    /// For ever, if there are only listeners and all of them are watched.
-    fn time_to_sleep(&self) -> Option<Duration> {
-        let idle = self.channels.len() == self.accepting.len()
-            && self.channels.values().all(|it| it.watched.0);
-        (!idle).then_some(TICK)
-    }
-
-    /// Calls a dispatcher, and asks it what it waits for now.
-    fn call(
+    // ANCHOR: add
+    pub(crate) fn add(
         &mut self,
-        key: usize,
-        now: Instant,
-        callback: impl FnOnce(&mut dyn Dispatcher) -> io::Result<Accepted>,
+        sock: Socket<'a>,
+        dispatcher: Box<dyn Dispatcher + 'a>,
     ) -> io::Result<()> {
-        let Some(channel) = self.channels.get_mut(&key) else { return Ok(()) };
-        let called = callback(&mut *channel.dispatcher);
-        let (result, accepted) = match called {
-            Ok(accepted) => (Ok(()), accepted),
-            Err(err) => (Err(err), None),
+        self.last_key += 1;
+        let key = self.last_key;
+        let nonblocking = match &sock {
+            Socket::Listening(listener) => {
+                self.listening.push(key);
+                listener.set_nonblocking(true)
+            }
+            Socket::Connected(sock) => sock.set_nonblocking(true),
         };
-        if !channel.ask(&self.poller, key, now, result)? {
-            self.channels.remove(&key);
-        }
-        accepted.map_or(Ok(()), |dispatcher| self.add(dispatcher))
+        let added = nonblocking.and_then(|()| {
+            let source = sock.source();
+            let (source, interest) = (source.source(), Event::readable(key));
+            // SAFETY: `update` deletes the socket before it is dropped.
+            unsafe { self.poller.add_with_mode(&source, interest, LEVEL) }
+        });
+        let watched = (true, false);
+        self.channels.insert(key, Channel { sock, dispatcher, watched });
+        // An error closes the new socket, and not the one that accepted it.
+        self.update(key, added)
     }
+    // ANCHOR_END: add
 
-    fn ask_all(&mut self, now: Instant) -> io::Result<()> {
-        let mut result = Ok(());
-        self.channels.retain(|&key, channel| {
-            match channel.ask(&self.poller, key, now, Ok(())) {
-                Ok(stays) => stays,
-                Err(err) => {
-                    result = Err(err);
-                    false
+    // ANCHOR: handle_event
+    fn handle_event(
+        &mut self,
+        event: Event,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> io::Result<()> {
+        let Some(Channel { sock, dispatcher, .. }) =
+            self.channels.get_mut(&event.key)
+        else {
+            return Ok(());
+        };
+        let mut accepted = None;
+        let result = match sock {
+            Socket::Listening(listener) => match listener.accept() {
+                Ok((sock, address)) => {
+                    accepted =
+                        Some((sock, dispatcher.handle_accepted(address)));
+                    Ok(())
+                }
+                Err(err) => pause_after_failed_accept(err)
+                    .map(|pause| self.accept_after = Instant::now() + pause),
+            },
+            Socket::Connected(sock) => {
+                if event.writable && dispatcher.writable() {
+                    dispatcher.handle_write(sock)
+                } else {
+                    dispatcher.handle_read(sock, buffer)
                 }
             }
-        });
-        result
+        };
+        // Only now: what the client sent in time may have been received above.
+        dispatcher.expire(now);
+        if let Some((sock, Some(dispatcher))) = accepted {
+            self.add(Socket::Connected(sock), dispatcher)?;
+        }
+        self.update(event.key, result)
     }
-}
-// ANCHOR_END: socket_map
+    // ANCHOR_END: handle_event
 
-// ANCHOR: ask
-impl Channel<'_> {
-    /// Says whether the dispatcher stays. If not, it has been forgotten and
-    /// knows that it is closed.
-    fn ask(
+    // ANCHOR: handle_deadlines
+    fn handle_deadlines(
         &mut self,
-        poller: &Poller,
-        key: usize,
         now: Instant,
+        buffer: &mut [u8],
+    ) -> io::Result<()> {
+        let is_late = |channel: &Channel| {
+            channel.dispatcher.deadline().is_some_and(|it| it <= now)
+        };
+        let late = self.channels.iter().filter(|it| is_late(it.1));
+        let keys: Vec<usize> = late.map(|(&key, _)| key).collect();
+        for key in keys {
+            // One more turn: the client may have been in time, and this server
+            // too busy to notice.
+            self.handle_event(Event::all(key), now, buffer)?;
+        }
+        let mut left = self.channels.values();
+        self.deadlines = left.any(|it| it.dispatcher.deadline().is_some());
+        Ok(())
+    }
+    // ANCHOR_END: handle_deadlines
+
+    // ANCHOR: update
+    /// Asks a dispatcher what it waits for now. If that is nothing, or if it
+    /// has failed, its socket is closed.
+    fn update(
+        &mut self,
+        key: usize,
         mut result: io::Result<()>,
-    ) -> io::Result<bool> {
-        if result.is_ok() && !self.dispatcher.is_over(now) {
-            let wants =
-                (self.dispatcher.readable(), self.dispatcher.writable());
-            if wants == self.watched {
-                return Ok(true);
-            }
-            let interest = Event::new(key, wants.0, wants.1);
-            let sock = self.dispatcher.socket();
-            result = poller.modify_with_mode(sock, interest, LEVEL);
-            self.watched = wants;
-            if result.is_ok() {
-                return Ok(true);
+    ) -> io::Result<()> {
+        let clients = self.channels.len().saturating_sub(self.listening.len());
+        let Some(channel) = self.channels.get_mut(&key) else { return Ok(()) };
+        let Channel { sock, dispatcher, watched } = channel;
+        let mut wants = (dispatcher.readable(), dispatcher.writable());
+        let over = result.is_err() || wants == (false, false);
+        if matches!(sock, Socket::Listening(_)) {
+            let full = clients >= self.max_clients;
+            wants.0 = !full && Instant::now() >= self.accept_after;
+            if full && watched.0 {
+                log::serving_the_most(clients);
             }
         }
-        let result = result.and(poller.delete(self.dispatcher.socket()));
-        self.dispatcher.close(result)?;
-        Ok(false)
+        if !over && wants != *watched {
+            let interest = Event::new(key, wants.0, wants.1);
+            let source = sock.source();
+            result = self.poller.modify_with_mode(source, interest, LEVEL);
+            *watched = wants;
+        }
+        if !over && result.is_ok() {
+            self.deadlines |= dispatcher.deadline().is_some();
+            return Ok(());
+        }
+        let result = result.and(self.poller.delete(sock.source()));
+        let closed = dispatcher.close(result);
+        self.channels.remove(&key);
+        closed
     }
-}
-// ANCHOR_END: ask
-
-fn handle_event(
-    dispatcher: &mut dyn Dispatcher,
-    event: Event,
-    buffer: &mut [u8],
-) -> io::Result<Accepted> {
-    if dispatcher.accepting() {
-        return dispatcher.handle_accept();
-    }
-    if event.writable && dispatcher.writable() {
-        dispatcher.handle_write()?;
-    } else if event.readable && dispatcher.readable() {
-        dispatcher.handle_read(buffer)?;
-    } else {
-        // Nobody asked: the connection is gone in both directions.
-        return Err(io::ErrorKind::ConnectionAborted.into());
-    }
-    Ok(None)
+    // ANCHOR_END: update
 }

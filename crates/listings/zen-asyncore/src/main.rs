@@ -3,14 +3,14 @@
 //! The chapter: listing 7-9, pages 131-133. Same names where Rust allows.
 //!
 //! ```text
-//!               a client connects -> handle_accepted
-//! SocketMap --> bytes arrive      -> collect_incoming_data, found_terminator
-//!    |          there is room     -> handle_write
-//!    +--------> and now?          -> readable, writable, is_over
+//!               client connects -> handle_accepted
+//! SocketMap --> bytes arrive    -> collect_incoming_data, found_terminator
+//!    |          room to send    -> handle_write
+//!    +--------> after each call -> readable? writable? neither: close
 //! ```
 //!
 //! Read `ZenRequestHandler`: it does not look for the end of a question.
-//! Left out: how the waiting and the cutting are done (see `asyncore.rs`).
+//! Left out: how the loop waits, and splits what arrives (see `asyncore.rs`).
 //!
 //! ```sh
 //! cargo run -p zen-asyncore -- 127.0.0.1 -p 1060
@@ -18,16 +18,16 @@
 
 mod asyncore;
 
-use std::io;
+use std::io::{self, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use asyncore::{AsyncChat, Chat, Client, Server, SocketMap, Terminator};
-use zen_utils::conversation::LINGER_BYTES_MAX;
+use asyncore::{AsyncChat, Dispatcher, Socket, SocketMap};
 use zen_utils::framing::QUESTION_BYTES_MAX;
 use zen_utils::{
     Conversation, Listener, MaxClients, Options, Timing, Wants, log,
-    sleep_until,
+    ok_if_not_ready, shutdown, sleep_until,
 };
 
 fn main() -> ExitCode {
@@ -37,83 +37,90 @@ fn main() -> ExitCode {
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
-    let handle_accepted = |sock| ZenRequestHandler::new(sock, options.timing);
-    let max_clients = options.own.max_clients;
-    let zen_server = Server::new(listener, max_clients, handle_accepted)?;
-    let mut socket_map = SocketMap::new()?;
-    socket_map.add(Box::new(zen_server))?;
+    let mut socket_map = SocketMap::new(options.own.max_clients)?;
+    let zen_server = Box::new(ZenServer { timing: options.timing });
+    socket_map.add(Socket::Listening(listener), zen_server)?;
     socket_map.run()
 }
 // ANCHOR_END: serve
 
+// ANCHOR: zen_server
+struct ZenServer {
+    timing: Timing,
+}
+
+impl Dispatcher for ZenServer {
+    fn readable(&self) -> bool {
+        !shutdown::begun()
+    }
+
+    fn handle_accepted(
+        &mut self,
+        address: SocketAddr,
+    ) -> Option<Box<dyn Dispatcher>> {
+        Some(Box::new(ZenRequestHandler::new(address, self.timing)))
+    }
+
+    /// Without its listener a server is of no use, so an error ends the loop.
+    fn close(&mut self, result: io::Result<()>) -> io::Result<()> {
+        result
+    }
+}
+// ANCHOR_END: zen_server
+
 // ANCHOR: zen_request_handler
-/// One client's side of the protocol.
+/// The server's side of the conversation with one client.
 struct ZenRequestHandler {
-    chat: Chat,
+    address: SocketAddr,
     /// What has arrived of a question: filled by `collect_incoming_data`,
-    /// emptied by `tell`.
+    /// emptied by `pass_on`.
     data: Vec<u8>,
     conversation: Conversation,
-    /// A question was too long, and what follows it is thrown away.
-    refused: bool,
 }
 
 impl ZenRequestHandler {
-    fn new(client: Client, timing: Timing) -> Self {
-        log::accepted(client.address());
+    fn new(address: SocketAddr, timing: Timing) -> Self {
+        log::accepted(address);
         Self {
-            chat: Chat::new(client, Terminator::Bytes(b"?")),
+            address,
             data: Vec::new(),
             conversation: Conversation::new(timing, Instant::now()),
-            refused: false,
         }
     }
 
-    fn tell(&mut self) {
+    fn pass_on(&mut self) {
         self.conversation.received(&self.data, Instant::now());
         self.data.clear();
     }
 }
 
 impl AsyncChat for ZenRequestHandler {
-    fn chat(&self) -> &Chat {
-        &self.chat
-    }
+    const TERMINATOR: u8 = b'?';
 
-    fn chat_mut(&mut self) -> &mut Chat {
-        &mut self.chat
-    }
-
-    fn collect_incoming_data(&mut self, mut more_data: &[u8]) {
-        if self.refused {
-            return;
-        }
-        if self.data.is_empty() {
-            more_data = more_data.trim_ascii_start();
-        }
+    fn collect_incoming_data(&mut self, more_data: &[u8]) {
         self.data.extend_from_slice(more_data);
-        if self.data.len() >= QUESTION_BYTES_MAX {
-            self.tell();
-            self.refused = true;
-            self.chat.set_terminator(Terminator::Count(LINGER_BYTES_MAX));
+        // The framework does not know that white space belongs to no question,
+        // nor that a question has a limit. The conversation does.
+        let blank = self.data.trim_ascii_start().is_empty();
+        if blank || self.data.len() >= QUESTION_BYTES_MAX {
+            self.pass_on();
         }
     }
 
     fn found_terminator(&mut self) {
-        if self.refused {
-            return self.conversation.end_of_file();
-        }
         self.data.push(b'?');
-        self.tell();
+        self.pass_on();
     }
 
     fn handle_close(&mut self) {
-        self.tell();
+        self.pass_on();
         self.conversation.end_of_file();
     }
-    // ANCHOR_END: zen_request_handler
+}
+// ANCHOR_END: zen_request_handler
 
-    // ANCHOR: handle_write
+// ANCHOR: dispatcher
+impl Dispatcher for ZenRequestHandler {
     fn readable(&self) -> bool {
         self.conversation.wants() == Wants::Receive
     }
@@ -122,22 +129,29 @@ impl AsyncChat for ZenRequestHandler {
         self.conversation.wants() == Wants::Send
     }
 
-    fn handle_write(&mut self) -> io::Result<()> {
+    fn handle_read(
+        &mut self,
+        sock: &TcpStream,
+        buffer: &mut [u8],
+    ) -> io::Result<()> {
+        self.receive(sock, buffer)?;
+        self.handle_write(sock)
+    }
+
+    fn handle_write(&mut self, mut sock: &TcpStream) -> io::Result<()> {
         loop {
             match self.conversation.wants() {
-                // Everybody else waits as well: there is one thread.
+                // There is one thread, so all other clients wait as well.
                 Wants::Think(until) => {
                     sleep_until(until);
                     self.conversation.finished_thinking();
                 }
-                Wants::Send => {
-                    match self.chat.send(self.conversation.to_send())? {
-                        0 => return Ok(()),
-                        n => self.conversation.sent(n, Instant::now()),
-                    }
-                }
+                Wants::Send => match sock.write(self.conversation.to_send()) {
+                    Ok(n) => self.conversation.sent(n, Instant::now()),
+                    Err(err) => return ok_if_not_ready(err),
+                },
                 Wants::StopSending => {
-                    self.chat.stop_sending()?;
+                    sock.shutdown(Shutdown::Write)?;
                     self.conversation.stopped_sending(Instant::now());
                 }
                 Wants::Receive | Wants::Close => return Ok(()),
@@ -145,13 +159,18 @@ impl AsyncChat for ZenRequestHandler {
         }
     }
 
-    fn is_over(&mut self, now: Instant) -> bool {
-        self.conversation.is_over() || self.conversation.expire(now)
+    fn deadline(&self) -> Option<Instant> {
+        self.conversation.deadline()
     }
 
-    fn close(&mut self, result: io::Result<()>) {
-        let outcome = self.conversation.outcome(result);
-        log::ended(self.chat.address(), outcome);
+    fn expire(&mut self, now: Instant) {
+        self.conversation.expire(now);
     }
-    // ANCHOR_END: handle_write
+
+    /// An error of one client ends only its own conversation.
+    fn close(&mut self, result: io::Result<()>) -> io::Result<()> {
+        log::ended(self.address, self.conversation.outcome(result));
+        Ok(())
+    }
 }
+// ANCHOR_END: dispatcher

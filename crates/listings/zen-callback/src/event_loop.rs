@@ -1,10 +1,10 @@
-//! A small `asyncio`: the framework owns the sockets and calls a protocol.
-//! It knows neither an aphorism nor where a question ends.
+//! A small `asyncio`: the framework owns the sockets and calls a protocol. It
+//! knows neither the aphorisms nor where a question ends.
 //!
 //! ```text
-//! EventLoop   the only one who waits: for sockets, and for the next timer
-//!   Transport   one client's socket, and what it could not take yet
-//!   Protocol    the user's: called when something has happened
+//! EventLoop     the one place that waits: for sockets, and for the next timer
+//!   Transport   one client's socket, its timers, and the bytes not yet sent
+//!   Protocol    written by the user: called when something has happened
 //! ```
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
@@ -12,7 +12,7 @@
 mod tests;
 mod transport;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -23,16 +23,18 @@ use zen_utils::{
 };
 
 pub(crate) use transport::Transport;
-use transport::{Callback, ready};
+use transport::ready;
 
-/// Clients' keys count up from here, and none is used twice.
+/// The listener's key. The keys of clients count up from here and are never
+/// reused, so no event and no timer can reach the wrong client.
 const LISTENER: usize = 0;
 
-/// Say again at each wait what is still ready: nothing to arm anew.
+/// Level-triggered: a socket that is still ready is reported again at the next
+/// wait, so nothing needs re-arming.
 const LEVEL: PollMode = PollMode::Level;
 
 // ANCHOR: protocol
-/// What a framework's user writes. Each call is one thing that has happened.
+/// What the user of this framework writes. Each call reports one event.
 pub(crate) trait Protocol: Sized {
     /// A client has connected.
     fn connection_made(&mut self, transport: &mut Transport<Self>);
@@ -40,21 +42,21 @@ pub(crate) trait Protocol: Sized {
     /// Bytes have arrived.
     fn data_received(&mut self, transport: &mut Transport<Self>, data: &[u8]);
 
-    /// The client sends no more.
+    /// The client sends nothing more.
     fn eof_received(&mut self, transport: &mut Transport<Self>);
 
-    /// All that was written has been sent, after a time when it was not.
+    /// The socket was full, and now all that was written has been sent.
     fn resume_writing(&mut self, _: &mut Transport<Self>) {}
 
-    /// The socket is closed; with an error, or as the transport was told.
+    /// The socket is closed, either as the transport was told or by an error.
     fn connection_lost(&mut self, result: io::Result<()>);
 }
 // ANCHOR_END: protocol
 
 // ANCHOR: event_loop
-/// The only one who waits.
+/// The one place that waits.
 pub(crate) struct EventLoop<'a, P> {
-    /// Dropped before the sockets that it watches.
+    /// Declared before the sockets that it watches, so it is dropped first.
     poller: Poller,
     listener: &'a Listener,
     protocol_factory: Box<dyn Fn() -> P + 'a>,
@@ -64,7 +66,8 @@ pub(crate) struct EventLoop<'a, P> {
     last_key: usize,
     /// Filled by `accept`, emptied by `call`.
     connections: HashMap<usize, Box<(P, Transport<P>)>>,
-    timers: BTreeMap<(Instant, usize), Callback<P>>,
+    /// When the next timer of each client is due. Filled and emptied by `call`.
+    timers: BTreeSet<(Instant, usize)>,
 }
 
 impl<'a, P: Protocol> EventLoop<'a, P> {
@@ -84,47 +87,55 @@ impl<'a, P: Protocol> EventLoop<'a, P> {
             accept_after: Instant::now(),
             last_key: LISTENER,
             connections: HashMap::new(),
-            timers: BTreeMap::new(),
+            timers: BTreeSet::new(),
         })
     }
 
-    /// Waits and calls, until a signal ends the server and nobody is left.
+    /// Waits and calls, until a signal ends the server and all clients left.
     pub(crate) fn run_forever(&mut self) -> io::Result<()> {
         let mut buffer = [0; RECV_BYTES_MAX];
         let mut events = Events::new();
         while !(shutdown::begun() && self.connections.is_empty()) {
-            // Whatever happens before this instant is among the events, and
-            // comes before a timer that is due at it.
-            let now = Instant::now();
-            self.watch_listener(now)?;
-            events.clear();
-            self.poller.wait(&mut events, self.time_to_sleep(now))?;
-            for event in events.iter() {
-                match event.key {
-                    LISTENER => self.accept()?,
-                    key => self.call(key, |protocol, transport| {
-                        ready(protocol, transport, event, &mut buffer);
-                    }),
-                }
-            }
-            // With more events than fit, a timer may be due too early.
-            if events.len() < events.capacity().get() {
-                self.call_timers(now);
+            self.run_once(&mut events, &mut buffer)?;
+        }
+        Ok(())
+    }
+
+    fn run_once(
+        &mut self,
+        events: &mut Events,
+        buffer: &mut [u8],
+    ) -> io::Result<()> {
+        let now = Instant::now();
+        self.watch_listener(now)?;
+        events.clear();
+        self.poller.wait(events, self.time_to_sleep(now))?;
+        for event in events.iter() {
+            match event.key {
+                LISTENER => self.accept()?,
+                key => self.call(key, |protocol, transport| {
+                    if transport.watched == (false, false) {
+                        // The connection is gone in both directions.
+                        return transport.abort();
+                    }
+                    ready(protocol, transport, event, buffer);
+                }),
             }
         }
+        self.call_timers(buffer);
         Ok(())
     }
     // ANCHOR_END: event_loop
 
     fn time_to_sleep(&self, now: Instant) -> Option<Duration> {
         let paused = Some(self.accept_after).filter(|&after| after > now);
-        let timer = self.timers.keys().next().map(|&(due, _)| due);
+        let timer = self.timers.first().map(|&(due, _)| due);
         let wake_at = timer.into_iter().chain(paused).min()?;
         Some(wake_at.saturating_duration_since(now))
     }
 
-    /// Watches the listener only while there is room: one that is ready and
-    /// that nobody accepts from would wake the loop for ever.
+    /// Watches the listener only while it may accept. Otherwise a waiting
+    /// client would make it ready, and the loop could not sleep.
     fn watch_listener(&mut self, now: Instant) -> io::Result<()> {
         let full = self.connections.len() >= self.max_clients;
         let accept = !full && now >= self.accept_after && !shutdown::begun();
@@ -143,41 +154,52 @@ impl<'a, P: Protocol> EventLoop<'a, P> {
         Ok(())
     }
 
+    // ANCHOR: accept
     fn accept(&mut self) -> io::Result<()> {
-        if let Err(err) = self.accept_one() {
-            let pause = pause_after_failed_accept(err)?;
-            self.accept_after = Instant::now() + pause;
-        }
-        Ok(())
-    }
-
-    fn accept_one(&mut self) -> io::Result<()> {
-        let (sock, peer) = self.listener.accept()?;
-        sock.set_nonblocking(true)?;
-        self.last_key += 1;
-        let interest = Event::readable(self.last_key);
-        // SAFETY: `call` deletes the socket before it is closed.
-        unsafe { self.poller.add_with_mode(&*sock, interest, LEVEL)? };
-        let transport = Transport::new(sock, peer);
-        let connection = Box::new(((self.protocol_factory)(), transport));
-        self.connections.insert(self.last_key, connection);
-        self.call(self.last_key, P::connection_made);
-        Ok(())
-    }
-
-    fn call_timers(&mut self, now: Instant) {
-        while let Some(timer) = self.timers.first_entry() {
-            let &(due, key) = timer.key();
-            if due > now {
-                break;
+        let (sock, peer) = match self.listener.accept() {
+            Ok(accepted) => accepted,
+            Err(err) => {
+                let pause = pause_after_failed_accept(err)?;
+                self.accept_after = Instant::now() + pause;
+                return Ok(());
             }
-            let callback = timer.remove();
-            self.call(key, callback);
+        };
+        self.last_key += 1;
+        let key = self.last_key;
+        let watched = sock.set_nonblocking(true).and_then(|()| {
+            let interest = Event::readable(key);
+            // SAFETY: `call` deletes the socket before it is closed.
+            unsafe { self.poller.add_with_mode(&*sock, interest, LEVEL) }
+        });
+        // If it failed, `call` ends this client, and the listener continues.
+        let transport = Transport::new(sock, peer, watched.err());
+        let connection = Box::new(((self.protocol_factory)(), transport));
+        self.connections.insert(key, connection);
+        self.call(key, P::connection_made);
+        Ok(())
+    }
+    // ANCHOR_END: accept
+
+    // ANCHOR: call_timers
+    /// Calls one timer of each client that has one due. If it asks for the next
+    /// one at once, that is called in the next round, after other events.
+    fn call_timers(&mut self, buffer: &mut [u8]) {
+        let due = ..=(Instant::now(), usize::MAX);
+        let keys: Vec<_> = self.timers.range(due).map(|it| it.1).collect();
+        for key in keys {
+            self.call(key, |protocol, transport| {
+                // What the client did in time comes first, even if this server
+                // was too busy, or stopped, to notice it then.
+                ready(protocol, transport, Event::all(key), buffer);
+                let (due, callback) = transport.timers.remove(0);
+                callback(protocol, transport, due);
+            });
         }
     }
+    // ANCHOR_END: call_timers
 
     // ANCHOR: call
-    /// Calls into a protocol, and does what it asked its transport for.
+    /// Calls a protocol, and then does what it asked its transport for.
     fn call(
         &mut self,
         key: usize,
@@ -185,19 +207,23 @@ impl<'a, P: Protocol> EventLoop<'a, P> {
     ) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let (protocol, transport) = &mut **connection;
+        let timer = transport.next_timer();
         callback(protocol, transport);
-        for (due, callback) in transport.timers.drain(..) {
-            self.timers.insert((due, key), callback);
+        transport.update_interest(&self.poller, key);
+        if transport.is_over() {
+            // A client that leaves takes its timers with it.
+            transport.timers.clear();
         }
-        let wants = (transport.reading, transport.is_full());
-        if transport.error.is_none() && wants != transport.watched {
-            let interest = Event::new(key, wants.0, wants.1);
-            let sock = &*transport.sock;
-            let watched = self.poller.modify_with_mode(sock, interest, LEVEL);
-            transport.error = watched.err();
-            transport.watched = wants;
+        let next_timer = transport.next_timer();
+        if next_timer != timer {
+            if let Some(due) = timer {
+                self.timers.remove(&(due, key));
+            }
+            if let Some(due) = next_timer {
+                self.timers.insert((due, key));
+            }
         }
-        if transport.error.is_some() || transport.closing && !wants.1 {
+        if transport.is_over() {
             let result = transport.error.take().map_or(Ok(()), Err);
             let result = result.and(self.poller.delete(&*transport.sock));
             if let Some(connection) = self.connections.remove(&key) {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Read `ZenServer`: nothing in it waits, and nothing in it loops over clients.
-//! Left out: how the waiting is done (see `event_loop.rs`, and `zen-poll`).
+//! Left out: how the loop waits (see `event_loop.rs`, and `zen-poll`).
 //!
 //! ```sh
 //! cargo run -p zen-callback -- 127.0.0.1 -p 1060
@@ -42,7 +42,7 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
 // ANCHOR_END: serve
 
 // ANCHOR: zen_server
-/// One client's side of the protocol.
+/// The server's side of the conversation with one client.
 struct ZenServer {
     /// Filled by `connection_made`.
     address: Option<SocketAddr>,
@@ -67,8 +67,7 @@ impl Protocol for ZenServer {
     }
 
     fn resume_writing(&mut self, transport: &mut Transport<Self>) {
-        // The last byte has gone only now, and the clock starts again.
-        self.conversation.sent(0, Instant::now());
+        self.answers_sent();
         self.advance(transport);
     }
 
@@ -87,26 +86,23 @@ impl ZenServer {
     }
 
     // ANCHOR: advance
-    /// Says what can be said now, and returns to the loop at once: what cannot
-    /// be done yet will come back as another callback.
+    /// Does what can be done now, and returns to the loop. When something else
+    /// becomes possible, the loop calls back.
     fn advance(&mut self, transport: &mut Transport<Self>) {
         loop {
             match self.conversation.wants() {
-                // Everybody else waits as well: there is one thread.
+                // There is one thread, so all other clients wait as well.
                 Wants::Think(until) => {
                     sleep_until(until);
                     self.conversation.finished_thinking();
                 }
                 Wants::Send => {
-                    // What the socket does not take is the transport's now.
-                    let answers = self.conversation.to_send();
-                    transport.write(answers);
-                    let n = answers.len();
-                    self.conversation.sent(n, Instant::now());
+                    transport.write(self.conversation.to_send());
                     if transport.is_full() {
-                        // A client that does not read is not listened to.
+                        // Take no more questions until `resume_writing`.
                         return transport.pause_reading();
                     }
+                    self.answers_sent();
                 }
                 Wants::StopSending => {
                     transport.write_eof();
@@ -118,20 +114,30 @@ impl ZenServer {
             }
         }
     }
+
+    /// The socket has taken all that was written.
+    fn answers_sent(&mut self) {
+        let n = self.conversation.to_send().len();
+        self.conversation.sent(n, Instant::now());
+    }
     // ANCHOR_END: advance
 
     // ANCHOR: watch_the_clock
     /// Asks for a call at the deadline, if there is one.
     fn watch_the_clock(&mut self, transport: &mut Transport<Self>) {
         if let Some(deadline) = self.conversation.deadline() {
-            let delay = deadline.saturating_duration_since(Instant::now());
-            transport.call_later(delay, Self::deadline_has_come);
+            transport.call_at(deadline, Self::deadline_has_come);
         }
     }
 
-    /// The client may have earned another one in the meantime.
-    fn deadline_has_come(&mut self, transport: &mut Transport<Self>) {
-        if self.conversation.expire(Instant::now()) {
+    /// Since the call was asked for, the deadline may have moved.
+    fn deadline_has_come(
+        &mut self,
+        transport: &mut Transport<Self>,
+        deadline: Instant,
+    ) {
+        self.conversation.expire(deadline);
+        if self.conversation.is_over() {
             transport.abort();
         } else {
             self.watch_the_clock(transport);

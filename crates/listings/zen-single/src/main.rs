@@ -6,8 +6,8 @@
 //! accept() -> recv() -> send() -> recv() -> ... -> close -> accept()
 //! ```
 //!
-//! Read `accept_connections_forever` in `zen-utils`: all of this server's
-//! waiting is in the routines that it calls, one inside the other.
+//! Read `accept_connections_forever` in `zen-utils`: all the waiting of this
+//! server is in the routines that it calls, each inside the other.
 //! Left out: a second client at the same time (see `zen-threaded`).
 //!
 //! ```sh

@@ -11,12 +11,13 @@
 //! ```
 //!
 //! Read `start_threads`: each thread runs the unchanged code of `zen-single`.
-//! Left out: as many threads as there are clients (see `zen-legacy`).
+//! Left out: a thread for each client (see `zen-legacy`).
 //!
 //! ```sh
 //! cargo run -p zen-threaded -- 127.0.0.1 -p 1060 --workers 4
 //! ```
 
+use std::fmt::Display;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::process::{self, ExitCode};
@@ -45,16 +46,16 @@ struct Pool {
     )]
     workers: u16,
 
-    /// How a client comes to its thread
+    /// How a thread gets its clients
     #[arg(long, value_enum, default_value = "accept")]
     dispatch: Dispatch,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Dispatch {
-    /// Every thread waits in accept(), as in the text
+    /// Every thread waits in accept(), as in the chapter
     Accept,
-    /// One more thread accepts, and hands clients over through a queue
+    /// One more thread accepts, and a queue hands clients to the others
     Queue,
 }
 // ANCHOR_END: options
@@ -66,38 +67,34 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
         Dispatch::Accept => start_threads(listener, options.timing, workers),
         Dispatch::Queue => fill_queue(listener, options.timing, workers),
     }
+    Ok(())
 }
 // ANCHOR_END: serve
 
 // ANCHOR: start_threads
-/// The main thread is one of the workers. The system wakes one of those that
-/// wait in accept() for each client.
-fn start_threads(
-    listener: &Listener,
-    timing: Timing,
-    workers: u16,
-) -> io::Result<()> {
-    let work = || accept_connections_forever(listener, timing);
+/// The main thread is one of the workers. For each client, the system wakes one
+/// of the threads that wait in accept().
+fn start_threads(listener: &Listener, timing: Timing, workers: u16) {
+    let work = || {
+        accept_connections_forever(listener, timing)
+            .unwrap_or_else(|err| exit(err));
+    };
     thread::scope(|scope| {
         for _ in 1..workers {
             start_thread(scope, work);
         }
-        work()
-    })
+        work();
+    });
 }
 // ANCHOR_END: start_threads
 
 // ANCHOR: fill_queue
 type Accepted = (StoppableSocket<TcpStream>, SocketAddr);
 
-/// The main thread accepts, and stands still while the queue is full: the
-/// clients behind it wait in the system's own queue, the backlog.
-fn fill_queue(
-    listener: &Listener,
-    timing: Timing,
-    workers: u16,
-) -> io::Result<()> {
-    // As many again as are being served: enough to keep each thread busy.
+/// The main thread accepts, and waits while the queue is full. The clients
+/// behind it wait in the system's own queue, the backlog.
+fn fill_queue(listener: &Listener, timing: Timing, workers: u16) {
+    // As many clients as are being served: enough to keep each thread busy.
     let (queue, clients) = channel::bounded::<Accepted>(workers.into());
     let work = || {
         for (sock, address) in &clients {
@@ -108,8 +105,8 @@ fn fill_queue(
         for _ in 0..workers {
             start_thread(scope, work);
         }
-        // Dropped at the end of this scope, or at an error: the workers
-        // empty the queue and return.
+        // Dropped at the end of this scope: the workers empty the queue and
+        // return.
         let queue = queue;
         while !shutdown::begun() {
             match listener.accept() {
@@ -119,22 +116,30 @@ fn fill_queue(
                         break;
                     }
                 }
-                Err(err) => thread::sleep(pause_after_failed_accept(err)?),
+                Err(err) => {
+                    let pause = pause_after_failed_accept(err);
+                    thread::sleep(pause.unwrap_or_else(|err| exit(err)));
+                }
             }
         }
-        Ok(())
-    })
+    });
 }
 // ANCHOR_END: fill_queue
 
-/// Fewer threads than the administrator has chosen are no server; and those
-/// that have started already wait in accept(), where nothing can tell them.
-fn start_thread<'scope, T: Send + 'scope>(
+// ANCHOR: exit
+fn start_thread<'scope>(
     scope: &'scope Scope<'scope, '_>,
-    work: impl FnOnce() -> T + Send + 'scope,
+    work: impl FnOnce() + Send + 'scope,
 ) {
     if let Err(err) = thread::Builder::new().spawn_scoped(scope, work) {
-        log::complain(format_args!("cannot start a thread: {err}"));
-        process::exit(1);
+        exit(format_args!("cannot start a thread: {err}"));
     }
 }
+
+/// Exit if a worker cannot start or fails: those that are blocked in accept()
+/// or with a silent client cannot be woken.
+fn exit(why: impl Display) -> ! {
+    log::complain(why);
+    process::exit(1)
+}
+// ANCHOR_END: exit

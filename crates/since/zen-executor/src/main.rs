@@ -3,9 +3,9 @@
 //! The chapter: listing 7-8, pages 130-131, where it is asyncio that does this.
 //!
 //! ```text
-//! handle_requests -> Pending: its waker waits with a socket or a timer
+//! handle_requests -> Pending: its waker is left with a socket or a timer
 //! executor sleeps -> a socket is ready: wake() puts its task into the queue
-//! executor polls  -> handle_requests goes on where it has paused
+//! executor polls  -> handle_requests continues where it paused
 //! ```
 //!
 //! Read `executor.rs`; this file is `zen-coroutine` on top of it.
@@ -17,6 +17,7 @@
 
 mod executor;
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitCode;
@@ -29,6 +30,12 @@ use zen_utils::{
     StoppableSocket, Timing, Wants, log, ok_if_not_ready,
     pause_after_failed_accept, shutdown,
 };
+
+thread_local! {
+    /// One for all clients, because no coroutine pauses while it uses it.
+    static BUFFER: RefCell<[u8; RECV_BYTES_MAX]> =
+        const { RefCell::new([0; RECV_BYTES_MAX]) };
+}
 
 fn main() -> ExitCode {
     zen_utils::run("asyncio server, with its event loop (7-8, page 130)", serve)
@@ -46,7 +53,7 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
 // ANCHOR_END: serve
 
 // ANCHOR: start_server
-/// Starts a coroutine for each client, and waits at the end for them all.
+/// Starts a coroutine for each client, and waits for all of them at the end.
 async fn start_server(
     executor: &Executor,
     listener: &Async<TcpListener>,
@@ -78,28 +85,40 @@ async fn start_server(
 // ANCHOR: handle_conversation
 async fn handle_conversation(
     reactor: Rc<Reactor>,
-    sock: Async<TcpStream>,
+    sock: TcpStream,
     address: SocketAddr,
     timing: Timing,
 ) {
     log::accepted(address);
-    let sock = StoppableSocket::new(sock);
     let mut conversation = Conversation::new(timing, Instant::now());
-    let mut result = Ok(());
-    while result.is_ok() && !conversation.is_over() {
+    let result = converse(&reactor, sock, &mut conversation).await;
+    log::ended(address, conversation.outcome(result));
+}
+
+async fn converse(
+    reactor: &Rc<Reactor>,
+    sock: TcpStream,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    sock.set_nonblocking(true)?;
+    let sock = StoppableSocket::new(Async::new(reactor, sock));
+    while !conversation.is_over() {
         let deadline = conversation.deadline();
-        let requests = handle_requests(&reactor, &sock, &mut conversation);
+        let requests = handle_requests(reactor, &sock, conversation);
         // Whichever ends first. The deadline may have moved on meanwhile.
-        let requests = reactor.timeout_at(deadline, requests);
-        result = requests.await.unwrap_or(Ok(()));
+        match reactor.timeout_at(deadline, requests).await {
+            Some(result) => result?,
+            // What the client sent in time may still be waiting.
+            None => try_recv(&sock, conversation)?,
+        }
         conversation.expire(Instant::now());
     }
-    log::ended(address, conversation.outcome(result));
+    Ok(())
 }
 // ANCHOR_END: handle_conversation
 
 // ANCHOR: handle_requests
-/// Returns at the end, and when the deadline has become nearer.
+/// Returns at the end, and when the deadline has moved closer.
 async fn handle_requests(
     reactor: &Reactor,
     sock: &Async<TcpStream>,
@@ -128,18 +147,30 @@ async fn handle_requests(
 // ANCHOR_END: handle_requests
 
 // ANCHOR: recv
-/// Pauses first: so nobody has two turns while others wait for one.
+/// Pauses first, so that no client has two turns while others wait for one.
 async fn recv(
     sock: &Async<TcpStream>,
     conversation: &mut Conversation,
 ) -> io::Result<()> {
     sock.readable().await?;
-    let mut buffer = [0; RECV_BYTES_MAX];
-    match sock.get_ref().read(&mut buffer) {
-        Ok(0) => conversation.end_of_file(),
-        Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-        Err(err) => ok_if_not_ready(err)?,
+    try_recv(sock, conversation)
+}
+
+/// Receives what has arrived, without a pause.
+fn try_recv(
+    sock: &Async<TcpStream>,
+    conversation: &mut Conversation,
+) -> io::Result<()> {
+    if conversation.wants() != Wants::Receive {
+        return Ok(());
     }
-    Ok(())
+    BUFFER.with_borrow_mut(|buffer| {
+        match sock.get_ref().read(buffer) {
+            Ok(0) => conversation.end_of_file(),
+            Ok(n) => conversation.received(&buffer[..n], Instant::now()),
+            Err(err) => ok_if_not_ready(err)?,
+        }
+        Ok(())
+    })
 }
 // ANCHOR_END: recv

@@ -1,174 +1,192 @@
-//! One event loop: that of `zen-poll`, and it knows that it is one of several.
+//! One event loop. It is the one of `zen-poll`, and `diff` shows what it takes
+//! to be one of several:
+//!
+//! ```sh
+//! diff crates/listings/zen-poll/src/main.rs \
+//!     crates/since/zen-hybrid/src/event_loop.rs
+//! ```
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::collections::HashMap;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use polling::{Event, Events, PollMode, Poller};
+use socket2::Socket;
 
 use zen_utils::{
-    Conversation, RECV_BYTES_MAX, StoppableSocket, Timing, Wants, log,
-    ok_if_not_ready, pause_after_failed_accept, shutdown, sleep_until,
+    Conversation, Listener, Options, RECV_BYTES_MAX, StoppableSocket, Timing,
+    Wants, log, ok_if_not_ready, pause_after_failed_accept, shutdown,
+    sleep_until,
 };
 
-use crate::crowd::{Crowd, Seat};
-use crate::processes;
+use crate::Hybrid;
 
-/// Clients' keys count up from here, and none is used twice.
+/// The listener's key.
 const LISTENER: usize = 0;
 
-/// How often to look for clients that are late, and for an empty seat.
+/// The key of the socket that wakes a loop which is a process. The keys of
+/// clients count up from here and are never reused.
+const STOP: usize = 1;
+
+/// How often to look for late clients, while any client has a deadline.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Say again at each wait what is still ready: nothing to arm anew.
+/// Level-triggered: a socket that is still ready is reported again at the next
+/// wait, so nothing needs re-arming.
 const LEVEL: PollMode = PollMode::Level;
 
-/// What makes this loop different from the others.
-pub(crate) struct ThisLoop<'a> {
-    pub(crate) number: usize,
-    pub(crate) listener: &'a TcpListener,
-    pub(crate) crowd: &'a Crowd,
-    pub(crate) timing: Timing,
-}
-
-/// A loop that is ready to run, in whatever thread.
-pub(crate) struct EventLoop<'a>(ThisLoop<'a>, Poller);
-
-/// As in `zen-poll`, and its seat.
+// ANCHOR: client
+/// As in `zen-poll`.
 struct Client {
     sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
+    /// Bytes received and bytes to send: filled and emptied by `advance`.
     conversation: Conversation,
+    /// The poller watches for room to send; otherwise for bytes to receive.
     wants_room: bool,
-    _seat: Seat,
 }
+// ANCHOR_END: client
 
-// ANCHOR: run
-impl<'a> EventLoop<'a> {
-    pub(crate) fn new(this: ThisLoop<'a>) -> io::Result<Self> {
-        let poller = Poller::new()?;
-        let interest = Event::none(LISTENER);
-        // SAFETY: the listener outlives the poller.
-        unsafe { poller.add_with_mode(this.listener, interest, LEVEL)? };
-        Ok(Self(this, poller))
+// ANCHOR: serve
+/// Serves the clients that this loop accepts, until a signal ends the server.
+/// If the loop is a process, `stop` ends when the process is told to stop.
+pub(crate) fn serve(
+    number: usize,
+    listener: &Listener,
+    stop: Option<&Socket>,
+    options: &Options<Hybrid>,
+) -> io::Result<()> {
+    let mut clients: HashMap<usize, Box<Client>> = HashMap::new();
+    let mut last_key = STOP;
+    let mut accepting = false;
+    let mut accept_after = Instant::now();
+    // Whether any client can become late. If none can, the server sleeps.
+    let mut deadlines = false;
+    let mut next_tick = Instant::now();
+    let mut buffer = [0; RECV_BYTES_MAX];
+    // Declared after the sockets that it watches, so it is dropped before them.
+    let poller = Poller::new()?;
+    let mut events = Events::new();
+    if let Some(stop) = stop {
+        // SAFETY: the socket outlives the poller.
+        unsafe { poller.add(stop, Event::readable(STOP))? };
     }
 
-    /// Serves whom this loop accepts, until a signal ends the server.
-    pub(crate) fn run(self) -> io::Result<()> {
-        let mut clients: HashMap<usize, Box<Client>> = HashMap::new();
-        let mut last_key = LISTENER;
-        // Whether for clients; `None`: not at all.
-        let mut watching = Some(false);
-        let mut accept_after = Instant::now();
-        let mut next_look = Instant::now();
-        let mut buffer = [0; RECV_BYTES_MAX];
-        // Declared after all that it watches, and so dropped before it.
-        let Self(this, poller) = self;
-        let mut events = Events::new();
-
-        while !(shutdown::begun() && clients.is_empty()) {
-            let now = Instant::now();
-            let accept = now >= accept_after && !this.crowd.is_full();
-            let watch = (!shutdown::begun()).then_some(accept);
-            if watch != watching {
-                match watch {
-                    Some(accept) => {
-                        let interest = Event::new(LISTENER, accept, false);
-                        poller.modify_with_mode(
-                            this.listener,
-                            interest,
-                            LEVEL,
-                        )?;
-                    }
-                    None => poller.delete(this.listener)?,
-                }
-                watching = watch;
-            }
-            let timeout =
-                (watch != Some(true) || !clients.is_empty()).then_some(TICK);
-            events.clear();
-            poller.wait(&mut events, timeout)?;
-            for Event { key, .. } in events.iter() {
-                if key == LISTENER && !accept {
-                    // Nobody asked: it tells of its end, as it always does.
-                    processes::end_as_told();
-                } else if key == LISTENER {
-                    last_key += 1;
-                    match admit(&this, &poller, last_key) {
-                        Ok(client) => clients.extend([(last_key, client)]),
-                        Err(err) if err.kind() == ErrorKind::InvalidInput => {
-                            processes::end_as_told()
-                        }
-                        Err(err) => {
-                            accept_after =
-                                now + pause_after_failed_accept(err)?;
-                        }
-                    }
-                } else if let Some(client) = clients.get_mut(&key) {
-                    let result = client.advance(&poller, key, &mut buffer);
-                    if result.is_err() || client.conversation.is_over() {
-                        disconnect(&poller, client, result);
-                        clients.remove(&key);
-                    }
-                }
-            }
-            // With more events than fit, somebody may have been in time unseen.
-            if now >= next_look && events.len() < events.capacity().get() {
-                next_look = now + TICK;
-                clients.retain(|_, client| {
-                    let late = client.conversation.expire(now);
-                    if late {
-                        disconnect(&poller, client, Ok(()));
-                    }
-                    !late
-                });
+    while !(shutdown::begun() && clients.is_empty()) {
+        let now = Instant::now();
+        let full = clients.len() >= options.own.max_clients_of(number);
+        let accept = !full && now >= accept_after && !shutdown::begun();
+        if accept && !accepting {
+            let interest = Event::readable(LISTENER);
+            // SAFETY: the listener outlives the poller.
+            unsafe { poller.add_with_mode(&**listener, interest, LEVEL)? };
+        } else if accepting && !accept {
+            // Clients wait in it, so it is ready and would not let us sleep.
+            poller.delete(&**listener)?;
+            if full {
+                log::serving_the_most(clients.len());
             }
         }
-        Ok(())
+        accepting = accept;
+        let timeout = (deadlines || now < accept_after).then_some(TICK);
+        events.clear();
+        poller.wait(&mut events, timeout)?;
+        if events.iter().any(|event| event.key == STOP) {
+            #[cfg(target_os = "linux")]
+            crate::processes::stop();
+        }
+        for Event { key, .. } in events.iter() {
+            // Told to stop, leave the client to the processes that go on.
+            if key == LISTENER && !shutdown::begun() {
+                // Another loop may be faster: then there is no client.
+                match listener.accept() {
+                    Ok((sock, address)) => {
+                        last_key += 1;
+                        let timing = options.timing;
+                        if let Some(client) =
+                            admit(sock, address, timing, &poller, last_key)
+                        {
+                            clients.insert(last_key, client);
+                            deadlines |= timing.idle_timeout.is_some();
+                        }
+                    }
+                    Err(err) => {
+                        accept_after = now + pause_after_failed_accept(err)?;
+                    }
+                }
+            } else if let Some(client) = clients.get_mut(&key) {
+                if client.advance(now, &poller, key, &mut buffer) {
+                    deadlines |= client.conversation.deadline().is_some();
+                } else {
+                    clients.remove(&key);
+                }
+            }
+        }
+        if deadlines && now >= next_tick {
+            next_tick = now + TICK;
+            clients.retain(|&key, client| {
+                !client.conversation.is_late(now)
+                    || client.advance(now, &poller, key, &mut buffer)
+            });
+            let mut left = clients.values();
+            deadlines = left.any(|it| it.conversation.deadline().is_some());
+        }
     }
+    options.own.report(number, last_key - STOP);
+    Ok(())
 }
-// ANCHOR_END: run
+// ANCHOR_END: serve
 
 // ANCHOR: admit
-/// Accepts a client, unless another loop was faster, or takes the last seat.
+/// Watches a new client. An error here is this client's, not the listener's.
 fn admit(
-    this: &ThisLoop,
+    sock: StoppableSocket<TcpStream>,
+    address: SocketAddr,
+    timing: Timing,
     poller: &Poller,
     key: usize,
-) -> io::Result<Box<Client>> {
-    let Some(seat) = this.crowd.take_seat(this.number) else {
-        return Err(ErrorKind::WouldBlock.into());
-    };
-    let (sock, address) = this.listener.accept()?;
-    let sock = StoppableSocket::new(sock);
+) -> Option<Box<Client>> {
     log::accepted(address);
-    this.crowd.is_served(&seat);
-    sock.set_nonblocking(true)?;
-    // SAFETY: `disconnect` deletes the socket before it is closed.
-    unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL)? };
-    let conversation = Conversation::new(this.timing, Instant::now());
+    let conversation = Conversation::new(timing, Instant::now());
+    let watched = sock.set_nonblocking(true).and_then(|()| {
+        // SAFETY: `disconnect` deletes the socket before it is closed.
+        unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL) }
+    });
+    if watched.is_err() {
+        log::ended(address, conversation.outcome(watched));
+        return None;
+    }
     let wants_room = false;
-    Ok(Box::new(Client {
-        sock,
-        address,
-        conversation,
-        wants_room,
-        _seat: seat,
-    }))
+    Some(Box::new(Client { sock, address, conversation, wants_room }))
 }
 // ANCHOR_END: admit
 
-/// First the poller forgets a client, then its descriptor is closed.
-fn disconnect(poller: &Poller, client: &Client, result: io::Result<()>) {
-    let result = result.and(poller.delete(&*client.sock));
-    log::ended(client.address, client.conversation.outcome(result));
-}
-
 impl Client {
-    /// Does what can be done at once, to the letter as in `zen-poll`.
+    // ANCHOR: advance
+    /// Takes the conversation as far as possible without waiting. Returns
+    /// whether it continues; if not, the client is disconnected.
     fn advance(
+        &mut self,
+        now: Instant,
+        poller: &Poller,
+        key: usize,
+        buffer: &mut [u8],
+    ) -> bool {
+        let result = self.converse(poller, key, buffer);
+        // Only now: what the client sent in time may have been received above.
+        self.conversation.expire(now);
+        let over = result.is_err() || self.conversation.is_over();
+        if over {
+            self.disconnect(poller, result);
+        }
+        !over
+    }
+
+    /// One recv(), and send() until the socket is full. Questions that arrive
+    /// together are answered together.
+    fn converse(
         &mut self,
         poller: &Poller,
         key: usize,
@@ -180,12 +198,12 @@ impl Client {
             match sock.read(buffer) {
                 Ok(0) => conversation.end_of_file(),
                 Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-                Err(err) => return ok_if_not_ready(err),
+                Err(err) => ok_if_not_ready(err)?,
             }
         }
         loop {
             match conversation.wants() {
-                // The other clients of this loop wait as well.
+                // All other clients of this loop wait as well.
                 Wants::Think(until) => {
                     sleep_until(until);
                     conversation.finished_thinking();
@@ -209,4 +227,14 @@ impl Client {
         }
         Ok(())
     }
+    // ANCHOR_END: advance
+
+    // ANCHOR: disconnect
+    /// The poller forgets the socket first; removing the client from the map
+    /// then closes it.
+    fn disconnect(&self, poller: &Poller, result: io::Result<()>) {
+        let result = result.and(poller.delete(&*self.sock));
+        log::ended(self.address, self.conversation.outcome(result));
+    }
+    // ANCHOR_END: disconnect
 }

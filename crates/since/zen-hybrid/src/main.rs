@@ -1,6 +1,6 @@
 //! `zen-hybrid`: the best of both worlds, an event loop for each core.
 //!
-//! The chapter: page 133. The loop is that of listing 7-6.
+//! The chapter: page 133. The loop is the one of listing 7-6.
 //!
 //! ```text
 //! --share reuseport        --share listener         --share processes
@@ -10,30 +10,29 @@
 //! queue --> loop                  +-> loop                 +-> process, loop
 //! ```
 //!
-//! Read `serve`: three ways for loops to come by their clients.
-//! Left out: a client that moves to a loop with less to do.
+//! Read `serve`: three ways to distribute clients over the loops.
+//! Left out: moving a client to a loop that has less to do.
 //!
 //! ```sh
 //! cargo run -p zen-hybrid -- 127.0.0.1 -p 1060 --loops 2
 //! ```
 
-mod crowd;
 mod event_loop;
-#[cfg_attr(not(target_os = "linux"), path = "no_processes.rs")]
+#[cfg(target_os = "linux")]
 mod processes;
+#[cfg(target_os = "linux")]
 mod queues;
 
 use std::io;
+use std::num::NonZero;
 use std::process::{self, ExitCode};
 use std::thread;
 
 use clap::{Args, ValueEnum};
 
-use crowd::{Crowd, LOOPS_MAX};
-use event_loop::{EventLoop, ThisLoop};
 use zen_utils::{Listener, MaxClients, Options, log};
 
-/// Dealt out by the system, clients are spread evenly; only Linux does so.
+/// Only Linux distributes clients over several listeners.
 const DEFAULT_SHARE: &str =
     if cfg!(target_os = "linux") { "reuseport" } else { "listener" };
 
@@ -45,19 +44,19 @@ fn main() -> ExitCode {
 /// What the administrator decides.
 #[derive(Args, Clone, Copy, Debug)]
 struct Hybrid {
-    /// How many event loops there are [default: one for each core]
+    /// Number of event loops, among which --max-clients is divided [default:
+    /// one for each core]
     #[arg(
-        long, value_name = "N", default_value_t = cores(),
-        hide_default_value = true,
-        value_parser = clap::value_parser!(u16).range(1..=LOOPS_MAX as i64)
+        long, value_name = "N", hide_default_value = true,
+        default_value_t = thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN)
     )]
-    loops: u16,
+    loops: NonZero<usize>,
 
-    /// How the loops come by their clients
+    /// How the loops get their clients
     #[arg(long, value_enum, default_value = DEFAULT_SHARE)]
     share: Share,
 
-    /// Say at the end how many clients each loop has served
+    /// Log at the end how many clients each loop has accepted
     #[arg(long)]
     spread: bool,
 
@@ -67,79 +66,85 @@ struct Hybrid {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Share {
-    /// Each loop has a listener and a queue of its own (Linux)
+    /// Each loop has a listener and a queue of its own; clients in the queue
+    /// of a full loop wait, even if another loop has room
+    #[cfg(target_os = "linux")]
     Reuseport,
-    /// All loops accept from one listener
+    /// All loops accept from one listener; a full loop does not
     Listener,
-    /// The same, but each loop is a process (Linux)
+    /// The same, but each loop is a process
+    #[cfg(target_os = "linux")]
     Processes,
 }
 // ANCHOR_END: options
 
-fn cores() -> u16 {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    cores.min(LOOPS_MAX) as u16
+// ANCHOR: divide
+impl Hybrid {
+    /// Every loop may serve at least one client, or the clients in its queue
+    /// would wait forever.
+    fn loops(&self) -> usize {
+        self.loops.get().min(self.clients.max_clients)
+    }
+
+    /// This loop's part of `--max-clients`.
+    fn max_clients_of(&self, number: usize) -> usize {
+        let (max_clients, loops) = (self.clients.max_clients, self.loops());
+        let one_more = number < max_clients % loops;
+        max_clients / loops + usize::from(one_more)
+    }
+
+    /// For `--spread`.
+    fn report(&self, number: usize, accepted: usize) {
+        if self.spread {
+            let line = format!("Loop {number} accepted {accepted} clients");
+            log::server(line);
+        }
+    }
 }
+// ANCHOR_END: divide
 
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options<Hybrid>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
     listener.set_nonblocking(true)?;
-    let Hybrid { share, spread, clients, .. } = options.own;
-    let loops = usize::from(options.own.loops);
-    let crowd = &Crowd::new(clients.max_clients, processes::shared_counts()?);
-    let new = |number: usize, listener| {
-        let timing = options.timing;
-        EventLoop::new(ThisLoop { number, listener, crowd, timing })
-    };
-    match share {
+    let loops = options.own.loops();
+    match options.own.share {
+        #[cfg(target_os = "linux")]
         Share::Reuseport => {
-            let queues = queues::create(listener, options.backlog, loops)?;
-            let queue = |number: usize| match number.checked_sub(1) {
-                Some(other) => &queues[other],
-                None => &**listener,
-            };
-            start_threads(loops, |number| new(number, queue(number)))?;
+            let others = queues::create(listener, options.backlog, loops - 1)?;
+            let mut listeners = vec![listener];
+            listeners.extend(&others);
+            start_threads(&listeners, options);
         }
-        Share::Listener => {
-            start_threads(loops, |number| new(number, listener))?;
-        }
-        Share::Processes => {
-            let work = |number| new(number, listener)?.run();
-            processes::start(loops, crowd, work)?;
-        }
-    }
-    if spread {
-        log::server(crowd.spread(loops));
+        Share::Listener => start_threads(&vec![listener; loops], options),
+        #[cfg(target_os = "linux")]
+        Share::Processes => processes::start(listener, options)?,
     }
     Ok(())
 }
 // ANCHOR_END: serve
 
 // ANCHOR: start_threads
-/// The main thread is one of the loops.
-fn start_threads<'a>(
-    loops: usize,
-    new: impl Fn(usize) -> io::Result<EventLoop<'a>>,
-) -> io::Result<()> {
-    let loops: Vec<_> = (0..loops).map(new).collect::<Result<_, _>>()?;
-    // Fewer loops than the administrator has chosen are no server, and nobody
-    // can tell the others, who wait.
-    let end = |err: io::Error| {
-        log::complain(format_args!("a loop has failed: {err}"));
-        process::exit(1)
+/// Runs a loop for each listener. The main thread is the first loop.
+fn start_threads(listeners: &[&Listener], options: &Options<Hybrid>) {
+    let run = |number: usize| {
+        event_loop::serve(number, listeners[number], None, options)
+            .unwrap_or_else(|err| fail("a loop has failed", &err));
     };
-    let run = move |it: EventLoop| it.run().unwrap_or_else(end);
     thread::scope(|scope| {
-        let mut loops = loops.into_iter();
-        let first = loops.next();
-        for (it, number) in loops.zip(1..) {
+        for number in 1..listeners.len() {
             let thread = thread::Builder::new().name(format!("loop {number}"));
-            let started = thread.spawn_scoped(scope, move || run(it));
-            started.map(drop).unwrap_or_else(end);
+            if let Err(err) = thread.spawn_scoped(scope, move || run(number)) {
+                fail("cannot start a thread", &err);
+            }
         }
-        first.into_iter().for_each(run);
+        run(0);
     });
-    Ok(())
+}
+
+/// Ends the server. The other loops sleep, and no one could tell them to stop.
+fn fail(what: &str, err: &io::Error) -> ! {
+    log::complain(format_args!("{what}: {err}"));
+    process::exit(1)
 }
 // ANCHOR_END: start_threads

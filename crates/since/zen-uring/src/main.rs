@@ -1,22 +1,25 @@
-//! `zen-uring`: the kernel does the recv() and the send(), and then tells.
+//! `zen-uring`: the kernel does the recv() and the send(), then reports it.
 //!
 //! The chapter: listing 7-6, pages 126-128, with completions instead of poll().
 //!
 //! ```text
-//!            accepted -> insert        -> recv()
-//! wait() --> received -> conversation  -> send()
-//!            sent     -> conversation  -> recv()
-//!            100 ms gone by -> who is late?
+//!            accepted        -> insert          -> recv()
+//! wait() --> received        -> conversation    -> send()
+//!            sent            -> conversation    -> recv()
+//!            100 ms are over -> is anyone late? -> cancel
 //! ```
 //!
 //! Read `serve`: it never asks whether a socket is ready.
-//! Left out: how the kernel is spoken to (see `ring.rs`).
+//! Left out: how to talk to the kernel (see `ring.rs`).
 //!
 //! ```sh
 //! cargo run -p zen-uring -- 127.0.0.1 -p 1060
 //! ```
 
-#[cfg_attr(not(target_os = "linux"), path = "no_ring.rs")]
+#[cfg_attr(
+    not(all(target_os = "linux", target_pointer_width = "64")),
+    path = "no_ring.rs"
+)]
 mod ring;
 
 use std::collections::HashMap;
@@ -26,22 +29,31 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ring::{Completion, Done, Ring};
+use zen_utils::command_line::parse_command_line;
 use zen_utils::{
     Conversation, Listener, MaxClients, Options, StoppableSocket, Timing,
     Wants, log, pause_after_failed_accept, shutdown, sleep_until,
 };
 
-/// How often to look for clients that are late.
+const DESCRIPTION: &str = "server on completions, by io_uring (7-6, page 126)";
+
+/// How often to look for late clients, while any client has a deadline.
 const TICK: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    zen_utils::run("server on completions, by io_uring (7-6, page 126)", serve)
+    // `run` does this again; here it lets `--help` work without io_uring.
+    let _: Options<MaxClients> = parse_command_line(DESCRIPTION);
+    if let Err(err) = ring::probe() {
+        log::complain(err);
+        return ExitCode::FAILURE;
+    }
+    zen_utils::run(DESCRIPTION, serve)
 }
 
-/// What the text keeps in four dictionaries; the socket is the ring's.
+/// What the chapter keeps in four dictionaries; the ring has the socket.
 struct Client {
     address: SocketAddr,
-    /// Bytes received, bytes to send: filled and emptied by `advance`.
+    /// Bytes received and bytes to send: filled and emptied by `advance`.
     conversation: Conversation,
 }
 
@@ -51,19 +63,18 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     let max_clients = options.own.max_clients;
     let mut clients: HashMap<usize, Box<Client>> = HashMap::new();
     let mut accept_after = Instant::now();
-    let mut next_look = Instant::now();
+    // Whether any client can become late. If none can, the server sleeps.
+    let mut deadlines = false;
+    let mut next_tick = Instant::now();
     let mut ring = Ring::new(listener)?;
 
     while !(shutdown::begun() && clients.is_empty()) {
-        // Whatever is done before this instant is among the completions.
         let now = Instant::now();
         let full = clients.len() >= max_clients;
-        let accept = !full && now >= accept_after && !shutdown::begun();
-        if accept {
-            // The kernel does not count: where there is a limit, one by one.
-            ring.accept(max_clients == usize::MAX)?;
+        if !full && now >= accept_after && !shutdown::begun() {
+            ring.accept()?;
         }
-        ring.wait((!accept || !clients.is_empty()).then_some(TICK))?;
+        ring.wait((deadlines || now < accept_after).then_some(TICK))?;
         while let Some(completion) = ring.next()? {
             match completion {
                 Completion::Accepted(Ok(_)) if shutdown::begun() => {}
@@ -73,6 +84,7 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
                     ring.recv(key)?;
                     let client = Client::new(address, options.timing);
                     clients.insert(key, Box::new(client));
+                    deadlines |= options.timing.idle_timeout.is_some();
                     if clients.len() >= max_clients {
                         log::serving_the_most(max_clients);
                     }
@@ -82,26 +94,30 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
                 }
                 Completion::Done(key, result) => {
                     let Some(client) = clients.get_mut(&key) else { continue };
-                    let result = result
-                        .map(|done| client.take(done))
-                        .and_then(|()| client.advance(&mut ring, key));
+                    let result = result.and_then(|done| {
+                        client.advance(done, now, &mut ring, key)
+                    });
                     if result.is_err() || client.conversation.is_over() {
-                        client.close(&mut ring, key, result);
+                        ring.close(key)?;
+                        let outcome = client.conversation.outcome(result);
+                        log::ended(client.address, outcome);
                         clients.remove(&key);
+                    } else {
+                        deadlines |= client.conversation.deadline().is_some();
                     }
                 }
             }
         }
-        if now >= next_look {
-            next_look = now + TICK;
-            ring.renew_accept()?;
-            clients.retain(|&key, client| {
-                let late = client.conversation.expire(now);
-                if late {
-                    client.close(&mut ring, key, Ok(()));
+        if deadlines && now >= next_tick {
+            next_tick = now + TICK;
+            deadlines = false;
+            for (&key, client) in &clients {
+                deadlines |= client.conversation.deadline().is_some();
+                if client.conversation.is_late(now) {
+                    // It gets one last completion, and `advance` judges it.
+                    ring.cancel(key)?;
                 }
-                !late
-            });
+            }
         }
     }
     Ok(())
@@ -114,17 +130,16 @@ impl Client {
         Self { address, conversation }
     }
 
-    // ANCHOR: close
-    /// The ring closes the socket, at once or when the kernel lets go of it.
-    fn close(&self, ring: &mut Ring, key: usize, result: io::Result<()>) {
-        ring.close(key);
-        log::ended(self.address, self.conversation.outcome(result));
-    }
-    // ANCHOR_END: close
-
     // ANCHOR: advance
-    /// Takes note of what the kernel has done.
-    fn take(&mut self, done: Done) {
+    /// Takes note of what the kernel has done, and asks it for what is wanted
+    /// next. While answers wait, that is no recv().
+    fn advance(
+        &mut self,
+        done: Done,
+        now: Instant,
+        ring: &mut Ring,
+        key: usize,
+    ) -> io::Result<()> {
         let conversation = &mut self.conversation;
         match done {
             Done::Received(bytes) => {
@@ -132,17 +147,14 @@ impl Client {
             }
             Done::EndOfFile => conversation.end_of_file(),
             Done::Sent(n) => conversation.sent(n, Instant::now()),
+            Done::Nothing => {}
         }
-    }
-
-    /// Asks the kernel for what is wanted next. While answers wait, that is
-    /// no recv().
-    fn advance(&mut self, ring: &mut Ring, key: usize) -> io::Result<()> {
-        let conversation = &mut self.conversation;
+        // Only now: what the client sent in time may have been received above.
+        conversation.expire(now);
         loop {
             match conversation.wants() {
                 Wants::Receive => return ring.recv(key),
-                // Everybody else waits as well: there is one thread.
+                // There is one thread, so all other clients wait as well.
                 Wants::Think(until) => {
                     sleep_until(until);
                     conversation.finished_thinking();

@@ -1,5 +1,5 @@
-//! Where there is no io_uring: a ring that says so.
-#![expect(dead_code, reason = "nothing is ever done")]
+//! Where there is no io_uring: a ring that cannot be built.
+#![expect(dead_code, reason = "nothing is ever submitted")]
 
 use std::convert::Infallible;
 use std::io;
@@ -18,22 +18,22 @@ pub(crate) enum Done {
     Received(Vec<u8>),
     EndOfFile,
     Sent(usize),
+    Nothing,
 }
 
-/// Cannot be built.
+pub(crate) fn probe() -> io::Result<()> {
+    let why = "no io_uring to be had here: it needs 64-bit Linux";
+    Err(io::Error::other(why))
+}
+
 pub(crate) struct Ring<'a>(Infallible, PhantomData<&'a Listener>);
 
 impl<'a> Ring<'a> {
     pub(crate) fn new(_: &'a Listener) -> io::Result<Self> {
-        let why = "no io_uring to be had here: it is Linux's own";
-        Err(io::Error::other(why))
+        Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(crate) fn accept(&mut self, _: bool) -> io::Result<()> {
-        match self.0 {}
-    }
-
-    pub(crate) fn renew_accept(&mut self) -> io::Result<()> {
+    pub(crate) fn accept(&mut self) -> io::Result<()> {
         match self.0 {}
     }
 
@@ -53,7 +53,11 @@ impl<'a> Ring<'a> {
         match self.0 {}
     }
 
-    pub(crate) fn close(&mut self, _: usize) {
+    pub(crate) fn cancel(&mut self, _: usize) -> io::Result<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn close(&mut self, _: usize) -> io::Result<()> {
         match self.0 {}
     }
 

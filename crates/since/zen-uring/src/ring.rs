@@ -1,6 +1,6 @@
-//! A small completion queue: what is asked of the kernel here, it does by
-//! itself, and tells when it is done. It knows neither an aphorism nor where a
-//! question ends.
+//! A small completion queue: the kernel does what is submitted here, and
+//! reports when it is done. It knows neither an aphorism nor where a question
+//! ends.
 //!
 //! ```text
 //! accept() recv() send()  -> submissions -> wait() -> the kernel does it
@@ -12,121 +12,131 @@
 #![expect(unsafe_code, reason = "the kernel reads and writes our memory")]
 
 mod buffers;
+mod completions;
 mod connections;
-mod peer;
 mod tag;
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::mem;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
 use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
-use io_uring::{IoUring, cqueue, opcode, squeue};
+use io_uring::{IoUring, opcode, squeue};
+use socket2::{SockAddrStorage, socklen_t};
 
 use zen_utils::{Listener, StoppableSocket};
 
 use buffers::Buffers;
-pub(crate) use buffers::Received;
+pub(crate) use completions::{Completion, Done};
 use connections::Connections;
-use tag::{ACCEPT, CANCEL, RECV, SEND, outcome, tag, untag};
+use tag::{ACCEPT, CANCEL, RECV, SEND, tag};
 
-/// So many submissions before they are handed over even without a wait.
+/// How many submissions there is room for. Also the most completions for each
+/// wait, because most of them lead to a submission.
 const SUBMISSIONS: u32 = 256;
 
-/// So many completions before the kernel has to put some aside.
+/// How many completions there is room for. The kernel keeps more than that in a
+/// list of its own until there is room again.
 const COMPLETIONS: u32 = 4096;
 
-// ANCHOR: completion
-/// What the kernel has done, or tried to.
-pub(crate) enum Completion {
-    /// A client has connected.
-    Accepted(io::Result<(TcpStream, SocketAddr)>),
-    /// Something for the connection of this key.
-    Done(usize, io::Result<Done>),
-}
-
-pub(crate) enum Done {
-    Received(Received),
-    /// The client sends no more.
-    EndOfFile,
-    /// So many of the bytes.
-    Sent(usize),
-}
-// ANCHOR_END: completion
-
 // ANCHOR: ring
-/// The only one who waits.
+/// The one place where this server waits.
 pub(crate) struct Ring<'a> {
     ring: IoUring,
     buffers: Rc<Buffers>,
     listener: &'a Listener,
-    accepting: bool,
-    /// Filled by `insert`, emptied by `close` or when `next` has the last
-    /// completion.
+    /// The kernel writes to it while it accepts. Filled by `accept`, emptied by
+    /// `accepted`. Null if no accept() is under way.
+    peer: *mut Peer,
+    /// Filled by `insert`, emptied by `close`.
     connections: Connections,
+    /// How many completions `next` may still take. Set by `wait`; without this
+    /// limit, clients that keep sending would keep the caller's loop over
+    /// `next` busy forever.
+    completed: usize,
 }
 // ANCHOR_END: ring
 
-impl<'a> Ring<'a> {
-    // ANCHOR: new
-    /// A ring that will accept from this listener.
-    pub(crate) fn new(listener: &'a Listener) -> io::Result<Self> {
-        let ring = IoUring::builder()
-            .setup_cqsize(COMPLETIONS)
-            // One thread submits, and what completes waits for it to wait.
-            .setup_single_issuer()
-            .setup_defer_taskrun()
-            .build(SUBMISSIONS)
-            .map_err(|err| format!("no io_uring to be had here: {err}"))
-            .map_err(io::Error::other)?;
-        let buffers = Rc::new(Buffers::register(&ring)?);
-        let (accepting, connections) = (false, Connections::default());
-        Ok(Self { ring, buffers, listener, accepting, connections })
-    }
-    // ANCHOR_END: new
+/// The address of the client that is accepted next.
+struct Peer {
+    address: SockAddrStorage,
+    length: socklen_t,
+}
 
-    // ANCHOR: accept
-    /// Accepts one client, or each that comes until that fails.
-    pub(crate) fn accept(&mut self, many: bool) -> io::Result<()> {
-        if self.accepting {
-            return Ok(());
-        }
-        self.accepting = true;
-        let (sock, none) = (Fd(self.listener.as_raw_fd()), ptr::null_mut());
-        let one = opcode::Accept::new(sock, none, none.cast());
-        let each = opcode::AcceptMulti::new(sock);
-        self.submit(match many {
-            false => one.flags(libc::SOCK_CLOEXEC).build(),
-            true => each.flags(libc::SOCK_CLOEXEC).build(),
+/// Fails where there is no io_uring: the system is too old, or forbids it.
+pub(crate) fn probe() -> io::Result<()> {
+    build().map(drop)
+}
+
+// ANCHOR: new
+fn build() -> io::Result<IoUring> {
+    IoUring::builder()
+        .setup_cqsize(COMPLETIONS)
+        // Only one thread submits, and the kernel does its part of the work
+        // while that thread waits, instead of interrupting it.
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .build(SUBMISSIONS)
+        .map_err(|err| format!("no io_uring to be had here: {err}"))
+        .map_err(io::Error::other)
+}
+// ANCHOR_END: new
+
+impl<'a> Ring<'a> {
+    /// A ring that accepts from this listener.
+    pub(crate) fn new(listener: &'a Listener) -> io::Result<Self> {
+        let ring = build()?;
+        Ok(Self {
+            buffers: Rc::new(Buffers::register(&ring)?),
+            ring,
+            listener,
+            peer: ptr::null_mut(),
+            connections: Connections::default(),
+            completed: 0,
         })
     }
 
-    /// The kernel keeps to the limit on descriptors that held when it was
-    /// asked. So it has to be asked again, now and then.
-    pub(crate) fn renew_accept(&mut self) -> io::Result<()> {
-        let cancel = opcode::AsyncCancel::new(tag(0, ACCEPT)).build();
-        self.submit(cancel.user_data(tag(0, CANCEL)))
+    // ANCHOR: accept
+    /// Accepts one client, unless an accept() is under way already.
+    pub(crate) fn accept(&mut self) -> io::Result<()> {
+        if !self.peer.is_null() {
+            return Ok(());
+        }
+        let address = SockAddrStorage::zeroed();
+        let length = address.size_of();
+        self.peer = Box::into_raw(Box::new(Peer { address, length }));
+        // SAFETY: it was allocated just now.
+        let Peer { address, length } = unsafe { &mut *self.peer };
+        let address = ptr::from_mut(address).cast();
+        let sock = Fd(self.listener.as_raw_fd());
+        let accept = opcode::Accept::new(sock, address, length);
+        let accept = accept.flags(libc::SOCK_CLOEXEC).build();
+        self.submit(accept.user_data(tag(0, ACCEPT)))
     }
     // ANCHOR_END: accept
 
-    /// Takes care of a socket from now on, and says by which key.
+    /// Owns a socket from now on, and returns its key.
     pub(crate) fn insert(&mut self, sock: StoppableSocket<TcpStream>) -> usize {
         self.connections.insert(sock)
     }
 
     // ANCHOR: recv
-    /// Receives what comes next, into a buffer that is chosen then.
+    /// Receives what comes next, into a buffer that is chosen only then.
     pub(crate) fn recv(&mut self, key: usize) -> io::Result<()> {
-        let connection = self.connections.get(key)?;
-        connection.in_flight += 1;
+        self.submit_recv(key, 0)
+    }
+
+    fn submit_recv(&mut self, key: usize, flags: i32) -> io::Result<()> {
+        let connection = self.connections.at_rest(key)?;
+        connection.under_way = Some(RECV);
         let sock = Fd(connection.sock.as_raw_fd());
-        let recv = opcode::Recv::new(sock, ptr::null_mut(), 0);
+        let recv = opcode::Recv::new(sock, ptr::null_mut(), 0).flags(flags);
         let recv = recv.buf_group(buffers::GROUP).build();
         let any_buffer = squeue::Flags::BUFFER_SELECT;
         self.submit(recv.flags(any_buffer).user_data(tag(key, RECV)))
@@ -134,13 +144,10 @@ impl<'a> Ring<'a> {
     // ANCHOR_END: recv
 
     // ANCHOR: send
-    /// Sends these bytes, or the first of them. One send at a time.
+    /// Sends these bytes, or the first of them.
     pub(crate) fn send(&mut self, key: usize, bytes: &[u8]) -> io::Result<()> {
-        let connection = self.connections.get(key)?;
-        if !connection.sending.is_empty() {
-            return Err(io::ErrorKind::ResourceBusy.into());
-        }
-        connection.in_flight += 1;
+        let connection = self.connections.at_rest(key)?;
+        connection.under_way = Some(SEND);
         connection.sending.extend_from_slice(bytes);
         let sock = Fd(connection.sock.as_raw_fd());
         let (start, length) = (connection.sending.as_ptr(), bytes.len() as u32);
@@ -149,102 +156,64 @@ impl<'a> Ring<'a> {
     }
     // ANCHOR_END: send
 
-    /// After what was sent, the client meets the end of file.
+    /// Shuts down the sending side, so that the client reads end of file.
     pub(crate) fn stop_sending(&mut self, key: usize) -> io::Result<()> {
         self.connections.get(key)?.sock.shutdown(Shutdown::Write)
     }
 
     // ANCHOR: close
-    /// Closes the socket, once the kernel has done with it. Nothing is heard of
-    /// this key any more.
-    pub(crate) fn close(&mut self, key: usize) {
-        let Ok(connection) = self.connections.get(key) else { return };
-        if connection.in_flight == 0 {
-            self.connections.remove(key);
-        } else {
-            // To close it would stop nothing: the kernel keeps what it works
-            // on. This ends a recv() and a send() at once.
-            connection.sock.shutdown(Shutdown::Both).ok();
-            connection.closing = true;
-        }
+    /// Makes the recv() or send() that is under way complete at once: with the
+    /// bytes that have arrived until now, or with [`Done::Nothing`].
+    pub(crate) fn cancel(&mut self, key: usize) -> io::Result<()> {
+        let under_way = self.connections.get(key)?.under_way;
+        let Some(kind) = under_way else { return Ok(()) };
+        let cancel = opcode::AsyncCancel::new(tag(key, kind)).build();
+        self.submit(cancel.user_data(tag(key, CANCEL)))
+    }
+
+    /// Closes the socket. Refuses while something is under way: it would go on,
+    /// and the kernel would keep the connection open for it.
+    pub(crate) fn close(&mut self, key: usize) -> io::Result<()> {
+        self.connections.at_rest(key)?;
+        self.connections.remove(key);
+        Ok(())
     }
     // ANCHOR_END: close
 
     // ANCHOR: submit
     fn submit(&mut self, entry: squeue::Entry) -> io::Result<()> {
-        // SAFETY: what the entry points to is the ring's, and stays where it is
-        // until `next` has its completion; if that never comes, for good.
+        // SAFETY: what the entry points to belongs to the ring, and stays where
+        // it is until `next` has its completion; without one, forever.
         while unsafe { self.ring.submission().push(&entry) }.is_err() {
             self.ring.submit()?;
         }
         Ok(())
     }
 
-    /// Hands over what was submitted, and waits until something is done: one
-    /// system call for all of it.
-    pub(crate) fn wait(&mut self, time: Option<Duration>) -> io::Result<()> {
-        let time = time.map(Timespec::from);
-        let until = SubmitArgs::new();
-        let until = time.as_ref().map_or(until, |time| until.timespec(time));
-        match self.ring.submitter().submit_with_args(1, &until) {
-            Err(err) => match err.raw_os_error() {
-                Some(libc::ETIME | libc::EINTR | libc::EBUSY) => Ok(()),
-                _ => Err(err),
-            },
-            Ok(_) => Ok(()),
+    /// Submits everything, and waits until something is done or the time is
+    /// over: one system call for all of it.
+    pub(crate) fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = timeout.map(Timespec::from);
+        let mut args = SubmitArgs::new();
+        if let Some(timeout) = &timeout {
+            args = args.timespec(timeout);
         }
+        if let Err(err) = self.ring.submitter().submit_with_args(1, &args) {
+            let expected = [libc::ETIME, libc::EINTR, libc::EBUSY].map(Some);
+            if !expected.contains(&err.raw_os_error()) {
+                return Err(err);
+            }
+        }
+        let completed = self.ring.completion().len();
+        self.completed = completed.min(SUBMISSIONS as usize);
+        Ok(())
     }
     // ANCHOR_END: submit
-
-    // ANCHOR: next
-    /// The next thing that is done, if there is one already.
-    pub(crate) fn next(&mut self) -> io::Result<Option<Completion>> {
-        loop {
-            let entry = self.ring.completion().next();
-            let Some(entry) = entry else { return Ok(None) };
-            let (key, kind) = untag(entry.user_data());
-            let result = outcome(entry.result());
-            if kind == ACCEPT {
-                self.accepting = cqueue::more(entry.flags());
-                if entry.result() == -libc::ECANCELED {
-                    continue;
-                }
-                let accepted = result.and_then(peer::accepted);
-                return Ok(Some(Completion::Accepted(accepted)));
-            } else if kind == CANCEL {
-                continue;
-            }
-            // Handed over again when it is dropped, whatever comes of it.
-            let bytes = cqueue::buffer_select(entry.flags()).map(|id| {
-                let n = result.as_ref().copied().unwrap_or(0);
-                self.buffers.received(id, n)
-            });
-            let connection = self.connections.get(key)?;
-            connection.in_flight -= 1;
-            if kind == SEND {
-                connection.clear_sent();
-            }
-            if connection.closing {
-                self.close(key);
-            } else if entry.result() == -libc::ENOBUFS {
-                // All are in use: by the completions behind this one.
-                self.recv(key)?;
-            } else {
-                let done = result.map(|n| match bytes {
-                    _ if kind == SEND => Done::Sent(n),
-                    Some(bytes) if n > 0 => Done::Received(bytes),
-                    _ => Done::EndOfFile,
-                });
-                return Ok(Some(Completion::Done(key, done)));
-            }
-        }
-    }
-    // ANCHOR_END: next
 }
 
 impl Drop for Ring<'_> {
     fn drop(&mut self) {
-        // The kernel may read on for a moment: what it reads is never freed.
+        // The kernel may go on for a moment: what it reads is never freed.
         mem::forget(mem::take(&mut self.connections));
     }
 }

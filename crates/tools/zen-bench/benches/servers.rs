@@ -5,23 +5,24 @@
 //! cargo bench -p zen-bench --bench servers
 //! ```
 
-use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
-use zen_bench::listings::{LISTINGS, Programs, RELEASE, build};
+use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
-use zen_bench::server::Server;
+use zen_harness::listing::Listing;
+use zen_harness::server::Server;
+use zen_harness::workspace::Servers;
 
-static PROGRAMS: OnceLock<Programs> = OnceLock::new();
+static SERVERS: OnceLock<Servers> = OnceLock::new();
 
 fn main() {
-    let programs =
-        build(&LISTINGS, None, RELEASE).expect("the servers are built");
-    PROGRAMS.set(programs).expect("set only here");
+    let servers = servers("release", |it| !it.is_inetds());
+    let servers = servers.expect("the servers are built");
+    SERVERS.set(servers).expect("set only here");
     divan::main();
 }
 
@@ -35,19 +36,21 @@ fn clients_64(bencher: Bencher, name: &str) {
     ask(bencher, name, 64, 10);
 }
 
+fn built() -> &'static Servers {
+    SERVERS.get().expect("set in main")
+}
+
 /// The servers that can serve so many at once.
 fn names(clients: usize) -> impl Iterator<Item = &'static str> {
-    let able = LISTINGS
-        .iter()
-        .filter(move |listing| clients == 1 || listing.crowd.is_some());
-    able.map(|listing| listing.name)
+    let able =
+        move |it: &&Listing| clients == 1 || it.options_for(clients).is_some();
+    built().listings.iter().filter(able).map(|it| &*it.name)
 }
 
 fn ask(bencher: Bencher, name: &str, clients: usize, rounds: usize) {
-    let program = &PROGRAMS.get().expect("set in main")[name];
-    let listing = LISTINGS.iter().find(|listing| listing.name == name);
-    let crowd = listing.and_then(|listing| listing.crowd).unwrap_or(&[]);
-    let server = Server::start(Command::new(program).args(crowd));
+    let listing = built().find(name).expect("it is one of the names");
+    let words = built().words(listing, 64);
+    let server = Server::run(&words);
     let server = server.expect("the server starts");
     let mut load = Load::connect(server.address, clients).expect("it listens");
     let time_max = Duration::from_secs(20);

@@ -6,24 +6,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
+use zen_harness::listing::Listing;
+use zen_harness::server::Server;
+use zen_harness::workspace::Servers;
+use zen_harness::{proc, strace};
 
-use zen_bench::listings::{LISTINGS, Listing, Programs, RELEASE, build};
+use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
 use zen_bench::machine::descriptors_max;
-use zen_bench::server::Server;
-
-const EVENT_DRIVEN: [&str; 4] =
-    ["zen-poll", "zen-callback", "zen-asyncore", "zen-hybrid"];
-const COMPLETIONS: &str = "zen-uring";
-const RUNTIMES: [&str; 3] = ["zen-coroutine", "zen-async-std", "zen-tokio"];
-
-/// Coroutines as well; but what runs them is the listing's own.
-const EXECUTOR: &str = "zen-executor";
 
 /// No run takes a tenth of this.
 const TIME_MAX: Duration = Duration::from_secs(120);
@@ -43,75 +38,49 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// machine one of them may wake up a few times more.
 const NOISE: f64 = 0.02;
 
+/// How servers are built that are measured.
+const RELEASE: &str = "release";
+
 /// Counts allocations, and prints the count at the end.
 const COUNTING: &str = "zen-utils/count-allocations";
 
 const SILENT_CLIENTS: usize = 9_000;
-
-/// Before the command that is to be traced. That is our child, and not
-/// strace's (-DD): so whatever kills us kills it.
-pub(crate) const STRACE: [&str; 7] =
-    ["strace", "-DD", "-c", "-f", "-o", "/dev/stderr", "--"];
 
 /// What was counted in one run, by name.
 type Counts = BTreeMap<String, f64>;
 
 /// Counts everything and prints it; false if a bound was passed.
 pub(crate) fn count(names: &[String]) -> Result<bool> {
+    let is_wanted = |it: &Listing| {
+        !it.is_inetds() && (names.is_empty() || names.contains(&it.name))
+    };
+    let mut servers = servers(RELEASE, is_wanted)?;
     for name in names {
-        let known = LISTINGS.iter().any(|listing| listing.name == name);
-        ensure!(known, "no server is called {name}");
+        ensure!(servers.find(name).is_some(), "no server is called {name}");
     }
-    let mut listings = LISTINGS.to_vec();
-    listings.retain(|listing| {
-        names.is_empty() || names.iter().any(|name| name == listing.name)
-    });
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let cores = thread::available_parallelism()?;
     println!("{cores} cores, Linux {}", kernel.trim());
     descriptors_max();
-    let programs = build(&listings, None, RELEASE)?;
-    listings.retain(|listing| runs_here(listing, &programs));
-    let mut within_bounds = system_calls(&listings, &programs)?;
-    within_bounds &= memory(&listings, &programs)?;
-    let programs = build(&listings, Some(COUNTING), RELEASE)?;
-    within_bounds &= allocations(&listings, &programs)?;
+    let why_not: Vec<_> =
+        servers.listings.iter().map(|it| servers.cannot_run(it)).collect();
+    for why in why_not.iter().flatten() {
+        println!("Left out: {why}");
+    }
+    let mut why_not = why_not.iter();
+    servers.listings.retain(|_| why_not.next().is_none_or(Option::is_none));
+    let mut within_bounds = system_calls(&servers)?;
+    within_bounds &= memory(&servers)?;
+    let folder = zen_harness::folder!();
+    let is_wanted = |it: &Listing| servers.find(&it.name).is_some();
+    let counting = Servers::build(&folder, RELEASE, Some(COUNTING), is_wanted);
+    within_bounds &= allocations(&counting.map_err(Error::msg)?)?;
     Ok(within_bounds)
 }
 
-/// A server that a sandbox forbids io_uring is left out, with its reason.
-fn runs_here(listing: &Listing, programs: &Programs) -> bool {
-    if listing.name != COMPLETIONS {
-        return true;
-    }
-    let server = Server::start(&mut Command::new(&programs[listing.name]));
-    let ended = server.and_then(|server| {
-        let asked = Load::connect(server.address, 1)
-            .and_then(|mut client| client.ask(plan(1)));
-        server.stop().and(asked)
-    });
-    match ended {
-        Err(err) if err.to_string().contains("no io_uring") => {
-            println!("Left out: {err:#}");
-            false
-        }
-        // Whatever else is wrong will be found.
-        _ => true,
-    }
-}
-
-/// Whether there is strace, and it is allowed to trace.
-pub(crate) fn can_trace() -> bool {
-    let tries = Command::new(STRACE[0])
-        .args(["-c", "-o", "/dev/null", "true"])
-        .stderr(Stdio::null())
-        .status();
-    tries.is_ok_and(|status| status.success())
-}
-
-fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
-    if !can_trace() {
-        println!("\nSystem calls: not counted, strace is missing or forbidden");
+fn system_calls(servers: &Servers) -> Result<bool> {
+    if let Err(why) = strace::version() {
+        println!("\nSystem calls: not counted, {why}");
         return Ok(true);
     }
     let mut within_bounds = true;
@@ -121,26 +90,26 @@ fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
         ("64 answers at once, 64 clients busy", CROWD, 100, 64, [2.2, 0.5]),
     ] {
         println!("\nSystem calls for {what}");
-        let able = |listing: &&Listing| clients == 1 || listing.crowd.is_some();
-        for listing in listings.iter().filter(able) {
-            let mut words: Vec<_> = STRACE.map(String::from).into();
-            words.extend(words_of(listing, programs));
+        let able =
+            |it: &&Listing| clients == 1 || it.options_for(clients).is_some();
+        for listing in servers.listings.iter().filter(able) {
+            let words = traced(&servers.words(listing, CROWD));
             let pause = if clients == 1 { PAUSE } else { Duration::ZERO };
             let load = Plan { rounds, batch, pause, time_max: TIME_MAX };
             // The crowd is one loop's measure, and this server has two.
             let two = listing.name == "zen-hybrid" && clients == CROWD;
             let clients = if two { 2 * CROWD } else { clients };
             let cost = marginal(&words, clients, load, system_calls_in)
-                .context(listing.name)?;
+                .context(listing.name.clone())?;
             let mut calls: Vec<_> = cost.iter().collect();
             calls.retain(|(_, calls)| **calls >= 0.005);
             calls.sort_by(|a, b| b.1.total_cmp(a.1));
             let calls = calls.iter().map(|(name, n)| format!("{name} {n:.2}"));
             let calls = calls.collect::<Vec<_>>().join(", ");
-            let bound = match listing.name {
-                name if EVENT_DRIVEN.contains(&name) => Some(bounds[0]),
-                EXECUTOR => Some(bounds[0]),
-                COMPLETIONS => Some(bounds[1]),
+            let bound = match listing {
+                it if it.is_plain_loop() => Some(bounds[0]),
+                it if it.runs_on("own") => Some(bounds[0]),
+                it if it.runs_on("io_uring") => Some(bounds[1]),
                 _ => None,
             };
             within_bounds &=
@@ -150,35 +119,31 @@ fn system_calls(listings: &[Listing], programs: &Programs) -> Result<bool> {
     Ok(within_bounds)
 }
 
-/// Reads the summary of `strace -c`: a line for each call, with the number of
-/// calls in the fourth column and the name in the last.
-pub(crate) fn system_calls_in(errors: &str) -> Result<Counts> {
-    let mut counts = Counts::new();
-    for line in errors.lines() {
-        let columns: Vec<_> = line.split_whitespace().collect();
-        if let [share, _, _, calls, .., name] = columns[..]
-            && share.parse::<f64>().is_ok()
-            && name != "total"
-        {
-            counts.insert(name.into(), calls.parse()?);
-        }
-    }
-    ensure!(!counts.is_empty(), "no summary of strace's: {errors}");
-    Ok(counts)
+/// The same command under strace, which counts on standard error.
+pub(crate) fn traced(words: &[String]) -> Vec<String> {
+    let strace = strace::counting("/dev/stderr").map(String::from);
+    [&strace, words].concat()
 }
 
-fn allocations(listings: &[Listing], programs: &Programs) -> Result<bool> {
+/// The system calls of a server that has ended.
+pub(crate) fn system_calls_in(errors: &str) -> Result<Counts> {
+    let counts = strace::counts(errors);
+    let counts = counts.with_context(|| format!("no table: {errors}"))?;
+    Ok(counts.into_iter().map(|(name, n)| (name, n as f64)).collect())
+}
+
+fn allocations(servers: &Servers) -> Result<bool> {
     let mut within_bounds = true;
     println!("\nAllocations for 10,000 further answers");
-    for listing in listings {
-        let words = words_of(listing, programs);
-        let clients = if listing.crowd.is_some() { 10 } else { 1 };
+    for listing in &servers.listings {
+        let words = servers.words(listing, CROWD);
+        let clients = if listing.options_for(10).is_some() { 10 } else { 1 };
         let load = plan(10_000 / clients);
         let cost = marginal(&words, clients, load, allocations_in)
-            .context(listing.name)?;
+            .context(listing.name.clone())?;
         let count = cost.values().sum::<f64>() * 10_000.0;
-        let bounded = !RUNTIMES.contains(&listing.name);
-        let remark = match listing.name {
+        let bounded = !listing.has_foreign_runtime();
+        let remark = match &*listing.name {
             "zen-fork" => "the parent; its children end without a count",
             _ => "",
         };
@@ -195,13 +160,6 @@ fn allocations_in(errors: &str) -> Result<Counts> {
     });
     let count = count.with_context(|| format!("no count in {errors:?}"))?;
     Ok([("allocations".to_string(), count)].into())
-}
-
-/// The command of a listing that serves a crowd, if it can.
-fn words_of(listing: &Listing, programs: &Programs) -> Vec<String> {
-    let program = programs[listing.name].to_string_lossy().into_owned();
-    let crowd = listing.crowd.unwrap_or(&[]).iter();
-    [program].into_iter().chain(crowd.map(|it| it.to_string())).collect()
 }
 
 /// What one more round of a client costs, in whatever `counts` finds on
@@ -228,17 +186,16 @@ pub(crate) fn marginal(
     Ok(cost)
 }
 
-fn memory(listings: &[Listing], programs: &Programs) -> Result<bool> {
+fn memory(servers: &Servers) -> Result<bool> {
     let mut within_bounds = true;
     println!("\nBytes of memory for each of {SILENT_CLIENTS} silent clients");
-    for listing in listings {
-        let bound = match listing.name {
-            name if EVENT_DRIVEN.contains(&name) => 400.0,
-            COMPLETIONS => 400.0,
-            name if RUNTIMES.contains(&name) || name == EXECUTOR => 2048.0,
+    for listing in &servers.listings {
+        let bound = match listing {
+            it if it.is_plain_loop() || it.runs_on("io_uring") => 400.0,
+            it if it.runtime.is_some() => 2048.0,
             _ => continue,
         };
-        let program = &programs[listing.name];
+        let program = servers.program(listing);
         let server = Server::start(&mut Command::new(program))?;
         // Whatever the first client costs, the others share.
         Load::connect(server.address, 1)?.ask(plan(1))?;
@@ -258,18 +215,11 @@ fn memory(listings: &[Listing], programs: &Programs) -> Result<bool> {
 /// The memory that the process has filled itself (`RssAnon`), once it stays
 /// the same: a runtime may still be busy with the last clients.
 fn settled_memory(server: &Server) -> Result<f64> {
-    let status = format!("/proc/{}/status", server.process());
     let mut last = 0.0;
     let mut times_the_same = 0;
     for _ in 0..200 {
         thread::sleep(Duration::from_millis(50));
-        let status = fs::read_to_string(&status)?;
-        let kibibytes = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"))
-            .and_then(|rest| rest.split_whitespace().next())
-            .context("/proc tells no RssAnon")?;
-        let bytes = kibibytes.parse::<f64>()? * 1024.0;
+        let bytes = proc::memory(server.id())? as f64;
         times_the_same = if bytes == last { times_the_same + 1 } else { 0 };
         last = bytes;
         if times_the_same == 5 {

@@ -12,22 +12,19 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
+use zen_harness::listing::Listing;
+use zen_harness::proc;
+use zen_harness::server::Server;
 
-use zen_bench::listings::{LISTINGS, RELEASE, build};
+use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
-use zen_bench::server::Server;
 
 const CLIENTS: usize = 64;
 
 /// The lab's own claim, for what is written on a loop of its own.
 const RATIO_MAX: f64 = 1.10;
 const BOUNDED: [&str; 3] = ["zen-poll", "zen-callback", "zen-executor"];
-
-/// In these a client has one thread, or one process, or is alone. They have
-/// nothing to share a wait with.
-const BLOCKING: [&str; 4] =
-    ["zen-single", "zen-threaded", "zen-legacy", "zen-fork"];
 
 /// No round of questions takes a tenth of it.
 const TIME_MAX: Duration = Duration::from_secs(60);
@@ -43,19 +40,20 @@ struct Busy {
 
 /// Measures and prints; false if a bound was passed.
 pub(crate) fn measure(names: &[String], pairs: u16) -> Result<bool> {
-    let mut listings = LISTINGS.to_vec();
-    listings.retain(|listing| {
-        !BLOCKING.contains(&listing.name)
-            && (names.is_empty() || names.iter().any(|it| it == listing.name))
-    });
+    // A client of a blocking server has a thread or a process, or is alone:
+    // there is no wait to share.
+    let is_wanted = |it: &Listing| {
+        (it.is_plain_loop() || it.runtime.is_some())
+            && (names.is_empty() || names.contains(&it.name))
+    };
+    let servers = servers("release", is_wanted)?;
     for name in names {
-        let known = listings.iter().any(|listing| listing.name == name);
+        let known = servers.find(name).is_some();
         ensure!(known, "no event-driven server is called {name}");
     }
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let cores = thread::available_parallelism()?;
     println!("{cores} cores, Linux {}", kernel.trim());
-    let programs = build(&listings, None, RELEASE)?;
     let mut within_bounds = true;
     for (what, batch, rounds) in
         [("asked one at a time", 1, 200), ("asked 16 at once", 16, 100)]
@@ -84,9 +82,9 @@ pub(crate) fn measure(names: &[String], pairs: u16) -> Result<bool> {
             Ok(print_row(name, &mut ratios, &mut times))
         };
         row(LOOP, &mut bare_loop(batch)?)?;
-        for listing in &listings {
-            let mut command = Command::new(&programs[listing.name]);
-            within_bounds &= row(listing.name, &mut command)?;
+        for listing in &servers.listings {
+            let mut command = Command::new(servers.program(listing));
+            within_bounds &= row(&listing.name, &mut command)?;
         }
     }
     Ok(within_bounds)
@@ -115,17 +113,9 @@ impl Busy {
         Ok((self.processor_time()? - before) / answers as f64)
     }
 
-    /// Of all its threads, in nanoseconds.
+    /// In nanoseconds.
     fn processor_time(&self) -> Result<f64> {
-        let tasks = format!("/proc/{}/task", self.server.process());
-        let mut time = 0.0;
-        for task in fs::read_dir(tasks)? {
-            let statistics = fs::read_to_string(task?.path().join("schedstat"))
-                .context("the kernel keeps no schedstat")?;
-            let own = statistics.split_whitespace().next();
-            time += own.context("an empty schedstat")?.parse::<f64>()?;
-        }
-        Ok(time)
+        Ok(proc::cpu_time(self.server.id())?.as_nanos() as f64)
     }
 }
 

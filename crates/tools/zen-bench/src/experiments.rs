@@ -156,12 +156,8 @@ fn code(name: &str) -> String {
 
 /// What a server is told so that it can serve so many clients at once.
 fn options_for(subject: &Subject, clients: usize) -> Vec<String> {
-    let option = match subject.name.as_str() {
-        "zen-threaded" => "--workers",
-        "zen-fork" => "--max-clients",
-        _ => return Vec::new(),
-    };
-    vec![option.into(), clients.to_string()]
+    let listing = subject.listing.as_ref();
+    listing.and_then(|it| it.options_for(clients)).unwrap_or_default()
 }
 
 /// Borrowed, as a command line wants them.

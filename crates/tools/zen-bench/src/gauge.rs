@@ -1,24 +1,19 @@
-//! What a process has used: processor time, memory, threads, and so on, as
-//! the kernel keeps it. On systems without /proc nothing of a server's is
-//! known, and what depends on it is left out.
+//! What a server has used: processor time, memory, threads, and so on, as the
+//! kernel keeps it. On systems without /proc nothing is known, and what depends
+//! on it is left out.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
-
-#[cfg(target_os = "linux")]
-#[path = "gauge/linux.rs"]
-mod system;
-#[cfg(not(target_os = "linux"))]
-#[path = "gauge/other.rs"]
-mod system;
+use zen_harness::proc::{self, Turns};
 
 /// Said where something is left out for want of /proc.
 pub const NOT_HERE: &str = "only Linux tells what a process has used";
 
-/// Of a server: all processes of its group together.
+/// Of a server: all its processes together.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Gauge {
     /// Processor time so far, that of children which have ended included.
@@ -35,123 +30,66 @@ pub struct Gauge {
     pub context_switches: u64,
 }
 
-/// How a thread spent its time: on a processor, and waiting for one.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Turns {
-    /// On a processor.
-    pub cpu: Duration,
-    /// Ready to run, while others did.
-    pub delay: Duration,
-}
-
-impl Turns {
-    /// What came since an earlier reading.
-    #[must_use]
-    pub fn since(self, earlier: Self) -> Self {
-        Self {
-            cpu: self.cpu.saturating_sub(earlier.cpu),
-            delay: self.delay.saturating_sub(earlier.delay),
-        }
-    }
-
-    /// The share of a core that was wanted, whether it was had or not.
-    #[must_use]
-    pub fn wanted(self, elapsed: Duration) -> f64 {
-        let wanted = (self.cpu + self.delay).as_secs_f64();
-        wanted / elapsed.as_secs_f64().max(1e-9)
+/// None where the system does not tell.
+fn told<T>(result: io::Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(err) if err.kind() == ErrorKind::Unsupported => Ok(None),
+        result => Ok(Some(result?)),
     }
 }
 
-/// Reads all that is known of the group of this process; None where nothing
-/// is.
+/// Reads all that is known of a server; None where nothing is.
 ///
 /// # Errors
 ///
-/// /proc cannot be read, or there is no such process.
-pub fn read(leader: u32) -> Result<Option<Gauge>> {
-    system::read(leader)
+/// /proc cannot be read, or the server has ended.
+pub fn read(server: u32) -> Result<Option<Gauge>> {
+    let Some(parts) = told(proc::parts(server))? else { return Ok(None) };
+    ensure!(parts.processes + parts.zombies > 0, "the server has ended");
+    let threads = proc::threads(server)?.into_values();
+    Ok(Some(Gauge {
+        cpu: proc::cpu_time(server)?,
+        memory: proc::shared_memory(server)?,
+        threads: parts.threads as u64,
+        processes: (parts.processes + parts.zombies) as u64,
+        descriptors: parts.descriptors as u64,
+        context_switches: threads.map(|it| it.sleeps + it.preemptions).sum(),
+    }))
 }
 
-/// Processor time of the group of this process so far; None where it is not
-/// known.
+/// Processor time of a server so far; None where it is not known.
 ///
 /// # Errors
 ///
-/// /proc cannot be read, or there is no such process.
-pub fn cpu(leader: u32) -> Result<Option<Duration>> {
-    system::cpu(leader)
+/// /proc cannot be read.
+pub fn cpu(server: u32) -> Result<Option<Duration>> {
+    told(proc::cpu_time(server))
 }
 
-/// The turns of each thread that lives, by its number; empty where they are
+/// The turns of each thread of a server, by its number; empty where they are
 /// not known.
 #[must_use]
-pub fn turns(leader: u32) -> BTreeMap<i32, Turns> {
-    system::turns(leader)
+pub fn turns(server: u32) -> BTreeMap<u32, Turns> {
+    let family = proc::family(server).unwrap_or_default();
+    family.into_iter().flat_map(proc::turns).collect()
 }
 
 /// Those of the thread that wanted most between two readings.
 #[must_use]
 pub fn busiest(
-    before: &BTreeMap<i32, Turns>,
-    after: &BTreeMap<i32, Turns>,
+    before: &BTreeMap<u32, Turns>,
+    after: &BTreeMap<u32, Turns>,
 ) -> Turns {
-    let since = |(thread, turns): (&i32, &Turns)| {
+    let since = |(thread, turns): (&u32, &Turns)| {
         turns.since(before.get(thread).copied().unwrap_or_default())
     };
     let all = after.iter().map(since);
     all.max_by_key(|turns| turns.cpu + turns.delay).unwrap_or_default()
 }
 
-/// Those of the calling thread.
+/// The share of a core that was wanted, whether it was had or not.
 #[must_use]
-pub fn own_turns() -> Turns {
-    system::own_turns()
-}
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use super::*;
-    use std::process::{Command, Stdio};
-
-    #[test]
-    fn a_process_that_waits_uses_little_and_one_that_runs_much() {
-        let spawn = |script: &str| {
-            let mut command = Command::new("sh");
-            std::os::unix::process::CommandExt::process_group(&mut command, 0);
-            command.args(["-c", script]).stdout(Stdio::piped());
-            command.spawn().expect("there is a shell")
-        };
-        let mut child = spawn("while :; do :; done");
-        let begun = std::time::Instant::now();
-        let cpu = loop {
-            let cpu = cpu(child.id()).unwrap().unwrap();
-            if cpu > Duration::from_millis(20) {
-                break cpu;
-            }
-            assert!(begun.elapsed() < Duration::from_secs(30), "{cpu:?}");
-        };
-        assert!(cpu <= begun.elapsed() + Duration::from_millis(10));
-        let gauge = read(child.id()).unwrap().unwrap();
-        assert_eq!((gauge.processes, gauge.threads), (1, 1));
-        assert!(gauge.descriptors >= 3 && gauge.memory > 4096, "{gauge:?}");
-        child.kill().and_then(|()| child.wait()).unwrap();
-        assert!(read(child.id()).is_err());
-    }
-
-    #[test]
-    fn what_children_used_is_counted_when_they_are_gone() {
-        let script = "(i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done); \
-                      echo done; read end";
-        let mut command = Command::new("sh");
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        command.args(["-c", script]).stdin(Stdio::piped());
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = [0; 5];
-        let output = child.stdout.as_mut().unwrap();
-        std::io::Read::read_exact(output, &mut line).unwrap();
-        let cpu = cpu(child.id()).unwrap().unwrap();
-        child.kill().and_then(|()| child.wait()).unwrap();
-        // The shell itself has done next to nothing.
-        assert!(cpu >= Duration::from_millis(30), "{cpu:?}");
-    }
+pub fn wanted(turns: Turns, elapsed: Duration) -> f64 {
+    let wanted = (turns.cpu + turns.delay).as_secs_f64();
+    wanted / elapsed.as_secs_f64().max(1e-9)
 }

@@ -6,17 +6,19 @@ mod files;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use zen_harness::inetd::{self, Mode};
+use zen_harness::listing::Listing;
+use zen_harness::proc;
+use zen_harness::server::{PORT, Server};
+use zen_harness::workspace::Servers;
 
 use crate::cores::Cores;
 use crate::experiments::Experiment;
 use crate::gauge::{self, Gauge};
-use crate::inetd;
-use crate::listings::{INETD, LISTINGS, Programs, build};
 use crate::machine::{self, Machine};
 use crate::results::Results;
-use crate::server::Server;
 
 pub use files::{
     book, data_folder, drawn, figures_folder, read, tables_folder, write,
@@ -40,8 +42,8 @@ pub struct Subject {
     pub name: String,
     /// The command that starts it.
     pub words: Vec<String>,
-    /// It takes the contract's options.
-    pub is_listing: bool,
+    /// What it is, if it takes the contract's options.
+    pub listing: Option<Listing>,
 }
 
 /// Where experiments are made.
@@ -50,7 +52,7 @@ pub struct Lab {
     /// How much is measured.
     pub size: Size,
     machine: Machine,
-    programs: Programs,
+    servers: Servers,
     also: Vec<Subject>,
     cores: Option<Cores>,
     left_out: Vec<String>,
@@ -62,6 +64,20 @@ pub struct Lab {
 struct Progress {
     bar: Option<ProgressBar>,
     heading: String,
+}
+
+/// Builds the servers of this workspace that are wanted, with a profile of
+/// Cargo's, `release` or `dev`.
+///
+/// # Errors
+///
+/// They cannot be built.
+pub fn servers(
+    profile: &str,
+    is_wanted: impl Fn(&Listing) -> bool,
+) -> Result<Servers> {
+    Servers::build(&zen_harness::folder!(), profile, None, is_wanted)
+        .map_err(Error::msg)
 }
 
 impl Subject {
@@ -78,7 +94,7 @@ impl Subject {
         if name.is_empty() {
             return Err("before the = comes a name".into());
         }
-        Ok(Self { name: name.into(), words, is_listing: false })
+        Ok(Self { name: name.into(), words, listing: None })
     }
 }
 
@@ -90,8 +106,7 @@ impl Lab {
     /// They cannot be built.
     pub fn new(size: Size, profile: &str, also: Vec<Subject>) -> Result<Self> {
         machine::descriptors_max();
-        let all = [&LISTINGS[..], &[INETD]].concat();
-        let programs = build(&all, None, profile)?;
+        let servers = servers(profile, |_| true)?;
         let cores = Cores::separate();
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{spinner} {msg}");
@@ -105,7 +120,7 @@ impl Lab {
         let progress = Progress { bar, heading: String::new() };
         let machine = Machine::here(profile, cores.is_some());
         let left_out = Vec::new();
-        Ok(Self { size, machine, programs, also, cores, left_out, progress })
+        Ok(Self { size, machine, servers, also, cores, left_out, progress })
     }
 
     /// Makes an experiment. The load, which is the calling thread, stays on
@@ -119,10 +134,10 @@ impl Lab {
         if let Some(cores) = &self.cores {
             Cores::take(&cores.load);
         }
-        let before = gauge::own_turns();
+        let before = proc::own_turns();
         self.progress.heading = experiment.name.into();
         let charts = (experiment.make)(self).context(experiment.name)?;
-        let turns = gauge::own_turns().since(before);
+        let turns = proc::own_turns().since(before);
         let wanted = (turns.cpu + turns.delay).as_secs_f64();
         let delay = turns.delay.as_secs_f64() / wanted.max(1e-9);
         let known = cfg!(target_os = "linux") && self.size != Size::Tiny;
@@ -170,14 +185,19 @@ impl Lab {
     pub fn listings(&mut self, names: &[&str]) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for &name in names {
-            if cfg!(windows) && ["zen-fork", INETD.name].contains(&name) {
+            if cfg!(windows) && ["zen-fork", "zen-inetd"].contains(&name) {
                 self.leave_out(&format!("{name}: only where there is fork()"));
                 continue;
             }
-            let path = self.programs[name].to_string_lossy();
+            let Some(listing) = self.servers.find(name) else { continue };
+            if let Some(why) = self.servers.cannot_run(listing) {
+                self.leave_out(&format!("{name}: {}", why.trim()));
+                continue;
+            }
+            let path = self.servers.program(listing).to_string_lossy();
             let mut words = vec![path.into_owned()];
-            if name == INETD.name {
-                match inetd::before(&words) {
+            if listing.is_inetds() {
+                match inetd::before(Mode::Nowait, PORT, &words) {
                     Ok(all) => words = all,
                     Err(err) => {
                         self.leave_out(&format!("{name}: {err}"));
@@ -185,11 +205,8 @@ impl Lab {
                     }
                 }
             }
-            subjects.push(Subject {
-                name: name.into(),
-                words,
-                is_listing: true,
-            });
+            let listing = Some(listing.clone());
+            subjects.push(Subject { name: name.into(), words, listing });
         }
         subjects
     }
@@ -208,7 +225,7 @@ impl Lab {
     /// It does not start.
     pub fn start(&self, subject: &Subject, options: &[&str]) -> Result<Server> {
         let mut words = subject.words.clone();
-        if subject.is_listing {
+        if subject.listing.is_some() {
             words.extend(options.iter().map(|word| word.to_string()));
         }
         if let Some(cores) = &self.cores {
@@ -234,7 +251,7 @@ impl Lab {
     ///
     /// It has ended.
     pub fn gauge(&mut self, server: &Server) -> Result<Option<Gauge>> {
-        let gauge = gauge::read(server.process())?;
+        let gauge = gauge::read(server.id())?;
         if gauge.is_none() {
             self.leave_out(gauge::NOT_HERE);
         }
@@ -248,7 +265,7 @@ impl Lab {
     ///
     /// It has ended.
     pub fn cpu(&mut self, server: &Server) -> Result<Option<f64>> {
-        let cpu = gauge::cpu(server.process())?;
+        let cpu = gauge::cpu(server.id())?;
         if cpu.is_none() {
             self.leave_out(gauge::NOT_HERE);
         }

@@ -3,9 +3,6 @@
 //! Servers are programs: built by cargo or brought along, started as
 //! processes, and loaded through sockets on the loopback interface.
 //!
-//! - [`listings`], [`server`]: the servers of the workspace, and a running
-//!   process of any server;
-//! - [`inetd`]: who starts the one server that does not listen;
 //! - [`load`], [`crowd`]: clients that ask, in a closed or an open loop, and
 //!   clients that do not;
 //! - [`gauge`], [`cores`], [`machine`]: what a server uses, where it runs, and
@@ -16,15 +13,11 @@
 
 pub mod cores;
 pub mod crowd;
-mod drain;
 pub mod experiments;
 pub mod figure;
 pub mod gauge;
-pub mod inetd;
 pub mod lab;
-pub mod listings;
 pub mod load;
 pub mod machine;
 pub mod results;
-pub mod server;
 pub mod svg;

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use zen_harness::listing::Listing;
+use zen_harness::server::Server;
 
 use zen_bench::cores::Cores;
 use zen_bench::gauge;
-use zen_bench::lab::Subject;
-use zen_bench::listings::{LISTINGS, build};
+use zen_bench::lab::{Subject, servers};
 use zen_bench::load::{Load, Order, Pace, QUESTIONS_MAX};
 use zen_bench::machine::Machine;
-use zen_bench::server::Server;
 
 mod display;
 mod report;
@@ -135,46 +135,31 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Whom to load, and with which words they are started.
+/// The servers to load, and the words that start each of them.
 fn subjects(options: &Options) -> Result<Vec<Subject>> {
-    let mut listings = Vec::new();
-    for name in &options.servers {
-        let listing = LISTINGS.iter().find(|listing| listing.name == name);
-        listings.push(*listing.with_context(|| {
-            format!("no server is called {name} (see --also)")
-        })?);
-    }
-    let some = listings.len() + options.also.len() > 0;
+    let some = options.servers.len() + options.also.len() > 0;
     ensure!(
         some || options.connect.is_some(),
         "which server? Such as: zen-bench load zen-poll"
     );
-    let programs = match listings.is_empty() {
-        true => Default::default(),
-        false => build(&listings, None, &options.profile)?,
-    };
     let mut subjects = Vec::new();
-    for listing in listings {
-        ensure!(
-            listing.crowd.is_some() || options.clients == 1,
-            "{} serves one client at a time: --clients 1",
-            listing.name
-        );
-        let program = programs[listing.name].to_string_lossy().into_owned();
-        let mut words = vec![program];
-        match listing.name {
-            "zen-threaded" => {
-                words.push(format!("--workers={}", options.clients))
-            }
-            "zen-fork" => {
-                words.push(format!("--max-clients={}", options.clients))
-            }
-            _ => words.extend(
-                listing.crowd.unwrap_or(&[]).iter().map(|&it| it.into()),
-            ),
+    if !options.servers.is_empty() {
+        let wanted = |it: &Listing| options.servers.contains(&it.name);
+        let servers = servers(&options.profile, wanted)?;
+        for name in &options.servers {
+            let listing = servers.find(name).filter(|it| !it.is_inetds());
+            let listing = listing.with_context(|| {
+                format!("no server is called {name} (see --also)")
+            })?;
+            ensure!(
+                listing.options_for(options.clients).is_some()
+                    || options.clients == 1,
+                "{name} serves one client at a time: --clients 1"
+            );
+            let words = servers.words(listing, options.clients);
+            let (name, listing) = (name.clone(), Some(listing.clone()));
+            subjects.push(Subject { name, words, listing });
         }
-        let name = listing.name.into();
-        subjects.push(Subject { name, words, is_listing: true });
     }
     subjects.extend(options.also.iter().cloned());
     Ok(subjects)
@@ -234,8 +219,8 @@ fn measure(
     };
     let read = || -> Result<_> {
         let Some(server) = server else { return Ok(Default::default()) };
-        let turns = gauge::turns(server.process());
-        Ok((gauge::read(server.process())?, turns))
+        let turns = gauge::turns(server.id());
+        Ok((gauge::read(server.id())?, turns))
     };
     let (before, turns_before) = read()?;
     let mut display = Display::new(name, order.time);
@@ -251,8 +236,8 @@ fn measure(
         to.context_switches.saturating_sub(from.context_switches) as f64
     });
     let busiest = gauge::busiest(&turns_before, &turns_after);
-    let load_wanted = outcome.own.wanted(outcome.elapsed);
-    let server_wanted = after.map(|_| busiest.wanted(outcome.elapsed));
+    let load_wanted = gauge::wanted(outcome.own, outcome.elapsed);
+    let server_wanted = after.map(|_| gauge::wanted(busiest, outcome.elapsed));
     Ok(Report {
         server: name.into(),
         machine: Machine::here(&options.profile, separate),
@@ -283,12 +268,12 @@ fn system_calls(
 ) -> Result<Option<BTreeMap<String, f64>>> {
     use crate::costs;
     use zen_bench::load::Plan;
-    if !costs::can_trace() {
-        println!("System calls: not counted, strace is missing or forbidden");
+    use zen_harness::strace;
+    if let Err(why) = strace::version() {
+        println!("System calls: not counted, {why}");
         return Ok(None);
     }
-    let mut words: Vec<_> = costs::STRACE.map(String::from).into();
-    words.extend(subject.words.iter().cloned());
+    let words = costs::traced(&subject.words);
     let plan = Plan {
         rounds: 4_000 / options.clients + 1,
         batch: options.batch,

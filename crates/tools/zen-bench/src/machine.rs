@@ -123,7 +123,7 @@ fn cores(cpuinfo: &str) -> usize {
 fn revision() -> Option<String> {
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .current_dir(zen_harness::folder!())
             .args(arguments)
             .output()
             .ok()?;

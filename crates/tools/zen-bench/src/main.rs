@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use zen_harness::{inetd, system};
 
 use zen_bench::experiments::{EXPERIMENTS, Experiment, claims};
-use zen_bench::inetd::Inetd;
 use zen_bench::lab::{self, Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
@@ -86,10 +86,6 @@ enum Command {
         pairs: u16,
     },
 
-    /// A small inetd, which starts a program for its clients
-    #[command(hide = true)]
-    Inetd(Inetd),
-
     /// The bare loop itself
     #[command(hide = true)]
     BareLoop {
@@ -134,7 +130,8 @@ struct Making {
 }
 
 fn main() -> ExitCode {
-    zen_check::take_servers_along();
+    inetd::be_it_if_told();
+    system::take_servers_along();
     match run(CommandLine::parse().command) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
@@ -169,10 +166,6 @@ fn run(command: Command) -> anyhow::Result<bool> {
                 lab::write(&book, experiment, &results)?;
             }
             write_claims(&book)?;
-        }
-        Command::Inetd(inetd) => {
-            let Err(err) = inetd.serve();
-            return Err(err.into());
         }
         #[cfg(target_os = "linux")]
         Command::Costs { names } => return costs::count(&names),

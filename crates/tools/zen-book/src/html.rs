@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use mdbook_driver::MDBook;
 
-pub(crate) const BOOK: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book");
+/// Where the book is.
+pub(crate) fn book() -> PathBuf {
+    zen_harness::folder!().join("../../../book")
+}
 
 /// Builds the book, and returns the folder in which it is.
 pub(crate) fn build() -> Result<PathBuf> {
-    let book = MDBook::load(BOOK)?;
+    let book = MDBook::load(book())?;
     let html = book.build_dir_for("html");
     book.build()?;
     let html = html.canonicalize()?;

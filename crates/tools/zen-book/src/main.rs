@@ -47,6 +47,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    zen_harness::system::take_servers_along();
     let result = match Command::parse() {
         Command::Build => html::build().map(|html| {
             println!("{}", html.join("index.html").display());

@@ -16,7 +16,7 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tower_http::services::{ServeDir, ServeFile};
 
-use crate::html::{self, BOOK};
+use crate::html;
 
 /// When it was last built.
 static BUILT: Mutex<SystemTime> = Mutex::new(SystemTime::UNIX_EPOCH);
@@ -65,8 +65,8 @@ async fn build_again(request: Request, next: Next) -> Response {
 /// Whether a file that the book is made of is newer: a page, a figure, a
 /// transcript, or a listing.
 fn changed_since(built: SystemTime) -> bool {
-    let book = Path::new(BOOK);
-    let book_parts = fs::read_dir(book).into_iter().flatten().flatten();
+    let book = html::book();
+    let book_parts = fs::read_dir(&book).into_iter().flatten().flatten();
     let mut parts: Vec<PathBuf> = book_parts.map(|it| it.path()).collect();
     parts.retain(|it| !it.ends_with("book"));
     parts.push(book.join("../crates"));

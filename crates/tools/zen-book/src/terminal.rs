@@ -1,18 +1,18 @@
 //! A terminal of a transcript: its commands, run one after another, and what
 //! they print.
 
-use std::io::{self, BufRead, BufReader};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use regex::Regex;
+use zen_harness::process::{Output, Process};
+use zen_harness::system;
+use zen_harness::workspace::Programs;
 
-use crate::html::BOOK;
+use crate::html::book;
 
 /// No command of a transcript takes nearly so long.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const CARGO_RUN: &str = "cargo run -p ";
 
 pub(crate) struct Terminal {
-    child: Option<Child>,
-    lines: Receiver<String>,
-    pub(crate) printed: Vec<String>,
+    process: Process,
+    /// Of both of its streams, as a terminal shows them.
+    output: Arc<Output>,
     is_server: bool,
 }
 
@@ -48,136 +48,104 @@ fn is_server(command: &str) -> bool {
 }
 
 impl Terminal {
-    pub(crate) fn start(line: &str, server: Option<&Server>) -> Result<Self> {
+    pub(crate) fn start(
+        line: &str,
+        programs: &Programs,
+        server: Option<&Server>,
+    ) -> Result<Self> {
         let (reader, writer) = io::pipe()?;
-        let mut command = command(line, server)?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(writer.try_clone()?)
-            .stderr(writer)
-            // Whatever it starts in its turn can be ended with it.
-            .process_group(0)
-            .env_remove("RUST_BACKTRACE")
-            .spawn()
-            .with_context(|| line.to_string())?;
+        let mut command = command(line, programs, server)?;
+        command.env_remove("RUST_BACKTRACE").stdin(Stdio::null());
+        command.stdout(writer.try_clone()?).stderr(writer);
+        let process = Process::spawn(&mut command)?;
         // It holds the writing end of the pipe, which must end with the child.
         drop(command);
-        let (to_us, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(reader).lines() {
-                let Ok(line) = line else { break };
-                if to_us.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        let is_server = is_server(line);
-        let printed = Vec::new();
-        Ok(Self { child: Some(child), lines, printed, is_server })
+        let output = Output::drain(reader, usize::MAX)?;
+        Ok(Self { process, output, is_server: is_server(line) })
     }
 
     /// Where it listens, if it is a server.
-    pub(crate) fn server(&mut self) -> Result<Option<Server>> {
+    pub(crate) fn server(&self) -> Result<Option<Server>> {
         if !self.is_server {
             return Ok(None);
         }
-        self.wait_for("Listening at ", 1)?;
-        let line = self.printed.last().expect("it has been waited for");
-        let port = line.rsplit(':').next().unwrap_or_default().parse()?;
-        let process = self.child.as_ref().expect("it has not ended").id();
-        Ok(Some(Server { port, process }))
+        const LISTENS: &str = "Listening at ";
+        let port = self.output.wait_for(LISTENS, PATIENCE, |lines| {
+            let line = lines.iter().find(|line| line.starts_with(LISTENS))?;
+            line.rsplit(':').next()?.parse().ok()
+        })?;
+        Ok(Some(Server { port, process: self.process.id() }))
     }
 
-    /// Reads on until so many lines begin so.
-    pub(crate) fn wait_for(&mut self, start: &str, times: usize) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        let begins = |line: &&String| line.starts_with(start);
-        while self.printed.iter().filter(begins).count() < times {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => self.printed.push(line),
-                Err(_) => bail!(
-                    "no {times} lines `{start}...`, only\n{}",
-                    self.printed.join("\n")
-                ),
-            }
-        }
-        Ok(())
+    /// Waits until so many lines begin so.
+    pub(crate) fn wait_for(&self, start: &str, times: usize) -> Result<()> {
+        let what = format!("{times} lines `{start}...`");
+        let waited = self.output.wait_for(&what, PATIENCE, |lines| {
+            let lines = lines.iter().filter(|line| line.starts_with(start));
+            (lines.count() >= times).then_some(())
+        });
+        waited.with_context(|| self.output.lines().join("\n"))
     }
 
-    /// Waits for its end, and says whether it went well. A server has to be
-    /// interrupted first.
-    pub(crate) fn end(&mut self) -> Result<bool> {
-        let mut child = self.child.take().context("has ended before")?;
+    /// Waits for its end, and says whether it went well, and what it printed. A
+    /// server has to be interrupted first.
+    pub(crate) fn end(&mut self) -> Result<(bool, Vec<String>)> {
         if self.is_server {
-            signal("-INT", &child.id().to_string())?;
+            self.process.signal(system::SIGINT)?;
         }
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) => self.printed.push(line),
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.child = Some(child);
-                    bail!("has not ended after {PATIENCE:?}");
-                }
+        self.output.wait_for_end(PATIENCE)?;
+        match self.process.wait(PATIENCE)? {
+            Some(status) => {
+                Ok((status.success(), self.output.lines_as_shown()))
             }
+            None => bail!("has not ended after {PATIENCE:?}"),
         }
-        Ok(child.wait()?.success())
     }
 }
 
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        // With all that it has started. If that fails, it has ended already.
-        let _ = signal("-KILL", &format!("-{}", child.id()));
-        let _ = child.wait();
-    }
+/// The variable with the place of a package's program.
+fn variable(package: &str) -> String {
+    package.replace('-', "_")
 }
 
-fn signal(which: &str, process: &str) -> Result<()> {
-    let status = Command::new("kill").args([which, "--", process]).status()?;
-    if !status.success() {
-        bail!("kill {which} {process} has failed");
-    }
-    Ok(())
-}
-
-fn command(line: &str, server: Option<&Server>) -> Result<Command> {
+fn command(
+    line: &str,
+    programs: &Programs,
+    server: Option<&Server>,
+) -> Result<Command> {
     let port = server.map_or(0, |it| it.port).to_string();
-    let Some(package) = package(line) else {
+    let program = |package: &str| {
+        programs.get(package).with_context(|| format!("{package} is not built"))
+    };
+    let Some(name) = package(line) else {
         let mut shell = Command::new("sh");
         // The same program may run elsewhere on this machine.
         let by_name =
             Regex::new(r"\bps (.*)-C zen-[a-z-]+").expect("a pattern");
-        let line = by_name.replace(line, "ps $1-p $$PID");
-        let in_pipe = Regex::new(&format!("{CARGO_RUN}([a-z-]+)(?: --)?"));
-        let in_pipe = in_pipe.expect("a pattern");
-        let line = in_pipe.replace_all(&line, "\"$$PROGRAMS/$1\"");
-        // Whatever it names is a path in this workspace.
-        shell.args(["-c", &line]).current_dir(Path::new(BOOK).join(".."));
-        shell.env("PROGRAMS", programs()?).env("ZEN_PORT", port);
+        let script = by_name.replace(line, "ps $1-p $$PID");
+        let mut script = script.into_owned();
+        for name in packages(line) {
+            let run = format!("{CARGO_RUN}{name}");
+            let place = format!("\"${}\"", variable(name));
+            script = script.replace(&format!("{run} --"), &place);
+            script = script.replace(&run, &place);
+            shell.env(variable(name), program(name)?);
+        }
+        // What it names is a path in this workspace.
+        shell.args(["-c", &script]).current_dir(book().join(".."));
+        shell.env("ZEN_PORT", port);
         if let Some(server) = server {
             shell.env("PID", server.process.to_string());
         }
         return Ok(shell);
     };
     let rest = line.strip_prefix(CARGO_RUN).unwrap_or_default();
-    let rest = rest.strip_prefix(package).unwrap_or_default();
+    let rest = rest.strip_prefix(name).unwrap_or_default();
     let rest = rest.strip_prefix(" --").unwrap_or(rest);
-    let mut command = Command::new(programs()?.join(package));
+    let mut command = Command::new(program(name)?);
     command.args(words(rest));
     command.env("ZEN_PORT", port);
     Ok(command)
-}
-
-/// The folder of the programs, in which this one is as well.
-pub(crate) fn programs() -> Result<PathBuf> {
-    let own = std::env::current_exe()?;
-    let folder = own.parent().context("a program is in a folder")?;
-    Ok(folder.to_path_buf())
 }
 
 /// The words of a command, some of them in double quotation marks.
@@ -211,8 +179,12 @@ mod tests {
         let line = "echo ? | cargo run -p zen-client -- --interactive";
         assert_eq!(package(line), None);
         assert!(packages(line).eq(["zen-client"]));
-        let command = command(line, None).unwrap();
-        let shown = format!("{command:?}");
-        assert!(shown.contains(r#"/zen-client\" --interactive"#), "{shown}");
+        let place = "/a place/zen-client";
+        let programs = [("zen-client".into(), place.into())].into();
+        let command = command(line, &programs, None).unwrap();
+        let words: Vec<_> = command.get_args().collect();
+        assert_eq!(words[1], r#"echo ? | "$zen_client" --interactive"#);
+        let mut variables = command.get_envs();
+        assert!(variables.any(|it| it.1.is_some_and(|it| it == place)));
     }
 }

@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use regex::{Captures, Regex};
+use zen_harness::workspace::{self, Programs};
 
-use crate::html::BOOK;
-use crate::terminal::{Server, Terminal, packages, programs};
+use crate::html::book;
+use crate::terminal::{Server, Terminal, packages};
 
 /// A part of a transcript, between two anchors.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Part<'_> {
 /// Runs them all again, or only those that are named. With `write`, what was
 /// seen replaces what was to be seen.
 pub(crate) fn check(only: &[PathBuf], write: bool) -> Result<()> {
-    let folder = Path::new(BOOK).join("transcripts");
+    let folder = book().join("transcripts");
     let mut paths = only.to_vec();
     if paths.is_empty() {
         for entry in fs::read_dir(&folder)? {
@@ -52,11 +52,11 @@ pub(crate) fn check(only: &[PathBuf], write: bool) -> Result<()> {
             .with_context(|| path.display().to_string())?;
         texts.insert(path, text);
     }
-    build(texts.values())?;
+    let programs = build(texts.values())?;
     let mut differences = Vec::new();
     for (path, text) in &texts {
         let name = path.file_name().unwrap_or_default().display();
-        let seen = run(text).with_context(|| name.to_string())?;
+        let seen = run(text, &programs).with_context(|| name.to_string())?;
         for (part, lines) in &seen {
             if let Err(why) = compare(part, lines) {
                 differences.push(format!("{name}, {}: {why}", part.name));
@@ -73,21 +73,13 @@ pub(crate) fn check(only: &[PathBuf], write: bool) -> Result<()> {
     Ok(())
 }
 
-/// Builds the programs that appear in them.
-fn build<'a>(texts: impl Iterator<Item = &'a String>) -> Result<()> {
+/// Builds the programs that appear in them, as this one is built.
+fn build<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Programs> {
     let commands = texts.flat_map(|text| text.lines());
     let packages: BTreeSet<_> = commands.flat_map(packages).collect();
-    let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet"]);
-    if programs()?.ends_with("release") {
-        build.arg("--release");
-    }
-    for package in packages {
-        build.args(["-p", package]);
-    }
-    ensure!(build.current_dir(BOOK).status()?.success(), "cargo build failed");
-    Ok(())
+    let packages: Vec<_> = packages.into_iter().collect();
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    workspace::build(&book(), &packages, profile, None).map_err(Error::msg)
 }
 
 fn parse(text: &str) -> Result<Vec<Part<'_>>> {
@@ -114,18 +106,23 @@ fn parse(text: &str) -> Result<Vec<Part<'_>>> {
 
 /// Runs the commands in the order of events, and returns for each part with
 /// prints what was seen.
-fn run(text: &str) -> Result<Vec<(Part<'_>, Vec<String>)>> {
-    let mut running = BTreeMap::<&str, (Terminal, bool)>::new();
+fn run<'a>(
+    text: &'a str,
+    programs: &Programs,
+) -> Result<Vec<(Part<'a>, Vec<String>)>> {
+    // What was printed before its last command, and whether that fails.
+    let mut running = BTreeMap::<&str, (Terminal, Vec<String>, bool)>::new();
     let mut server: Option<(&str, Server)> = None;
     let mut seen = Vec::new();
     for part in parse(text)? {
         let name = part.name;
         if let Some(name) = name.strip_suffix("-prints") {
-            let (mut terminal, fails) = running
+            let (mut terminal, mut lines, fails) = running
                 .remove(name)
                 .with_context(|| format!("there is no part {name}"))?;
-            let went_well = terminal.end().context(name.to_string())?;
-            let lines = std::mem::take(&mut terminal.printed);
+            let (went_well, printed) =
+                terminal.end().context(name.to_string())?;
+            lines.extend(printed);
             let port = server.as_ref().map_or(0, |(_, it)| it.port);
             server = server.filter(|(it, _)| *it != name);
             if went_well == fails {
@@ -137,23 +134,23 @@ fn run(text: &str) -> Result<Vec<(Part<'_>, Vec<String>)>> {
         }
         if let Some(times) = part.number("accepted") {
             let (of, _) = server.as_ref().context("no server to accept")?;
-            let (terminal, _) = running.get_mut(of).context("it has ended")?;
+            let (terminal, ..) = running.get(of).context("it has ended")?;
             terminal.wait_for("Accepted connection", times)?;
         }
         let here = server.as_ref().map(|(_, server)| server);
         let (last, first) = part.lines.split_last().context("no command")?;
         let mut printed = Vec::new();
         for line in first {
-            let mut terminal = Terminal::start(line, here)?;
-            ensure!(terminal.end()?, "{line}: exit status");
-            printed.append(&mut terminal.printed);
+            let mut terminal = Terminal::start(line, programs, here)?;
+            let (went_well, lines) = terminal.end()?;
+            ensure!(went_well, "{line}: exit status");
+            printed.extend(lines);
         }
-        let mut terminal = Terminal::start(last, here)?;
-        terminal.printed = printed;
+        let terminal = Terminal::start(last, programs, here)?;
         if let Some(found) = terminal.server()? {
             server = Some((name, found));
         }
-        running.insert(name, (terminal, part.notes("fails")));
+        running.insert(name, (terminal, printed, part.notes("fails")));
     }
     match running.keys().next() {
         Some(name) => bail!("there is no part {name}-prints"),
@@ -249,7 +246,7 @@ mod tests {
                         127.0.0.1:9 x\ny\nANCHOR_END: a-prints\n";
 
     fn difference(text: &str) -> Result<()> {
-        for (part, lines) in run(text)? {
+        for (part, lines) in run(text, &Programs::new())? {
             compare(&part, &lines).map_err(anyhow::Error::msg)?;
         }
         Ok(())
@@ -258,7 +255,7 @@ mod tests {
     #[test]
     fn what_is_seen_again_is_no_difference() {
         difference(TEXT).unwrap();
-        let seen = run(TEXT).unwrap();
+        let seen = run(TEXT, &Programs::new()).unwrap();
         assert_eq!(rewritten(TEXT, &seen), TEXT.replace(":9", ":7"));
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use zen_harness::inetd::Mode;
+
 /// What a server is. The contract is the same for all; what is *required* of
 /// one of these (the fifth client of a pool of four waits) is *forbidden* to
 /// another.
@@ -126,10 +128,10 @@ impl Architecture {
     }
 
     /// How inetd is to start it, if that is what it is for.
-    pub(crate) fn inetd(self) -> Option<&'static str> {
+    pub(crate) fn inetd(self) -> Option<Mode> {
         match self {
-            InetdNowait => Some("nowait"),
-            InetdWait => Some("wait"),
+            InetdNowait => Some(Mode::Nowait),
+            InetdWait => Some(Mode::Wait),
             _ => None,
         }
     }

@@ -5,11 +5,14 @@ mod architecture;
 mod cost;
 mod crowd;
 mod ending;
+mod family;
 mod limit;
+mod load;
 mod log;
 mod option;
 mod process;
 mod race;
+mod surroundings;
 mod wire;
 
 use crate::architecture::Architecture;
@@ -126,8 +129,14 @@ impl Case {
 
     /// It is about listening, and about the process that listens.
     fn is_inetds(&self) -> bool {
-        let clauses = ["crowd/6", "crowd/7", "crowd/8", "crowd/9", "log/2"];
-        self.group() == "process" || clauses.contains(&self.clause)
+        let clauses = [
+            "ending/6", "crowd/6", "crowd/7", "crowd/8", "crowd/9", "crowd/11",
+            "log/2", "log/18", "log/19", "cost/7", "cost/8",
+        ];
+        let names = ["a_client_that_cannot_be_set_up_harms_no_other"];
+        self.group() == "process"
+            || clauses.contains(&self.clause)
+            || names.contains(&self.name)
     }
 
     /// Why this case is not for such a server, if it is not.
@@ -176,6 +185,9 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         limit::CASES,
         crowd::CASES,
         race::CASES,
+        load::CASES,
+        family::CASES,
+        surroundings::CASES,
         architecture::CASES,
         process::CASES,
         option::CASES,

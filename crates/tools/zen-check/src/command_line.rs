@@ -112,6 +112,14 @@ pub(crate) enum What {
     /// Examine all servers of the workspace, one after another, and print what
     /// they pass, group by group.
     Matrix(MatrixOptions),
+
+    /// Build programs of the workspace, and print where Cargo has put each of
+    /// them, one in a line.
+    Where {
+        /// Their packages.
+        #[arg(required = true, value_name = "PACKAGE")]
+        packages: Vec<String>,
+    },
 }
 
 impl Options {

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zen_harness::system;
+
 use crate::dialect::Dialect;
 use crate::difference::difference;
 use crate::process::PATIENCE;
 use crate::report::Failure;
 use crate::subject::Subject;
-use crate::system;
 use crate::verdict::{Fault, Verdict};
 
 pub(crate) const UGLY: &[u8] = b"Beautiful is better than?";
@@ -448,7 +449,7 @@ impl Client {
 
     /// Leaves with a reset.
     pub(crate) fn reset(self) -> Verdict {
-        system::reset_on_close(&self.sock)
+        Ok(system::reset_on_close(&self.sock)?)
     }
 
     fn receive(

@@ -54,6 +54,12 @@ pub(crate) fn means(clause: &str) -> Option<&'static str> {
             the error where that client is served, forget that client, and go \
             on with the others. Ignore SIGPIPE."
         }
+        "ending/6" => {
+            "A connection ends when no process holds its socket any more. Close \
+            the socket in the parent as soon as the child has it, or shut it \
+            down in the child: close() alone ends nothing while the parent \
+            has a copy."
+        }
         "limit/1" | "limit/2" => {
             "1,024 bytes with the `?` are allowed. The 1,024th byte that is \
             not a `?` decides, and not the `?` that may never come."
@@ -103,6 +109,11 @@ pub(crate) fn means(clause: &str) -> Option<&'static str> {
             is closed. Forget a client in all your tables before you close \
             its socket, and not when an event about the old number comes."
         }
+        "crowd/11" => {
+            "Only a lack of descriptors or memory gets better by waiting \
+            (EMFILE, ENFILE, ENOBUFS, ENOMEM). With any other error of the \
+            listening socket, say so and end with status 1."
+        }
         "process/1" => {
             "bind() fails when the port is taken: say so, and end with a \
             status that is not 0."
@@ -129,6 +140,25 @@ pub(crate) fn means(clause: &str) -> Option<&'static str> {
             "After a server ends, its connections keep the port for a while. \
             Set SO_REUSEADDR on the listening socket before bind()."
         }
+        "process/18" => {
+            "A process inherits the signals that its parent has blocked. \
+            Unblock SIGINT, SIGTERM, SIGALRM and SIGCHLD at the start with \
+            sigprocmask(), if you use them."
+        }
+        "process/19" => {
+            "SIGALRM ends a process that has not said otherwise. A server that \
+            uses it for its stop looks first whether a stop has begun."
+        }
+        "process/20" => {
+            "To process 1 of a container the system delivers no signal that \
+            has no handler: set back to its default and raised, it does \
+            nothing. End with _exit(128 + signal) instead."
+        }
+        "process/21" => {
+            "What is shared between processes, such as a pipe or a listening \
+            socket that is shut down, stops them all. Let a process that is \
+            told to stop close only what is its own."
+        }
         "architecture/1" | "architecture/2" | "architecture/3"
         | "architecture/4" => {
             "This is counted in /proc while clients are connected and silent: \
@@ -145,6 +175,30 @@ pub(crate) fn means(clause: &str) -> Option<&'static str> {
         }
         "option/15" => {
             "--think is a pause before each answer, of so many milliseconds."
+        }
+        "option/28" => {
+            "With a thousand clients ready at once, one look at the poller \
+            does not return them all, and the next look finds as many again. \
+            Look at the clock after each of them, not only when nobody is \
+            ready."
+        }
+        "option/29" => {
+            "Before you drop a client that is late, try to receive from it once \
+            more: what it sent in time may still wait."
+        }
+        "cost/7" => {
+            "Wait without a time limit when no client has a deadline: a loop \
+            that wakes ten times a second for nothing keeps a machine from \
+            sleeping."
+        }
+        "cost/8" => {
+            "Something is kept for each client that has left: a timer, or an \
+            entry in a table. Remove it with the client."
+        }
+        "log/18" | "log/19" => {
+            "A pipe holds 64 KiB. When it is full, to print blocks, and with \
+            it the server. Write to standard output without blocking, drop \
+            the lines for which there is no room, and count them."
         }
         "log/2" => {
             "Whoever reads the log may go away. Then to print fails, or \

@@ -9,24 +9,20 @@
 //!   asked; [`report`]: what came of it;
 //! - `cases`: a table of cases, each with the clause of the book's page "The
 //!   contract" that it is about;
-//! - [`launch`] and [`inetd`]: how any server is started, for the tools that
-//!   measure and draw them as well;
 //! - `subject`, `server` and `conversation`: the program under examination, a
 //!   running process of it, and a client that talks bytes;
 //! - [`Dialect`]: the contract in other words;
 //! - [`script`]: cases that somebody else writes, as data;
-//! - `observe`: what a server is, as the kernel sees it;
-//! - `system`, `process` and `sockets`: what only the operating system can do
-//!   or tell.
+//! - `observe`: what a server is, as the kernel sees it.
 //!
-//! A listing's tests are these lines:
+//! How a server is started and ended, and what the operating system tells of
+//! it, is in `zen-harness`.
 //!
-//! ```no_run
-//! # use std::process::ExitCode;
-//! # use zen_check::Architecture;
-//! # const PROGRAM: &str = "";
-//! fn main() -> ExitCode {
-//!     zen_check::listing(PROGRAM, Architecture::EventLoop)
+//! A listing's tests are this line; what the listing is stands in its manifest:
+//!
+//! ```ignore
+//! fn main() -> std::process::ExitCode {
+//!     zen_check::listing!()
 //! }
 //! ```
 
@@ -36,11 +32,7 @@ mod conversation;
 mod dialect;
 mod difference;
 mod hints;
-#[cfg(unix)]
-pub mod inetd;
-pub mod launch;
 mod observe;
-mod output;
 mod process;
 mod program;
 mod random;
@@ -48,17 +40,19 @@ pub mod report;
 mod run;
 pub mod script;
 mod server;
-mod sockets;
 mod strace;
 mod subject;
-mod system;
 mod verdict;
 
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use zen_harness::inetd;
+use zen_harness::listing::Listing;
 
 pub use architecture::Architecture;
 use cases::Case;
@@ -67,35 +61,55 @@ pub use program::{Program, quoted};
 use report::Outcome;
 pub use run::{CASES_AT_ONCE, Plan, Progress, examine, list, unknown};
 
-/// Puts the whole contract to `program`; `main` of a listing's tests.
-///
-/// The command line is that of any `cargo test`: a filter, `--list`, and so on.
-#[must_use]
-pub fn listing(program: &str, architecture: Architecture) -> ExitCode {
-    variants(program, architecture, &[("", &[])])
+#[doc(hidden)]
+pub use zen_harness as harness;
+
+/// Puts the whole contract to the package whose test this is, once for each of
+/// its variants. The command line is that of any `cargo test`: a filter,
+/// `--list`, and so on.
+#[macro_export]
+macro_rules! listing {
+    () => {
+        $crate::listing(
+            env!("CARGO_PKG_NAME"),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")),
+            || $crate::harness::program!(env!("CARGO_PKG_NAME")),
+        )
+    };
 }
 
-/// Puts the whole contract to `program` once for each variant: a name, and the
-/// options that choose it.
+/// See [`listing!`].
 #[must_use]
-pub fn variants(
-    program: &str,
-    architecture: Architecture,
-    variants: &[(&str, &[&str])],
+pub fn listing(
+    name: &str,
+    manifest: &str,
+    program: impl Fn() -> String,
 ) -> ExitCode {
-    let programs = variants.iter().map(|(name, options)| {
-        let words = [&[program], *options].concat();
-        let words = words.iter().map(|&word| word.into()).collect();
-        (*name, Program::listing(words, architecture))
-    });
-    tests(programs.collect())
+    inetd::be_it_if_told();
+    let Some(listing) = Listing::in_manifest(name, manifest) else {
+        return failed(&format!(
+            "{name}: its manifest does not say what it is"
+        ));
+    };
+    let program = PathBuf::from(program());
+    if let Some(why) = listing.cannot_run_here(&program) {
+        return match writeln!(io::stdout(), "skipped, all of it: {why}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let programs = Program::variants(&listing, &program);
+    programs.map_or_else(|message| failed(&message), tests)
+}
+
+fn failed(message: &str) -> ExitCode {
+    writeln!(io::stderr(), "{message}").ok();
+    ExitCode::FAILURE
 }
 
 /// Puts to each program what its profile asks, as tests; the name of a program
 /// stands beside those of its cases.
-#[must_use]
-pub fn tests(programs: Vec<(&str, Program)>) -> ExitCode {
-    be_inetd_if_told();
+fn tests(programs: Vec<(String, Program)>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(CASES_AT_ONCE);
     let programs: Vec<_> = programs
@@ -114,7 +128,7 @@ pub fn tests(programs: Vec<(&str, Program)>) -> ExitCode {
             trials.extend(cases.map(|case| {
                 let (program, floor) =
                     (Arc::clone(program), Arc::clone(&floor));
-                trial(case, program, floor).with_kind(*name)
+                trial(case, program, floor).with_kind(name)
             }));
         }
     }
@@ -126,19 +140,6 @@ pub fn tests(programs: Vec<(&str, Program)>) -> ExitCode {
 pub fn seed_of_now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |time| time.as_micros() as u64 % 1_000_000)
-}
-
-/// What must come first in the `main` of a program that puts cases: it may
-/// have been started as the inetd of a server that wants one. Then it does not
-/// return.
-pub fn be_inetd_if_told() {
-    inetd::be_it_if_told();
-}
-
-/// From now on, whoever ends this process by a signal ends the servers that it
-/// has started as well.
-pub fn take_servers_along() {
-    system::take_servers_along();
 }
 
 /// The name of every case: its clause, and a sentence.

@@ -10,23 +10,26 @@ mod matrix;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::process::{Command, ExitCode};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use zen_harness::process::Process;
+use zen_harness::{inetd, system, workspace};
 
 use command_line::{Options, What};
 use zen_check::report::{self, Format, Level, Profile, Report, Settings};
 use zen_check::{Dialect, Plan, Program, Progress};
 
 fn main() -> ExitCode {
-    zen_check::be_inetd_if_told();
+    inetd::be_it_if_told();
     let options = Options::parse();
-    zen_check::take_servers_along();
-    if let Some(What::Matrix(matrix)) = &options.what {
-        return exit(matrix::run(matrix), false);
+    system::take_servers_along();
+    match &options.what {
+        Some(What::Matrix(matrix)) => return exit(matrix::run(matrix), false),
+        Some(What::Where { packages }) => return exit(place(packages), false),
+        None => {}
     }
     if !options.list && options.command.is_empty() && options.connect.is_none()
     {
@@ -166,26 +169,30 @@ fn address_of(text: &str, options: &Options) -> Result<SocketAddr, String> {
     Ok(*address)
 }
 
+/// Builds programs of the workspace, and prints where Cargo has put them.
+fn place(packages: &[String]) -> Result<u8, String> {
+    let here = std::env::current_dir().map_err(|err| err.to_string())?;
+    let packages: Vec<_> = packages.iter().map(String::as_str).collect();
+    let programs = workspace::build(&here, &packages, "dev", None)?;
+    for package in packages {
+        print(&format!("{}\n", programs[package].display()))?;
+    }
+    Ok(0)
+}
+
 /// Builds the server; its compiler speaks for itself.
 fn build(command: &str, time_max: Duration) -> Result<(), String> {
     let (shell, flag) =
         if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut build = Command::new(shell);
-    build.args([flag, command]);
-    let mut build =
-        build.spawn().map_err(|err| format!("cannot run {shell}: {err}"))?;
-    let deadline = Instant::now() + time_max;
-    loop {
-        match build.try_wait().map_err(|err| err.to_string())? {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(format!("{command}: {status}")),
-            None if Instant::now() > deadline => {
-                build.kill().ok();
-                build.wait().ok();
-                return Err(format!("{command}: no end after {time_max:?}"));
-            }
-            None => thread::sleep(Duration::from_millis(20)),
-        }
+    build.args([flag, command]).stdin(Stdio::null());
+    let ended = Process::spawn(&mut build)
+        .and_then(|mut it| it.wait(time_max))
+        .map_err(|err| err.to_string())?;
+    match ended {
+        Some(status) if status.success() => Ok(()),
+        Some(status) => Err(format!("{command}: {status}")),
+        None => Err(format!("{command}: no end after {time_max:?}")),
     }
 }
 

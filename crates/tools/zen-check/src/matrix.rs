@@ -2,13 +2,13 @@
 //! group.
 
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use zen_harness::listing::Listing;
+use zen_harness::workspace::Servers;
 
 use zen_check::report::{Outcome, Profile, Report};
-use zen_check::{Architecture, Plan, Program, quoted};
+use zen_check::{Plan, Program};
 
 /// A server of the matrix.
 struct Row {
@@ -17,17 +17,6 @@ struct Row {
     program: Program,
     /// It belongs to the workspace, and must pass.
     ours: bool,
-    /// Where it says this instead of starting, it cannot run here.
-    cannot_run_where: Option<String>,
-}
-
-/// Whether a server said by these words that it cannot run on this machine.
-fn cannot_run(report: &Report, words: &str) -> bool {
-    let log = report.results.first().and_then(|first| match &first.outcome {
-        Outcome::Failed(failure) => Some(&failure.log),
-        _ => None,
-    });
-    log.is_some_and(|log| log.iter().any(|line| line.contains(words)))
 }
 
 /// Which servers, and how much is asked of them.
@@ -85,14 +74,6 @@ pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
             false => row.program,
         };
         let report = crate::examine(program.with_seed(seed), &row.name, &plan);
-        if row.cannot_run_where.is_some_and(|words| cannot_run(&report, &words))
-        {
-            crate::print(&format!(
-                "{}: left out, it cannot run here\n",
-                row.name
-            ))?;
-            continue;
-        }
         examined.push((row.name, row.ours, report));
     }
     let reports: Vec<_> =
@@ -124,75 +105,34 @@ fn further(also: &str) -> Result<Row, String> {
     };
     let words = ["sh", "-c", &format!("exec {command}")].map(str::to_owned);
     let program = Program::command(words.into(), Profile::Server, None);
-    Ok(Row { name: name.into(), program, ours: false, cannot_run_where: None })
+    Ok(Row { name: name.into(), program, ours: false })
 }
 
-/// The packages whose manifest says of which architecture they are, built.
+/// The servers of the workspace, built. Of a program that is several of them
+/// the first is examined.
 fn servers_of_the_workspace(only: &[String]) -> Result<Vec<Row>, String> {
-    let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"])?;
-    let metadata: Value =
-        serde_json::from_str(&metadata).map_err(|err| err.to_string())?;
-    let target = metadata["target_directory"].as_str().unwrap_or("target");
-    let packages = metadata["packages"].as_array().into_iter().flatten();
-    let (mut rows, mut build) = (Vec::new(), vec!["build", "--quiet"]);
-    for package in packages {
-        let (name, about) =
-            (&package["name"], &package["metadata"]["zen-check"]);
-        let (Some(name), Some(architecture)) =
-            (name.as_str(), about["architecture"].as_str())
-        else {
-            continue;
-        };
-        if !only.is_empty() && !only.iter().any(|word| word == name) {
+    let here = std::env::current_dir().map_err(|err| err.to_string())?;
+    let wanted = |it: &Listing| only.is_empty() || only.contains(&it.name);
+    let servers = Servers::build(&here, "dev", None, wanted)?;
+    if let Some(word) = only.iter().find(|it| servers.find(it).is_none()) {
+        return Err(format!("no server of the workspace is called {word}"));
+    }
+    let mut rows = Vec::new();
+    for listing in &servers.listings {
+        if servers.cannot_run(listing).is_some() {
+            let name = &listing.name;
+            crate::print(&format!("{name}: left out, it cannot run here\n"))?;
             continue;
         }
-        build.extend(["--package", name]);
-        let path = Path::new(target).join("debug").join(name);
-        let path = path.to_string_lossy().into_owned();
-        let architecture: Architecture = architecture
-            .parse()
-            .map_err(|err| format!("{name}: {architecture:?}: {err}"))?;
-        let variants = about["variants"].as_array().cloned();
-        for variant in variants.unwrap_or_else(|| vec![json!([])]) {
-            let words = variant.as_array().into_iter().flatten();
-            let options = words.filter_map(Value::as_str).map(str::to_owned);
-            let options: Vec<_> = options.collect();
-            let name = [&[name.to_string()], &options[..]].concat().join(" ");
-            let words = [&[path.clone()][..], &options].concat();
-            let program = Program::of_the_workspace(words, architecture);
-            let words = about["cannot-run-where"].as_str().map(str::to_owned);
-            rows.push(Row {
-                name,
-                program,
-                ours: true,
-                cannot_run_where: words,
-            });
+        let mut listing = listing.clone();
+        listing.architectures.truncate(1);
+        let variants = Program::variants(&listing, servers.program(&listing))?;
+        for (options, (_, program)) in listing.variants.iter().zip(variants) {
+            let name = [&[listing.name.clone()], &options[..]].concat();
+            rows.push(Row { name: name.join(" "), program, ours: true });
         }
-    }
-    for word in only {
-        let known =
-            rows.iter().any(|row| row.name.split(' ').next() == Some(word));
-        if !known {
-            return Err(format!("no server of the workspace is called {word}"));
-        }
-    }
-    if build.len() > 2 {
-        cargo(&build)?;
     }
     Ok(rows)
-}
-
-fn cargo(words: &[&str]) -> Result<String, String> {
-    let output = Command::new("cargo")
-        .args(words)
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|err| format!("cannot run cargo: {err}"))?;
-    if !output.status.success() {
-        let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
-        return Err(format!("cargo {}: {}", words.join(" "), output.status));
-    }
-    String::from_utf8(output.stdout).map_err(|err| err.to_string())
 }
 
 /// The groups that were put to anybody, in the order of the page.

@@ -3,11 +3,12 @@
 
 use std::time::{Duration, Instant};
 
+use zen_harness::proc::{self, End};
+
 use crate::conversation::{COMPLEX, Client};
 use crate::process;
 use crate::report::{Crowd, Observation};
 use crate::server::Server;
-use crate::sockets::{self, End};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 
@@ -60,8 +61,7 @@ fn crowds(subject: &Subject) -> Verdict<Observation> {
 fn wait_for_accept(server: &Server, client: &Client) {
     let deadline = Instant::now() + Duration::from_millis(20);
     while Instant::now() < deadline
-        && sockets::server_end(server.address, client.address)
-            == Some(End::Queued)
+        && proc::server_end(server.address, client.address) == Some(End::Queued)
     {
         std::thread::sleep(Duration::from_millis(1));
     }

@@ -7,10 +7,12 @@ use std::process::Command;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use zen_harness::inetd;
+use zen_harness::listing::Listing;
+
 use crate::architecture::Architecture;
 use crate::cases::Case;
 use crate::dialect::Dialect;
-use crate::launch;
 use crate::report::{Observation, Profile};
 use crate::script::OwnCase;
 use crate::verdict::{Fault, Verdict};
@@ -18,9 +20,6 @@ use crate::verdict::{Fault, Verdict};
 /// How long a server may take until it can be connected to, unless more is
 /// allowed.
 const START_TIME_MAX: Duration = Duration::from_secs(10);
-
-/// The variable by which an executable is told to be inetd, and how.
-pub(crate) const INETD: &str = "ZEN_CHECK_INETD";
 
 /// Where a COMMAND is told its port, and the options of a case.
 const PORT: &str = "{port}";
@@ -74,18 +73,38 @@ impl Program {
         Self::new(Launch::Listing(words), Profile::Listing, Some(architecture))
     }
 
-    /// A server of the workspace: a listing, or, if inetd listens for it, a
-    /// program that takes the contract's options.
-    #[must_use]
-    pub fn of_the_workspace(
-        mut words: Vec<String>,
-        architecture: Architecture,
-    ) -> Self {
-        if architecture.inetd().is_none() {
-            return Self::listing(words, architecture);
+    /// A server of the workspace as each of its architectures and variants,
+    /// with the words that name them.
+    ///
+    /// # Errors
+    ///
+    /// There is no such architecture.
+    pub fn variants(
+        listing: &Listing,
+        program: &Path,
+    ) -> Result<Vec<(String, Self)>, String> {
+        let mut programs = Vec::new();
+        for name in &listing.architectures {
+            let architecture: Architecture = name
+                .parse()
+                .map_err(|err| format!("{}: {name:?}: {err}", listing.name))?;
+            for options in &listing.variants {
+                let mut words = vec![program.to_string_lossy().into_owned()];
+                words.extend(options.iter().cloned());
+                if architecture.inetd().is_none() {
+                    let title = options.last().cloned().unwrap_or_default();
+                    let program = Self::listing(words, architecture);
+                    programs.push((title, program));
+                } else if cfg!(unix) {
+                    // It takes the contract's options, but is no listing.
+                    words.push(OPTIONS.into());
+                    let (profile, of) = (Profile::Server, Some(architecture));
+                    let program = Self::command(words, profile, of);
+                    programs.push((name.clone(), program));
+                }
+            }
         }
-        words.push(OPTIONS.into());
-        Self::command(words, Profile::Server, Some(architecture))
+        Ok(programs)
     }
 
     /// Any command. In its words `{port}` stands for the port, and `{options}`
@@ -208,14 +227,14 @@ impl Program {
         options: &[&str],
     ) -> Verdict<Command> {
         let words = self.words(port, options)?;
-        let inetd = self.architecture.and_then(Architecture::inetd);
-        let own = inetd.map(|_| std::env::current_exe()).transpose()?;
-        let own = own.map(|path| path.to_string_lossy().into_owned());
+        let words = match self.architecture.and_then(Architecture::inetd) {
+            Some(mode) => inetd::before(mode, &port.to_string(), &words)?,
+            None => words,
+        };
         let runner = runner.iter().map(|&word| word.to_string());
-        let mut words = runner.chain(own).chain(words);
+        let mut words = runner.chain(words);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
-        launch::prepare(&mut command);
         if let Launch::Command(_) = self.launch {
             command.env("ZEN_PORT", port.to_string());
             for pair in options.chunks(2) {
@@ -223,9 +242,6 @@ impl Program {
                 let value = pair.get(1).copied().unwrap_or("1");
                 command.env(format!("ZEN_{}", name.to_uppercase()), value);
             }
-        }
-        if let Some(mode) = inetd {
-            command.env(INETD, mode);
         }
         Ok(command)
     }

@@ -135,6 +135,8 @@ pub struct Failure {
     pub log: Vec<String>,
     /// It is a time that was too long, by so much.
     pub late_by: Option<Duration>,
+    /// A busy machine is no excuse: it was not judged by a time.
+    pub certain: bool,
 }
 
 impl Failure {

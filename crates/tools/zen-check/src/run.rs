@@ -274,7 +274,7 @@ pub(crate) fn put_alone(
 /// time. Then it is put again when nothing else runs, before it counts.
 pub(crate) fn late_by(outcome: &Outcome) -> Option<Duration> {
     match outcome {
-        Outcome::Failed(failure) => failure.late_by,
+        Outcome::Failed(failure) if !failure.certain => failure.late_by,
         _ => None,
     }
 }
@@ -313,7 +313,7 @@ fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
         thread::Builder::new().name(case.name.into()).spawn(move || {
             let verdict = case.run.put(&its_subject);
             let verdict = verdict.and_then(|()| its_subject.was_quiet());
-            its_subject.case_has_waited(process::waited_itself());
+            its_subject.case_has_waited(process::own_turns().delay);
             sender.send(verdict).ok();
         })?;
     match receiver.recv_timeout(CASE_TIME_MAX) {

@@ -10,8 +10,9 @@ mod tests;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use zen_harness::system;
+
 use crate::cases::Case;
-use crate::system;
 
 /// Nothing that a case waits for, or lets pass, is longer.
 const TIME_MAX: Duration = Duration::from_secs(20);

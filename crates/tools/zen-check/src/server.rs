@@ -1,20 +1,20 @@
-//! A running server: a process of its own group, killed when it goes out of
-//! scope, with all that it has started.
+//! A running server, and what a case expects of it.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use zen_harness::ports::free_port;
+use zen_harness::proc::{self, End};
+use zen_harness::process::{self as harness, Output, Process, Readiness};
+use zen_harness::system;
 
 use crate::conversation::{Client, FIRST_BATCH, LAST_BATCH};
-use crate::launch::free_port;
-use crate::output::Output;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::program::{Launch, no_process};
-use crate::sockets::{self, End};
 use crate::subject::{Run, Subject};
-use crate::system;
 use crate::verdict::{Fault, Verdict, ensure};
 
 /// A server that can be connected to.
@@ -24,10 +24,8 @@ pub(crate) struct Server<'a> {
     pub(crate) log: Arc<Output>,
     /// Where a client reaches it.
     pub(crate) address: SocketAddr,
-    /// None if somebody else has started it.
-    child: Option<Child>,
-    /// By which all that it has started is known, wherever that has gone.
-    mark: String,
+    /// None if it was running already.
+    child: Option<Process>,
     /// The process that listens: the one that was started, unless that one has
     /// started it, or has handed its listener over.
     listener: u32,
@@ -49,7 +47,6 @@ impl<'a> Server<'a> {
                 log: Arc::default(),
                 address: *address,
                 child: None,
-                mark: String::new(),
                 listener: 0,
                 told: AtomicBool::new(false),
                 frozen: AtomicBool::new(false),
@@ -83,6 +80,26 @@ impl<'a> Server<'a> {
         Self::spawn_at(subject, command, port, usize::MAX)
     }
 
+    /// Starts it by another program, such as `unshare`, with the last touch to
+    /// its command line, and waits until it can be connected to.
+    pub(crate) fn start_by(
+        subject: &'a Subject,
+        runner: &[&str],
+        options: &[&str],
+        prepare: impl FnOnce(&mut Command),
+    ) -> Verdict<Self> {
+        if subject.is_listing() {
+            let options = [&["--port", "0"], options].concat();
+            let mut command = subject.command_line(runner, 0, &options)?;
+            prepare(&mut command);
+            return Self::spawn(subject, command, usize::MAX);
+        }
+        let port = free_port()?;
+        let mut command = subject.command_line(runner, port, options)?;
+        prepare(&mut command);
+        Self::spawn_at(subject, command, port, usize::MAX)
+    }
+
     /// Starts a listing, reads `lines_max` lines of its log, and waits until
     /// it says where it listens.
     pub(crate) fn spawn(
@@ -91,18 +108,18 @@ impl<'a> Server<'a> {
         lines_max: usize,
     ) -> Verdict<Self> {
         let mut server = Self::begin(subject, command, lines_max)?;
-        let first = server
-            .log
-            .wait_for("a line", PATIENCE, |lines| lines.first().cloned())?;
-        let address = first.strip_prefix("Listening at ");
-        match address.and_then(|address| address.parse().ok()) {
-            Some(address) => server.address = address,
+        server.expect_listening()?;
+        Ok(server)
+    }
+
+    /// Waits until a listing says where it listens.
+    pub(crate) fn expect_listening(&mut self) -> Verdict {
+        let first = self.log.first_line(PATIENCE)?;
+        match harness::listening_at(&first) {
+            Some(address) => self.address = address,
             None => ensure!(false, "log/4: the first line is {first:?}"),
         }
-        if server.address.ip().is_unspecified() {
-            server.address.set_ip(Ipv4Addr::LOCALHOST.into());
-        }
-        Ok(server)
+        Ok(())
     }
 
     /// Starts any command, reads `lines_max` lines of its output, and waits
@@ -114,42 +131,32 @@ impl<'a> Server<'a> {
         lines_max: usize,
     ) -> Verdict<Self> {
         let mut server = Self::begin(subject, command, lines_max)?;
-        let deadline = Instant::now() + subject.start_time_max;
-        let mut pause = Duration::from_millis(1);
-        loop {
-            let hosts =
-                [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-            for address in hosts.map(|host| SocketAddr::new(host, port)) {
-                let second = Duration::from_secs(1);
-                if let Ok(probe) = TcpStream::connect_timeout(&address, second)
-                {
-                    server.address = address;
-                    server.dismiss(probe)?;
-                    server.expect_in_the_foreground()?;
-                    server.listener = server.find_listener()?;
-                    return Ok(server);
-                }
+        let time_max = subject.start_time_max;
+        let process = server.child()?;
+        match process.wait_for_port(port, time_max)? {
+            Readiness::Connected(address, probe) => {
+                process.dismiss(probe)?;
+                server.address = address;
+                server.expect_in_the_foreground()?;
+                server.listener = server.find_listener()?;
+                Ok(server)
             }
-            if let Some(status) = server.ended()? {
+            Readiness::Ended(status) => {
                 let ended = how_it_ended(status);
                 let hint = match status.success() {
                     true => "; a server is to stay in the foreground",
                     false => "",
                 };
-                return Err(Fault::server(format!(
+                Err(Fault::server(format!(
                     "before it listened at port {port}, it {ended}{hint}"
-                )));
+                )))
             }
-            if Instant::now() >= deadline {
-                let time = subject.start_time_max;
-                let what = format!(
-                    "nobody listens at port {port} after {} s",
-                    time.as_secs()
-                );
-                return Err(Fault::late(time, what));
+            Readiness::Late => {
+                let seconds = time_max.as_secs();
+                let what =
+                    format!("nobody listens at port {port} after {seconds} s");
+                Err(Fault::late(time_max, what))
             }
-            std::thread::sleep(pause);
-            pause = (2 * pause).min(Duration::from_millis(50));
         }
     }
 
@@ -167,42 +174,20 @@ impl<'a> Server<'a> {
         )))
     }
 
-    /// The connection by which it was found ready was a client like others:
-    /// it takes a place until the server has let it go, and is at rest. One
-    /// that never is is not waited for.
-    fn dismiss(&self, probe: TcpStream) -> Verdict {
-        let client = probe.local_addr()?;
-        drop(probe);
-        let is_held = || {
-            let end = sockets::server_end(self.address, client);
-            end.is_some_and(|end| end != End::Gone)
-        };
-        let process = self.process()?;
-        let is_busy = || {
-            let states = process::states(process).unwrap_or_default();
-            states.iter().any(|state| state == "R" || state == "D")
-        };
-        let deadline = Instant::now() + Duration::from_millis(300);
-        while Instant::now() < deadline && (is_held() || is_busy()) {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
-    }
-
     /// The first of its processes that has a listening socket.
     fn find_listener(&self) -> Verdict<u32> {
         let leader = self.process()?;
         let family = process::family(leader).unwrap_or_default();
         let mut listens = family.iter().filter(|_| family.len() > 1);
         let first =
-            listens.find(|&&one| sockets::listens(one, self.address.port()));
+            listens.find(|&&one| proc::listens(one, self.address.port()));
         Ok(first.copied().unwrap_or(leader))
     }
 
     /// Its processes that have the listening socket.
     pub(crate) fn listeners(&self) -> Verdict<Vec<u32>> {
         let mut family = process::family(self.process()?)?;
-        family.retain(|&one| sockets::listens(one, self.address.port()));
+        family.retain(|&one| proc::listens(one, self.address.port()));
         Ok(family)
     }
 
@@ -220,22 +205,20 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn begin(
+    /// Starts any command, and waits for nothing.
+    pub(crate) fn begin(
         subject: &'a Subject,
         mut command: Command,
         lines_max: usize,
     ) -> Verdict<Self> {
-        let mark = process::new_mark();
-        command.env(process::MARK, &mark);
-        let (child, log, errors) = spawn(&mut command, lines_max)?;
+        let child = Process::start_reading(&mut command, lines_max)?;
+        let (log, errors) = (child.output.clone(), child.errors.clone());
         let process = child.id();
-        system::remember_group(process);
         let server = Self {
             subject,
             log: Arc::clone(&log),
             address: (Ipv4Addr::LOCALHOST, 0).into(),
             child: Some(child),
-            mark,
             listener: process,
             told: AtomicBool::new(false),
             frozen: AtomicBool::new(false),
@@ -249,7 +232,11 @@ impl<'a> Server<'a> {
 
     /// The number of its first process, and of its group.
     pub(crate) fn process(&self) -> Verdict<u32> {
-        self.child.as_ref().map(Child::id).ok_or_else(no_process)
+        self.child.as_ref().map(Process::id).ok_or_else(no_process)
+    }
+
+    fn child(&mut self) -> Verdict<&mut Process> {
+        self.child.as_mut().ok_or_else(no_process)
     }
 
     pub(crate) fn connect(&self) -> Verdict<Client> {
@@ -302,7 +289,8 @@ impl<'a> Server<'a> {
         }
         self.log.wait_for(&format!("{line:?}"), PATIENCE, |lines| {
             lines.iter().any(|printed| printed == line).then_some(())
-        })
+        })?;
+        Ok(())
     }
 
     pub(crate) fn expect_accepted(&self, client: &Client) -> Verdict {
@@ -312,7 +300,7 @@ impl<'a> Server<'a> {
             return self.expect_line(&line);
         }
         wait_until("accepted", PATIENCE, || {
-            let end = sockets::server_end(self.address, address);
+            let end = proc::server_end(self.address, address);
             Ok(end != Some(End::Queued))
         })
     }
@@ -321,7 +309,7 @@ impl<'a> Server<'a> {
     /// it may have other things to do.
     pub(crate) fn wait_until_received(&self, client: &Client) -> Verdict {
         let patience = Duration::from_millis(500);
-        let unread = || sockets::unread(self.address, client.address);
+        let unread = || proc::unread(self.address, client.address);
         let received = || Ok(unread().is_none_or(|bytes| bytes == 0));
         wait_until("received", patience, received).or(Ok(()))
     }
@@ -347,7 +335,7 @@ impl<'a> Server<'a> {
     /// Whether a client that has asked, and waits, is answered after all. One
     /// that was not even accepted waits for others.
     pub(crate) fn is_slow(&self, client: &mut Client) -> bool {
-        let end = sockets::server_end(self.address, client.address);
+        let end = proc::server_end(self.address, client.address);
         end == Some(End::Held) && client.hears(Duration::from_secs(4))
     }
 
@@ -357,7 +345,7 @@ impl<'a> Server<'a> {
         match self.subject.is_listing() {
             true => self.log.count("Client ") > 0,
             false => matches!(
-                sockets::server_end(self.address, client.address),
+                proc::server_end(self.address, client.address),
                 Some(End::Stopped | End::Gone)
             ),
         }
@@ -365,8 +353,24 @@ impl<'a> Server<'a> {
 
     /// Whether the server still has this client, as far as can be seen.
     pub(crate) fn holds(&self, client: &Client) -> bool {
-        let end = sockets::server_end(self.address, client.address);
+        let end = proc::server_end(self.address, client.address);
         end.is_some_and(|end| end != End::Gone)
+    }
+
+    /// The process that listens.
+    pub(crate) fn listener(&self) -> u32 {
+        self.listener
+    }
+
+    /// Stops only the process that listens, or lets it go on.
+    pub(crate) fn stop_listener(&self, signal: i32) -> Verdict {
+        self.process()?;
+        self.note_told(signal, "'s process that listens");
+        system::signal(self.listener, signal)?;
+        wait_until("stopped, or gone on", PATIENCE, || {
+            let is_stopped = process::is_stopped(self.listener);
+            Ok(is_stopped == (signal == system::SIGSTOP))
+        })
     }
 
     pub(crate) fn signal(&self, signal: i32) -> Verdict {
@@ -380,9 +384,10 @@ impl<'a> Server<'a> {
     /// that one takes it: so it is to be here.
     fn send_to(&self, process: u32, signal: i32) -> Verdict {
         match self.frozen.load(Ordering::Relaxed) {
-            true => system::signal_first_thread(process, signal),
-            false => system::signal(process, signal),
+            true => system::signal_first_thread(process, signal)?,
+            false => system::signal(process, signal)?,
         }
+        Ok(())
     }
 
     /// A server that was told to end has not ended by itself.
@@ -403,7 +408,7 @@ impl<'a> Server<'a> {
                 .into_iter()
                 .try_for_each(|one| self.send_to(one, signal));
         }
-        system::signal_group(self.process()?, signal)
+        Ok(system::signal_group(self.process()?, signal)?)
     }
 
     /// Waits until it has taken notice of a signal that tells it to end.
@@ -413,7 +418,7 @@ impl<'a> Server<'a> {
         }
         self.process()?;
         wait_until("has taken notice", PATIENCE, || {
-            process::has_no_signal_pending(self.listener)
+            Ok(process::has_no_signal_pending(self.listener)?)
         })
         .map_err(|_| {
             Fault::server(format!(
@@ -430,32 +435,56 @@ impl<'a> Server<'a> {
         system::signal_group(self.process()?, system::SIGSTOP)?;
         self.frozen.store(true, Ordering::Relaxed);
         wait_until("stopped by SIGSTOP", PATIENCE, || {
-            let states = process::states(self.process()?)?;
-            Ok(states.iter().all(|state| state == "T" || state == "Z"))
+            Ok(process::is_all_stopped(self.process()?)?)
         })
     }
 
     pub(crate) fn thaw(&self) -> Verdict {
         self.frozen.store(false, Ordering::Relaxed);
         self.subject.note("the server goes on");
-        system::signal_group(self.process()?, system::SIGCONT)
+        Ok(system::signal_group(self.process()?, system::SIGCONT)?)
+    }
+
+    /// Whether it has printed anything on standard error so far.
+    pub(crate) fn has_complained(&self) -> bool {
+        let errors = self.child.as_ref().map(|child| child.errors.lines());
+        errors.is_some_and(|lines| !lines.is_empty())
+    }
+
+    /// What it has printed on standard error, of which nothing is held against
+    /// it from now on: it was expected to complain.
+    pub(crate) fn take_errors(&mut self) -> Verdict<Vec<String>> {
+        let process = self.process()?;
+        for run in self.subject.runs().iter_mut() {
+            if run.process == process {
+                run.errors = Arc::default();
+            }
+        }
+        let errors = &self.child()?.errors;
+        errors.wait_for_end(PATIENCE)?;
+        Ok(errors.lines())
     }
 
     /// How it has ended, if it has.
-    fn ended(&mut self) -> Verdict<Option<ExitStatus>> {
+    pub(crate) fn ended(&mut self) -> Verdict<Option<ExitStatus>> {
         match &mut self.child {
-            Some(child) => Ok(child.try_wait()?),
+            Some(child) => Ok(child.ended()?),
             None => Ok(None),
         }
     }
 
     /// Waits until it has ended by itself.
     pub(crate) fn wait(&mut self, patience: Duration) -> Verdict<ExitStatus> {
-        let child = self.child.as_mut().ok_or_else(no_process)?;
-        let process = child.id();
-        wait_for(child, patience, || {
-            let waited = process::waited(process);
-            self.subject.server_has_waited(process, waited);
+        let subject = self.subject;
+        let status = self.child()?.wait_while(patience, |process| {
+            subject.server_has_waited(process, process::waited(process));
+            true
+        })?;
+        status.ok_or_else(|| {
+            Fault::server(format!(
+                "it does not end: it still runs {} s later",
+                patience.as_secs()
+            ))
         })
     }
 
@@ -486,37 +515,29 @@ impl<'a> Server<'a> {
     pub(crate) fn kill_and_free_the_port(&mut self) -> Verdict {
         self.kill();
         wait_until("rid of the port of a killed server", PATIENCE, || {
-            Ok(sockets::is_free(self.address.port()))
+            Ok(proc::is_free(self.address.port()))
         })
     }
 
     /// Kills it with all that it has started.
     pub(crate) fn kill(&mut self) {
         let Ok(process) = self.process() else { return };
-        // An error says that nobody is left. On systems without groups, this
-        // process is all there is.
         let family = process::family(process).unwrap_or_default();
         let waited = family.iter().map(|&one| process::waited(one)).sum();
         self.subject.server_has_waited(process, waited);
-        for one in family {
-            system::signal(one, system::SIGKILL).ok();
-        }
-        system::signal_group(process, system::SIGKILL).ok();
-        for stray in process::marked(&self.mark).unwrap_or_default() {
-            system::signal(stray, system::SIGKILL).ok();
-        }
-        let child = self.child.as_mut();
-        let status = child.and_then(|child| {
-            child.kill().ok();
-            child.wait().ok()
+        let status = self.child.as_mut().and_then(|child| {
+            let before = child.ended().ok().flatten();
+            let after = child.kill();
+            // On Windows, what we kill ends with an exit status, as if by
+            // itself.
+            if cfg!(windows) { before } else { after }
         });
-        // Whoever was ending already has ended as he would have.
+        // One that was ending already has ended as it would have.
         let ended = status.filter(|status| {
             !self.told.load(Ordering::Relaxed)
                 && system::ended_by(*status) != Some(system::SIGKILL)
         });
         self.told.store(true, Ordering::Relaxed);
-        system::forget_group(process);
         for run in self.subject.runs().iter_mut() {
             if run.process == process {
                 run.alive = false;
@@ -554,62 +575,13 @@ pub(crate) struct Ended {
 
 impl Ended {
     pub(crate) fn run(mut command: Command) -> Verdict<Self> {
-        let (mut child, output, errors) = spawn(&mut command, usize::MAX)?;
-        let status = wait_for(&mut child, PATIENCE, || ());
-        if status.is_err() {
-            // With all that it has started.
-            system::signal_group(child.id(), system::SIGKILL).ok();
-            child.kill().ok();
-            child.wait().ok();
-        }
-        output.wait_for_end(PATIENCE)?;
-        errors.wait_for_end(PATIENCE)?;
-        let (output, errors) = (output.lines(), errors.lines());
+        let harness::Ended { status, output, errors } =
+            harness::run(&mut command, PATIENCE)?;
         match status {
-            Ok(status) => Ok(Self { status, output, errors }),
-            Err(_) => Err(Fault::server(format!(
+            Some(status) => Ok(Self { status, output, errors }),
+            None => Err(Fault::server(format!(
                 "did not end by itself; printed {output:?} and {errors:?}"
             ))),
         }
-    }
-}
-
-type Spawned = (Child, Arc<Output>, Arc<Output>);
-
-fn spawn(command: &mut Command, lines_max: usize) -> Verdict<Spawned> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|err| {
-        let program = command.get_program().to_string_lossy();
-        Fault::Checker(format!("cannot start {program}: {err}"))
-    })?;
-    let (Some(output), Some(errors)) =
-        (child.stdout.take(), child.stderr.take())
-    else {
-        return Err(Fault::Checker("a process without output".into()));
-    };
-    let output = Output::drain(output, lines_max)?;
-    let errors = Output::drain(errors, usize::MAX)?;
-    Ok((child, output, errors))
-}
-
-/// Waits until it has ended, and looks at it now and then.
-fn wait_for(
-    child: &mut Child,
-    patience: Duration,
-    look: impl Fn(),
-) -> Verdict<ExitStatus> {
-    let deadline = Instant::now() + patience;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(status);
-        }
-        look();
-        ensure!(
-            Instant::now() < deadline,
-            "it does not end: it still runs \
-            {} s later",
-            patience.as_secs()
-        );
-        std::thread::sleep(Duration::from_millis(2));
     }
 }

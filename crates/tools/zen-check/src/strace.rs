@@ -1,14 +1,14 @@
 //! System calls, counted by strace where there is one.
 
 use std::fs;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::launch::free_port;
+use zen_harness::strace;
+
 use crate::process;
 use crate::server::Server;
 use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict};
+use crate::verdict::Verdict;
 
 /// Answers in the longer one of two runs; there are none in the other.
 const ANSWERS: usize = 500;
@@ -16,32 +16,19 @@ const ANSWERS: usize = 500;
 /// How many system calls a server makes for each answer to a client that asks
 /// one question at a time, or None where they cannot be counted.
 pub(crate) fn calls_an_answer(subject: &Subject) -> Option<f64> {
-    let tries = Command::new("strace")
-        .args(["-c", "-o", "/dev/null", "true"])
-        .stderr(Stdio::null())
-        .status();
-    tries.ok().filter(|status| status.success())?;
+    strace::version().ok()?;
     let without = calls(subject, 0).ok()?;
     let with = calls(subject, ANSWERS).ok()?;
     Some(with.saturating_sub(without) as f64 / ANSWERS as f64)
 }
 
 /// The calls of a whole run, from its start to its end.
-fn calls(subject: &Subject, answers: usize) -> Verdict<usize> {
+fn calls(subject: &Subject, answers: usize) -> Verdict<u64> {
     let name = format!("zen-check-{}-{answers}", std::process::id());
     let file = std::env::temp_dir().join(name);
     let path = file.to_string_lossy().into_owned();
-    // The server is our child, and not strace's (-DD): so whatever kills us
-    // kills it.
-    let runner = ["strace", "-DD", "-f", "-c", "-o", &path, "--"];
-    let mut server = if subject.is_listing() {
-        let command = subject.command_line(&runner, 0, &["--port", "0"])?;
-        Server::spawn(subject, command, usize::MAX)?
-    } else {
-        let port = free_port()?;
-        let command = subject.command_line(&runner, port, &[])?;
-        Server::spawn_at(subject, command, port, usize::MAX)?
-    };
+    let runner = strace::counting(&path);
+    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
     let mut client = server.connect()?;
     client.asks()?;
     for _ in 0..answers {
@@ -53,14 +40,12 @@ fn calls(subject: &Subject, answers: usize) -> Verdict<usize> {
     drop(client);
     // strace writes down what it has counted when the server has ended.
     server.kill();
-    process::wait_until("counted", process::PATIENCE, || {
-        Ok(fs::read_to_string(&file)?.contains(" total\n"))
-    })?;
-    let text = fs::read_to_string(&file)?;
+    let mut counts = None;
+    let counted = process::wait_until("counted", process::PATIENCE, || {
+        counts = strace::counts(&fs::read_to_string(&file)?);
+        Ok(counts.is_some())
+    });
     fs::remove_file(&file)?;
-    // % time, seconds, usecs/call, calls, errors, and the word.
-    let total = text.lines().find(|line| line.ends_with(" total"));
-    let calls = total.and_then(|line| line.split_whitespace().nth(3));
-    let calls = calls.and_then(|calls| calls.parse().ok());
-    calls.ok_or_else(|| Fault::Checker("strace has counted nothing".into()))
+    counted?;
+    Ok(counts.unwrap_or_default().values().sum())
 }

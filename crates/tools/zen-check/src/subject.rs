@@ -6,12 +6,13 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
+use zen_harness::process::Output;
+use zen_harness::system;
+
 use crate::architecture::Architecture;
 use crate::conversation::{COMPLEX, Client};
-use crate::output::Output;
 use crate::program::{Launch, Program, no_process};
 use crate::server::Server;
-use crate::system;
 use crate::verdict::{Fault, Verdict};
 
 /// A failure shows so many of the last lines of a log.

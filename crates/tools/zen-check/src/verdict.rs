@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use zen_harness::process::Unprinted;
+
 use crate::report::Failure;
 
 /// Nothing to say, or why not.
@@ -37,6 +39,15 @@ impl Fault {
         }))
     }
 
+    /// The server's fault, however busy its machine is.
+    pub(crate) fn certain(what: impl Into<String>) -> Self {
+        Self::Server(Box::new(Failure {
+            what: what.into(),
+            certain: true,
+            ..Failure::default()
+        }))
+    }
+
     pub(crate) fn skipped(reason: impl Into<String>) -> Self {
         Self::Skipped(reason.into())
     }
@@ -55,7 +66,17 @@ impl Fault {
 
 impl From<io::Error> for Fault {
     fn from(err: io::Error) -> Self {
-        Self::Checker(err.to_string())
+        match err.kind() {
+            // This system has no such thing.
+            io::ErrorKind::Unsupported => Self::Skipped(err.to_string()),
+            _ => Self::Checker(err.to_string()),
+        }
+    }
+}
+
+impl From<Unprinted> for Fault {
+    fn from(err: Unprinted) -> Self {
+        Self::server(err.to_string())
     }
 }
 

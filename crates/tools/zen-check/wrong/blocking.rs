@@ -16,6 +16,9 @@ use crate::talk::{Next, Talk, clock};
 /// Out of descriptors, another try after so long.
 const FULL_TIME: Duration = Duration::from_millis(100);
 
+/// After so long, another look at which children have ended.
+const KEPT_TIME: Duration = Duration::from_millis(5);
+
 /// More than any test needs at once, and less than hurts the machine, even
 /// with children that nobody reaps.
 const CHILDREN_MAX: usize = 200;
@@ -67,15 +70,24 @@ pub(crate) fn processes(listener: TcpListener, stop: &Stop) -> io::Result<()> {
     if !faulty(Fault::LeavesZombies) {
         process::reap_children()?;
     }
+    let mut kept = Vec::new();
     loop {
-        let Some(sock) = next_client_or_signal(&listener, stop)? else { break };
-        if let Ok(Forked::Child) = process::fork() {
-            drop(listener);
-            // There is nobody to be told how it went.
-            converse(&sock, stop).ok();
-            std::process::exit(0);
+        let client = next_client_or_signal(&listener, stop, &mut kept)?;
+        let Some(sock) = client else { break };
+        match process::fork_for(sock.as_raw_fd()) {
+            Ok(Forked::Child) => {
+                drop((listener, kept));
+                // There is nobody to be told how it went.
+                converse(&sock, stop).ok();
+                std::process::exit(0);
+            }
+            Ok(Forked::Parent(child)) if faulty(Fault::ParentKeepsSocket) => {
+                kept.push((child, sock));
+            }
+            _ => {}
         }
     }
+    drop(kept);
     drop(listener);
     process::wait_for_children();
     Ok(())
@@ -83,22 +95,29 @@ pub(crate) fn processes(listener: TcpListener, stop: &Stop) -> io::Result<()> {
 
 /// The next client, or nobody when it is time to stop.
 fn next_client(listener: &TcpListener, stop: &Stop) -> Option<TcpStream> {
-    next_client_or_signal(listener, stop).unwrap_or_default()
+    next_client_or_signal(listener, stop, &mut Vec::new()).unwrap_or_default()
 }
+
+/// A child, and the parent's copy of its client's socket.
+type Kept = (libc::pid_t, TcpStream);
 
 fn next_client_or_signal(
     listener: &TcpListener,
     stop: &Stop,
+    kept: &mut Vec<Kept>,
 ) -> io::Result<Option<TcpStream>> {
     let mut full_until: Option<Instant> = None;
     loop {
+        kept.retain(|(child, _)| process::is_there(*child));
+        let look_again = clock().checked_add(KEPT_TIME);
+        let look_again = look_again.filter(|_| !kept.is_empty());
         if process::children() >= CHILDREN_MAX {
             full_until = clock().checked_add(FULL_TIME);
         }
         let who = full_until.is_none().then_some(listener.as_raw_fd());
         let mut events =
             [watch(Some(stop.as_raw_fd()), POLLIN), watch(who, POLLIN)];
-        system::wait(&mut events, full_until)?;
+        system::wait(&mut events, full_until.or(look_again))?;
         if events[0].revents != 0 {
             return Ok(None);
         }

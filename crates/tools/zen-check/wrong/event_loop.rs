@@ -1,7 +1,7 @@
 //! One thread that waits for all clients at once, with poll(2).
 
-use std::collections::{BTreeMap, HashMap};
-use std::io;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io::{self, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
@@ -19,6 +19,12 @@ const ACCEPTED_AT_ONCE_MAX: usize = 64;
 /// Out of descriptors, another try after so long, should no client leave.
 const FULL_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// As many events as others take from their poller at once.
+const EVENTS_AT_ONCE_MAX: usize = 1024;
+
+/// How often a server looks at its clients that does so for nothing.
+const TICK: Duration = Duration::from_millis(100);
+
 pub(crate) fn serve(listener: TcpListener, stop: &Stop) -> io::Result<()> {
     let edge = match faulty(Fault::AcceptsOnePerEdge) {
         true => Some(system::edge(&listener)?),
@@ -33,6 +39,8 @@ pub(crate) fn serve(listener: TcpListener, stop: &Stop) -> io::Result<()> {
         socks: BTreeMap::new(),
         talks: HashMap::new(),
         left: Vec::new(),
+        lost: HashSet::new(),
+        timers: BTreeSet::new(),
     };
     while !server.stopping || !server.socks.is_empty() {
         let mut events = server.interests(stop);
@@ -40,15 +48,24 @@ pub(crate) fn serve(listener: TcpListener, stop: &Stop) -> io::Result<()> {
         if events[0].revents != 0 {
             server.stop();
         }
+        if faulty(Fault::DropsBeforeLooking) {
+            server.drop_the_late();
+        }
+        let mut ready = 0;
         for event in &events[2..] {
-            if event.revents != 0 || server.parting {
+            ready += usize::from(event.revents != 0);
+            if faulty(Fault::LosesEvents) && ready > EVENTS_AT_ONCE_MAX {
+                server.lost.extend((event.revents != 0).then_some(event.fd));
+            } else if event.revents != 0 || server.parting {
                 server.turn(event)?;
             }
         }
         if events[1].revents != 0 {
             server.accept()?;
         }
-        server.drop_the_late();
+        if !faulty(Fault::FloodStopsTheClock) || ready < EVENTS_AT_ONCE_MAX {
+            server.drop_the_late();
+        }
         // Whoever has left in the meantime is now taken off the tables.
         for fd in server.left.drain(..) {
             server.talks.remove(&fd);
@@ -73,6 +90,10 @@ struct Server {
     talks: HashMap<RawFd, Talk>,
     /// Those who have left and are still on a table.
     left: Vec<RawFd>,
+    /// Those of whom the server has lost an event, and will hear no more.
+    lost: HashSet<RawFd>,
+    /// Filled by `accept`; whatever empties it is missing.
+    timers: BTreeSet<(Instant, RawFd)>,
 }
 
 impl Server {
@@ -91,7 +112,8 @@ impl Server {
             if faulty(Fault::DropsHalfClosed) {
                 wants |= system::POLLRDHUP;
             }
-            events.push(watch((wants != 0).then_some(fd), wants));
+            let waits = wants != 0 && !self.lost.contains(&fd);
+            events.push(watch(waits.then_some(fd), wants));
         }
         events
     }
@@ -102,7 +124,9 @@ impl Server {
             return Some(clock());
         }
         let deadlines = self.talks.values().filter_map(Talk::deadline);
-        deadlines.chain(self.full_until).min()
+        let tick = clock().checked_add(TICK);
+        let tick = tick.filter(|_| faulty(Fault::Ticks));
+        deadlines.chain(self.full_until).chain(tick).min()
     }
 
     fn stop(&mut self) {
@@ -141,6 +165,7 @@ impl Server {
 
     fn leave(&mut self, fd: RawFd) {
         let Some(sock) = self.socks.remove(&fd) else { return };
+        log("Closed the connection of a client");
         if faulty(Fault::ReuseRace) {
             // Closed now, tidied later: by then the number may be another's.
             self.left.push(fd);
@@ -166,6 +191,13 @@ impl Server {
         for _ in 0..at_once_max {
             match system::accept(listener) {
                 Ok(Accepted::Client(sock)) => {
+                    log("Accepted the connection of a client");
+                    if faulty(Fault::SetUpErrorEndsAll) {
+                        sock.set_nonblocking(true)?;
+                    }
+                    if faulty(Fault::KeepsTimers) {
+                        self.timers.insert((clock(), sock.as_raw_fd()));
+                    }
                     self.talks.insert(sock.as_raw_fd(), Talk::new());
                     self.socks.insert(sock.as_raw_fd(), sock);
                 }
@@ -187,5 +219,15 @@ impl Server {
         let late: Vec<_> = late.map(|(&fd, _)| fd).collect();
         late.into_iter().for_each(|fd| self.leave(fd));
         self.full_until = self.full_until.filter(|&until| clock() < until);
+    }
+}
+
+/// Prints a line, if that is the fault.
+fn log(line: &str) {
+    let is_wanted = faulty(Fault::LogBlocks)
+        || faulty(Fault::LogDropsSilently) && system::can_print();
+    if is_wanted {
+        // The reader may have gone.
+        writeln!(io::stdout(), "{line}").ok();
     }
 }

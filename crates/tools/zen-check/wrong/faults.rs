@@ -96,6 +96,12 @@ faults! {
         "lets a thread of its pool end with a client's error";
     LeavesZombies, "leaves-zombies",
         "does not wait for its children";
+    ParentKeepsSocket, "parent-keeps-socket",
+        "keeps a copy of a client's socket in the process that accepts";
+    LosesEvents, "loses-events",
+        "takes 1,024 events at once, and forgets the others";
+    SetUpErrorEndsAll, "set-up-error-ends-all",
+        "takes what fails for an accepted client for an error of accept()";
 
     // The process.
     NoReuseaddr, "no-reuseaddr",
@@ -110,6 +116,20 @@ faults! {
         "waits at its end until every silent client has left";
     AbandonsAtStop, "abandons-at-stop",
         "closes everything at its end, whatever has been asked";
+    KeepsSignalsBlocked, "keeps-signals-blocked",
+        "does not unblock the signals that its parent has blocked";
+    AlarmIsAStop, "alarm-is-a-stop",
+        "ends at any SIGALRM, whether a stop has begun or not";
+    Process1GoesOn, "process-1-goes-on",
+        "raises the second signal again, which does nothing to process 1";
+    ChildStopsAll, "child-stops-all",
+        "lets the processes for its clients share what tells them to end";
+
+    // The log.
+    LogBlocks, "log-blocks",
+        "prints a line for each client, and waits for whoever reads it";
+    LogDropsSilently, "log-drops-silently",
+        "drops lines for which there is no room, and says nothing of it";
 
     // Time.
     IdleCountsBytes, "idle-counts-bytes",
@@ -120,6 +140,16 @@ faults! {
         "never drops a client for which answers wait";
     ThinkCountsAsIdle, "think-counts-as-idle",
         "lets the idle clock run while it thinks for another client";
+    FloodStopsTheClock, "flood-stops-the-clock",
+        "looks who is late only when fewer than 1,024 clients are ready";
+    DropsBeforeLooking, "drops-before-looking",
+        "drops the late before it looks at what they have sent";
+
+    // What it costs.
+    Ticks, "ticks",
+        "wakes ten times a second, whatever there is to wait for";
+    KeepsTimers, "keeps-timers",
+        "keeps the timer of a client that has left";
 }
 
 impl Fault {
@@ -127,7 +157,10 @@ impl Fault {
     pub(crate) fn shape(self) -> Shape {
         match self {
             Self::OneThreadTooFew | Self::WorkersDie => Shape::Pool,
-            Self::LeavesZombies | Self::EintrIsFatal => Shape::Processes,
+            Self::LeavesZombies
+            | Self::EintrIsFatal
+            | Self::ParentKeepsSocket
+            | Self::ChildStopsAll => Shape::Processes,
             _ => Shape::EventLoop,
         }
     }

@@ -34,6 +34,9 @@ static STOP_WRITER: AtomicI32 = AtomicI32::new(-1);
 static FIRST_SIGNAL_MS: AtomicI64 = AtomicI64::new(0);
 
 pub(crate) fn catch_signals() -> io::Result<Stop> {
+    if !faulty(Fault::KeepsSignalsBlocked) {
+        unblock_signals();
+    }
     let mut ends = [0; 2];
     // SAFETY: pipe() fills both descriptors, which are nobody else's.
     let reader = unsafe {
@@ -58,6 +61,16 @@ pub(crate) fn catch_signals() -> io::Result<Stop> {
     Ok(Stop(reader))
 }
 
+/// What the parent has blocked would stay so.
+fn unblock_signals() {
+    // SAFETY: all zeros is a valid set, which the calls fill and read.
+    unsafe {
+        let mut set: libc::sigset_t = mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut());
+    }
+}
+
 fn catch(signal: c_int, handler: extern "C" fn(c_int)) -> io::Result<()> {
     handle(signal, handler as *const () as libc::sighandler_t)
 }
@@ -74,6 +87,23 @@ fn handle(signal: c_int, handler: libc::sighandler_t) -> io::Result<()> {
 }
 
 extern "C" fn on_stop(signal: c_int) {
+    match since_first_signal() {
+        None => stop(),
+        Some(time_ms) if time_ms < ONE_SIGNAL_MS => {}
+        // SAFETY: all of them take any numbers. What is raised is delivered
+        // when this handler has returned.
+        Some(_) => unsafe {
+            if libc::getpid() == 1 && !faulty(Fault::Process1GoesOn) {
+                libc::_exit(128 + signal);
+            }
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        },
+    }
+}
+
+/// None if this is the first one.
+fn since_first_signal() -> Option<i64> {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: it fills `now`.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
@@ -84,42 +114,57 @@ extern "C" fn on_stop(signal: c_int) {
         Ordering::Relaxed,
         Ordering::Relaxed,
     );
-    match first {
-        Ok(_) => stop(),
-        // It is delivered when this handler has returned.
-        Err(first_ms) if now_ms - first_ms >= ONE_SIGNAL_MS => {
-            // SAFETY: both calls take any numbers.
-            unsafe {
-                libc::signal(signal, libc::SIG_DFL);
-                libc::raise(signal);
-            }
-        }
-        Err(_) => {}
-    }
+    first.err().map(|first_ms| now_ms - first_ms)
 }
 
 fn stop() {
     if !faulty(Fault::SlowStop) {
-        // SAFETY: all zeros is no interval.
-        let mut timer: libc::itimerval = unsafe { mem::zeroed() };
-        timer.it_value = STOP_TIME_MAX;
-        let timer = &raw const timer;
-        // SAFETY: it reads the timer that it is given.
-        unsafe { libc::setitimer(libc::ITIMER_REAL, timer, ptr::null_mut()) };
+        set_alarm();
     }
     let writer = STOP_WRITER.load(Ordering::Relaxed);
     // SAFETY: there is one byte to be written.
     unsafe { libc::write(writer, [0_u8].as_ptr().cast(), 1) };
 }
 
+fn set_alarm() {
+    // SAFETY: all zeros is no interval.
+    let mut timer: libc::itimerval = unsafe { mem::zeroed() };
+    timer.it_value = STOP_TIME_MAX;
+    let timer = &raw const timer;
+    // SAFETY: it reads the timer that it is given.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, timer, ptr::null_mut()) };
+}
+
 extern "C" fn on_alarm(_: c_int) {
-    // SAFETY: it ends the process, and touches nothing of it.
-    unsafe { libc::_exit(0) };
+    let stopping = FIRST_SIGNAL_MS.load(Ordering::Relaxed) != 0;
+    if stopping || faulty(Fault::AlarmIsAStop) {
+        // SAFETY: it ends the process, and touches nothing of it.
+        unsafe { libc::_exit(0) };
+    }
+}
+
+/// The socket of the one client that a child serves.
+static CHILD_SOCK: AtomicI32 = AtomicI32::new(-1);
+
+/// A child alone is told to end: its client has said all that it will say.
+extern "C" fn on_child_stop(_: c_int) {
+    if since_first_signal().is_none() {
+        let sock = CHILD_SOCK.load(Ordering::Relaxed);
+        // SAFETY: shutdown() takes any numbers.
+        unsafe { libc::shutdown(sock, libc::SHUT_RD) };
+        set_alarm();
+    }
 }
 
 pub(crate) enum Forked {
     Child,
-    Parent,
+    Parent(libc::pid_t),
+}
+
+/// Whether a child has not been reaped yet.
+pub(crate) fn is_there(child: libc::pid_t) -> bool {
+    // SAFETY: kill() takes any numbers.
+    unsafe { libc::kill(child, 0) == 0 }
 }
 
 /// Children that have not been reaped. Counted up before a fork, lest a child
@@ -131,7 +176,7 @@ pub(crate) fn children() -> usize {
 }
 
 /// A child stops when its parent does, and ends with it.
-pub(crate) fn fork() -> io::Result<Forked> {
+pub(crate) fn fork_for(sock: RawFd) -> io::Result<Forked> {
     CHILDREN.fetch_add(1, Ordering::Relaxed);
     // SAFETY: this process has one thread, so the child is a whole copy.
     let forked = checked(|| unsafe { libc::fork() as isize });
@@ -145,11 +190,14 @@ pub(crate) fn fork() -> io::Result<Forked> {
             unsafe {
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
             }
-            handle(libc::SIGINT, libc::SIG_IGN)?;
-            handle(libc::SIGTERM, libc::SIG_IGN)?;
+            CHILD_SOCK.store(sock, Ordering::Relaxed);
+            if !faulty(Fault::ChildStopsAll) {
+                catch(libc::SIGINT, on_child_stop)?;
+                catch(libc::SIGTERM, on_child_stop)?;
+            }
             Ok(Forked::Child)
         }
-        _ => Ok(Forked::Parent),
+        child => Ok(Forked::Parent(child as libc::pid_t)),
     }
 }
 

@@ -122,6 +122,13 @@ pub(crate) fn watch(fd: Option<RawFd>, events: c_short) -> pollfd {
     pollfd { fd: fd.unwrap_or(-1), events, revents: 0 }
 }
 
+/// Whether a line can be printed without waiting for whoever reads it.
+pub(crate) fn can_print() -> bool {
+    let mut events = [watch(Some(libc::STDOUT_FILENO), libc::POLLOUT)];
+    // SAFETY: there is one entry, as it is told.
+    unsafe { libc::poll(events.as_mut_ptr(), 1, 0) == 1 }
+}
+
 /// Waits for events, at most until then by our own clock.
 pub(crate) fn wait(
     events: &mut [pollfd],

@@ -362,7 +362,7 @@ pub(crate) fn left(since: std::time::Instant, seconds: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::Assignment;
 
@@ -422,7 +422,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn no_link_is_followed_out_of_what_was_handed_in() {
-        use std::{fs, os::unix::fs::symlink};
+        use std::{fs, os::unix::fs::symlink, path::PathBuf};
         let name = format!("zen-homework-links-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("src")).unwrap();

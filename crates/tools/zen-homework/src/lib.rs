@@ -9,7 +9,6 @@
 //!   part of a handout.
 
 pub mod assignment;
-pub mod process;
 pub mod project;
 pub mod stages;
 pub mod start;

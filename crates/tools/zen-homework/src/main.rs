@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use zen_harness::{inetd, system};
 
 use command_line::{Options, What};
 use zen_homework::assignment::Assignment;
@@ -19,7 +20,7 @@ use zen_homework::project::Project;
 use zen_homework::student::{self, CheckOptions};
 
 fn main() -> ExitCode {
-    zen_check::be_inetd_if_told();
+    inetd::be_it_if_told();
     let Options { root, what } = Options::parse();
     match run(root, what) {
         Ok(true) => ExitCode::SUCCESS,
@@ -46,7 +47,7 @@ fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
     };
     match what {
         What::Check { name, exit_zero, options } => {
-            zen_check::take_servers_along();
+            system::take_servers_along();
             let (project, assignment) = of(name)?;
             let options = CheckOptions {
                 seed: options.seed,
@@ -57,7 +58,7 @@ fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
             Ok(done || exit_zero)
         }
         What::Watch { name } => {
-            zen_check::take_servers_along();
+            system::take_servers_along();
             let (project, assignment) = of(name)?;
             let options = CheckOptions::default();
             student::watch(&project, &assignment, &options).map(|()| true)

@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use zen_harness::process::Process;
+use zen_harness::workspace;
+
 use crate::assignment::Assignment;
-use crate::process::{self, cannot_run};
 
 /// What is kept in a handout beside what a student works on.
 pub(crate) const KEPT: &str = ".homework";
@@ -20,8 +22,8 @@ pub struct Project {
     pub root: PathBuf,
     /// It was handed out.
     pub is_handout: bool,
-    /// Where Cargo builds.
-    pub target: PathBuf,
+    /// Where Cargo builds, if not where it would by itself.
+    pub target: Option<PathBuf>,
 }
 
 /// What came of a build.
@@ -43,10 +45,8 @@ impl Project {
         for root in folder.ancestors() {
             let is_handout = root.join(KEPT).is_dir();
             if is_handout || root.join("crates/homework").is_dir() {
-                let target = std::env::var_os("CARGO_TARGET_DIR");
-                let target = target.map_or("target".into(), PathBuf::from);
-                let target = root.join(target);
-                return Ok(Self { root: root.into(), is_handout, target });
+                let (root, target) = (root.into(), None);
+                return Ok(Self { root, is_handout, target });
             }
         }
         Err("there is no homework in this folder, nor in those above it".into())
@@ -97,37 +97,26 @@ impl Project {
         &self,
         assignment: &Assignment,
     ) -> Result<Option<Command>, String> {
-        let mut command;
-        match assignment.start()?.build {
+        let mut command = match assignment.start()?.build {
             Some(words) => {
-                command =
-                    Command::new(words.first().map_or("", String::as_str));
-                command.args(words.iter().skip(1));
+                let program = words.first().map_or("", String::as_str);
+                let mut command = Command::new(program);
+                command.args(words.iter().skip(1)).stdin(Stdio::null());
+                command.current_dir(assignment.place());
+                command
             }
             None if !assignment.is_cargos() => return Ok(None),
             None => {
-                command = Command::new("cargo");
-                command.args(["build", "--quiet", "--package"]);
-                command.arg(&assignment.name);
+                let mut cargo = workspace::cargo(&assignment.place());
+                cargo.args(["build", "--quiet", workspace::MESSAGES]);
+                cargo.args(["--package", &assignment.name]);
+                cargo
             }
+        };
+        if let Some(target) = &self.target {
+            command.env("CARGO_TARGET_DIR", target);
         }
-        // Nothing of the cargo that has started us.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG") || text.starts_with("CARGO_BIN") {
-                command.env_remove(name);
-            }
-        }
-        command.env("CARGO_TARGET_DIR", &self.target);
-        command.current_dir(assignment.place()).stdin(Stdio::null());
         Ok(Some(command))
-    }
-
-    /// What Cargo builds of this assignment.
-    pub(crate) fn program(&self, assignment: &Assignment) -> PathBuf {
-        let name =
-            format!("{}{}", assignment.name, std::env::consts::EXE_SUFFIX);
-        self.target.join("debug").join(name)
     }
 
     /// Builds an assignment; the compiler speaks for itself.
@@ -137,26 +126,48 @@ impl Project {
     pub fn build(&self, assignment: &Assignment) -> Result<Built, String> {
         let mut command = match self.build_command(assignment) {
             Ok(Some(command)) => command,
-            Ok(None) => {
-                let program = self.program(assignment);
-                return Ok(Built::Program(program, Vec::new()));
-            }
+            Ok(None) => return Ok(Built::Program(PathBuf::new(), Vec::new())),
             Err(what) => return Ok(Built::Failed(what, Vec::new())),
         };
-        let seconds = assignment.build_seconds;
-        let ended = process::run(&mut command, Duration::from_secs(seconds))
-            .map_err(|err| cannot_run(&command, &err))?;
-        Ok(match ended {
-            Some(status) if status.success() => {
-                Built::Program(self.program(assignment), Vec::new())
-            }
-            Some(_) => Built::Failed("it does not build".into(), Vec::new()),
-            None => Built::Failed(
-                format!("it is not built within {seconds} s"),
-                Vec::new(),
-            ),
+        Ok(match built(&mut command, assignment)? {
+            Ok(program) => Built::Program(program, Vec::new()),
+            Err(what) => Built::Failed(what, Vec::new()),
         })
     }
+}
+
+/// Runs a build, and returns the program if it is Cargo's, or else why there
+/// is none.
+pub(crate) fn built(
+    command: &mut Command,
+    assignment: &Assignment,
+) -> Result<Result<PathBuf, String>, String> {
+    if assignment.is_cargos() {
+        command.stdout(Stdio::piped());
+    }
+    let seconds = assignment.build_seconds;
+    let mut build = Process::spawn(command).map_err(|err| err.to_string())?;
+    let ended = build.wait(Duration::from_secs(seconds));
+    Ok(match ended.map_err(|err| err.to_string())? {
+        Some(status) if !status.success() => Err("it does not build".into()),
+        None => Err(format!("it is not built within {seconds} s")),
+        Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
+        Some(_) => {
+            let output = &build.output;
+            let all = output.wait_for_end(Duration::from_secs(8));
+            all.map_err(|err| err.to_string())?;
+            let lines = output.lines();
+            let lines = lines.iter().map(String::as_str);
+            workspace::programs_in(lines)
+                .remove(&assignment.name)
+                .ok_or_else(|| format!("cargo built no {}", assignment.name))
+        }
+    })
+}
+
+pub(crate) fn cannot_run(command: &Command, err: &io::Error) -> String {
+    let program = command.get_program().to_string_lossy();
+    format!("cannot run {program}: {err}")
 }
 
 /// Copies an assignment's files that a student may change from one folder into

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use zen_harness::system;
 
 use zen_homework::project::Project;
 use zen_homework::teacher::export::{self, Platform};
@@ -150,7 +151,7 @@ pub(crate) fn run(
             dialect,
             unlimited,
         } => {
-            zen_check::take_servers_along();
+            system::take_servers_along();
             let cores = std::thread::available_parallelism();
             let options = GradeOptions {
                 submissions: submission,
@@ -171,7 +172,7 @@ pub(crate) fn run(
         }
         Teaching::New { name } => new::new(&project()?, &name)?,
         Teaching::Verify { name, listings, dialect } => {
-            zen_check::take_servers_along();
+            system::take_servers_along();
             return verify::verify(&project()?, &name, listings, dialect);
         }
         Teaching::Within {
@@ -185,7 +186,7 @@ pub(crate) fn run(
             limits::become_within(limits, user, &command)?;
         }
         Teaching::Examine { folder, program, results, seed } => {
-            zen_check::take_servers_along();
+            system::take_servers_along();
             grade::examine(&folder, &program, &results, seed)?;
         }
     }

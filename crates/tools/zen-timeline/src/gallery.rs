@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use zen_bench::inetd;
-use zen_bench::listings::{self, INETD, LISTINGS, Listing};
+use anyhow::{Context, Error, Result, ensure};
+use zen_harness::inetd::{self, Mode};
+use zen_harness::server::PORT;
+use zen_harness::workspace::{self, Servers};
 
 use crate::html;
 use crate::picture::{Detail, Picture};
@@ -24,23 +25,26 @@ const STEPPED: [&str; 3] = ["zen-poll", "zen-threaded", "zen-executor"];
 pub struct Exhibit {
     /// What stands above it, and what its files are called.
     pub name: String,
-    listing: Listing,
+    server: String,
     options: &'static [&'static str],
 }
 
-/// A picture of every listing, and one more where there is a choice to show.
-#[must_use]
-pub fn exhibits() -> Vec<Exhibit> {
+/// A picture of every listing, in reading order, and one more where there is
+/// a choice to show.
+///
+/// # Errors
+///
+/// Cargo does not tell which listings there are.
+pub fn exhibits() -> Result<Vec<Exhibit>> {
+    let listings = workspace::listings(&zen_harness::folder!());
     let mut exhibits = Vec::new();
-    // In reading order.
-    let after = LISTINGS.iter().position(|it| it.name == "zen-asyncore");
-    let (before, after) = LISTINGS.split_at(after.map_or(0, |it| it + 1));
-    for &listing in before.iter().chain([&INETD]).chain(after) {
+    for listing in listings.map_err(Error::msg)? {
+        let server = listing.name;
         let mut add = |more: &str, options| {
-            let name = format!("{}{more}", listing.name);
-            exhibits.push(Exhibit { name, listing, options });
+            let (name, server) = (format!("{server}{more}"), server.clone());
+            exhibits.push(Exhibit { name, server, options });
         };
-        match listing.name {
+        match &*server {
             "zen-threaded" => {
                 add("", &["--workers", "4"][..]);
                 add("-two", &["--workers", "2"]);
@@ -51,7 +55,7 @@ pub fn exhibits() -> Vec<Exhibit> {
             _ => add("", &[]),
         }
     }
-    exhibits
+    Ok(exhibits)
 }
 
 /// The book's folder for data, and the one for figures.
@@ -66,26 +70,29 @@ fn folders(book: &Path) -> [PathBuf; 2] {
 ///
 /// A server cannot be built or recorded, or a file not be written.
 pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
-    let mut exhibits = exhibits();
+    let mut exhibits = exhibits()?;
     for name in names {
         let known = exhibits.iter().any(|it| it.name == *name);
         ensure!(known, "no picture is called {name}");
     }
     exhibits.retain(|it| names.is_empty() || names.contains(&it.name));
-    let mut servers: Vec<_> = exhibits.iter().map(|it| it.listing).collect();
-    servers.dedup_by_key(|it| it.name);
-    let programs = listings::build(&servers, None, "release")?;
+    let servers =
+        Servers::build(&zen_harness::folder!(), "release", None, |it| {
+            exhibits.iter().any(|exhibit| exhibit.server == it.name)
+        });
+    let servers = servers.map_err(Error::msg)?;
     let scenario = Scenario::parse(DEFAULT)?;
     for folder in folders(book) {
         fs::create_dir_all(&folder)
             .with_context(|| folder.display().to_string())?;
     }
-    for Exhibit { name, listing, options } in &exhibits {
-        let program = &programs[listing.name];
-        let mut words = vec![program.to_string_lossy().into_owned()];
+    for Exhibit { name, server, options } in &exhibits {
+        let Some(listing) = servers.find(server) else { continue };
+        let program = servers.program(listing).to_string_lossy().into_owned();
+        let mut words = vec![program];
         words.extend(options.iter().map(ToString::to_string));
-        if listing.name == INETD.name {
-            words = inetd::before(&words)?;
+        if listing.is_inetds() {
+            words = inetd::before(Mode::Nowait, PORT, &words)?;
         }
         let mut runs = Vec::new();
         for _ in 0..tries.max(1) {
@@ -147,7 +154,7 @@ pub fn table(book: &Path) -> Result<String> {
                      after | an answer under strace | and without |\n\
                      |---|---|---|---|---|---|\n"
             .to_string();
-    for Exhibit { name, .. } in exhibits() {
+    for Exhibit { name, .. } in exhibits()? {
         let run = recorded(book, &name)?;
         let hurry = run.clients.iter().find(|it| it.name == "hurry");
         let waits = hurry.map(Client::waits).unwrap_or_default();
@@ -172,7 +179,7 @@ pub fn table(book: &Path) -> Result<String> {
 ///
 /// A file cannot be read or written.
 pub fn redraw(book: &Path) -> Result<()> {
-    for Exhibit { name, .. } in exhibits() {
+    for Exhibit { name, .. } in exhibits()? {
         for (path, text) in drawn(book, &recorded(book, &name)?) {
             write(&path, &text)?;
         }

@@ -11,13 +11,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
-use zen_bench::inetd::Inetd;
+use zen_harness::{inetd, system};
 use zen_timeline::picture::{Detail, Picture};
 use zen_timeline::run::Run;
 use zen_timeline::scenario::{DEFAULT, Scenario};
 use zen_timeline::{gallery, html, perfetto, record, svg};
-
-const BOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book");
 
 /// Draws who ran and who waited in a real run of any server
 #[derive(Parser)]
@@ -85,14 +83,11 @@ enum Command {
         #[arg(long, conflicts_with_all = ["names", "tries"])]
         redraw: bool,
     },
-
-    /// A small inetd, which starts a program for its clients
-    #[command(hide = true)]
-    Inetd(Inetd),
 }
 
 fn main() -> ExitCode {
-    zen_check::take_servers_along();
+    inetd::be_it_if_told();
+    system::take_servers_along();
     match run(CommandLine::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
@@ -129,15 +124,9 @@ fn run(command: Command) -> Result<()> {
                 None => Ok(()),
             }
         }
-        Command::Inetd(inetd) => {
-            let Err(err) = inetd.serve();
-            Err(err.into())
-        }
-        Command::Gallery { redraw: true, .. } => {
-            gallery::redraw(Path::new(BOOK))
-        }
+        Command::Gallery { redraw: true, .. } => gallery::redraw(&book()),
         Command::Gallery { names, tries, .. } => {
-            gallery::renew(Path::new(BOOK), &names, tries)
+            gallery::renew(&book(), &names, tries)
         }
     }
 }
@@ -185,4 +174,9 @@ fn read(path: &Path) -> Result<String> {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| path.display().to_string())
+}
+
+/// The book of this workspace.
+fn book() -> PathBuf {
+    zen_harness::folder!().join("../../../book")
 }

@@ -3,11 +3,11 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::thread;
 
-use anyhow::{Context, Result, bail};
-use zen_bench::server::Server;
+use anyhow::{Context, Error, Result};
+use zen_harness::server::Server;
+use zen_harness::strace;
 
 use crate::play::play;
 use crate::run::{Client, FORMAT, Run, Slowdown, build};
@@ -104,29 +104,7 @@ impl Drop for Trace {
 }
 
 fn machine() -> Result<String> {
-    let version = Command::new("strace")
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let Ok(version) = version else {
-        bail!(
-            "strace is not installed, or not to be had on this system: on \
-             Debian and Ubuntu, sudo apt-get install strace"
-        );
-    };
-    let tries = Command::new("strace")
-        .args(["-f", "-o", "/dev/null", "true"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()?;
-    if !tries.status.success() {
-        let why = String::from_utf8_lossy(&tries.stderr);
-        bail!("strace may not trace here: {}", why.trim());
-    }
-    let version = String::from_utf8_lossy(&version.stdout);
-    let version = version.lines().next().unwrap_or_default();
-    let version = version.rsplit(' ').next().unwrap_or_default();
+    let version = strace::version().map_err(Error::msg)?;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let cores = thread::available_parallelism()?;
     Ok(format!("{cores} cores, Linux {}, strace {version}", kernel.trim()))

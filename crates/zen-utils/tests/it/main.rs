@@ -10,6 +10,7 @@ mod oracle;
 use std::time::{Duration, Instant};
 
 use arbtest::{arbitrary, arbtest};
+use zen_utils::aphorisms::QUESTION_TOO_LONG;
 use zen_utils::framing::Framer;
 use zen_utils::{Conversation, RECV_BYTES_MAX, Timing, Wants};
 
@@ -93,6 +94,16 @@ fn a_late_client_is_spared_while_a_question_sent_in_time_may_be_waiting() {
 }
 
 #[test]
+fn a_client_that_falls_silent_after_a_full_receive_is_spared_only_once() {
+    let idle_timeout = Some(Duration::from_secs(1));
+    let (mut it, start) = start(Timing { idle_timeout, ..Timing::default() });
+    it.received(&[b' '; RECV_BYTES_MAX], start);
+    let late = start + Duration::from_secs(5);
+    assert!(!it.expire(late));
+    assert!(it.expire(late));
+}
+
+#[test]
 fn a_flood_spares_no_late_client_forever() {
     let idle_timeout = Some(Duration::from_secs(1));
     let (mut it, start) = start(Timing { idle_timeout, ..Timing::default() });
@@ -115,4 +126,24 @@ fn sending_nothing_does_not_start_to_think_again() {
     assert_eq!(wants, Wants::Think(now + think));
     it.sent(0, now + Duration::from_millis(5));
     assert_eq!(it.wants(), wants);
+}
+
+#[test]
+fn what_follows_a_question_that_is_too_long_is_discarded() {
+    let (mut it, now) = start(Timing::default());
+    for piece in [&[b'x'; 1024][..], b"x", b"Who?"] {
+        it.received(piece, now);
+    }
+    assert_eq!(it.to_send(), QUESTION_TOO_LONG);
+}
+
+#[test]
+fn white_space_after_a_question_does_not_lengthen_the_idle_timeout() {
+    let idle_timeout = Some(Duration::from_secs(1));
+    let think = Duration::from_millis(10);
+    let (mut it, now) = start(Timing { idle_timeout, think });
+    it.received(b"Who?", now);
+    let deadline = it.deadline();
+    it.received(b"\n", now);
+    assert_eq!(it.deadline(), deadline);
 }

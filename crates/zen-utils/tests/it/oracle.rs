@@ -194,6 +194,8 @@ struct Play<'a> {
     too_late: bool,
     /// How many receives in a row were as large as a receive may be.
     full_receives: usize,
+    /// It was spared since the last receive.
+    spared: bool,
 }
 
 impl<'a> Play<'a> {
@@ -213,6 +215,7 @@ impl<'a> Play<'a> {
             lingers: None,
             too_late: false,
             full_receives: 0,
+            spared: false,
         }
     }
 
@@ -304,7 +307,9 @@ impl<'a> Play<'a> {
         // Up to 64 KiB are received from a late client while more may wait.
         let more_may_wait = self.wants() == Wants::Receive
             && self.full_receives > 0
+            && !self.spared
             && self.full_receives * RECV_BYTES <= 65 * 1024;
+        self.spared |= late;
         let late = late && (self.lingers.is_some() || !more_may_wait);
         assert_eq!(self.conversation.expire(self.now), late);
         self.too_late |= late;
@@ -351,6 +356,7 @@ impl<'a> Play<'a> {
         let piece = cut(u, rest)?;
         self.conversation.received(piece, self.now);
         self.full_receives += 1;
+        self.spared = false;
         if piece.len() < RECV_BYTES {
             self.full_receives = 0;
         }

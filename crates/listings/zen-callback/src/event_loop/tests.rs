@@ -1,15 +1,18 @@
-//! A second protocol on the same event loop: the framework is one.
+//! Other protocols on the same event loop: it is a framework.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use polling::Events;
 
 use zen_utils::command_line::Address;
 use zen_utils::listener::create_srv_socket;
+use zen_utils::{Listener, RECV_BYTES_MAX};
 
-use super::{EventLoop, Protocol, Transport};
+use super::{EventLoop, LISTENER, Protocol, Transport};
 
 /// No test waits longer than this.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -17,20 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// More than the buffers of a connection hold.
 const MANY_BYTES: usize = 16 * 1024 * 1024;
 
-/// Sends back what it receives; says what has become of each client.
+/// Sends back what it receives, and reports how each connection ended.
 struct Echo {
     lost: Sender<io::Result<()>>,
 }
 
 impl Protocol for Echo {
-    fn connection_made(&mut self, transport: &mut Transport<Self>) {
-        transport.call_later(Duration::from_millis(20), |_, transport| {
-            transport.write(b"second");
-        });
-        transport.call_later(Duration::from_millis(10), |_, transport| {
-            transport.write(b"first, ");
-        });
-    }
+    fn connection_made(&mut self, _: &mut Transport<Self>) {}
 
     fn data_received(&mut self, transport: &mut Transport<Self>, data: &[u8]) {
         if data.starts_with(b"A") {
@@ -56,14 +52,17 @@ impl Protocol for Echo {
     }
 }
 
-/// The loop ends with the process, as its thread does.
+fn listen() -> Listener {
+    let host = "127.0.0.1".to_string();
+    create_srv_socket(&Address { host, port: 0 }, 64).unwrap()
+}
+
+/// The loop runs in a thread that ends with the process.
 fn start_echo() -> (SocketAddr, Receiver<io::Result<()>>) {
     let (lost, losses) = channel();
     let (started, address) = channel();
     thread::spawn(move || {
-        let host = "127.0.0.1".to_string();
-        let listener =
-            create_srv_socket(&Address { host, port: 0 }, 64).unwrap();
+        let listener = listen();
         started.send(listener.local_addr().unwrap()).unwrap();
         EventLoop::create_server(&listener, usize::MAX, || Echo {
             lost: lost.clone(),
@@ -81,24 +80,10 @@ fn connect(address: SocketAddr) -> TcpStream {
     sock
 }
 
-/// What the timers of `connection_made` write.
-fn read_greeting(sock: &mut TcpStream) {
-    let mut greeting = [0; 13];
-    sock.read_exact(&mut greeting).unwrap();
-    assert_eq!(&greeting, b"first, second");
-}
-
-#[test]
-fn timers_fire_in_order_of_time() {
-    let (address, _losses) = start_echo();
-    read_greeting(&mut connect(address));
-}
-
 #[test]
 fn every_byte_comes_back_however_full_the_socket() {
     let (address, losses) = start_echo();
     let mut sock = connect(address);
-    read_greeting(&mut sock);
     let sent: Vec<u8> =
         (0..MANY_BYTES).map(|i| b'a' + (i % 23) as u8).collect();
     let mut received = Vec::new();
@@ -121,8 +106,6 @@ fn every_byte_comes_back_however_full_the_socket() {
 fn an_abort_closes_that_client_and_no_other() {
     let (address, losses) = start_echo();
     let (mut bystander, mut victim) = (connect(address), connect(address));
-    read_greeting(&mut bystander);
-    read_greeting(&mut victim);
     victim.write_all(b"Abort").unwrap();
     assert_eq!(victim.read(&mut [0]).unwrap_or(0), 0);
     assert!(losses.recv_timeout(PATIENCE).unwrap().is_ok());
@@ -136,7 +119,6 @@ fn an_abort_closes_that_client_and_no_other() {
 fn a_reset_is_an_error_in_connection_lost() {
     let (address, losses) = start_echo();
     let mut sock = connect(address);
-    read_greeting(&mut sock);
     sock.write_all(b"bytes that come back and are never read").unwrap();
     // Closed with unread bytes, a socket resets its connection.
     let arrived = sock.peek(&mut [0]).unwrap();
@@ -144,4 +126,95 @@ fn a_reset_is_an_error_in_connection_lost() {
     drop(sock);
     let error = losses.recv_timeout(PATIENCE).unwrap().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+/// Sets timers for each client, and writes down what happens in which order.
+struct Timers(fn(&mut Transport<Self>));
+
+impl Timers {
+    fn a(&mut self, transport: &mut Transport<Self>, _due: Instant) {
+        transport.write(b"a");
+    }
+
+    fn b(&mut self, transport: &mut Transport<Self>, _due: Instant) {
+        transport.write(b"b");
+    }
+}
+
+impl Protocol for Timers {
+    fn connection_made(&mut self, transport: &mut Transport<Self>) {
+        (self.0)(transport);
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<Self>, data: &[u8]) {
+        transport.write(data);
+    }
+
+    fn eof_received(&mut self, transport: &mut Transport<Self>) {
+        transport.close();
+    }
+
+    fn connection_lost(&mut self, _: io::Result<()>) {}
+}
+
+/// Serves one client, which has sent `!` before it is accepted, and leaves when
+/// it has received `expected`. Returns how many timers are left then.
+fn serve_timers(set: fn(&mut Transport<Timers>), expected: &str) -> usize {
+    let listener = listen();
+    let mut sock = connect(listener.local_addr().unwrap());
+    sock.write_all(b"!").unwrap();
+    let mut received = vec![0; expected.len()];
+    let client = thread::spawn(move || {
+        sock.read_exact(&mut received).unwrap();
+        String::from_utf8(received).unwrap()
+    });
+    let mut event_loop =
+        EventLoop::create_server(&listener, 1, || Timers(set)).unwrap();
+    let (mut events, mut buffer) = (Events::new(), [0; RECV_BYTES_MAX]);
+    // Each round ends at the latest when the client has lost its patience.
+    while event_loop.last_key == LISTENER || !event_loop.connections.is_empty()
+    {
+        event_loop.run_once(&mut events, &mut buffer).unwrap();
+    }
+    assert_eq!(client.join().unwrap(), expected);
+    event_loop.timers.len()
+}
+
+#[test]
+fn timers_are_called_in_the_order_of_time() {
+    let set = |transport: &mut Transport<Timers>| {
+        let now = Instant::now();
+        transport.call_at(now + Duration::from_millis(20), Timers::b);
+        transport.call_at(now + Duration::from_millis(10), Timers::a);
+    };
+    serve_timers(set, "!ab");
+}
+
+#[test]
+fn timers_that_are_due_at_the_same_instant_are_all_called() {
+    let set = |transport: &mut Transport<Timers>| {
+        let soon = Instant::now() + Duration::from_millis(10);
+        transport.call_at(soon, Timers::b);
+        transport.call_at(soon, Timers::a);
+        transport.call_at(soon, Timers::b);
+    };
+    serve_timers(set, "!bab");
+}
+
+#[test]
+fn what_the_client_has_sent_comes_before_a_timer_that_is_due() {
+    let set = |transport: &mut Transport<Timers>| {
+        transport.call_at(Instant::now(), Timers::a);
+    };
+    serve_timers(set, "!a");
+}
+
+#[test]
+fn a_client_that_leaves_takes_its_timers_with_it() {
+    let set = |transport: &mut Transport<Timers>| {
+        let now = Instant::now();
+        transport.call_at(now + PATIENCE, Timers::a);
+        transport.call_at(now + 2 * PATIENCE, Timers::b);
+    };
+    assert_eq!(serve_timers(set, "!"), 0);
 }

@@ -1,13 +1,11 @@
 //! How the program is started, and where its output goes.
 
-use std::fs;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use crate::stand_in::{
-    BOTH, How, PROGRAM, command, connected, new_log, start, start_for_one,
-    start_with,
+    How, PROGRAM, command, connected, new_log, start, start_for_one, start_with,
 };
 
 /// The result of a run that ended by itself.
@@ -160,29 +158,6 @@ fn log_1_logs_to_a_standard_output_that_is_not_the_client() -> io::Result<()> {
          Client socket to {address} has closed\n"
     );
     assert_eq!(logged, expected);
-    Ok(())
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn keeps_one_descriptor_of_its_socket() -> io::Result<()> {
-    for how in BOTH {
-        let (mut client, started) = start_for_one(how, &[])?;
-        client.asks()?;
-        let folder = format!("/proc/{}/fd", started.process());
-        let mut sockets = Vec::new();
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            let target = fs::read_link(&path)?;
-            if target.to_string_lossy().starts_with("socket:") {
-                sockets.push(path);
-            }
-        }
-        assert_eq!(sockets.len(), 1, "{how:?}: {sockets:?}");
-        let number = sockets[0].file_name().unwrap_or_default();
-        let number: u32 = number.to_string_lossy().parse().unwrap_or(0);
-        assert!(number > 2, "{how:?}: a standard stream is the client");
-    }
     Ok(())
 }
 

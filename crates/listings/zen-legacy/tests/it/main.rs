@@ -2,11 +2,6 @@
 
 use std::process::ExitCode;
 
-use zen_check::Architecture;
-
 fn main() -> ExitCode {
-    zen_check::listing(
-        env!("CARGO_BIN_EXE_zen-legacy"),
-        Architecture::ThreadPerClient,
-    )
+    zen_check::listing!()
 }

@@ -8,10 +8,12 @@ use std::time::Instant;
 use super::Reactor;
 
 // ANCHOR: timer
-/// Is done at an instant.
+/// A future that is ready at an instant.
 pub(crate) struct Timer<'a> {
     reactor: &'a Reactor,
     key: (Instant, usize),
+    /// Whether the waker was left with the reactor. Once it is no longer there,
+    /// the instant has come.
     waker_left: bool,
 }
 
@@ -45,7 +47,7 @@ impl Reactor {
     }
 
     // ANCHOR: timeout_at
-    /// Runs a future until it is done, or until then.
+    /// Runs a future until it is done, but no longer than until this instant.
     pub(crate) async fn timeout_at<T>(
         &self,
         at: Option<Instant>,

@@ -1,12 +1,7 @@
-//! Every clause of the contract, put to the real `zen-executor`.
+//! Runs every clause of the contract against the real `zen-executor`.
 
 use std::process::ExitCode;
 
-use zen_check::Architecture;
-
 fn main() -> ExitCode {
-    zen_check::listing(
-        env!("CARGO_BIN_EXE_zen-executor"),
-        Architecture::Coroutine,
-    )
+    zen_check::listing!()
 }

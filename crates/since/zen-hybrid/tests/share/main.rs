@@ -1,5 +1,4 @@
-//! What several loops have to do with one another: who gets which client, and
-//! what becomes of processes.
+//! Several loops together: which one gets which client, and how processes end.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -19,7 +18,7 @@ const WAYS: [&str; 3] = ["reuseport", "listener", "processes"];
 /// No test waits longer than this.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// In a process group of its own, all of which is killed at the end.
+/// In a process group of its own, which is killed at the end.
 struct Server {
     child: Child,
     address: SocketAddr,
@@ -29,7 +28,7 @@ struct Server {
 
 type Lines = Arc<Mutex<Vec<String>>>;
 
-/// Reads on until the end, so that nobody waits for a reader.
+/// Reads until the end, so that the server never waits for a reader.
 fn drain(output: impl Read + Send + 'static) -> Lines {
     let lines = Lines::default();
     let (reader, ours) = (BufReader::new(output), Arc::clone(&lines));
@@ -54,7 +53,7 @@ impl Server {
         Self::start_with_limit("unlimited", arguments)
     }
 
-    /// With so many descriptors for each process, at most.
+    /// With a limit on the descriptors of each process.
     fn start_with_limit(descriptors: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new("sh")
             .args(["-c", "ulimit -n $0 2>&-; exec \"$@\"", descriptors])
@@ -86,6 +85,12 @@ impl Server {
         log.iter().any(|line| line.starts_with(beginning))
     }
 
+    fn expect_complaint(&self, message: &str) {
+        let line = format!("zen-hybrid: {message}");
+        let errors = || self.errors.lock().expect("a lock").clone();
+        wait_until(&line, || errors().contains(&line));
+    }
+
     fn connect(&self) -> TcpStream {
         connect(self.address, PATIENCE).expect("it listens")
     }
@@ -101,7 +106,7 @@ impl Server {
         kill(self.pid(), signal).expect("it is there");
     }
 
-    /// Stops all its threads in their tracks, until SIGCONT.
+    /// Stops all its threads until SIGCONT.
     fn freeze(&self) {
         killpg(self.pid(), Signal::SIGSTOP).expect("it is there");
         let tasks = format!("/proc/{}/task", self.pid());
@@ -128,7 +133,7 @@ impl Server {
         assert_eq!(self.wait().code(), Some(0));
     }
 
-    /// All of it that has not ended, the parent first.
+    /// Those that have not ended, the parent first.
     fn processes(&self) -> Vec<Pid> {
         let mut alive = Vec::new();
         for entry in fs::read_dir("/proc").expect("Linux").flatten() {
@@ -147,15 +152,41 @@ impl Server {
         alive
     }
 
-    /// What `--spread` says at the end.
-    fn spread(&mut self) -> Vec<usize> {
+    /// With `--spread`: so many loops have come to their end. One that is cut
+    /// off 1.8 s after it was told to stop logs nothing.
+    fn expect_loops_ended(&self, loops: usize) {
+        let is_end = |line: &&String| line.starts_with("Loop ");
+        wait_until("ended", || {
+            let log = self.log.lock().expect("a lock");
+            log.iter().filter(is_end).count() == loops
+        });
+    }
+
+    /// What `--spread` logs at the end: the clients of each loop.
+    fn spread(&mut self, loops: usize) -> Vec<usize> {
         self.stop();
-        let prefix = "Clients of each loop: ";
-        wait_until("saying who served whom", || self.says(prefix));
-        let log = self.log.lock().expect("a lock");
-        let line = log.iter().find_map(|line| line.strip_prefix(prefix));
-        let line = line.expect("it has said so");
-        line.split(", ").map(|n| n.parse().expect("a number")).collect()
+        let accepted = |number| {
+            let prefix = format!("Loop {number} accepted ");
+            wait_until("logged", || self.says(&prefix));
+            let log = self.log.lock().expect("a lock");
+            let line = log.iter().find_map(|line| line.strip_prefix(&prefix));
+            let count = line.and_then(|line| line.strip_suffix(" clients"));
+            count.and_then(|n| n.parse().ok()).expect("a number")
+        };
+        (0..loops).map(accepted).collect()
+    }
+
+    /// The processes that serve clients, once all of them sleep.
+    fn workers(&self, loops: usize) -> Vec<Pid> {
+        wait_until("all processes", || self.processes().len() == 1 + loops);
+        let workers = self.processes().split_off(1);
+        wait_until("asleep", || {
+            workers.iter().all(|pid| {
+                let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+                stat.unwrap_or_default().contains(") S ")
+            })
+        });
+        workers
     }
 }
 
@@ -189,19 +220,19 @@ fn expect_eof(mut sock: &TcpStream) {
 
 fn expect_silence(mut sock: &TcpStream) {
     let time = Duration::from_millis(300);
-    sock.set_read_timeout(Some(time)).expect("a time-out");
+    sock.set_read_timeout(Some(time)).expect("a timeout");
     let err = sock.read(&mut [0]).expect_err("silence");
     assert_eq!(err.kind(), ErrorKind::WouldBlock);
-    sock.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+    sock.set_read_timeout(Some(PATIENCE)).expect("a timeout");
 }
 
 #[test]
-fn there_are_as_many_loops_as_it_is_told() {
+fn starts_as_many_loops_as_it_is_told() {
     for (share, threads, processes) in
         [("reuseport", 3, 1), ("listener", 3, 1), ("processes", 1, 4)]
     {
         let server = Server::start(&["--loops", "3", "--share", share]);
-        wait_until("so many", || {
+        wait_until("the right number", || {
             let all = server.processes();
             let are = |pid| fs::read_dir(format!("/proc/{pid}/task")).unwrap();
             all.len() == processes && are(all[0]).count() == threads
@@ -210,12 +241,12 @@ fn there_are_as_many_loops_as_it_is_told() {
 }
 
 #[test]
-fn own_queues_spread_clients_evenly() {
+fn several_queues_spread_clients_evenly() {
     let options = ["--loops", "2", "--share", "reuseport", "--spread", "-q"];
     let mut server = Server::start(&options);
     let clients: Vec<_> = (0..400).map(|_| server.served()).collect();
     drop(clients);
-    let spread = server.spread();
+    let spread = server.spread(2);
     assert_eq!(spread.iter().sum::<usize>(), 400);
     // Eight standard deviations: it never happens.
     assert!(spread.iter().all(|served| (120..=280).contains(served)));
@@ -227,13 +258,13 @@ fn every_client_is_counted_in_one_loop() {
         let options = ["--loops", "3", "--share", share, "--spread"];
         let mut server = Server::start(&options);
         (0..50).for_each(|_| asks(&server.connect()));
-        let spread = server.spread();
-        assert_eq!((spread.len(), spread.iter().sum()), (3, 50), "{share}");
+        let spread = server.spread(3);
+        assert_eq!(spread.iter().sum::<usize>(), 50, "{share}");
     }
 }
 
 #[test]
-fn each_of_several_queues_is_as_long_as_the_backlog_says() {
+fn every_queue_has_the_length_of_the_backlog() {
     let options = ["--share", "reuseport", "--loops", "2", "--backlog", "3"];
     let server = Server::start(&options);
     // The second listener comes a moment after the first, and its thread too.
@@ -251,7 +282,7 @@ fn each_of_several_queues_is_as_long_as_the_backlog_says() {
 }
 
 #[test]
-fn another_server_cannot_join_on_the_same_port() {
+fn a_second_server_cannot_share_the_port() {
     let server = Server::start(&["--share", "reuseport"]);
     let port = server.address.port().to_string();
     let output = Command::new(env!("CARGO_BIN_EXE_zen-hybrid"))
@@ -263,21 +294,71 @@ fn another_server_cannot_join_on_the_same_port() {
     assert!(errors.contains("Address already in use"), "{errors}");
 }
 
+/// Whether something waits to be read, be it end of file.
+fn is_readable(sock: &TcpStream) -> bool {
+    sock.set_nonblocking(true).expect("a socket");
+    let readable = sock.peek(&mut [0]).is_ok();
+    sock.set_nonblocking(false).expect("a socket");
+    readable
+}
+
+/// Connects clients that ask until every loop is full, and 20 more. Returns
+/// those that are answered and those that wait.
+fn crowd(server: &Server, most: usize) -> (Vec<TcpStream>, Vec<TcpStream>) {
+    let mut clients = Vec::new();
+    let ask = || {
+        let mut sock = server.connect();
+        sock.write_all(b"Simple is better than?").expect("it listens");
+        sock
+    };
+    wait_until("serving the most clients", || {
+        clients.push(ask());
+        clients.iter().filter(|sock| is_readable(sock)).count() >= most
+    });
+    clients.extend((0..20).map(|_| ask()));
+    // Time enough for one more, if the server is wrong.
+    thread::sleep(Duration::from_millis(100));
+    let (answered, waiting): (Vec<_>, _) =
+        clients.into_iter().partition(is_readable);
+    assert_eq!(answered.len(), most);
+    answered.iter().for_each(expect_answer);
+    (answered, waiting)
+}
+
 #[test]
-fn at_the_most_clients_every_loop_still_hears_of_the_end() {
+fn loops_divide_max_clients() {
+    for share in WAYS {
+        for most in ["1", "2", "3", "7"] {
+            let server = Server::start(&[
+                "--loops",
+                "2",
+                "--share",
+                share,
+                "--max-clients",
+                most,
+            ]);
+            let (answered, waiting) = crowd(&server, most.parse().unwrap());
+            // Those that leave make room, until all have been served.
+            drop(answered);
+            for sock in waiting {
+                expect_answer(&sock);
+            }
+        }
+    }
+}
+
+#[test]
+fn full_loops_still_notice_a_stop() {
     for share in WAYS {
         let options = ["--loops", "2", "--max-clients", "2", "--share", share];
         let mut server = Server::start(&options);
-        let (first, mut second) = (server.served(), server.served());
-        second.write_all(b"Simple is").unwrap();
-        wait_until("full", || server.says("Serving 2 clients, "));
-        let waits = server.connect();
-        (&waits).write_all(b"Simple is better than?").unwrap();
-        expect_silence(&waits);
+        let (mut served, _waiting) = crowd(&server, 2);
+        served[1].write_all(b"Simple is").unwrap();
+        assert!(server.says("Serving 1 clients, "));
         server.stop();
-        expect_eof(&first);
-        expect_eof(&second);
-        let address = second.local_addr().unwrap();
+        expect_eof(&served[0]);
+        expect_eof(&served[1]);
+        let address = served[1].local_addr().unwrap();
         let cut_short = format!(
             "Client {address} error: received b\"Simple is\" then socket closed"
         );
@@ -286,19 +367,19 @@ fn at_the_most_clients_every_loop_still_hears_of_the_end() {
 }
 
 #[test]
-fn out_of_descriptors_each_process_serves_whom_it_has() {
+fn out_of_descriptors_each_process_serves_the_clients_it_has() {
     let options = ["--share", "processes", "--loops", "2"];
-    let server = Server::start_with_limit("16", &options);
+    let server = Server::start_with_limit("20", &options);
     let sock = |_| {
         let sock = server.connect();
         (&sock).write_all(b"Simple is better than?").unwrap();
         sock
     };
-    // More than two processes of 16 descriptors can have.
+    // More than two processes with 20 descriptors each can have.
     let mut clients: Vec<_> = (0..30).map(sock).collect();
     wait_until("out of descriptors", || server.says("Cannot accept: "));
     expect_silence(&clients[29]);
-    // The queue is in order: whoever is served came before those who wait.
+    // The queue is in order: those that are served came first.
     expect_answer(&clients[0]);
     let waiting = clients.split_off(15);
     asks(&clients[0]);
@@ -307,7 +388,7 @@ fn out_of_descriptors_each_process_serves_whom_it_has() {
 }
 
 #[test]
-fn a_second_signal_ends_all_processes_on_the_spot() {
+fn a_second_signal_ends_all_processes_at_once() {
     let options = ["--share", "processes", "--think", "60000"];
     let mut server = Server::start(&options);
     let sock = server.connect();
@@ -327,7 +408,7 @@ fn no_process_outlives_its_parent() {
     let sock = server.served();
     server.signal(Signal::SIGKILL);
     server.wait();
-    wait_until("rid of its children", || server.processes().is_empty());
+    wait_until("without children", || server.processes().is_empty());
     assert!((&sock).read(&mut [0]).is_ok_and(|n| n == 0));
 }
 
@@ -336,37 +417,60 @@ fn a_process_that_is_killed_takes_only_its_own_clients_with_it() {
     let options =
         ["--share", "processes", "--loops", "2", "--max-clients", "4"];
     let mut server = Server::start(&options);
+    // Two clients for each of the two.
     let clients = [(); 4].map(|()| server.served());
-    wait_until("two loops", || server.processes().len() == 3);
-    // The one with more clients than the other.
-    let open =
-        |pid: &Pid| fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
-    let children = server.processes().split_off(1);
-    let victim = children.into_iter().max_by_key(open).unwrap();
+    let victim = server.workers(2)[0];
     kill(victim, Signal::SIGKILL).unwrap();
-    wait_until("saying so", || !server.errors.lock().unwrap().is_empty());
-    let answers = |mut sock: &TcpStream| {
-        let asked = sock.write_all(b"Simple is better than?");
-        asked.and_then(|()| sock.read(&mut [0; 8])).is_ok_and(|n| n > 0)
-    };
-    let left = clients.iter().filter(|sock| answers(sock)).count();
-    assert!(left <= 2, "{left} clients are left");
-    // All seats are taken but those of the one that is gone.
-    let _next: Vec<_> = (left..4).map(|_| server.served()).collect();
+    server.expect_complaint(&format!("process {victim} was ended by SIGKILL"));
+    let mut left = Vec::from(clients);
+    left.retain(|sock| !is_readable(sock));
+    assert_eq!(left.len(), 2);
+    left.iter().for_each(asks);
+    // The other process is still full. Its part of the clients has not grown.
     let one_more = server.connect();
     (&one_more).write_all(b"Simple is better than?").unwrap();
     expect_silence(&one_more);
+    left.pop();
+    expect_answer(&one_more);
     server.stop();
 }
 
 #[test]
-fn without_any_process_left_it_ends() {
+fn a_process_that_is_told_to_stop_ends_and_the_others_go_on() {
+    let options = ["--share", "processes", "--loops", "3", "--spread"];
+    let mut server = Server::start(&options);
+    let mut clients: Vec<_> = (0..30).map(|_| server.served()).collect();
+    for worker in server.workers(3).split_off(1) {
+        kill(worker, Signal::SIGTERM).unwrap();
+        server.expect_complaint(&format!("process {worker} has ended"));
+    }
+    server.expect_loops_ended(2);
+    clients.extend((0..30).map(|_| server.served()));
+    // A client was with one of the two, and has met end of file, or is served.
+    for sock in &clients {
+        if is_readable(sock) { expect_eof(sock) } else { asks(sock) }
+    }
+    server.stop();
+}
+
+#[test]
+fn a_process_without_clients_ends_when_it_is_told_to_stop() {
+    let options = ["--share", "processes", "--loops", "2", "--spread"];
+    let mut server = Server::start(&options);
+    let worker = server.workers(2)[0];
+    kill(worker, Signal::SIGTERM).unwrap();
+    server.expect_complaint(&format!("process {worker} has ended"));
+    server.expect_loops_ended(1);
+    drop(server.served());
+    server.stop();
+}
+
+#[test]
+fn ends_without_any_process_left() {
     let mut server = Server::start(&["--share", "processes", "--loops", "2"]);
-    wait_until("two loops", || server.processes().len() == 3);
-    for child in &server.processes()[1..] {
-        kill(*child, Signal::SIGKILL).unwrap();
+    for worker in server.workers(2) {
+        kill(worker, Signal::SIGKILL).unwrap();
     }
     assert_eq!(server.wait().code(), Some(1));
-    let says = "zen-hybrid: no loop is left".to_string();
-    wait_until("saying so", || server.errors.lock().unwrap().contains(&says));
+    server.expect_complaint("no loop is left");
 }

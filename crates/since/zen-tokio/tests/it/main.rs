@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use zen_check::Architecture;
-
 fn main() -> ExitCode {
-    zen_check::listing(env!("CARGO_BIN_EXE_zen-tokio"), Architecture::Coroutine)
+    zen_check::listing!()
 }

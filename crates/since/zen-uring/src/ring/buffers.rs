@@ -1,5 +1,5 @@
 //! A ring of provided buffers: the kernel takes one when bytes have arrived,
-//! and gets it back when they have been looked at.
+//! and gets it back when they have been read.
 #![expect(unsafe_code, reason = "the kernel writes to this memory")]
 
 use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
@@ -15,11 +15,11 @@ use io_uring::types::BufRingEntry;
 
 use zen_utils::RECV_BYTES_MAX;
 
-/// The ring has one group of buffers.
+/// The number of the only group of buffers.
 pub(super) const GROUP: u16 = 0;
 
-/// Enough for all that is received between two waits, on most days: a recv()
-/// that finds none fails, and is submitted again. A power of two.
+/// Enough for what usually arrives between two waits. A recv() that finds no
+/// free buffer fails, and is submitted again. Must be a power of two.
 const BUFFERS: u16 = 256;
 
 /// A page of entries, as the kernel wants them.
@@ -27,19 +27,19 @@ const BUFFERS: u16 = 256;
 struct Entries([BufRingEntry; BUFFERS as usize]);
 
 // ANCHOR: buffers
-/// Memory that the kernel writes to whenever it likes. It is never freed: even
-/// when the ring is gone, the kernel may be writing for a moment yet.
+/// Memory that the kernel writes to at any time. It is never freed, because the
+/// kernel may go on writing for a moment after the ring is gone.
 pub(super) struct Buffers {
     entries: *mut BufRingEntry,
     bytes: *mut u8,
-    /// How many buffers have ever been handed over.
+    /// How many buffers have been handed over so far, modulo 2^16.
     tail: Cell<u16>,
 }
 
 impl Buffers {
     pub(super) fn register(ring: &IoUring) -> io::Result<Self> {
         let layout = Layout::new::<Entries>();
-        // SAFETY: a layout that is not empty. All zeros is a valid entry.
+        // SAFETY: the layout is not empty, and all zeros is a valid entry.
         let entries = unsafe { alloc_zeroed(layout) };
         if entries.is_null() {
             handle_alloc_error(layout);
@@ -50,8 +50,7 @@ impl Buffers {
             bytes: Vec::leak(bytes).as_mut_ptr(),
             tail: Cell::new(0),
         };
-        // SAFETY: as many entries as are said, on a page of their own, for
-        // good.
+        // SAFETY: this many entries, on a page of their own, never freed.
         unsafe {
             ring.submitter().register_buf_ring_with_flags(
                 entries as u64,
@@ -64,14 +63,14 @@ impl Buffers {
         Ok(it)
     }
 
-    /// From now on this buffer is the kernel's.
+    /// Gives this buffer to the kernel.
     fn hand_over(&self, id: u16) {
         let tail = self.tail.get();
         let place = usize::from(tail % BUFFERS);
         let start = usize::from(id) * RECV_BYTES_MAX;
         // SAFETY: both places are within what was allocated. There are as many
-        // entries as buffers, and this buffer is ours; so the kernel has taken
-        // what was in this entry, and looks at it again only after the store.
+        // entries as buffers, and this buffer is ours. So the kernel has taken
+        // what was in this entry, and reads it again only after the store.
         unsafe {
             let entry = &mut *self.entries.add(place);
             entry.set_addr(self.bytes.add(start) as u64);
@@ -83,7 +82,7 @@ impl Buffers {
         }
     }
 
-    /// So many bytes, which the kernel has put into this buffer.
+    /// The bytes that the kernel has put into this buffer.
     pub(super) fn received(
         self: &Rc<Self>,
         id: u16,
@@ -107,8 +106,8 @@ impl Deref for Received {
 
     fn deref(&self) -> &[u8] {
         let start = usize::from(self.id) * RECV_BYTES_MAX;
-        // SAFETY: the kernel has written so much, within the buffer, and does
-        // not touch it before it is handed over again.
+        // SAFETY: the kernel has written this many bytes, within the buffer,
+        // and does not touch it until it is handed over again.
         unsafe {
             slice::from_raw_parts(self.buffers.bytes.add(start), self.length)
         }

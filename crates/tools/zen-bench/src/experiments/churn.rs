@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use zen_harness::server::Server;
 
 use super::{Experiment, NOTHING, borrowed, code, list, options_for};
 use crate::crowd::{Errand, burst};
@@ -10,7 +11,6 @@ use crate::gauge;
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
 use crate::results::{Axis, Chart, Results, Scale};
-use crate::server::Server;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "churn",
@@ -94,7 +94,7 @@ const OLD: &str = "on the same connection";
 /// counted.
 fn alone(server: &Server) -> Result<()> {
     for _ in 0..400 {
-        match gauge::read(server.process())? {
+        match gauge::read(server.id())? {
             Some(gauge) if gauge.processes > 1 => {
                 std::thread::sleep(Duration::from_millis(5));
             }

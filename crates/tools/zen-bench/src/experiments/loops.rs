@@ -90,14 +90,16 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     Ok(vec![rate, most])
 }
 
-/// From the log's last lines: `Clients of each loop: 203, 198`. In percent.
+/// From the log's last lines: `Loop 0 accepted 203 clients`. In percent.
 fn most_of(log: &str) -> Option<f64> {
-    let line = log
-        .lines()
-        .find_map(|line| line.strip_prefix("Clients of each loop: "))?;
-    let counts: Result<Vec<f64>, _> =
-        line.split(", ").map(str::parse).collect();
-    let counts = counts.ok()?;
+    let accepted = log.lines().filter_map(|line| {
+        let words: Vec<_> = line.split(' ').collect();
+        match words[..] {
+            ["Loop", _, "accepted", count, "clients"] => count.parse().ok(),
+            _ => None,
+        }
+    });
+    let counts: Vec<f64> = accepted.collect();
     let most = counts.iter().copied().fold(0.0, f64::max);
     let all: f64 = counts.iter().sum();
     (all > 0.0).then(|| 100.0 * most / all)
@@ -145,10 +147,10 @@ mod tests {
 
     #[test]
     fn the_log_tells_how_clients_are_spread() {
-        let log = "Listening at x\nClients of each loop: 100, 300\nbye\n";
+        let log = "Listening at x\nLoop 1 accepted 100 clients\n\
+            Loop 0 accepted 300 clients\nbye\n";
         assert_eq!(most_of(log), Some(75.0));
-        for log in ["", "Clients of each loop: ", "Clients of each loop: 0, 0"]
-        {
+        for log in ["", "Loop 0", "Loop 0 accepted 0 clients"] {
             assert_eq!(most_of(log), None, "{log}");
         }
     }

@@ -68,8 +68,7 @@ mod linux {
     use nix::poll::{PollFd, PollFlags, PollTimeout};
     use nix::sys::select::{FD_SETSIZE, FdSet};
     use rustix::event::epoll;
-
-    use crate::gauge::own_turns;
+    use zen_harness::proc::own_turns;
 
     pub(super) const CALLS: [&str; 3] = ["select()", "poll()", "epoll"];
 

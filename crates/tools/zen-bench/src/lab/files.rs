@@ -30,9 +30,9 @@ pub fn figures_folder(book: &Path) -> PathBuf {
 /// The book of this workspace.
 #[must_use]
 pub fn book() -> PathBuf {
+    let own = zen_harness::folder!();
     // The folder of the sources is gone where only the program was copied.
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.ancestors().nth(3).unwrap_or(own).join("book")
+    own.ancestors().nth(3).unwrap_or(&own).join("book")
 }
 
 /// All files that are made from results, and what is in them.

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
+use zen_harness::proc::{self, Turns};
 
 use super::schedule::{Order, Pace, Round, Schedule};
 use super::{BATCH_MAX, Load, Script};
-use crate::gauge::{self, Turns};
 
 /// No load lasts longer.
 pub const TIME_MAX: Duration = Duration::from_secs(600);
@@ -136,7 +136,7 @@ impl Load {
         let is_owed = self.clients.iter().any(|it| it.rounds_left > 0);
         ensure!(!is_owed, "answers to earlier questions are still missing");
         let begun = Instant::now();
-        let before = gauge::own_turns();
+        let before = proc::own_turns();
         let clients = self.clients.len();
         let drive = Drive {
             load: self,
@@ -148,7 +148,7 @@ impl Load {
             outcome: Outcome::new()?,
         };
         let mut outcome = drive.run(watch)?;
-        outcome.own = gauge::own_turns().since(before);
+        outcome.own = proc::own_turns().since(before);
         Ok(outcome)
     }
 }

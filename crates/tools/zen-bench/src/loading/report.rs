@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use zen_harness::proc::Turns;
 
-use zen_bench::gauge::{Gauge, Turns};
+use zen_bench::gauge::Gauge;
 use zen_bench::load::Outcome;
 use zen_bench::machine::Machine;
 

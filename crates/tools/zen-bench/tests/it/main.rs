@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use zen_bench::load::{BATCH_MAX, Load, Order, Pace, Plan};
 #[cfg(target_os = "linux")]
-use zen_bench::server::Server;
+use zen_harness::server::Server;
 
 const PLAN: Plan = Plan {
     rounds: 3,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use zen_bench::load::{Load, Plan};
-use zen_bench::server::Server;
+use zen_harness::server::Server;
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| word.to_string()).collect()
@@ -39,7 +39,7 @@ fn the_connection_by_which_a_server_was_found_is_over() {
     let program = env!("CARGO_BIN_EXE_zen-bench");
     let words = [program, "bare-loop", "--batch=1"].map(String::from);
     let descriptors = |server: &Server| {
-        let gauge = zen_bench::gauge::read(server.process()).unwrap();
+        let gauge = zen_bench::gauge::read(server.id()).unwrap();
         gauge.expect("/proc").descriptors
     };
     // One says where it listens, the other is looked for.
@@ -80,7 +80,7 @@ fn all_that_a_server_has_started_ends_with_it() {
                   exec \"$0\" bare-loop --batch=1 --port={port}";
     for is_stopped in [true, false] {
         let server = Server::run(&shell(script)).unwrap();
-        let group = server.process();
+        let group = server.id();
         assert!(has_members(group));
         match is_stopped {
             true => _ = server.stop().unwrap(),

@@ -1,11 +1,12 @@
 //! What a client costs, as far as that can be seen without counting inside.
 
+use zen_harness::system;
+
 use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::conversation::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::subject::Subject;
-use crate::system;
 use crate::verdict::{Verdict, ensure};
 
 pub(super) const CASES: &[Case] = &[

@@ -6,6 +6,8 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zen_harness::system;
+
 use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::conversation::{COMPLEX, Client, IMPLICIT, UGLY, answer};
@@ -13,7 +15,6 @@ use crate::process::{self, PATIENCE, wait_until};
 use crate::report::Profile;
 use crate::server::Server;
 use crate::subject::Subject;
-use crate::system;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
 pub(super) const CASES: &[Case] = &[
@@ -89,7 +90,7 @@ fn no_silent_client_makes_another_wait(subject: &Subject) -> Verdict {
 }
 
 /// Runs the same in several threads, and returns the first fault.
-fn in_threads(
+pub(super) fn in_threads(
     threads: usize,
     work: impl Fn(usize) -> Verdict + Sync,
 ) -> Verdict {
@@ -299,7 +300,7 @@ fn rid_of_its_clients(
     rid.map(|()| after).map_err(|_| {
         let zombies = process::states(server.process().unwrap_or(0));
         let zombies = zombies.unwrap_or_default();
-        let zombies = zombies.iter().filter(|state| *state == "Z").count();
+        let zombies = zombies.iter().filter(|state| **state == 'Z').count();
         Fault::server(format!(
             "after {CHURN} clients have come and gone it has {} ({zombies} of \
             them zombies); before, it had {}",
@@ -368,7 +369,7 @@ fn limit_to(process: u32, clients: usize) -> Verdict {
         free += usize::from(!open.contains(&limit));
         limit += 1;
     }
-    system::limit_descriptors(process, limit)
+    Ok(system::limit_descriptors(process, limit)?)
 }
 
 /// Clients that come and go.

@@ -126,7 +126,8 @@ fn reset_beside_others(
     }
     server.log.wait_for("the error of that client", PATIENCE, |lines| {
         lines.iter().any(|line| line.starts_with(&error)).then_some(())
-    })
+    })?;
+    Ok(())
 }
 
 fn a_reset_before_any_question_harms_no_other(subject: &Subject) -> Verdict {

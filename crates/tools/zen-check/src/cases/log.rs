@@ -1,17 +1,20 @@
 //! The lines that the server prints.
 
-use std::net::Ipv6Addr;
+use std::collections::BTreeSet;
+use std::net::{Ipv6Addr, SocketAddr};
+
+use zen_harness::ports::free_port;
+use zen_harness::system;
 
 use super::limit::too_long;
+use super::option::expect_the_most;
 use super::{Case, case};
 use crate::architecture::Architecture;
 use crate::conversation::{COMPLEX, Client, TOO_LONG};
-use crate::launch::free_port;
-use crate::process::PATIENCE;
+use crate::process::{self, PATIENCE, wait_until};
 use crate::report::Profile;
 use crate::server::Server;
 use crate::subject::Subject;
-use crate::system;
 use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const CASES: &[Case] = &[
@@ -35,6 +38,11 @@ pub(super) const CASES: &[Case] = &[
     case!("log/15", escapes_what_a_client_has_sent),
     case!("log/16", shows_64_bytes_of_a_question),
     case!("log/17", prints_nothing_for_an_answer),
+    case!("log/18", a_reader_that_stops_reading_stops_nobody)
+        .from(Profile::Server),
+    case!("log/19", says_how_many_lines_it_has_dropped)
+        .from(Profile::Server)
+        .should(),
 ];
 
 fn prints_these_lines_and_no_others(subject: &Subject) -> Verdict {
@@ -200,6 +208,10 @@ fn a_thread_that_cannot_start_costs_one_client_only(
 }
 
 fn says_that_it_serves_the_most_once(subject: &Subject) -> Verdict {
+    let loops = subject.architecture.map_or(1, Architecture::loops);
+    if loops > 1 {
+        return each_loop_says_that_it_serves_the_most_once(subject, loops);
+    }
     let server = subject.start(&["--max-clients", "2"])?;
     let line = "Serving 2 clients, the most allowed; others wait";
     for _ in 0..3 {
@@ -213,6 +225,22 @@ fn says_that_it_serves_the_most_once(subject: &Subject) -> Verdict {
     }
     let lines = server.log.count("Serving ");
     ensure!(lines == 1, "said so {lines} times in a moment");
+    Ok(())
+}
+
+/// Each may say it for its own part of the clients.
+fn each_loop_says_that_it_serves_the_most_once(
+    subject: &Subject,
+    loops: usize,
+) -> Verdict {
+    let most = 2 * loops;
+    let server = subject.start(&["--max-clients", &most.to_string()])?;
+    for _ in 0..3 {
+        expect_the_most(&server, most)?;
+    }
+    let lines = server.log.count("Serving ");
+    let ok = (1..=loops).contains(&lines);
+    ensure!(ok, "said so {lines} times in a moment");
     Ok(())
 }
 
@@ -255,5 +283,91 @@ fn prints_nothing_for_an_answer(subject: &Subject) -> Verdict {
     server.expect_closed(&client)?;
     let lines = server.log.lines().len();
     ensure!(lines == 3, "{lines} lines, for one client and 100 answers");
+    Ok(())
+}
+
+/// Many clients come and go while the reader of the log does not read. Returns
+/// their addresses, and whether the pipe to the reader is full.
+fn unread(server: &Server) -> Verdict<(Vec<SocketAddr>, bool)> {
+    let process = server.process()?;
+    server.log.pause();
+    system::shrink_pipe(process);
+    // Two lines for each, of some 45 bytes. A pipe that was made small holds
+    // 8 KiB, and others 64; the reader may take 8 KiB with one look.
+    let clients = if cfg!(target_os = "linux") { 400 } else { 2000 };
+    let mut addresses = Vec::new();
+    for turn in 0..clients {
+        let mut client = server.connect()?;
+        addresses.push(client.address);
+        let left = client.asks().and_then(Client::leave);
+        left.map_err(|fault| {
+            fault.after(&format!(
+                "after {turn} clients, and with a log that is not read"
+            ))
+        })?;
+    }
+    Ok((addresses, system::pipe_is_full(process)))
+}
+
+fn a_reader_that_stops_reading_stops_nobody(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    unread(&server).map(drop)
+}
+
+fn says_how_many_lines_it_has_dropped(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let (mut addresses, is_full) = unread(&server)?;
+    if !subject.is_listing() && !is_full {
+        return Err(Fault::skipped("it does not print enough to fill a pipe"));
+    }
+    server.log.resume();
+    // There is room again: with the next line it says so.
+    wait_until("said how many lines it has dropped", PATIENCE, || {
+        let mut next = server.connect()?;
+        addresses.push(next.address);
+        next.asks()?.leave()?;
+        Ok(server.log.count("Dropped ") > 0)
+    })?;
+    if !subject.is_listing() {
+        return Ok(());
+    }
+    let address = addresses.last().copied();
+    let last = address.map(|it| format!("Client socket to {it} has closed"));
+    server.expect_line(&last.unwrap_or_default())?;
+    expect_whole_lines(&server, &addresses)
+}
+
+/// Each line is whole, and those that are missing were counted.
+fn expect_whole_lines(server: &Server, clients: &[SocketAddr]) -> Verdict {
+    let mut expected: BTreeSet<_> = clients
+        .iter()
+        .flat_map(|client| {
+            [
+                format!("Accepted connection from {client}"),
+                format!("Client socket to {client} has closed"),
+            ]
+        })
+        .collect();
+    let mut dropped = 0;
+    for line in &server.log.lines()[1..] {
+        let number = line
+            .strip_prefix("Dropped ")
+            .and_then(|rest| rest.strip_suffix(" log lines"));
+        match number.and_then(|number| number.parse::<usize>().ok()) {
+            Some(number) => dropped += number,
+            None => ensure!(
+                expected.remove(line),
+                "this line is cut, or was printed twice: {line:?}"
+            ),
+        }
+    }
+    // A process that has ended cannot count any more.
+    let several = process::family(server.process()?)?.len() > 1
+        || server.subject.is(Architecture::is_process_per_client);
+    let missing = expected.len();
+    ensure!(
+        dropped == missing || several && dropped > 0 && dropped <= missing,
+        "{missing} lines are missing, and it says that it dropped {dropped}"
+    );
     Ok(())
 }

@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use zen_harness::ports::free_port;
+use zen_harness::system::{self, SIGINT, SIGTERM};
+
 use super::limit::too_long;
 use super::{Case, case};
 use crate::architecture::Architecture;
@@ -11,12 +14,10 @@ use crate::conversation::{
     COMPLEX, Client, Ending, IMPLICIT, QUESTIONS_WAITING, TOO_LONG, UGLY,
     UNKNOWN, answers,
 };
-use crate::launch::free_port;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::report::Profile;
 use crate::server::{Ended, Server, how_it_ended};
 use crate::subject::Subject;
-use crate::system::{self, SIGINT, SIGTERM};
 use crate::verdict::{Verdict, ensure, ensure_in_time};
 
 pub(super) const CASES: &[Case] = &[
@@ -390,7 +391,7 @@ fn its_clients_meet_the_end_of_file_when_it_ends(subject: &Subject) -> Verdict {
 }
 
 /// Sends SIGTERM and expects the end in time, in spite of everybody.
-fn ends_in_time(server: &mut Server) -> Verdict {
+pub(super) fn ends_in_time(server: &mut Server) -> Verdict {
     let told = Instant::now();
     server.signal(SIGTERM)?;
     server.expect_end()?;
@@ -569,7 +570,7 @@ fn its_children_end_with_it(subject: &Subject) -> Verdict {
     second_signal(&mut server, SIGINT)?;
     // A zombie has ended, and is now another process's to wait for.
     wait_until("rid of its children", Duration::from_secs(1), || {
-        Ok(process::states(group)?.iter().all(|state| state == "Z"))
+        Ok(process::states(group)?.iter().all(|state| *state == 'Z'))
     })
 }
 

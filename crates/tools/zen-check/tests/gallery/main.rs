@@ -28,6 +28,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 use zen_check::report::{CaseResult, Level, Outcome};
 use zen_check::{Plan, Program};
+use zen_harness::system;
 
 use golden::Golden;
 use servers::Server;
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
         eprintln!("the gallery is left out: what it needs is in /proc");
         return ExitCode::SUCCESS;
     }
-    zen_check::take_servers_along();
+    system::take_servers_along();
     // Several of these servers burn all the processor time that there is: in
     // full, none may stand beside another.
     let at_once = if mode == Mode::Quick { SERVERS_AT_ONCE } else { 1 };

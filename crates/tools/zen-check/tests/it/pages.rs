@@ -44,9 +44,13 @@ impl Page {
     fn listing(&self) -> Option<&str> {
         let (name, _) = self.title().split_once(": ")?;
         let rooms = ["listings", "since", ""];
-        let is_one = rooms
-            .iter()
-            .any(|room| root().join("crates").join(room).join(name).is_dir());
+        // Asked for by path, `Homework` would be the folder `homework` on
+        // Windows and macOS.
+        let is_one = rooms.iter().any(|room| {
+            let folders = root().join("crates").join(room).read_dir();
+            let mut folders = folders.into_iter().flatten().flatten();
+            folders.any(|folder| folder.file_name() == name)
+        });
         is_one.then_some(name)
     }
 

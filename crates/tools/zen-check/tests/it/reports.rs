@@ -61,6 +61,7 @@ fn failed(text: &str) -> Outcome {
         again: "zen-check --case wire/2 ./server".into(),
         log: vec![format!("Listening{text}"), text.into()],
         late_by: None,
+        certain: false,
     }))
 }
 

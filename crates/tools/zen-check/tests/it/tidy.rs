@@ -473,7 +473,7 @@ fn no_crate_pays_for_what_it_does_not_use() {
     let mut findings = Vec::new();
     for it in crates() {
         for (section, folders) in [
-            ("dependencies", &["src"][..]),
+            ("dependencies", &["src", "wrong"][..]),
             ("dev-dependencies", &["src", "tests", "benches"]),
         ] {
             let sources: String = folders

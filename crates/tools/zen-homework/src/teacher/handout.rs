@@ -3,17 +3,22 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use zen_harness::process::Process;
+use zen_harness::workspace;
 
 use super::source::{self, Files, Workspace};
 use crate::assignment::Assignment;
-use crate::process::cannot_run;
 use crate::project::{KEPT, Project};
 
 const ALIAS: &str = "\
 [alias]
 homework = \"run --quiet --package zen-homework --\"
 ";
+
+/// No lock file takes nearly so long.
+const TIME_MAX: Duration = Duration::from_secs(120);
 
 const IGNORED: &str = "target/\n";
 
@@ -92,13 +97,13 @@ pub(crate) fn write(files: &Files, to: &Path) -> Result<(), String> {
 /// Leaves in Cargo.lock what a handout is built with. The versions stay as
 /// they are.
 pub(crate) fn forget_other_packages(folder: &Path) -> Result<(), String> {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = workspace::cargo(folder);
     cargo.args(["update", "--quiet", "--workspace", "--offline"]);
-    cargo.current_dir(folder).stdin(Stdio::null());
-    let ended = cargo.status().map_err(|err| cannot_run(&cargo, &err))?;
-    match ended.success() {
-        true => Ok(()),
-        false => Err("cargo cannot make a Cargo.lock of the handout".into()),
+    // A cargo that outlived us would write into a folder that is gone.
+    let ended = Process::spawn(&mut cargo).and_then(|mut it| it.wait(TIME_MAX));
+    match ended.map_err(|err| err.to_string())? {
+        Some(status) if status.success() => Ok(()),
+        _ => Err("cargo cannot make a Cargo.lock of the handout".into()),
     }
 }
 

@@ -8,12 +8,14 @@
 #[cfg(target_os = "linux")]
 mod linux;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use crate::process::{self, cannot_run};
+use zen_harness::proc;
+use zen_harness::process::Process;
+
+use crate::project::cannot_run;
 
 /// How often to count what a program uses. In between, the kernel's limits
 /// hold.
@@ -130,12 +132,12 @@ impl Keeper {
                 return true;
             }
             counted = Instant::now();
-            let used = used_by(process);
+            let used = proc::resident(process).unwrap_or_default();
             let (memory, processes) =
                 (limits.memory_mib * 1024 * 1024, limits.processes);
             let over = [
                 (used.threads > processes, processes, "processes and threads"),
-                (used.memory > memory, limits.memory_mib, "MiB of memory"),
+                (used.bytes > memory, limits.memory_mib, "MiB of memory"),
             ];
             let over = over.into_iter().find(|(is_over, ..)| *is_over);
             if let Some((_, most, what)) = over {
@@ -143,8 +145,9 @@ impl Keeper {
             }
             over.is_none()
         };
-        let ended = process::run_while(command, time_max, &mut may_go_on);
-        let ended = ended.map_err(|err| cannot_run(command, &err))?;
+        let ended = Process::spawn(command)
+            .and_then(|mut it| it.wait_while(time_max, &mut may_go_on))
+            .map_err(|err| err.to_string())?;
         Ok(ended.map_or(Kept::Killed(why), Kept::Ended))
     }
 
@@ -174,8 +177,8 @@ fn own_user(_: u32) -> Option<u32> {
 #[cfg(unix)]
 fn give(path: &Path, user: u32) -> std::io::Result<()> {
     std::os::unix::fs::lchown(path, Some(user), Some(user))?;
-    if fs::symlink_metadata(path)?.is_dir() {
-        for entry in fs::read_dir(path)? {
+    if std::fs::symlink_metadata(path)?.is_dir() {
+        for entry in std::fs::read_dir(path)? {
             give(&entry?.path(), user)?;
         }
     }
@@ -185,7 +188,7 @@ fn give(path: &Path, user: u32) -> std::io::Result<()> {
 #[cfg(unix)]
 fn keep_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
 }
 
 #[cfg(not(unix))]
@@ -223,57 +226,4 @@ pub fn become_within(
     _: &[String],
 ) -> Result<(), String> {
     Err("only Linux has what this needs".into())
-}
-
-#[derive(Debug, Default)]
-struct Used {
-    threads: u64,
-    memory: u64,
-}
-
-/// What a process and its descendants use. Those whose parent has died belong
-/// to the first process of their namespace, and so are among them.
-fn used_by(leader: u32) -> Used {
-    let Ok(entries) = fs::read_dir("/proc") else { return Used::default() };
-    let mut all = Vec::new();
-    for entry in entries.filter_map(Result::ok) {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.parse().ok());
-        let stat = fs::read_to_string(entry.path().join("stat"));
-        if let (Some(process), Ok(stat)) = (process, stat) {
-            all.extend(Member::read(process, &stat));
-        }
-    }
-    let mut family: Vec<u32> = vec![leader];
-    let mut used = Used::default();
-    while let Some(parent) = family.pop() {
-        for member in all.iter().filter(|it| it.parent == parent) {
-            family.push(member.process);
-            used.threads += member.threads;
-            used.memory += member.pages * 4096;
-        }
-    }
-    used
-}
-
-struct Member {
-    process: u32,
-    parent: u32,
-    threads: u64,
-    pages: u64,
-}
-
-impl Member {
-    fn read(process: u32, stat: &str) -> Option<Self> {
-        // proc(5): before the fields from the third on stands the name, in
-        // which anything may stand.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let fields: Vec<_> = fields.split_whitespace().collect();
-        Some(Self {
-            process,
-            parent: fields.get(1)?.parse().ok()?,
-            threads: fields.get(17)?.parse().ok()?,
-            pages: fields.get(21)?.parse().ok()?,
-        })
-    }
 }

@@ -7,8 +7,7 @@ use super::handout::write;
 use super::source;
 use super::workshop::Temporary;
 use crate::assignment::{Assignment, Stage};
-use crate::process::cannot_run;
-use crate::project::Project;
+use crate::project::{Project, cannot_run};
 use crate::student::print;
 
 /// What stands for the state before the first stage.

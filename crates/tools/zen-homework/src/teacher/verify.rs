@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use zen_check::Dialect;
+use zen_harness::listing::Listing;
+use zen_harness::workspace::Servers;
 
 use super::markers;
 use super::source::{self, Files};
 use super::workshop::Workshop;
 use crate::assignment::Assignment;
-use crate::process::cannot_run;
-use crate::project::{Built, Project};
+use crate::project::{Built, Project, cannot_run};
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::start::{self, Start};
 use crate::student::print;
@@ -506,24 +507,10 @@ fn whole(command: &mut Command) -> Command {
     std::mem::replace(command, Command::new(""))
 }
 
-/// Every server of this workspace that is built.
+/// Every server of this workspace that listens.
 fn built_listings(project: &Project) -> Result<Vec<PathBuf>, String> {
-    let mut programs = Vec::new();
-    for room in ["listings", "since"] {
-        let folder = project.root.join("crates").join(room);
-        let entries = fs::read_dir(folder).map_err(|err| err.to_string())?;
-        for entry in entries.filter_map(Result::ok) {
-            let program = project.target.join("debug").join(entry.file_name());
-            let is_server = !["zen-client", "zen-inetd"]
-                .iter()
-                .any(|name| program.ends_with(name));
-            programs
-                .extend((is_server && program.is_file()).then_some(program));
-        }
-    }
-    programs.sort();
-    match programs.is_empty() {
-        true => Err("no listing is built: cargo build".into()),
-        false => Ok(programs),
-    }
+    let listens = |it: &Listing| !it.is_inetds();
+    let servers = Servers::build(&project.root, "dev", None, listens)?;
+    let programs = servers.listings.iter().map(|it| servers.program(it));
+    Ok(programs.map(Path::to_path_buf).collect())
 }

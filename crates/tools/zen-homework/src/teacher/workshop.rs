@@ -6,13 +6,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+
+use zen_harness::workspace;
 
 use super::handout::{forget_other_packages, handed_out, write};
 use super::source::Files;
 use crate::assignment::Assignment;
-use crate::process::{self, cannot_run};
-use crate::project::{Built, Project};
+use crate::project::{Built, Project, built, cannot_run};
 
 /// What a build has printed is shown up to this.
 const BUILD_LINES_MAX: usize = 60;
@@ -92,7 +92,7 @@ impl Workshop {
         let root = folder.0.join("project");
         write(&handed_out(project, assignments)?, &root)?;
         forget_other_packages(&root)?;
-        let target = folder.0.join("target");
+        let target = Some(folder.0.join("target"));
         let go = folder.0.join("go");
         fs::create_dir(&go)
             .map_err(|err| format!("{}: {err}", go.display()))?;
@@ -133,10 +133,9 @@ impl Workshop {
         if assignment.is_cargos() {
             self.clean(assignment)?;
         }
-        let program = self.project.program(assignment);
         let mut command = match self.project.build_command(assignment) {
             Ok(Some(command)) => command,
-            Ok(None) => return Ok(Built::Program(program, Vec::new())),
+            Ok(None) => return Ok(Built::Program(PathBuf::new(), Vec::new())),
             Err(what) => return Ok(Built::Failed(what, Vec::new())),
         };
         let log = self.folder.0.join("build.log");
@@ -150,27 +149,22 @@ impl Workshop {
         let mut command = limit(&mut command);
         let second = file.try_clone().map_err(|err| err.to_string())?;
         command.stdin(Stdio::null()).stdout(file).stderr(second);
-        let seconds = assignment.build_seconds;
-        let ended = process::run(&mut command, Duration::from_secs(seconds))
-            .map_err(|err| cannot_run(&command, &err))?;
+        let built = built(&mut command, assignment)?;
         let said = first_lines(&log);
-        Ok(match ended {
-            Some(status) if status.success() => Built::Program(program, said),
-            Some(_) => Built::Failed("it does not build".into(), said),
-            None => {
-                let what = format!("it is not built within {seconds} s");
-                Built::Failed(what, said)
-            }
+        Ok(match built {
+            Ok(program) => Built::Program(program, said),
+            Err(what) => Built::Failed(what, said),
         })
     }
 
     /// Cargo is not to take what was built before for what is here now.
     fn clean(&self, assignment: &Assignment) -> Result<(), String> {
-        let mut cargo = Command::new("cargo");
+        let mut cargo = workspace::cargo(&self.project.root);
         cargo.args(["clean", "--quiet", "--offline", "--package"]);
-        cargo.arg(&assignment.name).current_dir(&self.project.root);
-        cargo.env("CARGO_TARGET_DIR", &self.project.target);
-        cargo.stdin(Stdio::null());
+        cargo.arg(&assignment.name);
+        cargo.envs(
+            self.project.target.iter().map(|it| ("CARGO_TARGET_DIR", it)),
+        );
         match cargo.status() {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(format!("cargo clean: {status}")),

@@ -1,7 +1,6 @@
 //! What a teacher is shown, and what is left when that is cut short.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use crate::{folder, homework, root, solution_of, succeeds, text_below};
@@ -71,7 +70,7 @@ fn whoever_ends_it_finds_nothing_left_of_it() {
 /// Whether the working directory of some process is below this folder, as far
 /// as the system tells.
 #[cfg(unix)]
-fn works_below(folder: &Path) -> bool {
+fn works_below(folder: &std::path::Path) -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten();
     let mut folders = processes
         .filter_map(Result::ok)

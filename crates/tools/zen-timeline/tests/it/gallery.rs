@@ -12,7 +12,7 @@ fn book() -> &'static Path {
 
 #[test]
 fn every_figure_is_what_is_drawn_from_its_data() {
-    for exhibit in exhibits() {
+    for exhibit in exhibits().unwrap() {
         let run = recorded(book(), &exhibit.name).unwrap();
         assert_eq!(run.name, exhibit.name);
         for (path, text) in drawn(book(), &run) {
@@ -34,7 +34,7 @@ fn every_figure_is_what_is_drawn_from_its_data() {
 /// and each of their questions was answered.
 #[test]
 fn every_run_is_whole() {
-    for exhibit in exhibits() {
+    for exhibit in exhibits().unwrap() {
         let run = recorded(book(), &exhibit.name).unwrap();
         assert_eq!(run.unread, 0, "{}", run.name);
         for client in &run.clients {

@@ -1,32 +1,36 @@
-//! What a server shows too rarely: who is polled, and when nobody is.
+//! What a server shows too rarely: which task is polled, and when none is.
 
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZero;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use polling::Events;
 
 use super::Async;
 use crate::executor::Executor;
 
-/// Nothing here takes a tenth of it.
+/// No test takes a tenth of this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_millis(20)
 }
 
-/// Runs this, and fails if it takes longer than anything should.
+/// Runs this future, and fails if it takes longer than any should.
 fn run<T>(executor: &Executor, main: impl Future<Output = T>) -> T {
     let late = Instant::now() + PATIENCE;
     let main = executor.reactor.timeout_at(Some(late), main);
     let result = executor.block_on(main).expect("the poller waits");
-    assert!(Instant::now() < late, "only the time-out has ended it");
+    assert!(Instant::now() < late, "only the timeout ended it");
     result.expect("done in time")
 }
 
@@ -40,7 +44,7 @@ fn connection(executor: &Executor) -> (Async<TcpStream>, TcpStream) {
 }
 
 #[test]
-fn a_task_is_polled_when_it_is_woken_and_at_no_other_time() {
+fn polls_a_task_only_when_it_is_woken() {
     let executor = Executor::new().unwrap();
     let polls = Rc::new(Cell::new(0));
     let counter = Rc::clone(&polls);
@@ -63,14 +67,14 @@ fn a_task_is_polled_when_it_is_woken_and_at_no_other_time() {
 }
 
 #[test]
-fn a_waker_in_another_thread_ends_the_sleep() {
+fn a_waker_in_another_thread_wakes_the_executor() {
     let executor = Executor::new().unwrap();
     let (sender, wakers) = mpsc::channel();
     let done = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&done);
     let thread = thread::spawn(move || {
-        let waker: std::task::Waker = wakers.recv().unwrap();
-        // Most of the time the executor is asleep by now; it need not be.
+        let waker: Waker = wakers.recv().unwrap();
+        // Usually the executor is asleep by now, but it need not be.
         thread::sleep(Duration::from_millis(20));
         flag.store(true, Ordering::SeqCst);
         waker.wake();
@@ -89,24 +93,23 @@ fn a_waker_in_another_thread_ends_the_sleep() {
 }
 
 #[test]
-fn a_socket_is_not_watched_while_nobody_waits_for_it() {
+fn does_not_watch_a_ready_socket_that_no_task_waits_for() {
     let executor = Executor::new().unwrap();
     let (sock, mut peer) = connection(&executor);
     run(&executor, async {
         peer.write_all(b"Who?").unwrap();
         sock.readable().await.unwrap();
-        assert!(sock.source.watched.get().is_some());
-        // It stays ready, and the task sleeps. How often the reactor turns
-        // meanwhile does not depend on that.
+        assert!(sock.source.interest.get().is_some());
+        // It stays ready while the task sleeps.
         let at = Instant::now() + Duration::from_millis(200);
         executor.reactor.sleep_until(at).await;
-        assert!(sock.source.watched.get().is_none());
+        assert!(sock.source.interest.get().is_none());
         sock.readable().await.unwrap();
     });
 }
 
 #[test]
-fn what_is_dropped_while_it_waits_leaves_nothing_behind() {
+fn a_future_that_is_dropped_leaves_nothing_behind() {
     let executor = Executor::new().unwrap();
     let (sock, mut peer) = connection(&executor);
     run(&executor, async {
@@ -121,4 +124,40 @@ fn what_is_dropped_while_it_waits_leaves_nothing_behind() {
     drop(sock);
     assert!(executor.reactor.sources.borrow().is_empty());
     assert!(executor.reactor.timers.borrow().is_empty());
+}
+
+#[test]
+fn a_due_timer_fires_however_many_sockets_are_ready() {
+    let executor = Executor::new().unwrap();
+    let reactor = &executor.reactor;
+    let (sock, mut peer) = connection(&executor);
+    peer.write_all(b"Who?").unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    let mut readable = pin!(sock.readable());
+    let mut timer = pin!(reactor.sleep_until(Instant::now()));
+    assert!(readable.as_mut().poll(&mut context).is_pending());
+    assert!(timer.as_mut().poll(&mut context).is_pending());
+    // This socket alone takes all the room there is for events.
+    let mut events = Events::with_capacity(NonZero::<usize>::MIN);
+    reactor.wait(&mut events, true).unwrap();
+    assert!(readable.poll(&mut context).is_ready());
+    assert!(timer.poll(&mut context).is_ready());
+}
+
+#[test]
+fn wakes_all_tasks_that_sleep_until_the_same_instant() {
+    let executor = Executor::new().unwrap();
+    let at = soon();
+    for _ in 0..2 {
+        let reactor = Rc::clone(&executor.reactor);
+        executor.spawn(async move { reactor.sleep_until(at).await });
+    }
+    run(&executor, executor.fewer_tasks_than(1));
+}
+
+#[test]
+fn a_task_that_panics_ends_no_other_task() {
+    let executor = Executor::new().unwrap();
+    executor.spawn(async { panic!("this panic belongs to the test") });
+    run(&executor, executor.fewer_tasks_than(1));
 }

@@ -7,6 +7,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use nix::libc::rlim_t;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{self, Gid, Uid};
@@ -44,6 +45,8 @@ fn limit(limits: Limits, user: Option<u32>) -> nix::Result<()> {
         (Resource::RLIMIT_FSIZE, FILE_BYTES_MAX),
         (Resource::RLIMIT_CORE, 0),
     ] {
+        // A 32-bit process cannot reserve 4 GiB anyway.
+        let most = usize::try_from(most).unwrap_or(usize::MAX) as rlim_t;
         setrlimit(resource, most, most)?;
     }
     if let Some(user) = user {

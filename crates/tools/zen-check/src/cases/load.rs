@@ -1,0 +1,373 @@
+//! Many clients that are ready at the same moment, and many that have left:
+//! neither may change what becomes of the others.
+
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zen_harness::{proc, system};
+
+use super::crowd::in_threads;
+use super::{Case, case};
+use crate::architecture::Architecture;
+use crate::conversation::{COMPLEX, Client};
+use crate::process::{self, PATIENCE, wait_until};
+use crate::report::Profile;
+use crate::server::Server;
+use crate::subject::Subject;
+use crate::verdict::{Fault, Verdict, ensure};
+
+pub(super) const CASES: &[Case] = &[
+    case!("crowd/4", answers_thousands_that_ask_at_the_same_moment)
+        .should()
+        .alone(),
+    case!("option/28", a_flood_does_not_stop_the_idle_clock)
+        .from(Profile::Server)
+        .should()
+        .alone(),
+    case!("option/28", a_flood_delays_no_thought)
+        .from(Profile::Server)
+        .should()
+        .for_two()
+        .alone(),
+    case!("option/29", what_came_in_time_is_answered_after_a_pause)
+        .from(Profile::Server),
+    case!("cost/7", silent_clients_do_not_wake_it)
+        .from(Profile::Server)
+        .should(),
+    case!("cost/8", clients_that_have_left_cost_no_memory)
+        .from(Profile::Server),
+];
+
+/// Clients of a flood: more than the 1,024 events that a loop usually takes
+/// from its poller at once.
+const FLOOD: usize = 1400;
+
+/// Clients that ask at the same moment: more than any queue of completions or
+/// events is likely to hold.
+const ASKERS: usize = 6000;
+
+/// Of these the machine, not the server, has to bear the price of each.
+const THREADS_MAX: usize = 200;
+const PROCESSES_MAX: usize = 39;
+
+/// Descriptors that this process and a server need beside their clients.
+const OTHER_DESCRIPTORS: u64 = 300;
+
+/// A flood ends after this time and this many bytes at the latest.
+const FLOOD_TIME_MAX: Duration = Duration::from_secs(12);
+const FLOOD_BYTES_MAX: usize = 8 << 30;
+
+/// Long enough for a busy machine to connect them all before the first is late.
+const IDLE_OPTION: [&str; 2] = ["--idle-timeout", "2"];
+
+/// So all clients of a flood are late after this time, and have to be gone
+/// after the other.
+const LATE_TIME: Duration = Duration::from_secs(3);
+const DROP_TIME_MAX: Duration = Duration::from_secs(4);
+
+/// A server that has used this much processor time and has done nothing of what
+/// was due has had many turns to do it in, however busy the machine is.
+const CPU_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// How many clients to bring: fewer where each costs a thread or a process.
+fn crowd_for(subject: &Subject, most: usize) -> Verdict<usize> {
+    let each = |architecture: Architecture| match architecture {
+        Architecture::ThreadPerClient => THREADS_MAX,
+        _ if architecture.is_process_per_client() => PROCESSES_MAX,
+        // Each loop has its share of them.
+        _ => (architecture.loops().min(2) * most).min(ASKERS),
+    };
+    let each = match subject.architecture {
+        Some(architecture) => each(architecture),
+        None => guessed(subject, most)?,
+    };
+    let clients = subject.at_once(each);
+    system::raise_own_descriptor_limit(clients as u64 + OTHER_DESCRIPTORS)?;
+    Ok(clients)
+}
+
+/// The same for a server of which nothing is known: whether it grows by a
+/// thread or a process with each client can be seen.
+fn guessed(subject: &Subject, most: usize) -> Verdict<usize> {
+    let server = subject.start(&[])?;
+    let Ok(process) = server.process() else { return Ok(most) };
+    let Ok(before) = process::parts(process) else { return Ok(most) };
+    let _clients = server.served(subject.at_once(8))?;
+    let after = process::parts(process)?;
+    let more = |count: fn(process::Parts) -> usize| {
+        count(after).saturating_sub(count(before)) >= 4
+    };
+    Ok(if more(|parts| parts.processes) {
+        PROCESSES_MAX
+    } else if more(|parts| parts.threads) {
+        THREADS_MAX
+    } else {
+        most
+    })
+}
+
+/// Waits until no client is left in the queue of the listener.
+fn expect_all_accepted(server: &Server) -> Verdict {
+    let port = server.address.port();
+    wait_until("accepted all its clients", PATIENCE, || {
+        Ok(proc::queued(port) == 0)
+    })
+}
+
+/// Clients that send white space over and over. That completes no question, so
+/// an idle timeout drops them, and until then they are always ready.
+struct Flood {
+    socks: Vec<TcpStream>,
+    begun: Instant,
+    /// How many are still connected.
+    left: AtomicUsize,
+    stop: AtomicBool,
+}
+
+impl Flood {
+    fn connect(server: &Server, clients: usize) -> Verdict<Self> {
+        let connect = |_| system::connect_to_flood(server.address);
+        let socks = (0..clients).map(connect).collect::<Result<_, _>>()?;
+        expect_all_accepted(server)?;
+        Ok(Self {
+            socks,
+            begun: Instant::now(),
+            left: clients.into(),
+            stop: false.into(),
+        })
+    }
+
+    /// Sends in a thread of its own while `watch` looks on: a watcher that
+    /// sleeps most of the time is not starved by what it watches.
+    fn while_it_lasts<T>(&self, watch: impl FnOnce() -> T) -> T {
+        thread::scope(|scope| {
+            scope.spawn(|| self.send());
+            let result = watch();
+            self.stop.store(true, Ordering::Relaxed);
+            result
+        })
+    }
+
+    fn send(&self) {
+        let spaces = [b' '; 1 << 14];
+        let mut socks: Vec<_> = self.socks.iter().collect();
+        let mut bytes = 0;
+        while !self.stop.load(Ordering::Relaxed)
+            && self.begun.elapsed() < FLOOD_TIME_MAX
+            && bytes < FLOOD_BYTES_MAX
+        {
+            // Each sends as much as it can at once. One that the server has
+            // dropped meets an error.
+            socks.retain_mut(|sock| match sock.write(&spaces) {
+                Ok(n) => {
+                    bytes += n;
+                    true
+                }
+                Err(err) => matches!(
+                    err.kind(),
+                    ErrorKind::WouldBlock | ErrorKind::Interrupted
+                ),
+            });
+            self.left.store(socks.len(), Ordering::Relaxed);
+            // They have sent more than the server receives in this time, and
+            // it needs a processor.
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn left(&self) -> usize {
+        self.left.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        // Else thousands of connections would linger in the system's tables.
+        self.socks.iter().for_each(reset);
+    }
+}
+
+fn reset(sock: &TcpStream) {
+    system::reset_on_close(sock).ok();
+}
+
+fn a_flood_does_not_stop_the_idle_clock(subject: &Subject) -> Verdict {
+    let clients = crowd_for(subject, FLOOD)?;
+    let server = subject.start(&IDLE_OPTION)?;
+    let mut silent: Vec<_> = (1..clients.min(2))
+        .map(|_| server.connect())
+        .collect::<Verdict<_>>()?;
+    let flood = Flood::connect(&server, clients - silent.len())?;
+    flood.while_it_lasts(|| expect_all_dropped(&server, &flood))?;
+    silent.iter_mut().try_for_each(|client| client.rest(PATIENCE).map(drop))
+}
+
+fn expect_all_dropped(server: &Server, flood: &Flood) -> Verdict {
+    let cpu_time = || process::cpu_time(server.process().ok()?).ok();
+    let mut at_late = None;
+    loop {
+        thread::sleep(Duration::from_millis(10));
+        let (time, left) = (flood.begun.elapsed(), flood.left());
+        if left == 0 {
+            return Ok(());
+        }
+        if at_late.is_none() && time >= LATE_TIME {
+            at_late = cpu_time();
+        }
+        if time < DROP_TIME_MAX {
+            continue;
+        }
+        let what = format!(
+            "{} clients send white space and ask nothing: with --idle-timeout \
+            2, {left} of them are still connected after {time:.1?}",
+            flood.socks.len()
+        );
+        let used = at_late.and_then(|before| cpu_time()?.checked_sub(before));
+        if used.is_some_and(|used| used >= CPU_TIME_MAX) {
+            return Err(Fault::certain(what));
+        }
+        if time >= FLOOD_TIME_MAX {
+            return Err(Fault::late(time - DROP_TIME_MAX, what));
+        }
+    }
+}
+
+fn a_flood_delays_no_thought(subject: &Subject) -> Verdict {
+    let clients = crowd_for(subject, FLOOD)?;
+    let server = subject.start(&["--think", "50"])?;
+    let mut asks = server.connect()?;
+    asks.asks()?;
+    let flood = Flood::connect(&server, clients - 1)?;
+    let cpu_time =
+        || -> Verdict<Duration> { Ok(process::cpu_time(server.process()?)?) };
+    let (answered, used) = flood.while_it_lasts(|| {
+        // Until every client of the flood is ready all the time.
+        thread::sleep(Duration::from_millis(100));
+        let before = cpu_time();
+        let left = FLOOD_TIME_MAX.saturating_sub(flood.begun.elapsed());
+        let answered = asks.send(COMPLEX).is_ok() && asks.hears(left * 9 / 10);
+        let used = cpu_time().and_then(|now| Ok(now.checked_sub(before?)));
+        (answered, used.ok().flatten())
+    });
+    if answered {
+        return Ok(());
+    }
+    let what = format!(
+        "while {} other clients send white space, a question is not answered \
+        with --think 50",
+        clients - 1
+    );
+    Err(match used {
+        Some(used) if used >= CPU_TIME_MAX => Fault::certain(what),
+        _ => Fault::late(FLOOD_TIME_MAX / 2, what),
+    })
+}
+
+fn answers_thousands_that_ask_at_the_same_moment(subject: &Subject) -> Verdict {
+    let count = crowd_for(subject, ASKERS)?;
+    let server = subject.start(&[])?;
+    let mut clients: Vec<Client> = Vec::new();
+    for _ in 0..count {
+        clients.push(server.connect()?);
+    }
+    expect_all_accepted(&server)?;
+    server.freeze()?;
+    for client in &mut clients {
+        client.send(COMPLEX)?;
+    }
+    server.thaw()?;
+    let all = clients.iter_mut();
+    let answered = all.map(|client| client.expect(b"Complex.").map(drop));
+    let verdict = answered.collect::<Verdict<()>>().map_err(|fault| {
+        fault.after(&format!("one of {count} clients that asked at once"))
+    });
+    clients.iter().for_each(|client| reset(&client.sock));
+    verdict
+}
+
+fn what_came_in_time_is_answered_after_a_pause(subject: &Subject) -> Verdict {
+    const IDLE: Duration = Duration::from_secs(2);
+    let server = subject.start(&IDLE_OPTION)?;
+    let since = Instant::now();
+    let mut client = server.connect()?;
+    client.send(b"Simple is bet")?;
+    server.expect_accepted(&client)?;
+    server.wait_until_received(&client)?;
+    server.freeze()?;
+    client.send(b"ter than?")?;
+    if since.elapsed() > IDLE * 9 / 10 {
+        let message = "this machine is too busy to send a question in 2 s";
+        return Err(Fault::Checker(message.into()));
+    }
+    // The server goes on when the time is over, and finds the rest.
+    thread::sleep((IDLE * 12 / 10).saturating_sub(since.elapsed()));
+    server.thaw()?;
+    let answer = client.expect(b"Complex.").map(drop);
+    answer.map_err(|fault| {
+        fault.after("the question came in time, while the server was stopped")
+    })
+}
+
+fn silent_clients_do_not_wake_it(subject: &Subject) -> Verdict {
+    const TIME: Duration = Duration::from_secs(4);
+    const WAKES_MAX: u64 = 2;
+    let server = subject.start(&[])?;
+    let process = server.process()?;
+    let _silent = server.served(subject.at_once(2))?;
+    process::come_to_rest(process)?;
+    let wakes = process::wakes(process, TIME)?;
+    ensure!(
+        wakes <= WAKES_MAX,
+        "while its clients were silent for {} s, without --idle-timeout, it \
+        woke up {wakes} times",
+        TIME.as_secs()
+    );
+    Ok(())
+}
+
+fn clients_that_have_left_cost_no_memory(subject: &Subject) -> Verdict {
+    /// In each round; less than a timer, or an entry in a table, takes.
+    const BYTES_MAX: u64 = 16;
+    const ROUNDS: usize = 5;
+    let server = subject.start(&["--idle-timeout", "3600"])?;
+    let process = server.process()?;
+    let by_process = subject.is(Architecture::is_process_per_client);
+    let clients = if by_process { 400 } else { 2000 };
+    let mut before = None;
+    let mut each = 0;
+    // Memory is taken in large pieces, and what a server needs at first is not
+    // known: so one round without growth is enough.
+    for _ in 0..ROUNDS {
+        come_and_go(&server, clients)?;
+        let after = process::parts_at_rest(process)?.memory_bytes;
+        if let Some(before) = before.replace(after) {
+            each = after.saturating_sub(before) / clients as u64;
+            if each <= BYTES_MAX {
+                return Ok(());
+            }
+        }
+    }
+    Err(Fault::server(format!(
+        "{clients} clients came and went, {ROUNDS} times, and each time its \
+        memory grew: in the last round by {each} bytes for each of them"
+    )))
+}
+
+/// So many clients, four at a time; most leave with a reset, for that leaves
+/// nothing in the system's tables.
+fn come_and_go(server: &Server, clients: usize) -> Verdict {
+    in_threads(4, |_| {
+        for turn in 0..clients / 4 {
+            let mut client = server.connect()?;
+            client.asks()?;
+            match turn % 8 {
+                0 => client.leave()?,
+                _ => client.reset()?,
+            }
+        }
+        Ok(())
+    })
+}

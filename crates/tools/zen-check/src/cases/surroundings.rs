@@ -1,0 +1,225 @@
+//! What a server is started in, and what the system refuses it: blocked
+//! signals, a container, a network without loopback, system calls that fail.
+
+use std::thread;
+use std::time::Duration;
+
+use zen_harness::strace::{self, Failing};
+use zen_harness::system::{self, SIGALRM, SIGINT, SIGTERM};
+
+use super::process::ends_in_time;
+use super::{Case, case};
+use crate::architecture::Architecture;
+use crate::conversation::COMPLEX;
+use crate::process::{self, PATIENCE, wait_until};
+use crate::report::Profile;
+use crate::server::{Server, how_it_ended};
+use crate::subject::Subject;
+use crate::verdict::{Fault, Verdict, ensure};
+
+pub(super) const CASES: &[Case] = &[
+    case!("ending/5", a_client_that_cannot_be_set_up_harms_no_other)
+        .from(Profile::Server),
+    case!("crowd/11", an_error_that_no_waiting_cures_ends_it)
+        .from(Profile::Listing),
+    case!("process/5", without_a_thread_it_ends_with_one_line)
+        .from(Profile::Listing),
+    case!("process/18", signals_that_were_blocked_still_end_it).should(),
+    case!("process/18", a_blocked_sigchld_leaves_no_zombies)
+        .only(Architecture::is_process_per_client, "it has no children")
+        .should(),
+    case!("process/19", a_stray_sigalrm_does_not_end_it).should(),
+    case!("process/20", as_process_1_the_second_signal_ends_it).should(),
+    case!("process/22", needs_no_loopback_interface).from(Profile::Listing),
+];
+
+/// A server whose parent has blocked all the signals that it may need.
+fn start_with_blocked_signals(subject: &Subject) -> Verdict<Server<'_>> {
+    Server::start_by(subject, &[], &[], system::block_signals)
+}
+
+fn signals_that_were_blocked_still_end_it(subject: &Subject) -> Verdict {
+    for signal in [SIGTERM, SIGINT] {
+        let mut server = start_with_blocked_signals(subject)?;
+        let mut client = server.connect()?;
+        client.asks()?;
+        server.signal(signal)?;
+        client.expect_eof()?;
+        server.expect_exit_0()?;
+    }
+    // It ends in time only if it hears its own alarm.
+    let mut server = start_with_blocked_signals(subject)?;
+    let waits = server.with_answers_waiting()?;
+    server.expect_accepted(&waits)?;
+    ends_in_time(&mut server)
+}
+
+fn a_blocked_sigchld_leaves_no_zombies(subject: &Subject) -> Verdict {
+    let server = start_with_blocked_signals(subject)?;
+    let process = server.process()?;
+    let clients = server.served(subject.at_once(3))?;
+    drop(clients);
+    wait_until("rid of its children", PATIENCE, || {
+        let parts = process::parts(process)?;
+        Ok(parts.zombies == 0 && parts.processes == 1)
+    })
+}
+
+fn a_stray_sigalrm_does_not_end_it(subject: &Subject) -> Verdict {
+    let (mut server, mut client) = subject.start_for_one(&[])?;
+    client.asks()?;
+    server.signal_all(SIGALRM)?;
+    client.asks()?.leave()?;
+    server.connect()?.asks()?.leave()?;
+    server.stop()
+}
+
+/// Whether this command runs here; such namespaces cannot be had everywhere.
+fn expect_namespaces(runner: &[&str]) -> Verdict {
+    let mut trial = std::process::Command::new(runner[0]);
+    let trial = trial.args(&runner[1..]).arg("true").output();
+    match trial.is_ok_and(|output| output.status.success()) {
+        true => Ok(()),
+        false => Err(Fault::skipped("no namespaces can be had here")),
+    }
+}
+
+fn as_process_1_the_second_signal_ends_it(subject: &Subject) -> Verdict {
+    // As in a container: the first process of a namespace of its own.
+    let runner = ["unshare", "-Urpf", "--kill-child"];
+    expect_namespaces(&runner)?;
+    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
+    server.look_who_listens()?;
+    let waits = server.with_answers_waiting()?;
+    server.expect_accepted(&waits)?;
+    server.signal(SIGTERM)?;
+    server.expect_shutting_down()?;
+    thread::sleep(Duration::from_millis(150));
+    server.signal(SIGINT)?;
+    // unshare ends as its child does.
+    let status = server.wait(PATIENCE)?;
+    let expected = 128 + SIGINT;
+    ensure!(
+        status.code() == Some(expected),
+        "after a second signal, SIGINT, the first process of a container is to \
+        end with status {expected}: it {}",
+        how_it_ended(status)
+    );
+    Ok(())
+}
+
+fn needs_no_loopback_interface(subject: &Subject) -> Verdict {
+    // In a network of its own, the loopback interface is there and down.
+    let runner = ["unshare", "-Urn"];
+    expect_namespaces(&runner)?;
+    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
+    server.stop()
+}
+
+/// The words before a command in which these system calls fail.
+fn failing(calls: &str) -> Verdict<Vec<String>> {
+    strace::version().map_err(Fault::skipped)?;
+    Ok(strace::failing(calls))
+}
+
+fn without_a_thread_it_ends_with_one_line(subject: &Subject) -> Verdict {
+    let runner = failing("clone,clone3:error=EAGAIN")?;
+    let runner: Vec<_> = runner.iter().map(String::as_str).collect();
+    let command = subject.command_line(&runner, 0, &["--port", "0"])?;
+    let mut server = Server::begin(subject, command, usize::MAX)?;
+    if server.expect_listening().is_ok() {
+        let client = server.connect();
+        let answered = client.is_ok_and(|mut client| {
+            client.send(COMPLEX).ok();
+            client.hears(PATIENCE)
+        });
+        // A server in one thread has noticed nothing, and one that starts a
+        // thread for each client has an error for each client. Any other is
+        // about to end, if it has not ended yet.
+        let patience = match answered {
+            true => Duration::ZERO,
+            false => Duration::from_millis(500),
+        };
+        let complains = || Ok(server.has_complained());
+        if wait_until("complaining", patience, complains).is_err() {
+            return Ok(());
+        }
+    }
+    expect_end_with_one_line(&mut server, "Resource temporarily unavailable")
+}
+
+/// Expects that it ends with status 1, and says why in a line.
+fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
+    let status = server.wait(PATIENCE)?;
+    let errors = server.take_errors()?;
+    let ended = how_it_ended(status);
+    // Several loops may be several processes, and each speaks for itself, and
+    // its parent for it.
+    let loops = server.subject.architecture.map_or(1, Architecture::loops);
+    let lines_max = if loops > 1 { 2 * loops + 1 } else { 1 };
+    ensure!(
+        status.code() == Some(1) && (1..=lines_max).contains(&errors.len()),
+        "not exit status 1 and one line on standard error: it {ended}, and \
+        said {errors:?}"
+    );
+    let beginning = format!("{}: ", server.subject.name());
+    ensure!(
+        errors.iter().all(|line| line.starts_with(&beginning))
+            && errors[0].contains(reason),
+        "not {beginning:?} and {reason:?}, but {errors:?}"
+    );
+    Ok(())
+}
+
+fn an_error_that_no_waiting_cures_ends_it(subject: &Subject) -> Verdict {
+    let runner = failing("accept,accept4:error=EBADF")?;
+    let runner: Vec<_> = runner.iter().map(String::as_str).collect();
+    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
+    // It may have ended already: one that blocks does not wait for a client.
+    if let Ok(mut client) = server.connect() {
+        client.send(COMPLEX).ok();
+        if client.hears(Duration::from_millis(1000)) {
+            let reason = "it accepts by a call that cannot be made to fail";
+            return Err(Fault::skipped(reason));
+        }
+    }
+    expect_end_with_one_line(&mut server, "Bad file descriptor")
+}
+
+fn a_client_that_cannot_be_set_up_harms_no_other(subject: &Subject) -> Verdict {
+    let server = subject.start(&[])?;
+    let mut first = server.connect()?;
+    first.asks()?.leave()?;
+    // By these calls a socket is told not to block.
+    let processes = process::family(server.process()?)?;
+    strace::version().map_err(Fault::skipped)?;
+    let failing = Failing::attach(&processes, "ioctl,fcntl:error=EIO:when=1")?;
+    let mut unlucky = server.connect()?;
+    unlucky.send(COMPLEX).ok();
+    if unlucky.hears(Duration::from_millis(1000)) {
+        let reason = "it sets no client up by a call that can be made to fail";
+        return Err(Fault::skipped(reason));
+    }
+    unlucky.rest(PATIENCE).map_err(|fault| {
+        fault.after("a client whose socket could not be told not to block")
+    })?;
+    drop(failing);
+    // What is printed for the next client comes after that.
+    let mut next = server.connect()?;
+    next.asks()?.leave()?;
+    server.expect_closed(&next)?;
+    if !subject.is_listing() {
+        return Ok(());
+    }
+    let lines = server.log.count("Cannot accept");
+    ensure!(lines == 0, "says that it cannot accept, and had accepted");
+    // Some libraries do both at once: then there is no line about this client.
+    let address = unlucky.address;
+    let begun = format!("Accepted connection from {address}");
+    let ended = format!("Client {address} error: ");
+    ensure!(
+        server.log.count(&begun) == server.log.count(&ended),
+        "the client that could not be set up has no line that says so"
+    );
+    Ok(())
+}

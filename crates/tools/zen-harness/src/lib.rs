@@ -1,0 +1,28 @@
+//! Starts a server, watches it and ends it. Every tool and every listing's
+//! test builds on this crate, and no other code starts a server.
+//!
+//! - [`process`]: launches a process, captures what it prints, waits until it
+//!   is ready, and kills it with all that it has started;
+//! - [`server`]: any server, by the words of its command;
+//! - [`proc`]: what /proc tells of processes and sockets;
+//! - [`system`]: signals, limits and socket options;
+//! - [`ports`]: ports that no one else uses;
+//! - [`listing`]: what each server of the workspace says of itself;
+//! - [`built`] and `workspace`: where Cargo has put programs;
+//! - [`inetd`]: a stand-in for inetd;
+//! - [`strace`]: whether strace can be used, and what it counts.
+//!
+//! Functions return [`std::io::ErrorKind::Unsupported`] where the system has
+//! no such thing.
+
+pub mod built;
+pub mod inetd;
+pub mod listing;
+pub mod ports;
+pub mod proc;
+pub mod process;
+pub mod server;
+pub mod strace;
+pub mod system;
+#[cfg(feature = "workspace")]
+pub mod workspace;

@@ -1,0 +1,288 @@
+//! From /proc, and from the clocks that the kernel keeps for each process.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use procfs_core::process::{Schedstat, SmapsRollup, Stat, Status};
+use procfs_core::{FromRead, ProcResult};
+use rustix::param::{clock_ticks_per_second, page_size};
+
+use super::{Parts, Resident, Thread, Threads, Turns};
+use crate::system;
+
+/// A process of a server.
+pub(super) struct Member {
+    pub(super) process: u32,
+    /// R, S, T, Z and so on, as ps shows it.
+    pub(super) state: char,
+    parent: i32,
+    group: i32,
+    /// What its children used that have ended, and were waited for.
+    cpu_of_children: Duration,
+    threads: u64,
+    resident_pages: u64,
+}
+
+fn read<T: FromRead>(path: impl AsRef<Path>) -> io::Result<T> {
+    let read = || -> ProcResult<T> { T::from_read(fs::File::open(path)?) };
+    read().map_err(io::Error::other)
+}
+
+/// The names in a folder that are numbers.
+fn entries(folder: &str) -> io::Result<Vec<u64>> {
+    let names = fs::read_dir(folder)?.filter_map(|entry| entry.ok());
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    Ok(names.filter_map(|name| name.parse().ok()).collect())
+}
+
+/// All processes of this machine.
+fn all() -> io::Result<Vec<u32>> {
+    Ok(entries("/proc")?.into_iter().map(|process| process as u32).collect())
+}
+
+/// The processes of a group, and the descendants of its leader in whatever
+/// group they are.
+pub(super) fn members(leader: u32) -> io::Result<Vec<Member>> {
+    let tick = Duration::from_secs(1) / clock_ticks_per_second() as u32;
+    let member = |process| {
+        let stat: Stat = read(format!("/proc/{process}/stat")).ok()?;
+        let ticks = (stat.cutime + stat.cstime).max(0) as u32;
+        Some(Member {
+            process,
+            state: stat.state,
+            parent: stat.ppid,
+            group: stat.pgrp,
+            cpu_of_children: tick * ticks,
+            threads: stat.num_threads.max(0) as u64,
+            resident_pages: stat.rss,
+        })
+    };
+    let mut all: Vec<_> = all()?.into_iter().filter_map(member).collect();
+    let group = leader as i32;
+    let mut family = vec![group];
+    loop {
+        let known = family.len();
+        for member in &all {
+            let process = member.process as i32;
+            let belongs =
+                member.group == group || family.contains(&member.parent);
+            if belongs && !family.contains(&process) {
+                family.push(process);
+            }
+        }
+        if family.len() == known {
+            break;
+        }
+    }
+    all.retain(|member| family.contains(&(member.process as i32)));
+    Ok(all)
+}
+
+/// The processes with this variable, such as `NAME=value`, in the environment
+/// that they were started with.
+///
+/// # Errors
+///
+/// There is no /proc.
+pub fn with_variable(variable: &str) -> io::Result<Vec<u32>> {
+    let has_it = |process: &u32| {
+        let text = fs::read(format!("/proc/{process}/environ"));
+        let text = text.unwrap_or_default();
+        text.split(|&byte| byte == 0).any(|it| it == variable.as_bytes())
+    };
+    Ok(all()?.into_iter().filter(has_it).collect())
+}
+
+/// The open descriptors of a process, ascending.
+///
+/// # Errors
+///
+/// It has ended, or belongs to another user.
+pub fn descriptors(process: u32) -> io::Result<Vec<u64>> {
+    let mut numbers = entries(&format!("/proc/{process}/fd"))?;
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// Counts everything once. What ends meanwhile is not counted.
+///
+/// # Errors
+///
+/// There is no /proc.
+pub fn parts(leader: u32) -> io::Result<Parts> {
+    let mut parts = Parts::default();
+    for member in members(leader)? {
+        if member.state == 'Z' {
+            parts.zombies += 1;
+            continue;
+        }
+        let process = member.process;
+        let threads = entries(&format!("/proc/{process}/task"));
+        parts.processes += 1;
+        parts.threads += threads.map_or(0, |all| all.len());
+        parts.descriptors += descriptors(process).map_or(0, |all| all.len());
+        parts.memory_bytes += memory(process).unwrap_or(0);
+    }
+    Ok(parts)
+}
+
+/// Anonymous resident memory of a process, in bytes.
+///
+/// # Errors
+///
+/// It has ended.
+pub fn memory(process: u32) -> io::Result<u64> {
+    let status: Status = read(format!("/proc/{process}/status"))?;
+    Ok(status.rssanon.unwrap_or(0) * 1024)
+}
+
+/// Resident memory of a server, in bytes; pages that several processes share
+/// are divided among them (PSS).
+///
+/// # Errors
+///
+/// There is no /proc.
+pub fn shared_memory(leader: u32) -> io::Result<u64> {
+    let of_member = |member: &Member| {
+        let rollup = format!("/proc/{}/smaps_rollup", member.process);
+        let rollup = read::<SmapsRollup>(rollup).ok()?;
+        let maps = rollup.memory_map_rollup.into_iter();
+        let pss = maps.filter_map(|it| it.extension.map.get("Pss").copied());
+        Some(pss.sum::<u64>())
+    };
+    Ok(members(leader)?.iter().filter_map(of_member).sum())
+}
+
+/// What the descendants of a process use, itself not included: in one quick
+/// look at each. A page that several processes share counts in each of them.
+///
+/// # Errors
+///
+/// There is no /proc.
+pub fn resident(leader: u32) -> io::Result<Resident> {
+    let mut resident = Resident::default();
+    for member in members(leader)? {
+        if member.process != leader {
+            resident.threads += member.threads;
+            resident.bytes += member.resident_pages * page_size() as u64;
+        }
+    }
+    Ok(resident)
+}
+
+/// Processor time of a server so far, that of its threads and children which
+/// have ended included.
+///
+/// # Errors
+///
+/// There is no /proc.
+pub fn cpu_time(leader: u32) -> io::Result<Duration> {
+    // The clock of a process counts to the nanosecond. Children that have
+    // ended are known to the tick only.
+    let time = |member: &Member| {
+        let own = system::cpu_clock(member.process).unwrap_or_default();
+        own + member.cpu_of_children
+    };
+    Ok(members(leader)?.iter().map(time).sum())
+}
+
+/// Whether a process has taken all the signals that were sent to it. One that
+/// has ended has.
+///
+/// # Errors
+///
+/// None on Linux.
+pub fn has_no_signal_pending(process: u32) -> io::Result<bool> {
+    let status = read::<Status>(format!("/proc/{process}/status"));
+    Ok(status.map_or(true, |status| {
+        status.state.starts_with('Z') || status.sigpnd | status.shdpnd == 0
+    }))
+}
+
+/// Whether all threads of a server have come to a stop after SIGSTOP: those
+/// beside the first one take a moment longer.
+///
+/// # Errors
+///
+/// There is no /proc.
+pub fn is_all_stopped(leader: u32) -> io::Result<bool> {
+    Ok(members(leader)?.iter().all(|member| is_stopped(member.process)))
+}
+
+/// Whether all threads of a process have come to a stop, or to their end.
+#[must_use]
+pub fn is_stopped(process: u32) -> bool {
+    let folder = format!("/proc/{process}/task");
+    let mut threads = entries(&folder).unwrap_or_default().into_iter();
+    threads.all(|thread| {
+        let stat = read::<Stat>(format!("{folder}/{thread}/stat"));
+        // A thread may have ended meanwhile.
+        stat.map_or(true, |stat| "TtZX".contains(stat.state))
+    })
+}
+
+/// Whether another process traces all threads of this one.
+#[must_use]
+pub fn is_traced(process: u32) -> bool {
+    let folder = format!("/proc/{process}/task");
+    let mut threads = entries(&folder).unwrap_or_default().into_iter();
+    threads.all(|thread| {
+        let status = read::<Status>(format!("{folder}/{thread}/status"));
+        status.map_or(true, |status| status.tracerpid != 0)
+    })
+}
+
+/// What ends meanwhile is not there.
+///
+/// # Errors
+///
+/// There is no /proc.
+pub fn threads(leader: u32) -> io::Result<Threads> {
+    let mut threads = Threads::new();
+    for member in members(leader)? {
+        for (number, turns) in turns(member.process) {
+            let folder = format!("/proc/{}/task/{number}", member.process);
+            let status = read::<Status>(format!("{folder}/status"));
+            let Ok(status) = status else { continue };
+            let thread = Thread {
+                awake: status.state.starts_with('R'),
+                sleeps: status.voluntary_ctxt_switches.unwrap_or(0),
+                preemptions: status.nonvoluntary_ctxt_switches.unwrap_or(0),
+                turns,
+            };
+            threads.insert(number, thread);
+        }
+    }
+    Ok(threads)
+}
+
+/// The turns of each thread of a process, by its number.
+#[must_use]
+pub fn turns(process: u32) -> BTreeMap<u32, Turns> {
+    let folder = format!("/proc/{process}/task");
+    let numbers = entries(&folder).unwrap_or_default().into_iter();
+    numbers
+        .map(|number| {
+            let file = format!("{folder}/{number}/schedstat");
+            // A kernel may keep none.
+            (number as u32, read(file).map(turns_in).unwrap_or_default())
+        })
+        .collect()
+}
+
+/// Those of the calling thread.
+#[must_use]
+pub fn own_turns() -> Turns {
+    let turns = read("/proc/thread-self/schedstat").map(turns_in);
+    Turns { cpu: system::own_cpu_clock(), ..turns.unwrap_or_default() }
+}
+
+fn turns_in(stat: Schedstat) -> Turns {
+    Turns {
+        cpu: Duration::from_nanos(stat.sum_exec_runtime),
+        delay: Duration::from_nanos(stat.run_delay),
+    }
+}

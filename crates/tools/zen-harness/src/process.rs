@@ -1,0 +1,393 @@
+//! A process in a group of its own, killed with all that it has started when
+//! it goes out of scope.
+
+mod output;
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use output::{Output, Unprinted};
+
+use crate::proc::{self, End};
+use crate::system;
+
+/// How often to look whether something has happened that nothing announces.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// How long a readiness probe may keep its place at the server.
+const PROBE_TIME_MAX: Duration = Duration::from_millis(300);
+
+/// The variable that marks a process and all that it starts: a daemon leaves
+/// its group, its session and its parent, but not its environment.
+const MARK: &str = "ZEN_HARNESS_MARK";
+
+/// On Linux it is also killed when the thread that started it ends, so that
+/// thread has to last as long as the process.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    mark: String,
+    /// Set when it was waited for: from then on, its number may belong to
+    /// another process.
+    status: Option<ExitStatus>,
+    /// What it prints on standard output, if that is a pipe.
+    pub output: Arc<Output>,
+    /// The same of standard error.
+    pub errors: Arc<Output>,
+}
+
+/// What came of waiting for a port.
+#[derive(Debug)]
+pub enum Readiness {
+    /// The server can be reached at this address: by this connection.
+    Connected(SocketAddr, TcpStream),
+    /// It has ended.
+    Ended(ExitStatus),
+    /// It still runs and does not listen.
+    Late,
+}
+
+/// Removes the variables that would change what a server does, unless the
+/// command sets them itself.
+pub fn clean_environment(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let matters = ["ZEN_", "RUST_", "LISTEN_"];
+        if matters.iter().any(|start| text.starts_with(start))
+            && !command.get_envs().any(|(set, _)| set == name)
+        {
+            command.env_remove(name);
+        }
+    }
+}
+
+/// The address in a listing's first line, as a client can reach it.
+#[must_use]
+pub fn listening_at(line: &str) -> Option<SocketAddr> {
+    let address = line.strip_prefix("Listening at ")?;
+    let mut address: SocketAddr = address.parse().ok()?;
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    Some(address)
+}
+
+impl Process {
+    /// Starts a server: without our environment, with no input, and with all
+    /// that it prints captured.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        Self::start_reading(command, usize::MAX)
+    }
+
+    /// The same, but hangs up after this many lines of its standard output.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn start_reading(
+        command: &mut Command,
+        lines_max: usize,
+    ) -> io::Result<Self> {
+        clean_environment(command);
+        command.stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::spawn_reading(command, lines_max)
+    }
+
+    /// Starts any command with the streams that it has been given. Those of
+    /// its outputs that are pipes are captured.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be started.
+    pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        Self::spawn_reading(command, usize::MAX)
+    }
+
+    fn spawn_reading(
+        command: &mut Command,
+        lines_max: usize,
+    ) -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}.{number}", std::process::id());
+        system::prepare(command.env(MARK, &mark));
+        let mut child = command.spawn().map_err(|err| {
+            let program = command.get_program().to_string_lossy();
+            io::Error::new(err.kind(), format!("cannot start {program}: {err}"))
+        })?;
+        system::remember_group(child.id());
+        let output = child.stdout.take();
+        let output = output.map(|it| Output::drain(it, lines_max));
+        let errors = child.stderr.take();
+        let errors = errors.map(|it| Output::drain(it, usize::MAX));
+        Ok(Self {
+            child,
+            mark,
+            status: None,
+            output: output.transpose()?.unwrap_or_else(Output::nothing),
+            errors: errors.transpose()?.unwrap_or_else(Output::nothing),
+        })
+    }
+
+    /// Its number, and that of its group.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The other end of its standard input, if that is a pipe; dropping it is
+    /// the end of file.
+    pub fn input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// Waits for a listing's first line, and returns where it listens. One
+    /// that says something else, or nothing, is killed.
+    ///
+    /// # Errors
+    ///
+    /// It does not say where, and what it has said instead.
+    pub fn address(&mut self, patience: Duration) -> io::Result<SocketAddr> {
+        let line = self.output.first_line(patience).unwrap_or_default();
+        listening_at(&line).ok_or_else(|| {
+            let what = "it does not say where it listens";
+            io::Error::other(format!("{what}: {line:?} {}", self.last_words()))
+        })
+    }
+
+    /// Kills it, and returns what it has printed on standard error.
+    pub fn last_words(&mut self) -> String {
+        self.kill();
+        self.errors.wait_for_end(Duration::from_secs(8)).ok();
+        self.errors.lines().join("\n")
+    }
+
+    /// Connects repeatedly until something listens at this port. The
+    /// connection is a client like others: see [`dismiss`](Self::dismiss).
+    ///
+    /// # Errors
+    ///
+    /// Its end cannot be waited for.
+    pub fn wait_for_port(
+        &mut self,
+        port: u16,
+        patience: Duration,
+    ) -> io::Result<Readiness> {
+        let deadline = Instant::now() + patience;
+        let mut pause = Duration::from_millis(1);
+        loop {
+            for host in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+            {
+                let address = SocketAddr::new(host, port);
+                let second = Duration::from_secs(1);
+                if let Ok(probe) = TcpStream::connect_timeout(&address, second)
+                {
+                    return Ok(Readiness::Connected(address, probe));
+                }
+            }
+            if let Some(status) = self.ended()? {
+                return Ok(Readiness::Ended(status));
+            }
+            if Instant::now() >= deadline {
+                return Ok(Readiness::Late);
+            }
+            thread::sleep(pause);
+            pause = (2 * pause).min(Duration::from_millis(50));
+        }
+    }
+
+    /// Closes the connection by which a server was found ready, and waits
+    /// until the server has let it go and is at rest. A server that never does
+    /// is not waited for.
+    ///
+    /// # Errors
+    ///
+    /// The connection has no address.
+    pub fn dismiss(&self, probe: TcpStream) -> io::Result<()> {
+        let (client, server) = (probe.local_addr()?, probe.peer_addr()?);
+        drop(probe);
+        let is_held = || {
+            let end = proc::server_end(server, client);
+            end.is_some_and(|end| end != End::Gone)
+        };
+        let is_busy = || {
+            let states = proc::states(self.id()).unwrap_or_default();
+            states.iter().any(|state| "RD".contains(*state))
+        };
+        let deadline = Instant::now() + PROBE_TIME_MAX;
+        while Instant::now() < deadline && (is_held() || is_busy()) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// How it has ended, if it has. Until [`kill`](Self::kill), its number is
+    /// its own, and what it has started goes on.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be waited for.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        match self.status {
+            Some(status) => Ok(Some(status)),
+            None => system::ended(&mut self.child),
+        }
+    }
+
+    /// Waits until it has ended by itself; None if it still runs.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be waited for.
+    pub fn wait(
+        &mut self,
+        patience: Duration,
+    ) -> io::Result<Option<ExitStatus>> {
+        self.wait_while(patience, |_| true)
+    }
+
+    /// The same, but no longer than `may_go_on` says yes of the process with
+    /// this number. It is called every few milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be waited for.
+    pub fn wait_while(
+        &mut self,
+        patience: Duration,
+        mut may_go_on: impl FnMut(u32) -> bool,
+    ) -> io::Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(Some(status));
+            }
+            if Instant::now() >= deadline || !may_go_on(self.id()) {
+                return Ok(None);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    /// Tells it and all of its group to end, as Ctrl-C does but by SIGTERM,
+    /// and waits for it. Without signals it is killed.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be waited for.
+    pub fn stop(
+        &mut self,
+        patience: Duration,
+    ) -> io::Result<Option<ExitStatus>> {
+        if self.signal_group(system::SIGTERM).is_err() {
+            self.child.kill().ok();
+        }
+        self.wait(patience)
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    ///
+    /// This system has no signals, or the process has ended.
+    pub fn signal(&self, signal: i32) -> io::Result<()> {
+        system::signal(self.id(), signal)
+    }
+
+    /// Sends a signal to it and to all that it has started in its group.
+    ///
+    /// # Errors
+    ///
+    /// This system has no signals, or all of them have ended.
+    pub fn signal_group(&self, signal: i32) -> io::Result<()> {
+        system::signal_group(self.id(), signal)
+    }
+
+    /// Kills it with all that it has started, and returns how it ended; None
+    /// if that cannot be known.
+    pub fn kill(&mut self) -> Option<ExitStatus> {
+        self.output.resume();
+        if self.status.is_none() {
+            // An error says that no process is left. On systems without
+            // groups, this process is all there is.
+            for one in proc::family(self.id()).unwrap_or_default() {
+                system::signal(one, system::SIGKILL).ok();
+            }
+            self.signal_group(system::SIGKILL).ok();
+            let mark = format!("{MARK}={}", self.mark);
+            for stray in proc::with_variable(&mark).unwrap_or_default() {
+                system::signal(stray, system::SIGKILL).ok();
+            }
+            self.child.kill().ok();
+            self.status = self.child.wait().ok();
+            system::forget_group(self.id());
+        }
+        self.status
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A command that has run to its end.
+#[derive(Debug)]
+pub struct Ended {
+    /// How it ended; None if it had to be killed.
+    pub status: Option<ExitStatus>,
+    /// The lines of its standard output.
+    pub output: Vec<String>,
+    /// The lines of its standard error.
+    pub errors: Vec<String>,
+}
+
+/// Runs a command to its end, as [`Process::start`] does, for at most this
+/// long.
+///
+/// # Errors
+///
+/// It cannot be started, or what it has left behind keeps its output open.
+pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
+    let mut process = Process::start(command)?;
+    let status = process.wait(patience)?;
+    if status.is_none() {
+        process.kill();
+    }
+    process.output.wait_for_end(patience)?;
+    process.errors.wait_for_end(patience)?;
+    let (output, errors) = (process.output.lines(), process.errors.lines());
+    Ok(Ended { status, output, errors })
+}
+
+/// Calls until it gets something, or None after this time.
+///
+/// # Errors
+///
+/// Those of `attempt`.
+pub fn wait_for<T, E>(
+    patience: Duration,
+    mut attempt: impl FnMut() -> Result<Option<T>, E>,
+) -> Result<Option<T>, E> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(found) = attempt()? {
+            return Ok(Some(found));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+}

@@ -1,0 +1,317 @@
+//! What a process prints, drained by a thread so that the process never waits
+//! for a reader.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Of more than this, the first line and the last ones are kept.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A longer line is cut into several.
+const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// The lines so far.
+#[derive(Debug, Default)]
+pub struct Output {
+    printed: Mutex<Printed>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Printed {
+    lines: Vec<String>,
+    bytes: usize,
+    /// The beginning of a line: filled by the drain, emptied by its end.
+    rest: Vec<u8>,
+    /// The last line, if that has no end.
+    unended: Option<String>,
+    hangs_up: bool,
+    /// Nothing more is read for the time being.
+    is_paused: bool,
+    ended: bool,
+}
+
+/// A process did not print what was waited for.
+#[derive(Debug)]
+pub struct Unprinted(String);
+
+impl fmt::Display for Unprinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unprinted {}
+
+impl From<Unprinted> for io::Error {
+    fn from(err: Unprinted) -> Self {
+        Self::new(ErrorKind::TimedOut, err)
+    }
+}
+
+impl Output {
+    /// That of a process whose output is no pipe.
+    pub(crate) fn nothing() -> Arc<Self> {
+        let output = Self::default();
+        output.end();
+        Arc::new(output)
+    }
+
+    /// Starts to read; hangs up after `lines_max` lines.
+    ///
+    /// # Errors
+    ///
+    /// No thread can be started.
+    pub fn drain(
+        mut source: impl Read + Send + 'static,
+        lines_max: usize,
+    ) -> io::Result<Arc<Self>> {
+        let output = Arc::new(Self::default());
+        let to = Arc::clone(&output);
+        thread::Builder::new().name("drain".into()).spawn(move || {
+            let mut buffer = [0; 4096];
+            let mut lines_left = lines_max;
+            while lines_left > 0 {
+                to.wait_while_paused();
+                match source.read(&mut buffer) {
+                    Ok(n @ 1..) => to.push(&buffer[..n], &mut lines_left),
+                    Err(err) if err.kind() == ErrorKind::Interrupted => {}
+                    Ok(0) | Err(_) => break,
+                }
+                if to.lock().hangs_up {
+                    break;
+                }
+            }
+            // First hang up, then say so.
+            drop(source);
+            to.end();
+        })?;
+        Ok(output)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Printed> {
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, bytes: &[u8], lines_left: &mut usize) {
+        let mut printed = self.lock();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if *lines_left == 0 {
+                break;
+            }
+            printed.rest.extend(piece);
+            let rest = &printed.rest;
+            if let Some(line) = rest.strip_suffix(b"\n") {
+                let line = String::from_utf8_lossy(line).into_owned();
+                printed.add(line);
+                *lines_left -= 1;
+            } else if rest.len() > LINE_BYTES_MAX {
+                let line = String::from_utf8_lossy(rest).into_owned();
+                printed.add(line);
+            }
+        }
+        drop(printed);
+        self.changed.notify_all();
+    }
+
+    fn end(&self) {
+        let mut printed = self.lock();
+        if !printed.rest.is_empty() {
+            // A last line without its end is no line.
+            let rest = String::from_utf8_lossy(&printed.rest).into_owned();
+            printed.unended = Some(rest);
+            let line =
+                format!("{} (no end of line)", printed.rest.escape_ascii());
+            printed.add(line);
+        }
+        printed.ended = true;
+        drop(printed);
+        self.changed.notify_all();
+    }
+
+    /// Everything printed so far.
+    pub fn lines(&self) -> Vec<String> {
+        self.lock().lines.clone()
+    }
+
+    /// The same, where it is of no interest whether the last line has an end.
+    pub fn lines_as_shown(&self) -> Vec<String> {
+        let printed = self.lock();
+        let mut lines = printed.lines.clone();
+        if let (Some(last), Some(rest)) = (lines.last_mut(), &printed.unended) {
+            last.clone_from(rest);
+        }
+        lines
+    }
+
+    /// How many of the lines so far begin like this.
+    pub fn count(&self, beginning: &str) -> usize {
+        let begins = |line: &&String| line.starts_with(beginning);
+        self.lock().lines.iter().filter(begins).count()
+    }
+
+    /// Reads no more. The process finds that out when it prints again.
+    pub fn hang_up(&self) {
+        self.lock().hangs_up = true;
+    }
+
+    /// Reads no more until [`resume`](Self::resume), except for one look that
+    /// may be under way.
+    pub fn pause(&self) {
+        self.lock().is_paused = true;
+    }
+
+    /// Reads on.
+    pub fn resume(&self) {
+        self.lock().is_paused = false;
+        self.changed.notify_all();
+    }
+
+    fn wait_while_paused(&self) {
+        let is_paused = |printed: &mut Printed| printed.is_paused;
+        let printed = self.changed.wait_while(self.lock(), is_paused);
+        drop(printed.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Waits until `found` finds something in the lines.
+    ///
+    /// # Errors
+    ///
+    /// It does not.
+    pub fn wait_for<T>(
+        &self,
+        what: &str,
+        patience: Duration,
+        found: impl Fn(&[String]) -> Option<T>,
+    ) -> Result<T, Unprinted> {
+        self.wait_for_text(what, patience, |lines, _| found(lines))
+    }
+
+    /// The same; `found` also sees the beginning of the line that has no end
+    /// yet.
+    ///
+    /// # Errors
+    ///
+    /// It does not find anything.
+    pub fn wait_for_text<T>(
+        &self,
+        what: &str,
+        patience: Duration,
+        found: impl Fn(&[String], &[u8]) -> Option<T>,
+    ) -> Result<T, Unprinted> {
+        let deadline = Instant::now() + patience;
+        let mut printed = self.lock();
+        loop {
+            if let Some(found) = found(&printed.lines, &printed.rest) {
+                return Ok(found);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if printed.ended || left.is_zero() {
+                let why = if printed.ended { "its end" } else { "the wait" };
+                return Err(Unprinted(format!(
+                    "by {why} the server has not printed {what}"
+                )));
+            }
+            let waited = self.changed.wait_timeout(printed, left);
+            printed = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Waits for the first line.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn first_line(&self, patience: Duration) -> Result<String, Unprinted> {
+        self.wait_for("a line", patience, |lines| lines.first().cloned())
+    }
+
+    /// Waits until the process has ended, and every process that shares its
+    /// output.
+    ///
+    /// # Errors
+    ///
+    /// It has not.
+    pub fn wait_for_end(&self, patience: Duration) -> Result<(), Unprinted> {
+        let waits = |printed: &mut Printed| !printed.ended;
+        let (printed, _) = self
+            .changed
+            .wait_timeout_while(self.lock(), patience, waits)
+            .unwrap_or_else(PoisonError::into_inner);
+        match printed.ended {
+            true => Ok(()),
+            false => Err(Unprinted("its output is still open".into())),
+        }
+    }
+}
+
+impl Printed {
+    /// Adds a line, and makes place for it.
+    fn add(&mut self, line: String) {
+        self.rest.clear();
+        self.bytes += line.len() + 1;
+        self.lines.push(line);
+        if self.bytes > BYTES_MAX && self.lines.len() > 2 {
+            let gone = self.lines.drain(1..self.lines.len() / 2);
+            self.bytes -= gone.map(|line| line.len() + 1).sum::<usize>();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn drained(text: impl Into<Vec<u8>>) -> Arc<Output> {
+        let source = io::Cursor::new(text.into());
+        let output = Output::drain(source, usize::MAX).unwrap();
+        output.wait_for_end(PATIENCE).unwrap();
+        output
+    }
+
+    #[test]
+    fn keeps_the_first_line_and_the_last_ones_of_a_flood() {
+        let flood = "flood\n".repeat(BYTES_MAX / 3);
+        let output = drained(format!("first\n{flood}last\n"));
+        let lines = output.lines();
+        assert_eq!((&*lines[0], &*lines[lines.len() - 1]), ("first", "last"));
+        assert!(output.lock().bytes <= BYTES_MAX);
+    }
+
+    #[test]
+    fn cuts_a_line_that_never_ends() {
+        let lines = drained("x".repeat(10 * LINE_BYTES_MAX)).lines();
+        assert!(lines.len() >= 9, "{}", lines.len());
+    }
+
+    #[test]
+    fn says_that_the_last_line_has_no_end() {
+        assert_eq!(
+            drained("one\nhalf").lines(),
+            ["one", "half (no end of line)"]
+        );
+        assert_eq!(drained("one\nhalf").lines_as_shown(), ["one", "half"]);
+        assert_eq!(drained("one\n").lines(), ["one"]);
+    }
+
+    #[test]
+    fn hangs_up_after_the_lines_it_was_told() {
+        let source = io::Cursor::new(b"one\ntwo\nthree\n");
+        let output = Output::drain(source, 2).unwrap();
+        output.wait_for_end(PATIENCE).unwrap();
+        assert_eq!(output.lines(), ["one", "two"]);
+    }
+
+    #[test]
+    fn what_never_comes_is_not_waited_for_beyond_the_end() {
+        let output = drained("one\n");
+        let err = output.wait_for("two", 100 * PATIENCE, |_| None::<()>);
+        let says = "by its end the server has not printed two";
+        assert_eq!(err.unwrap_err().to_string(), says);
+    }
+}

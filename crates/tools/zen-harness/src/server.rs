@@ -1,0 +1,124 @@
+//! Any server, by the words of its command: started, found ready, and ended.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use crate::ports::free_port;
+use crate::process::{Process, Readiness};
+use crate::system;
+
+/// How long a server may take to start, and to end. The contract says 2 s for
+/// the end; a server that is being traced is slow.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where the words of a command are told the port.
+pub const PORT: &str = "{port}";
+
+/// A server that can be connected to. It is killed when it goes out of scope.
+#[derive(Debug)]
+pub struct Server {
+    /// Where a client reaches it.
+    pub address: SocketAddr,
+    process: Process,
+    /// It keeps the contract's command line, and so ends with status 0.
+    is_listing: bool,
+}
+
+impl Server {
+    /// Starts a listing, quiet and on a port that the system picks.
+    ///
+    /// # Errors
+    ///
+    /// It does not start, or does not say where it listens.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        command.args(["--port", "0", "--quiet"]);
+        let mut process = Process::start(command)?;
+        let address = process.address(PATIENCE)?;
+        Ok(Self { address, process, is_listing: true })
+    }
+
+    /// Starts any command. In its words `{port}` stands for a port that is
+    /// free, and the server is ready when it can be connected to; where no
+    /// word contains it, the command is one of a listing, as for `start`.
+    ///
+    /// # Errors
+    ///
+    /// It does not start, or nothing listens after a while.
+    pub fn run(words: &[String]) -> io::Result<Self> {
+        let Some((first, others)) = words.split_first() else {
+            return Err(io::Error::other("no command"));
+        };
+        if !words.iter().any(|word| word.contains(PORT)) {
+            return Self::start(Command::new(first).args(others));
+        }
+        let port = free_port()?;
+        let with_port = |word: &String| word.replace(PORT, &port.to_string());
+        let mut command = Command::new(with_port(first));
+        command.args(others.iter().map(with_port));
+        let mut process = Process::start(&mut command)?;
+        match process.wait_for_port(port, PATIENCE)? {
+            Readiness::Connected(address, probe) => {
+                process.dismiss(probe)?;
+                Ok(Self { address, process, is_listing: false })
+            }
+            Readiness::Ended(_) => Err(io::Error::other(format!(
+                "it ended before it listened at port {port}: {}",
+                process.last_words()
+            ))),
+            Readiness::Late => {
+                let what = format!("nothing listens at port {port}");
+                Err(io::Error::new(io::ErrorKind::TimedOut, what))
+            }
+        }
+    }
+
+    /// The number of its first process, and of its group.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Ends it with SIGTERM, and then kills what is left of it; returns the
+    /// last of what it has printed on standard error.
+    ///
+    /// # Errors
+    ///
+    /// It does not end, or not as it should.
+    pub fn stop(mut self) -> io::Result<String> {
+        self.end()?;
+        Ok(self.process.errors.lines().join("\n"))
+    }
+
+    /// The same, and returns what it has printed on standard output.
+    ///
+    /// # Errors
+    ///
+    /// It does not end, or not as it should.
+    pub fn stop_and_read(mut self) -> io::Result<String> {
+        self.end()?;
+        Ok(self.process.output.lines().join("\n"))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let Some(status) = self.process.stop(PATIENCE)? else {
+            let what = format!("no end within {PATIENCE:?}");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        };
+        // What held the other ends is gone then.
+        let text = self.process.last_words();
+        self.process.output.wait_for_end(PATIENCE)?;
+        match self.may_end_so(status) {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("{status}: {text}"))),
+        }
+    }
+
+    /// Only a listing has to catch SIGTERM.
+    fn may_end_so(&self, status: ExitStatus) -> bool {
+        let by_signal = system::ended_by(status) == Some(system::SIGTERM)
+            || status.code() == Some(128 + system::SIGTERM);
+        status.success() || cfg!(not(unix)) || !self.is_listing && by_signal
+    }
+}

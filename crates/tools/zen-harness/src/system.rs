@@ -1,0 +1,70 @@
+//! What only the operating system can do: signals, limits, socket options.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+
+use socket2::{Domain, Socket, Type};
+
+#[cfg(not(unix))]
+mod other;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(not(unix))]
+pub use other::*;
+#[cfg(unix)]
+pub use unix::*;
+
+fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
+    Socket::new(Domain::for_address(address), Type::STREAM, None)
+}
+
+/// Connects with buffers as small as they get, and with a small segment size,
+/// which on Linux also keeps the *server's* buffer small. Its answers soon
+/// have nowhere to go.
+///
+/// # Errors
+///
+/// It cannot connect.
+pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = tcp_socket(address)?;
+    #[cfg(unix)]
+    {
+        sock.set_recv_buffer_size(1152)?;
+        sock.set_send_buffer_size(16384)?;
+        sock.set_tcp_mss(256)?;
+    }
+    sock.connect(&address.into())?;
+    Ok(sock.into())
+}
+
+/// Connects with a small buffer for what is sent, and never blocks: a flood of
+/// many such clients takes little memory.
+///
+/// # Errors
+///
+/// It cannot connect.
+pub fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = tcp_socket(address)?;
+    sock.set_send_buffer_size(32768)?;
+    sock.connect(&address.into())?;
+    sock.set_nonblocking(true)?;
+    Ok(sock.into())
+}
+
+/// Connects from this address of the machine.
+///
+/// # Errors
+///
+/// It cannot connect.
+pub fn connect_from(
+    from: IpAddr,
+    address: SocketAddr,
+) -> io::Result<TcpStream> {
+    let sock = tcp_socket(address)?;
+    if cfg!(unix) {
+        sock.bind(&SocketAddr::new(from, 0).into())?;
+    }
+    sock.connect(&address.into())?;
+    Ok(sock.into())
+}

@@ -1,0 +1,212 @@
+//! Signals, limits and socket options of a Unix system.
+#![expect(unsafe_code, reason = "rustix has no sigaction() and no TCP_INFO")]
+
+use std::io;
+use std::mem;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
+
+use libc::c_int;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{self, Pid, Signal, WaitId, WaitIdOptions};
+use socket2::SockRef;
+
+pub use libc::{EAGAIN, ECONNRESET, EMFILE, SIGCHLD, SIGCONT, SIGHUP, SIGINT};
+pub use libc::{SIGALRM, SIGWINCH};
+pub use libc::{SIGKILL, SIGPIPE, SIGSTOP, SIGTERM, SIGURG, SIGUSR1, SIGUSR2};
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub use linux::*;
+
+#[cfg(not(target_os = "linux"))]
+mod not_linux;
+#[cfg(not(target_os = "linux"))]
+pub use not_linux::*;
+
+/// Gives the process a group of its own.
+pub(crate) fn prepare(command: &mut Command) {
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    end_with_its_parent(command);
+}
+
+/// Starts the command with every signal blocked that a server may need: a
+/// process inherits that from the one that starts it.
+pub fn block_signals(command: &mut Command) {
+    let block = || {
+        // SAFETY: all zeros is a valid set, which the calls fill and read.
+        let result = unsafe {
+            let mut set: libc::sigset_t = mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            for signal in [SIGINT, SIGTERM, SIGALRM, SIGCHLD] {
+                libc::sigaddset(&raw mut set, signal);
+            }
+            libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut())
+        };
+        match result {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec it makes one system call and no more.
+    unsafe { command.pre_exec(block) };
+}
+
+/// The groups that are killed if this process is told to end. Each slot holds
+/// one, or 0.
+static GROUPS: [AtomicI32; 256] = [const { AtomicI32::new(0) }; 256];
+
+/// Swaps one number for another in the first slot that has it.
+fn swap(from: i32, to: i32) {
+    let relaxed = Ordering::Relaxed;
+    GROUPS
+        .iter()
+        .any(|slot| slot.compare_exchange(from, to, relaxed, relaxed).is_ok());
+}
+
+pub(crate) fn remember_group(group: u32) {
+    swap(0, group as i32);
+}
+
+pub(crate) fn forget_group(group: u32) {
+    swap(group as i32, 0);
+}
+
+/// From now on, a signal that ends this process also ends what it has started:
+/// that is in groups of its own, which no Ctrl-C reaches.
+pub fn take_servers_along() {
+    extern "C" fn handle(signal: c_int) {
+        for slot in &GROUPS {
+            let group = slot.load(Ordering::Relaxed);
+            if group != 0 {
+                // SAFETY: a handler may call kill().
+                unsafe { libc::kill(-group, libc::SIGKILL) };
+            }
+        }
+        // SAFETY: a handler may call _exit().
+        unsafe { libc::_exit(128 + signal) };
+    }
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let handler = handle as extern "C" fn(c_int);
+        // SAFETY: the handler makes system calls and touches atomics only.
+        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+    }
+}
+
+/// A process as rustix knows it; none has the number 0.
+fn pid(process: u32) -> io::Result<Pid> {
+    let none = io::Error::from(io::ErrorKind::InvalidInput);
+    Pid::from_raw(process as i32).ok_or(none)
+}
+
+fn named(signal: i32) -> io::Result<Signal> {
+    let none = io::Error::from(io::ErrorKind::InvalidInput);
+    Signal::from_named_raw(signal).ok_or(none)
+}
+
+/// Sends a signal to a process.
+///
+/// # Errors
+///
+/// It has ended, or belongs to another user.
+pub fn signal(process: u32, signal: i32) -> io::Result<()> {
+    Ok(process::kill_process(pid(process)?, named(signal)?)?)
+}
+
+/// Sends a signal to all processes of a group.
+///
+/// # Errors
+///
+/// All have ended.
+pub fn signal_group(group: u32, signal: i32) -> io::Result<()> {
+    Ok(process::kill_process_group(pid(group)?, named(signal)?)?)
+}
+
+/// How a child has ended, if it has. It keeps its number.
+pub(crate) fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {
+    let options =
+        WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    let status = process::waitid(WaitId::Pid(Pid::from_child(child)), options)?;
+    Ok(status.map(|status| {
+        // As wait() has it: the code, or the signal and whether it dumped.
+        let code = status.exit_status().map(|code| code << 8);
+        let dumped = if status.dumped() { 0x80 } else { 0 };
+        let signal = status.terminating_signal().map(|it| it | dumped);
+        ExitStatus::from_raw(code.or(signal).unwrap_or_default())
+    }))
+}
+
+/// The signal that ended a process, if one did.
+#[must_use]
+pub fn ended_by(status: ExitStatus) -> Option<i32> {
+    status.signal()
+}
+
+/// Its name, such as SIGPIPE, for those that a server is likely to meet.
+#[must_use]
+pub fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGABRT => "SIGABRT",
+        SIGALRM => "SIGALRM",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGILL => "SIGILL",
+        SIGCHLD => "SIGCHLD",
+        SIGCONT => "SIGCONT",
+        SIGHUP => "SIGHUP",
+        SIGINT => "SIGINT",
+        SIGKILL => "SIGKILL",
+        SIGPIPE => "SIGPIPE",
+        libc::SIGSEGV => "SIGSEGV",
+        SIGSTOP => "SIGSTOP",
+        SIGTERM => "SIGTERM",
+        SIGURG => "SIGURG",
+        SIGWINCH => "SIGWINCH",
+        SIGUSR1 => "SIGUSR1",
+        SIGUSR2 => "SIGUSR2",
+        _ => "see signal(7)",
+    }
+}
+
+/// From now on, closing this socket sends a reset.
+///
+/// # Errors
+///
+/// None that is known.
+pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
+    SockRef::from(sock).set_linger(Some(Duration::ZERO))
+}
+
+/// Lets as many clients wait to be accepted as the system allows: a burst is
+/// the server's problem, and not inetd's.
+pub(crate) fn lengthen_backlog(listener: &TcpListener) -> io::Result<()> {
+    Ok(rustix::net::listen(listener, 4096)?)
+}
+
+/// Waits until a client can be accepted.
+pub(crate) fn wait_for_client(listener: &TcpListener) -> io::Result<()> {
+    poll(&mut [PollFd::new(listener, PollFlags::IN)], None)?;
+    Ok(())
+}
+
+/// From now on, a child of this process is gone as soon as it has ended, and
+/// need not be waited for.
+pub(crate) fn forget_children() -> io::Result<()> {
+    // SAFETY: all zeros is a valid sigaction, and that is read only.
+    let result = unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        action.sa_sigaction = libc::SIG_DFL;
+        action.sa_flags = libc::SA_NOCLDWAIT;
+        libc::sigaction(SIGCHLD, &raw const action, ptr::null_mut())
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

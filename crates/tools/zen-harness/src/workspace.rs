@@ -1,0 +1,249 @@
+//! What Cargo knows of a workspace: its servers, and where their programs are.
+//! Cargo is asked, since a profile, a target or a setting of the user's puts
+//! them elsewhere.
+
+use std::collections::HashMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::listing::Listing;
+
+/// Where programs are, by name.
+pub type Programs = HashMap<String, PathBuf>;
+
+/// Cargo, as the user has it, in this folder.
+#[must_use]
+pub fn cargo(folder: &Path) -> Command {
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut cargo = Command::new(program);
+    cargo.current_dir(folder).stdin(Stdio::null());
+    // Nothing of the package for which this process was started.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG") || text.starts_with("CARGO_BIN") {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+/// What Cargo prints; its complaints are the user's to read.
+fn printed(cargo: &mut Command) -> Result<String, String> {
+    let output = cargo.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|err| format!("cannot run cargo: {err}"))?;
+    if !output.status.success() {
+        let words: Vec<_> =
+            cargo.get_args().map(|word| word.to_string_lossy()).collect();
+        return Err(format!("cargo {}: {}", words.join(" "), output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|err| err.to_string())
+}
+
+/// What Cargo says of the workspace in which this folder is.
+fn metadata(folder: &Path) -> Result<Value, String> {
+    let mut cargo = cargo(folder);
+    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+    serde_json::from_str(&printed(&mut cargo)?).map_err(|err| err.to_string())
+}
+
+/// The folder in which Cargo builds.
+fn target(folder: &Path) -> Result<PathBuf, String> {
+    let metadata = metadata(folder)?;
+    let target = metadata["target_directory"].as_str();
+    Ok(target.ok_or("cargo names no target directory")?.into())
+}
+
+/// The servers of the workspace in which this folder is, in reading order.
+///
+/// # Errors
+///
+/// Cargo cannot be run, or a manifest cannot be read.
+pub fn listings(folder: &Path) -> Result<Vec<Listing>, String> {
+    let metadata = metadata(folder)?;
+    let mut listings = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let (Some(name), Some(path)) =
+            (package["name"].as_str(), package["manifest_path"].as_str())
+        else {
+            continue;
+        };
+        let manifest =
+            fs::read_to_string(path).map_err(|err| format!("{path}: {err}"))?;
+        listings.extend(Listing::in_manifest(name, &manifest));
+    }
+    listings.sort_by_key(|it| it.place);
+    Ok(listings)
+}
+
+/// The options by which Cargo says what it has built, and leaves its
+/// complaints readable.
+pub const MESSAGES: &str = "--message-format=json-render-diagnostics";
+
+/// The programs in what Cargo has printed with [`MESSAGES`].
+pub fn programs_in<'a>(lines: impl Iterator<Item = &'a str>) -> Programs {
+    let messages = lines.filter_map(|it| serde_json::from_str(it).ok());
+    messages
+        .filter_map(|message: Value| {
+            let name = message["target"]["name"].as_str()?;
+            Some((name.into(), message["executable"].as_str()?.into()))
+        })
+        .collect()
+}
+
+/// Servers of a workspace that are built.
+#[derive(Clone, Debug)]
+pub struct Servers {
+    /// In reading order.
+    pub listings: Vec<Listing>,
+    programs: Programs,
+}
+
+impl Servers {
+    /// Builds those of the workspace in which this folder is that are wanted,
+    /// with this profile of Cargo's, `release` or `dev`. A feature is named
+    /// `package/feature`.
+    ///
+    /// # Errors
+    ///
+    /// Cargo cannot be run, or fails.
+    pub fn build(
+        folder: &Path,
+        profile: &str,
+        feature: Option<&str>,
+        is_wanted: impl Fn(&Listing) -> bool,
+    ) -> Result<Self, String> {
+        let mut listings = listings(folder)?;
+        listings.retain(is_wanted);
+        let names: Vec<_> = listings.iter().map(|it| &*it.name).collect();
+        let programs = build(folder, &names, profile, feature)?;
+        Ok(Self { listings, programs })
+    }
+
+    /// The server of this name, if there is one.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Listing> {
+        self.listings.iter().find(|it| it.name == name)
+    }
+
+    /// Where its program is.
+    #[must_use]
+    pub fn program(&self, listing: &Listing) -> &Path {
+        &self.programs[&listing.name]
+    }
+
+    /// See [`Listing::words_for`].
+    #[must_use]
+    pub fn words(&self, listing: &Listing, clients: usize) -> Vec<String> {
+        listing.words_for(self.program(listing), clients)
+    }
+
+    /// See [`Listing::cannot_run_here`].
+    #[must_use]
+    pub fn cannot_run(&self, listing: &Listing) -> Option<String> {
+        listing.cannot_run_here(self.program(listing))
+    }
+}
+
+/// Builds programs in one run of Cargo, each of the package of its name, and
+/// says where they are. With a feature they get a folder of their own, so they
+/// replace no others.
+///
+/// # Errors
+///
+/// Cargo cannot be run, fails, or builds no such program.
+pub fn build(
+    folder: &Path,
+    packages: &[&str],
+    profile: &str,
+    feature: Option<&str>,
+) -> Result<Programs, String> {
+    if packages.is_empty() {
+        return Ok(Programs::new());
+    }
+    let mut command = cargo(folder);
+    command.args(["build", "--quiet", "--bins", MESSAGES]);
+    command.args(["--profile", profile]);
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    if let Some(feature) = feature {
+        let package = feature.split('/').next().unwrap_or_default();
+        command.args(["--package", package, "--features", feature]);
+        let own = target(folder)?.join(feature.replace('/', "-"));
+        command.arg("--target-dir").arg(own);
+    }
+    let programs = programs_in(printed(&mut command)?.lines());
+    match packages.iter().find(|it| !programs.contains_key(**it)) {
+        Some(name) => Err(format!("cargo built no {name}")),
+        None => Ok(programs),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> PathBuf {
+        crate::folder!()
+    }
+
+    #[test]
+    fn every_manifest_is_read_as_cargo_reads_it() {
+        let listings = listings(&here()).unwrap();
+        assert!(listings.len() > 12);
+        let metadata = metadata(&here()).unwrap();
+        let packages = metadata["packages"].as_array().unwrap();
+        let strings = |value: &Value| match value {
+            Value::String(text) => vec![text.clone()],
+            value => {
+                let all = value.as_array().into_iter().flatten();
+                all.map(|it| it.as_str().unwrap().to_string()).collect()
+            }
+        };
+        let servers =
+            packages.iter().filter(|it| it["metadata"]["server"].is_object());
+        assert_eq!(servers.clone().count(), listings.len());
+        for package in servers {
+            let about = &package["metadata"]["server"];
+            let name = package["name"].as_str().unwrap();
+            let listing = listings.iter().find(|it| it.name == name).unwrap();
+            assert_eq!(about["place"], listing.place);
+            assert_eq!(strings(&about["architecture"]), listing.architectures);
+            let other = ["variants-elsewhere", "variants"];
+            let key = other[usize::from(
+                cfg!(target_os = "linux") || about[other[0]].is_null(),
+            )];
+            let variants = about[key].as_array().map_or_else(
+                || vec![Vec::new()],
+                |all| all.iter().map(strings).collect(),
+            );
+            assert_eq!(variants, listing.variants, "{name}");
+            let runtime = about["runtime"].as_str();
+            assert_eq!(runtime, listing.runtime.as_deref());
+            let cannot = about["cannot-run-where"].as_str();
+            assert_eq!(cannot, listing.cannot_run_where.as_deref());
+            let crowd = about["crowd"].is_array().then(|| {
+                let all = strings(&about["crowd"]).into_iter();
+                all.map(|it| it.replace("{clients}", "9")).collect()
+            });
+            assert_eq!(crowd, listing.options_for(9), "{name}");
+        }
+        let mut places: Vec<_> = listings.iter().map(|it| it.place).collect();
+        places.dedup();
+        assert_eq!(places.len(), listings.len(), "two in one place");
+    }
+
+    #[test]
+    fn programs_are_where_cargo_says() {
+        let lines = "{\"reason\":\"x\"}\nno message\n{\"target\":{\"name\":\
+            \"zen-poll\"},\"executable\":\"/an ü/zen-poll\"}\n\
+            {\"target\":{\"name\":\"lib\"},\"executable\":null}";
+        let programs = programs_in(lines.lines());
+        assert_eq!(programs.len(), 1);
+        assert_eq!(programs["zen-poll"], Path::new("/an ü/zen-poll"));
+    }
+}
