@@ -78,9 +78,10 @@ pub fn server(line: impl Display) {
 
 /// Logs how many lines were dropped, if any were and there is room again.
 pub fn report_dropped_lines() {
-    let dropped = LINES_DROPPED.load(Ordering::Relaxed);
-    if dropped > 0 && print(format_args!("Dropped {dropped} log lines")) {
-        LINES_DROPPED.fetch_sub(dropped, Ordering::Relaxed);
+    // Taken first: two threads must not both report the same lines.
+    let dropped = LINES_DROPPED.swap(0, Ordering::Relaxed);
+    if dropped > 0 && !print(format_args!("Dropped {dropped} log lines")) {
+        LINES_DROPPED.fetch_add(dropped, Ordering::Relaxed);
     }
 }
 

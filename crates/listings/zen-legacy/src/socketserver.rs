@@ -8,8 +8,6 @@
 //!       H: BaseRequestHandler   handle(): talk to one client
 //! ```
 
-mod wake_up;
-
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -23,7 +21,7 @@ use zen_utils::{
     Listener, StoppableSocket, log, pause_after_failed_accept, shutdown,
 };
 
-pub use wake_up::WakeUp;
+pub use crate::wake_up::WakeUp;
 
 // ANCHOR: handler
 /// What a framework's user writes: how to talk to one client.

@@ -1,4 +1,4 @@
-//! How a thread or a signal handler ends the server's poll().
+//! How a worker that ends wakes the server, which waits in poll().
 
 use std::io;
 
@@ -8,7 +8,7 @@ use std::io;
 #[derive(Debug)]
 pub struct WakeUp {
     sender: Datagrams,
-    pub(super) receiver: Datagrams,
+    pub(crate) receiver: Datagrams,
 }
 
 #[cfg(unix)]
@@ -17,7 +17,7 @@ type Datagrams = std::os::unix::net::UnixDatagram;
 type Datagrams = std::net::UdpSocket;
 
 impl WakeUp {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (sender, receiver) = pair()?;
         sender.set_nonblocking(true)?;
         receiver.set_nonblocking(true)?;
@@ -30,7 +30,7 @@ impl WakeUp {
         self.sender.send(&[0]).ok();
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         while self.receiver.recv(&mut [0]).is_ok() {}
     }
 }
