@@ -152,7 +152,7 @@ impl Server {
         alive
     }
 
-    /// With `--spread`: so many loops have come to their end. One that is cut
+    /// With `--spread`: this many loops have come to their end. One that is cut
     /// off 1.8 s after it was told to stop logs nothing.
     fn expect_loops_ended(&self, loops: usize) {
         let is_end = |line: &&String| line.starts_with("Loop ");
