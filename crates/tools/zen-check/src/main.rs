@@ -72,6 +72,7 @@ fn run(options: &Options) -> Result<u8, String> {
         jobs: options.jobs,
         time_max: Duration::from_secs(options.time),
         observe: !options.fast && options.case.is_empty(),
+        ..Plan::default()
     };
     let report = examine(program, &options.subject(), &plan);
     for (format, file) in &mut reports {

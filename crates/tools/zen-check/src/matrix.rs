@@ -60,12 +60,7 @@ pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
             .map(|also| further(also))
             .collect::<Result<Vec<_>, _>>()?,
     );
-    let plan = Plan {
-        only: Vec::new(),
-        jobs: zen_check::CASES_AT_ONCE,
-        time_max: std::time::Duration::from_secs(600),
-        observe: !options.fast,
-    };
+    let plan = Plan { observe: !options.fast, ..Plan::default() };
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
     let mut examined = Vec::new();
     for row in rows {

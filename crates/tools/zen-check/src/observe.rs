@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use zen_harness::proc::{self, End};
 
-use crate::conversation::{COMPLEX, Client};
+use crate::client::Client;
+use crate::contract::COMPLEX;
+use crate::outcome::{Crowd, Observation};
 use crate::process;
-use crate::report::{Crowd, Observation};
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};

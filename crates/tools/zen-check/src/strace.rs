@@ -28,7 +28,7 @@ fn calls(subject: &Subject, answers: usize) -> Verdict<u64> {
     let file = std::env::temp_dir().join(name);
     let path = file.to_string_lossy().into_owned();
     let runner = strace::counting(&path);
-    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
+    let mut server = Server::start_by(subject, &runner)?;
     let mut client = server.connect()?;
     client.asks()?;
     for _ in 0..answers {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zen_harness::process::Unprinted;
 
-use crate::report::Failure;
+use crate::outcome::Failure;
 
 /// Nothing to say, or why not.
 pub(crate) type Verdict<T = ()> = Result<T, Fault>;

@@ -73,7 +73,7 @@ pub struct Assignment {
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
     #[serde(skip)]
-    own_cases: Vec<OwnCase>,
+    pub(crate) own_cases: Vec<OwnCase>,
 }
 
 /// A step of an assignment.
@@ -239,7 +239,7 @@ impl Assignment {
             _ => Program::command(words.collect(), profile, architecture),
         };
         let dialect = self.dialect.map_or_else(Dialect::default, Dialect::new);
-        Ok(examined.with_dialect(dialect).with_cases(&self.own_cases))
+        Ok(examined.with_dialect(dialect))
     }
 
     /// All points.

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use zen_check::Plan;
 use zen_check::report::{
     self, CaseResult, Failure, Level, Outcome, Profile, Report,
 };
-use zen_check::{CASES_AT_ONCE, Plan};
 
 use crate::assignment::{Assignment, Stage, left};
 
@@ -95,9 +95,9 @@ pub fn examine(
             None => {
                 let plan = Plan {
                     only: stage.cases.clone(),
-                    jobs: CASES_AT_ONCE,
+                    own: assignment.own_cases.clone(),
                     time_max: left(begun, assignment.run_seconds),
-                    observe: false,
+                    ..Plan::default()
                 };
                 put_stage(assignment, program, seed, stage, plan)
             }

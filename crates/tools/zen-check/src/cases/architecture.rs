@@ -1,9 +1,9 @@
 //! What a server is made of while clients are silent.
 
-use super::{Case, case};
 use crate::architecture::Architecture;
+use crate::case::{Case, case};
 use crate::observe::{growth, observation};
-use crate::report::{Crowd, Observation};
+use crate::outcome::{Crowd, Observation};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 

@@ -2,9 +2,9 @@
 
 use zen_harness::system;
 
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::COMPLEX;
+use crate::case::{Case, case};
+use crate::contract::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure};

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use zen_harness::system;
 
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::{COMPLEX, Client, IMPLICIT, UGLY, answer};
+use crate::case::{Case, case};
+use crate::client::Client;
+use crate::contract::{COMPLEX, IMPLICIT, Profile, UGLY, answer};
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use zen_harness::system::{self, SIGCONT, SIGSTOP, SIGTERM};
 
-use super::{Case, case};
 use crate::architecture::Architecture;
+use crate::case::{Case, case};
+use crate::contract::Profile;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 

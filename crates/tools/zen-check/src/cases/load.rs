@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use zen_harness::{proc, system};
 
 use super::crowd::in_threads;
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::{COMPLEX, Client};
+use crate::case::{Case, case};
+use crate::client::Client;
+use crate::contract::{COMPLEX, Profile};
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};

@@ -4,14 +4,12 @@ use std::net::{Ipv6Addr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::{
-    COMPLEX, Client, LAST_BATCH, QUESTIONS_WAITING, UGLY, UNKNOWN,
-};
+use crate::case::{Case, case};
+use crate::client::{Client, LAST_BATCH, QUESTIONS_WAITING};
+use crate::contract::{COMPLEX, Profile, UGLY, UNKNOWN};
 use crate::observe::two_ask;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::{Ended, Server};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
@@ -589,19 +587,19 @@ fn prints_its_version(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-/// Starts a server with such an environment.
+/// Starts a server with this environment, which also says its port.
 fn start_with<'a>(
     subject: &'a Subject,
     environment: &[(&str, &str)],
     arguments: &[&str],
 ) -> Verdict<Server<'a>> {
     let mut command = subject.command(arguments)?;
-    command.envs(environment.iter().copied());
+    command.env("ZEN_PORT", "0").envs(environment.iter().copied());
     Server::spawn(subject, command, usize::MAX)
 }
 
 fn takes_where_to_listen_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_HOST", "0.0.0.0"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_HOST", "0.0.0.0")];
     let server = start_with(subject, &environment, &[])?;
     let port = server.address.port();
     server.expect_line(&format!("Listening at 0.0.0.0:{port}"))?;
@@ -609,13 +607,13 @@ fn takes_where_to_listen_from_the_environment(subject: &Subject) -> Verdict {
 }
 
 fn takes_the_backlog_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_BACKLOG", "2"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_BACKLOG", "2")];
     let server = start_with(subject, &environment, &[])?;
     expect_backlog(&server, 2)
 }
 
 fn takes_the_idle_time_out_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_IDLE_TIMEOUT", "1"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_IDLE_TIMEOUT", "1")];
     let server = start_with(subject, &environment, &[])?;
     let since = Instant::now();
     let mut client = server.connect()?;
@@ -623,7 +621,7 @@ fn takes_the_idle_time_out_from_the_environment(subject: &Subject) -> Verdict {
 }
 
 fn takes_the_time_to_think_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_THINK", "200"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_THINK", "200")];
     let server = start_with(subject, &environment, &[])?;
     let mut client = server.connect()?;
     let asked = Instant::now();
@@ -634,12 +632,12 @@ fn takes_the_time_to_think_from_the_environment(subject: &Subject) -> Verdict {
 }
 
 fn takes_the_most_clients_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_MAX_CLIENTS", "2"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_MAX_CLIENTS", "2")];
     expect_the_most(&start_with(subject, &environment, &[])?, 2)
 }
 
 fn takes_quiet_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_QUIET", "1"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_QUIET", "1")];
     expect_quiet(start_with(subject, &environment, &[])?)
 }
 
@@ -673,7 +671,7 @@ fn an_empty_variable_is_not_set(subject: &Subject) -> Verdict {
     let mut environment: Vec<_> =
         names.iter().map(|name| (name.as_str(), "")).collect();
     environment.push(("ZEN_QUIET", ""));
-    let server = start_with(subject, &environment, &["-p", "0"])?;
+    let server = start_with(subject, &environment, &[])?;
     let port = server.address.port();
     server.expect_line(&format!("Listening at 127.0.0.1:{port}"))?;
     let mut client = server.connect()?;

@@ -8,14 +8,13 @@ use zen_harness::ports::free_port;
 use zen_harness::system::{self, SIGINT, SIGTERM};
 
 use super::limit::too_long;
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::{
-    COMPLEX, Client, Ending, IMPLICIT, QUESTIONS_WAITING, TOO_LONG, UGLY,
-    UNKNOWN, answers,
+use crate::case::{Case, case};
+use crate::client::{Client, Ending, QUESTIONS_WAITING};
+use crate::contract::{
+    COMPLEX, IMPLICIT, Profile, TOO_LONG, UGLY, UNKNOWN, answers,
 };
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::{Ended, Server, how_it_ended};
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure, ensure_in_time};

@@ -1,8 +1,9 @@
 //! Races, made certain: the server is stopped, everything that it will find
 //! when it goes on is arranged, and then it goes on.
 
-use super::{Case, case};
-use crate::conversation::{COMPLEX, Client, UGLY};
+use crate::case::{Case, case};
+use crate::client::Client;
+use crate::contract::{COMPLEX, UGLY};
 use crate::random::Random;
 use crate::server::Server;
 use crate::subject::Subject;

@@ -8,11 +8,10 @@ use zen_harness::strace::{self, Failing};
 use zen_harness::system::{self, SIGALRM, SIGINT, SIGTERM};
 
 use super::process::ends_in_time;
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::COMPLEX;
+use crate::case::{Case, case};
+use crate::contract::{COMPLEX, Profile};
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::{Server, how_it_ended};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
@@ -35,7 +34,7 @@ pub(super) const CASES: &[Case] = &[
 
 /// A server whose parent has blocked all the signals that it may need.
 fn start_with_blocked_signals(subject: &Subject) -> Verdict<Server<'_>> {
-    Server::start_by(subject, &[], &[], system::block_signals)
+    Server::start_prepared(subject, system::block_signals)
 }
 
 fn signals_that_were_blocked_still_end_it(subject: &Subject) -> Verdict {
@@ -96,7 +95,7 @@ fn as_process_1_the_second_signal_ends_it(subject: &Subject) -> Verdict {
     // As in a container: the first process of a namespace of its own.
     let runner = ["unshare", "-Urpf", "--kill-child"];
     expect_namespaces(&runner)?;
-    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
+    let mut server = Server::start_by(subject, &runner)?;
     server.look_who_listens()?;
     let waits = server.with_answers_waiting()?;
     server.expect_accepted(&waits)?;
@@ -120,7 +119,7 @@ fn needs_no_loopback_interface(subject: &Subject) -> Verdict {
     // In a network of its own, the loopback interface is there and down.
     let runner = ["unshare", "-Urn"];
     expect_namespaces(&runner)?;
-    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
+    let mut server = Server::start_by(subject, &runner)?;
     server.stop()
 }
 
@@ -182,7 +181,7 @@ fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
 fn an_error_that_no_waiting_cures_ends_it(subject: &Subject) -> Verdict {
     let runner = failing("accept,accept4:error=EBADF")?;
     let runner: Vec<_> = runner.iter().map(String::as_str).collect();
-    let mut server = Server::start_by(subject, &runner, &[], |_| ())?;
+    let mut server = Server::start_by(subject, &runner)?;
     // It may have ended already: one that blocks does not wait for a client.
     if let Ok(mut client) = server.connect() {
         client.send(COMPLEX).ok();

@@ -16,6 +16,8 @@ use zen_harness::proc;
 use zen_harness::process::Process;
 
 use crate::project::cannot_run;
+#[cfg(target_os = "linux")]
+pub use linux::become_within;
 
 /// How often to count what a program uses. In between, the kernel's limits
 /// hold.
@@ -201,21 +203,7 @@ fn give(_: &Path, _: u32) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Puts this process within limits, and becomes `command`. Returns only if
-/// that cannot be.
-///
-/// # Errors
-/// Why.
-#[cfg(target_os = "linux")]
-pub fn become_within(
-    limits: Limits,
-    user: Option<u32>,
-    command: &[String],
-) -> Result<(), String> {
-    linux::become_within(limits, user, command)
-}
-
-/// The same where nothing of it can be had.
+/// Not to be had here.
 ///
 /// # Errors
 /// Always.

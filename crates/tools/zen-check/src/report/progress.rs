@@ -2,7 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::report::{CaseResult, Level, Outcome};
+use crate::contract::Level;
+use crate::outcome::{CaseResult, Outcome};
 
 /// A line on the terminal; where standard error is none, nothing.
 #[derive(Debug)]

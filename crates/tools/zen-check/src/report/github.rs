@@ -4,8 +4,9 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 
-use super::{Settings, errors, failures, text};
-use crate::report::{Failure, Level, Report};
+use super::text::{self, Settings, errors, failures};
+use crate::contract::Level;
+use crate::outcome::{Failure, Report};
 
 /// GitHub shows no more than these of a step.
 const ANNOTATIONS_MAX: usize = 10;
