@@ -47,7 +47,6 @@ mod random;
 pub mod report;
 pub mod script;
 mod server;
-mod strace;
 mod subject;
 mod verdict;
 

@@ -11,7 +11,7 @@ use zen_harness::system;
 use crate::architecture::Architecture;
 use crate::case::{Case, case};
 use crate::client::Client;
-use crate::contract::{COMPLEX, IMPLICIT, Profile, UGLY, answer};
+use crate::contract::{COMPLEX, IMPLICIT, UGLY, answer};
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::Server;
 use crate::subject::Subject;
@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
     case!("crowd/5", nothing_is_left_of_a_crowd_that_leaves_at_once),
     case!("crowd/6", out_of_descriptors_it_serves_whom_it_has).for_two(),
     case!("crowd/6", a_client_that_is_gone_before_its_turn_harms_nobody),
-    case!("crowd/7", out_of_descriptors_it_says_so_once).from(Profile::Listing),
+    case!("crowd/7", out_of_descriptors_it_says_so_once),
     case!("crowd/8", out_of_descriptors_it_burns_no_processor_time),
     case!("crowd/9", accepts_again_when_a_client_has_left).for_two(),
     case!("crowd/9", accepts_again_when_it_may_open_more),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::architecture::Architecture;
 use crate::case::{Case, case};
 use crate::client::{Client, LAST_BATCH, QUESTIONS_WAITING};
-use crate::contract::{COMPLEX, Profile, UGLY, UNKNOWN};
+use crate::contract::{COMPLEX, UGLY, UNKNOWN};
 use crate::observe::two_ask;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::{Ended, Server};
@@ -25,25 +25,19 @@ pub(super) const CASES: &[Case] = &[
     case!("option/6", says_which_port_the_system_has_picked),
     case!("option/7", as_many_clients_wait_as_the_backlog_says),
     case!("option/7", hundreds_of_clients_may_wait),
-    case!("option/8", drops_a_silent_client).from(Profile::Server),
-    case!("option/8", drops_a_client_that_falls_silent).from(Profile::Server),
-    case!("option/9", drops_a_client_that_drips).from(Profile::Server),
-    case!("option/9", drops_a_client_that_sends_only_white_space)
-        .from(Profile::Server),
-    case!("option/10", drops_a_client_that_does_not_read).from(Profile::Server),
-    case!("option/11", a_question_starts_the_clock_again).from(Profile::Server),
-    case!("option/11", a_question_starts_the_clock_though_its_answer_waits)
-        .from(Profile::Server),
-    case!("option/12", the_last_answer_sent_starts_the_clock_again)
-        .from(Profile::Server),
-    case!("option/12", a_partial_send_does_not_start_the_clock_again)
-        .from(Profile::Server),
-    case!("option/13", the_clock_stands_still_while_it_thinks)
-        .from(Profile::Server),
-    case!("option/13", the_clock_stands_still_while_it_thinks_for_another)
-        .from(Profile::Server),
-    case!("option/14", drops_nobody_by_itself).from(Profile::Server),
-    case!("option/15", thinks_about_every_answer).from(Profile::Server),
+    case!("option/8", drops_a_silent_client),
+    case!("option/8", drops_a_client_that_falls_silent),
+    case!("option/9", drops_a_client_that_drips),
+    case!("option/9", drops_a_client_that_sends_only_white_space),
+    case!("option/10", drops_a_client_that_does_not_read),
+    case!("option/11", a_question_starts_the_clock_again),
+    case!("option/11", a_question_starts_the_clock_though_its_answer_waits),
+    case!("option/12", the_last_answer_sent_starts_the_clock_again),
+    case!("option/12", a_partial_send_does_not_start_the_clock_again),
+    case!("option/13", the_clock_stands_still_while_it_thinks),
+    case!("option/13", the_clock_stands_still_while_it_thinks_for_another),
+    case!("option/14", drops_nobody_by_itself),
+    case!("option/15", thinks_about_every_answer),
     case!("option/16", thinks_for_one_client_after_another).only(
         Architecture::is_event_loop,
         "it does not serve all clients in one thread",

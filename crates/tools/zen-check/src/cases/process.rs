@@ -24,13 +24,10 @@ pub(super) const CASES: &[Case] = &[
     case!("process/1", says_in_one_line_that_the_port_is_taken).should(),
     case!("process/1", says_that_the_address_is_not_its_own)
         .from(Profile::Listing),
-    case!("process/2", says_that_there_is_no_such_host).from(Profile::Listing),
-    case!("process/3", says_that_it_has_no_right_to_the_port)
-        .from(Profile::Listing),
-    case!("process/4", a_wrong_command_line_is_exit_status_2)
-        .from(Profile::Listing),
-    case!("process/5", nothing_that_a_user_does_is_a_panic)
-        .from(Profile::Listing),
+    case!("process/2", says_that_there_is_no_such_host),
+    case!("process/3", says_that_it_has_no_right_to_the_port),
+    case!("process/4", a_wrong_command_line_is_exit_status_2),
+    case!("process/5", nothing_that_a_user_does_is_a_panic),
     case!("process/6", sigpipe_does_not_end_it),
     case!("process/7", harmless_signals_harm_no_conversation),
     case!("process/7", harmless_signals_do_not_shorten_a_thought),
@@ -53,14 +50,12 @@ pub(super) const CASES: &[Case] = &[
         .only(Architecture::grows_with_its_clients, "no --max-clients")
         .from(Profile::Listing),
     case!("process/11", a_lack_of_descriptors_does_not_delay_its_end),
-    case!("process/12", says_which_question_its_end_has_cut_short)
-        .from(Profile::Listing),
+    case!("process/12", says_which_question_its_end_has_cut_short),
     case!("process/13", clients_in_the_queue_do_not_delay_its_end),
     case!("process/14", a_second_sigint_ends_it_on_the_spot).should(),
     case!("process/14", a_second_sigterm_ends_it_on_the_spot).should(),
     case!("process/15", its_children_end_with_it)
-        .only(Architecture::is_process_per_client, "it has no children")
-        .from(Profile::Listing),
+        .only(Architecture::is_process_per_client, "it has no children"),
     case!("process/16", two_signals_at_once_count_as_one).should(),
     case!("process/17", starts_again_on_a_port_with_open_connections).alone(),
     case!("process/17", starts_again_on_the_port_of_one_that_was_killed)
