@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -62,7 +63,7 @@ fn run(options: &Options) -> Result<u8, String> {
         return list(options).map(|()| 0);
     }
     let program = program(options)?;
-    // Before minutes are spent, see that there is a place for every report.
+    // Open every report first: a run takes minutes.
     let mut reports = open(options)?;
     if let Some(command) = &options.build {
         build(command, Duration::from_secs(options.build_time))?;
@@ -116,7 +117,7 @@ fn list(options: &Options) -> Result<(), String> {
 
 fn program(options: &Options) -> Result<Program, String> {
     let (profile, architecture) = (options.profile(), options.architecture);
-    let program = if let Some(address) = &options.connect {
+    let mut program = if let Some(address) = &options.connect {
         if profile == Profile::Listing {
             return Err("the log of a running server cannot be read: use \
                 --profile server or wire"
@@ -137,10 +138,11 @@ fn program(options: &Options) -> Result<Program, String> {
         Program::command(options.command.clone(), profile, architecture)
     };
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
-    let start_time = Duration::from_secs(options.start_time);
+    let start_time_max = Duration::from_secs(options.start_time);
     let dialect = options.dialect.map_or_else(Dialect::default, Dialect::new);
-    let program = program.with_dialect(dialect);
-    Ok(program.with_seed(seed).with_start_time(start_time))
+    program.dialect = Arc::new(dialect);
+    (program.seed, program.start_time_max) = (seed, start_time_max);
+    Ok(program)
 }
 
 /// An address that may be spoken to.

@@ -63,13 +63,13 @@ pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
     let plan = Plan { observe: !options.fast, ..Plan::default() };
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
     let mut examined = Vec::new();
-    for row in rows {
-        let program = match options.fast {
-            true => row.program.with_profile(Profile::Wire),
-            false => row.program,
-        };
-        let report = crate::examine(program.with_seed(seed), &row.name, &plan);
-        examined.push((row.name, row.ours, report));
+    for Row { name, mut program, ours } in rows {
+        program.seed = seed;
+        if options.fast {
+            program.profile = Profile::Wire;
+        }
+        let report = crate::examine(program, &name, &plan);
+        examined.push((name, ours, report));
     }
     let reports: Vec<_> =
         examined.iter().map(|(name, _, report)| (&**name, report)).collect();

@@ -223,14 +223,15 @@ impl Assignment {
         let words = self.start()?.command;
         let words = words.iter();
         let words = words.map(|word| word.replace("{program}", &program));
-        let examined = match (profile, architecture) {
+        let mut examined = match (profile, architecture) {
             (Profile::Listing, Some(architecture)) => {
                 Program::listing(vec![program.into_owned()], architecture)
             }
             _ => Program::command(words.collect(), profile, architecture),
         };
         let dialect = self.dialect.map_or_else(Dialect::default, Dialect::new);
-        Ok(examined.with_dialect(dialect))
+        examined.dialect = dialect.into();
+        Ok(examined)
     }
 
     /// All points.

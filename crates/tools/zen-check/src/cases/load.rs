@@ -345,7 +345,7 @@ fn clients_that_have_left_cost_no_memory(subject: &Subject) -> Verdict {
     )))
 }
 
-/// So many clients, four at a time; most leave with a reset, for that leaves
+/// This many clients, four at a time; most leave with a reset, which leaves
 /// nothing in the system's tables.
 fn come_and_go(server: &Server, clients: usize) -> Verdict {
     in_threads(4, |_| {

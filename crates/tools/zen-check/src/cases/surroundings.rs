@@ -98,7 +98,7 @@ fn as_process_1_the_second_signal_ends_it(subject: &Subject) -> Verdict {
     let expected = 128 + SIGINT;
     ensure!(
         status.code() == Some(expected),
-        "after a second signal, SIGINT, the first process of a container is to \
+        "after a second signal, SIGINT, the first process of a container should \
         end with status {expected}: it {}",
         how_it_ended(status)
     );
@@ -152,7 +152,7 @@ fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
     let ended = how_it_ended(status);
     // Several loops may be several processes, and each speaks for itself, and
     // its parent for it.
-    let loops = server.subject.architecture.map_or(1, Architecture::loops);
+    let loops = server.subject.loops();
     let lines_max = if loops > 1 { 2 * loops + 1 } else { 1 };
     ensure!(
         status.code() == Some(1) && (1..=lines_max).contains(&errors.len()),
