@@ -73,5 +73,11 @@ fn one_process_that_is_told_to_end_ends_alone(subject: &Subject) -> Verdict {
             the others are left, not {expected}"
         );
     }
+    // A listing's parent says which of its loops has gone. A child that has
+    // served its one client is not worth a line.
+    if subject.is_listing() && !subject.is(Architecture::is_process_per_client)
+    {
+        server.expect_line(&format!("Process {one} has ended"))?;
+    }
     server.stop()
 }

@@ -23,7 +23,7 @@ const ARCHITECTURE_WORDS_MAX: usize = 6;
 
 /// The tools serve the listings and are not what is taught. They may have this
 /// many lines for each ten of the listings.
-const TOOLS_LINES_PER_TEN: usize = 46;
+const TOOLS_LINES_PER_TEN: usize = 41;
 
 const NO_LISTING: &str = "–";
 
