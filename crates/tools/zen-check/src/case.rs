@@ -18,7 +18,7 @@ pub(crate) struct Case {
     /// It would disturb others, or be disturbed: it runs when no other does.
     pub(crate) alone: bool,
     pub(crate) level: Level,
-    /// From which profile on it is put, if not from its group's.
+    /// From which profile on it is put, if not from its clause's.
     pub(crate) from: Option<Profile>,
     pub(crate) only: Option<Only>,
     pub(crate) two: bool,
@@ -99,9 +99,17 @@ impl Case {
 
     /// From which profile on it is put.
     pub(crate) fn profile(&self) -> Profile {
-        self.from.unwrap_or(match self.group() {
-            "wire" | "ending" => Profile::Wire,
-            "limit" | "crowd" | "process" | "architecture" => Profile::Server,
+        let (_, number) = self.clause.split_once('/').unwrap_or_default();
+        let number: u32 = number.parse().unwrap_or_default();
+        self.from.unwrap_or(match (self.group(), number) {
+            ("wire", _) | ("ending", 1..=5) => Profile::Wire,
+            ("crowd", 7 | 11) | ("process", 2..=5 | 12 | 15 | 22) => {
+                Profile::Listing
+            }
+            ("ending" | "limit" | "crowd" | "process" | "architecture", _)
+            | ("option", 8..=15 | 28 | 29)
+            | ("log", 2 | 18 | 19)
+            | ("cost", 7 | 8) => Profile::Server,
             _ => Profile::Listing,
         })
     }

@@ -47,7 +47,6 @@ mod random;
 pub mod report;
 pub mod script;
 mod server;
-mod strace;
 mod subject;
 mod verdict;
 
@@ -122,8 +121,10 @@ fn tests(programs: Vec<(String, Program)>) -> ExitCode {
     arguments.test_threads.get_or_insert(CASES_AT_ONCE);
     let programs: Vec<_> = programs
         .into_iter()
-        .map(|(name, program)| (name, program.with_seed(seed_of_now())))
-        .map(|(name, program)| (name, Arc::new(program)))
+        .map(|(name, program)| {
+            let seed = seed_of_now();
+            (name, Arc::new(Program { seed, ..program }))
+        })
         .collect();
     let machine = Arc::new(Machine::default());
     let mut trials = Vec::new();

@@ -27,14 +27,15 @@ const OPTIONS: &str = "{options}";
 #[derive(Debug)]
 pub struct Program {
     pub(crate) launch: Launch,
-    pub(crate) profile: Profile,
+    /// How much is asked of it.
+    pub profile: Profile,
     pub(crate) architecture: Option<Architecture>,
     /// From which every cut and every order is drawn.
-    pub(crate) seed: u64,
-    /// In which the contract is put to it.
-    pub(crate) dialect: Arc<Dialect>,
+    pub seed: u64,
+    /// The words in which the contract is put to it.
+    pub dialect: Arc<Dialect>,
     /// How long it may take until it can be connected to.
-    pub(crate) start_time_max: Duration,
+    pub start_time_max: Duration,
     pub(crate) known: Known,
 }
 
@@ -138,30 +139,6 @@ impl Program {
             start_time_max: START_TIME_MAX,
             known: Known::default(),
         }
-    }
-
-    /// Asks more or less of it.
-    #[must_use]
-    pub fn with_profile(self, profile: Profile) -> Self {
-        Self { profile, ..self }
-    }
-
-    /// Draws all cuts and orders from this seed.
-    #[must_use]
-    pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
-    }
-
-    /// Puts the contract to it in other words.
-    #[must_use]
-    pub fn with_dialect(self, dialect: Dialect) -> Self {
-        Self { dialect: Arc::new(dialect), ..self }
-    }
-
-    /// How long it may take until it can be connected to.
-    #[must_use]
-    pub fn with_start_time(self, start_time_max: Duration) -> Self {
-        Self { start_time_max, ..self }
     }
 
     /// Its log is read, and its command line is known.

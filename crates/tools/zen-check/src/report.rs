@@ -23,7 +23,7 @@ pub use crate::outcome::{
     CaseResult, Crowd, Failure, Observation, Outcome, Report, Totals,
 };
 pub use clean::report as clean;
-pub use progress::Progress;
+pub use progress::with_progress;
 pub use text::Settings;
 
 /// A form of a report.

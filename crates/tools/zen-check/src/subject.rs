@@ -102,6 +102,11 @@ impl Subject {
         self.command_line(&[], 0, options)
     }
 
+    /// How many loops accept clients, each for itself.
+    pub(crate) fn loops(&self) -> usize {
+        self.architecture.map_or(1, Architecture::loops)
+    }
+
     pub(crate) fn runs(&self) -> MutexGuard<'_, Vec<Started>> {
         self.runs.lock().unwrap_or_else(|lock| lock.into_inner())
     }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use zen_check::Plan;
 use zen_check::report::{
     self, CaseResult, Failure, Level, Outcome, Profile, Report,
 };
+use zen_check::{Plan, Program};
 
 use crate::assignment::{Assignment, Stage, left};
 
@@ -116,7 +116,10 @@ fn put_stage(
     plan: Plan,
 ) -> StageOutcome {
     let put = |plan: &Plan| match assignment.program(program) {
-        Ok(program) => put(program.with_seed(seed), stage, plan),
+        Ok(mut program) => {
+            program.seed = seed;
+            put(program, stage, plan)
+        }
         Err(message) => StageOutcome::Unknown(message),
     };
     // Of a program that hangs, each case would only say so again, and take its
@@ -156,11 +159,7 @@ fn not_tried(first: &StageResult) -> StageOutcome {
     }
 }
 
-fn put(
-    program: zen_check::Program,
-    stage: &Stage,
-    plan: &Plan,
-) -> StageOutcome {
+fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
     let report = zen_check::examine(program, &stage.name, plan, &|_| {});
     let report = report::clean(&report);
     let mut failed = Vec::new();

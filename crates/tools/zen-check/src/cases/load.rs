@@ -13,7 +13,7 @@ use super::crowd::in_threads;
 use crate::architecture::Architecture;
 use crate::case::{Case, case};
 use crate::client::Client;
-use crate::contract::{COMPLEX, Profile};
+use crate::contract::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::Server;
 use crate::subject::Subject;
@@ -23,22 +23,11 @@ pub(super) const CASES: &[Case] = &[
     case!("crowd/4", answers_thousands_that_ask_at_the_same_moment)
         .should()
         .alone(),
-    case!("option/28", a_flood_does_not_stop_the_idle_clock)
-        .from(Profile::Server)
-        .should()
-        .alone(),
-    case!("option/28", a_flood_delays_no_thought)
-        .from(Profile::Server)
-        .should()
-        .for_two()
-        .alone(),
-    case!("option/29", what_came_in_time_is_answered_after_a_pause)
-        .from(Profile::Server),
-    case!("cost/7", silent_clients_do_not_wake_it)
-        .from(Profile::Server)
-        .should(),
-    case!("cost/8", clients_that_have_left_cost_no_memory)
-        .from(Profile::Server),
+    case!("option/28", a_flood_does_not_stop_the_idle_clock).should().alone(),
+    case!("option/28", a_flood_delays_no_thought).should().for_two().alone(),
+    case!("option/29", what_came_in_time_is_answered_after_a_pause),
+    case!("cost/7", silent_clients_do_not_wake_it).should(),
+    case!("cost/8", clients_that_have_left_cost_no_memory),
 ];
 
 /// Clients of a flood: more than the 1,024 events that a loop usually takes
@@ -366,7 +355,7 @@ fn clients_that_have_left_cost_no_memory(subject: &Subject) -> Verdict {
     )))
 }
 
-/// So many clients, four at a time; most leave with a reset, for that leaves
+/// This many clients, four at a time; most leave with a reset, which leaves
 /// nothing in the system's tables.
 fn come_and_go(server: &Server, clients: usize) -> Verdict {
     in_threads(4, |_| {

@@ -19,17 +19,15 @@ use crate::verdict::{Fault, Verdict, ensure};
 pub(super) const CASES: &[Case] = &[
     case!("ending/5", a_client_that_cannot_be_set_up_harms_no_other)
         .from(Profile::Server),
-    case!("crowd/11", an_error_that_no_waiting_cures_ends_it)
-        .from(Profile::Listing),
-    case!("process/5", without_a_thread_it_ends_with_one_line)
-        .from(Profile::Listing),
+    case!("crowd/11", an_error_that_no_waiting_cures_ends_it),
+    case!("process/5", without_a_thread_it_ends_with_one_line),
     case!("process/18", signals_that_were_blocked_still_end_it).should(),
     case!("process/18", a_blocked_sigchld_leaves_no_zombies)
         .only(Architecture::is_process_per_client, "it has no children")
         .should(),
     case!("process/19", a_stray_sigalrm_does_not_end_it).should(),
     case!("process/20", as_process_1_the_second_signal_ends_it).should(),
-    case!("process/22", needs_no_loopback_interface).from(Profile::Listing),
+    case!("process/22", needs_no_loopback_interface),
 ];
 
 /// A server whose parent has blocked all the signals that it may need.
@@ -108,7 +106,7 @@ fn as_process_1_the_second_signal_ends_it(subject: &Subject) -> Verdict {
     let expected = 128 + SIGINT;
     ensure!(
         status.code() == Some(expected),
-        "after a second signal, SIGINT, the first process of a container is to \
+        "after a second signal, SIGINT, the first process of a container should \
         end with status {expected}: it {}",
         how_it_ended(status)
     );
@@ -162,7 +160,7 @@ fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
     let ended = how_it_ended(status);
     // Several loops may be several processes, and each speaks for itself, and
     // its parent for it.
-    let loops = server.subject.architecture.map_or(1, Architecture::loops);
+    let loops = server.subject.loops();
     let lines_max = if loops > 1 { 2 * loops + 1 } else { 1 };
     ensure!(
         status.code() == Some(1) && (1..=lines_max).contains(&errors.len()),

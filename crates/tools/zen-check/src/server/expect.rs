@@ -37,6 +37,16 @@ impl Server<'_> {
         (0..clients).map(served).collect()
     }
 
+    /// This many clients, each of which is accepted and silent.
+    pub(crate) fn accepted(&self, clients: usize) -> Verdict<Vec<Client>> {
+        let accepted = |_| {
+            let client = self.connect()?;
+            self.expect_accepted(&client)?;
+            Ok(client)
+        };
+        (0..clients).map(accepted).collect()
+    }
+
     /// Only a listing's log is known.
     pub(crate) fn expect_line(&self, line: &str) -> Verdict {
         if !self.subject.is_listing() {

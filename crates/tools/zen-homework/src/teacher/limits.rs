@@ -63,9 +63,6 @@ impl Keeper {
 
     /// One for this machine; `tool` is this program, where every user may read
     /// it.
-    ///
-    /// # Errors
-    /// Why there can be none.
     pub fn new(tool: &Path) -> Result<Self, String> {
         let keeper = Self { tool: Some(tool.to_path_buf()) };
         let limits = Limits { memory_mib: 256, processes: 64, descriptors: 64 };
@@ -204,9 +201,6 @@ fn give(_: &Path, _: u32) -> std::io::Result<()> {
 }
 
 /// Not to be had here.
-///
-/// # Errors
-/// Always.
 #[cfg(not(target_os = "linux"))]
 pub fn become_within(
     _: Limits,

@@ -23,9 +23,6 @@ const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Puts this process within limits, and becomes the command. Returns only if
 /// that fails.
-///
-/// # Errors
-/// Why.
 pub fn become_within(
     limits: Limits,
     user: Option<u32>,
