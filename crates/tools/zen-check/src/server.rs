@@ -176,7 +176,7 @@ impl<'a> Server<'a> {
         let ended = how_it_ended(status);
         let what = match status.code() {
             Some(0) => "it has put itself into the background",
-            _ => "its first client was its last",
+            _ => "it ended after its first client",
         };
         Err(Fault::server(format!(
             "{what}: a process that it has started serves the port, and the \
@@ -365,7 +365,7 @@ impl<'a> Server<'a> {
         })?;
         status.ok_or_else(|| {
             Fault::server(format!(
-                "it does not end: it still runs {} s later",
+                "it does not end: it still runs after {} s",
                 patience.as_secs()
             ))
         })

@@ -56,7 +56,10 @@ fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
         (process::parts(process)?.memory_bytes - before) / CLIENTS as u64;
     // Else their connections would linger in the system's tables.
     silent.iter().try_for_each(system::reset_on_close)?;
-    ensure!(each <= bytes_max, "each silent client costs {each} bytes");
+    ensure!(
+        each <= bytes_max,
+        "each silent client costs {each} bytes, and {bytes_max} are allowed"
+    );
     Ok(())
 }
 
@@ -71,6 +74,9 @@ fn what_arrives_together_is_answered_together(subject: &Subject) -> Verdict {
     server.thaw()?;
     client.expect(&b"Complex.".repeat(questions))?;
     let segments = system::segments_received(&client.sock)? - before;
-    ensure!(segments == 1, "the answers came in {segments} segments");
+    ensure!(
+        segments == 1,
+        "the answers came in {segments} segments, not in one"
+    );
     client.leave()
 }

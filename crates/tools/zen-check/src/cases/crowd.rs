@@ -464,7 +464,10 @@ fn out_of_descriptors_it_says_so_once(subject: &Subject) -> Verdict {
     let lines = server.log.count(CANNOT_ACCEPT);
     // Several loops may be several processes, and each speaks for itself.
     let most = subject.loops();
-    ensure!((1..=most).contains(&lines), "said so {lines} times in 2 s");
+    ensure!(
+        (1..=most).contains(&lines),
+        "it printed {CANNOT_ACCEPT:?} {lines} times in 2 s"
+    );
     Ok(())
 }
 

@@ -83,7 +83,10 @@ fn listens_at_the_loopback_address(subject: &Subject) -> Verdict {
 fn listens_at_a_name(subject: &Subject) -> Verdict {
     let server = subject.start(&["localhost"])?;
     let address = server.address;
-    ensure!(address.ip().is_loopback(), "localhost is not {address}");
+    ensure!(
+        address.ip().is_loopback(),
+        "for `localhost` it listens at {address}"
+    );
     server.connect()?.asks()?.leave()
 }
 
@@ -104,7 +107,11 @@ fn listens_at_an_ipv6_address(subject: &Subject) -> Verdict {
         return Err(Fault::Skipped("this machine has no IPv6".into()));
     }
     let server = subject.start(&["::1"])?;
-    ensure!(server.address.is_ipv6(), "at {}", server.address);
+    ensure!(
+        server.address.is_ipv6(),
+        "for `::1` it listens at {}",
+        server.address
+    );
     server.connect()?.asks()?.leave()
 }
 
@@ -137,7 +144,7 @@ fn takes_the_first_address_that_can_be_bound(subject: &Subject) -> Verdict {
         fi";
     let server = start_apart(subject, preparation, &["two"])?;
     let address = server.address;
-    ensure!(address.port() == 1060, "listens at {address}");
+    ensure!(address.port() == 1060, "it listens at {address}");
     Ok(())
 }
 
@@ -163,7 +170,10 @@ fn listens_at_port_1060_by_itself(subject: &Subject) -> Verdict {
 fn says_which_port_the_system_has_picked(subject: &Subject) -> Verdict {
     let (first, second) = (subject.start(&[])?, subject.start(&[])?);
     let ports = [first.address.port(), second.address.port()];
-    ensure!(ports[0] != ports[1] && !ports.contains(&0), "{ports:?}");
+    ensure!(
+        ports[0] != ports[1] && !ports.contains(&0),
+        "two servers with --port 0 listen at {ports:?}"
+    );
     Client::connect(first.address)?.of(subject).asks()?.leave()?;
     Client::connect(second.address)?.of(subject).asks()?.leave()
 }
@@ -189,7 +199,7 @@ fn expect_backlog(server: &Server, backlog: usize) -> Verdict {
     let connected = can_connect(server, loops * least + 4)?;
     ensure!(
         (least..=loops * least).contains(&connected),
-        "{connected} clients can wait"
+        "{connected} clients can wait with --backlog {backlog}"
     );
     Ok(())
 }
@@ -204,7 +214,10 @@ fn hundreds_of_clients_may_wait(subject: &Subject) -> Verdict {
     let most = std::fs::read_to_string(name).unwrap_or_default();
     let clients = most.trim().parse().unwrap_or(128).min(500);
     let connected = can_connect(&server, clients)?;
-    ensure!(connected == clients, "only {connected} clients can wait");
+    ensure!(
+        connected == clients,
+        "only {connected} clients can wait to be accepted"
+    );
     Ok(())
 }
 
@@ -417,7 +430,10 @@ fn thinks_about_every_answer(subject: &Subject) -> Verdict {
 
 fn thinks_for_one_client_after_another(subject: &Subject) -> Verdict {
     let time = two_ask(subject, "300")?;
-    ensure!(time >= Duration::from_millis(600), "both took only {time:?}");
+    ensure!(
+        time >= Duration::from_millis(600),
+        "one thread worked out two answers of --think 300 in only {time:?}"
+    );
     Ok(())
 }
 
@@ -426,7 +442,7 @@ fn thinks_for_several_clients_at_once(subject: &Subject) -> Verdict {
     ensure_in_time!(
         time,
         Duration::from_millis(1150),
-        "both took {time:.2?} of --think 600"
+        "two clients waited {time:.2?} with --think 600"
     );
     Ok(())
 }
@@ -499,7 +515,7 @@ fn knows_no_limit_on_clients(subject: &Subject) -> Verdict {
     let command = subject.command(&["-p", "0", "--max-clients", "2"])?;
     let ended = Ended::run(command)?;
     let status = ended.status;
-    ensure!(status.code() == Some(2), "not exit status 2, but {status}");
+    ensure!(status.code() == Some(2), "the exit status should be 2: {status}");
     Ok(())
 }
 
@@ -511,7 +527,10 @@ fn the_41st_client_waits(subject: &Subject) -> Verdict {
 fn the_100th_client_does_not_wait(subject: &Subject) -> Verdict {
     let server = subject.start(&[])?;
     let clients = server.served(100)?;
-    ensure!(server.log.count("Serving ") == 0, "there is a limit");
+    ensure!(
+        server.log.count("Serving ") == 0,
+        "it limits the number of its clients"
+    );
     drop(clients);
     Ok(())
 }
@@ -525,7 +544,7 @@ fn expect_quiet(mut server: Server) -> Verdict {
     let lines = server.log.lines();
     let address = server.address;
     let expected = [format!("Listening at {address}"), "Shutting down".into()];
-    ensure!(lines == expected, "not quiet");
+    ensure!(lines == expected, "with --quiet it printed {lines:?}");
     Ok(())
 }
 
@@ -550,10 +569,16 @@ fn helps_with_the_listing_and_the_page(subject: &Subject) -> Verdict {
             after.any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         };
         let names = number_after("7-") && number_after("page ");
-        ensure!(names, "{option} names no listing and page: {first:?}");
+        ensure!(
+            names,
+            "the first line of {option} names no listing and page: {first:?}"
+        );
         let options = ["--port", "--backlog", "--idle-timeout", "--think"];
         for name in options.iter().chain(&["--quiet", "--version", "1060"]) {
-            ensure!(text.contains(name), "{option} lacks {name}: {text}");
+            ensure!(
+                text.contains(name),
+                "the output of {option} does not mention {name}: {text}"
+            );
         }
     }
     Ok(())
@@ -613,7 +638,10 @@ fn takes_the_time_to_think_from_the_environment(subject: &Subject) -> Verdict {
     let asked = Instant::now();
     client.asks()?;
     let time = asked.elapsed();
-    ensure!(time >= Duration::from_millis(200), "answered after {time:?}");
+    ensure!(
+        time >= Duration::from_millis(200),
+        "with ZEN_THINK=200 it answered after {time:?}"
+    );
     client.leave()
 }
 
@@ -647,7 +675,7 @@ fn the_command_line_wins(subject: &Subject) -> Verdict {
     clients.iter_mut().try_for_each(|client| client.asks()?.leave())?;
     // A stopped process accepts no one; a worker may still hold a client.
     let connected = can_connect(&server, 8)?;
-    ensure!(connected >= 4, "only {connected} clients can wait");
+    ensure!(connected >= 4, "only {connected} clients can wait to be accepted");
     Ok(())
 }
 

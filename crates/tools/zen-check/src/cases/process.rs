@@ -70,14 +70,21 @@ fn cannot_listen(subject: &Subject, host: &str, port: u16) -> Verdict<String> {
     let port = port.to_string();
     let ended = Ended::run(subject.command(&[host, "-p", &port])?)?;
     let status = ended.status;
-    ensure!(status.code() == Some(1), "not exit status 1, but {status}");
+    ensure!(status.code() == Some(1), "the exit status should be 1: {status}");
     let (output, errors) = (ended.output, ended.errors);
-    ensure!(output.is_empty(), "on standard output: {output:?}");
-    ensure!(errors.len() == 1, "on standard error, not one line: {errors:?}");
+    ensure!(output.is_empty(), "it printed {output:?} on standard output");
+    ensure!(
+        errors.len() == 1,
+        "it should print one line on standard error: {errors:?}"
+    );
     let name = subject.name();
     let beginning = format!("{name}: cannot listen on {host}:{port}: ");
     let reason = errors[0].strip_prefix(&beginning).unwrap_or_default();
-    ensure!(!reason.is_empty(), "not {beginning:?}, but {:?}", errors[0]);
+    ensure!(
+        !reason.is_empty(),
+        "the line should begin with {beginning:?}: {:?}",
+        errors[0]
+    );
     Ok(reason.to_string())
 }
 
@@ -90,7 +97,7 @@ fn says_that_the_port_is_taken(subject: &Subject) -> Verdict {
         cannot_listen(subject, "127.0.0.1", taken.local_addr()?.port())?;
     let expected = "Address already in use";
     let ok = !cfg!(unix) || reason == expected;
-    ensure!(ok, "the reason is not {expected:?}, but {reason:?}");
+    ensure!(ok, "the reason should be {expected:?}, not {reason:?}");
     Ok(())
 }
 
@@ -164,18 +171,24 @@ fn says_that_it_has_no_right_to_the_port(subject: &Subject) -> Verdict {
     }
     let reason = cannot_listen(subject, "127.0.0.1", 1)?;
     let expected = "Permission denied";
-    ensure!(reason == expected, "not {expected:?}, but {reason:?}");
+    ensure!(
+        reason == expected,
+        "the reason should be {expected:?}, not {reason:?}"
+    );
     Ok(())
 }
 
 fn wrong_command_line(subject: &Subject, arguments: &[&str]) -> Verdict {
     let ended = Ended::run(subject.command(arguments)?)?;
     let status = ended.status;
-    ensure!(status.code() == Some(2), "{arguments:?}: {status}, not 2");
+    ensure!(
+        status.code() == Some(2),
+        "{arguments:?}: the exit status should be 2: {status}"
+    );
     let errors = ended.errors.join("\n");
     ensure!(
         errors.starts_with("error: ") && errors.contains("--help"),
-        "{arguments:?}: this is no message of clap's: {errors:?}"
+        "{arguments:?}: this is not clap's message: {errors:?}"
     );
     ensure!(ended.output.is_empty(), "{arguments:?}: {:?}", ended.output);
     Ok(())
@@ -208,11 +221,17 @@ fn nothing_that_a_user_does_is_a_panic(subject: &Subject) -> Verdict {
         let ended = Ended::run(subject.command(&[host, "-p", "0"])?)?;
         let errors = ended.errors.join("\n");
         let status = ended.status.code();
-        ensure!(status == Some(1), "{host:?}: exit status {status:?}");
+        ensure!(
+            status == Some(1),
+            "{host:?}: the exit status should be 1: {status:?}"
+        );
         let panic = ["panicked", "backtrace", "Err value", "Os {"];
         let panic = panic.iter().find(|words| errors.contains(**words));
         ensure!(panic.is_none(), "{host:?}: {errors}");
-        ensure!(ended.errors.len() == 1, "{host:?}: not one line: {errors}");
+        ensure!(
+            ended.errors.len() == 1,
+            "{host:?}: it should print one line: {errors}"
+        );
     }
     Ok(())
 }
@@ -261,7 +280,10 @@ fn harmless_signals_do_not_shorten_a_thought(subject: &Subject) -> Verdict {
     disturb(&server)?;
     client.expect(b"Complex.")?;
     let time = asked.elapsed();
-    ensure!(time >= Duration::from_millis(400), "answered after {time:?}");
+    ensure!(
+        time >= Duration::from_millis(400),
+        "with --think 400 it answered after {time:?}"
+    );
     client.leave()
 }
 
@@ -313,9 +335,15 @@ fn accepts_no_client_while_it_ends(subject: &Subject) -> Verdict {
     if let Ok(mut late) = server.connect() {
         late.send(COMPLEX).ok();
         let (bytes, _) = late.rest(PATIENCE)?;
-        ensure!(bytes.is_empty(), "a client was answered that came late");
+        ensure!(
+            bytes.is_empty(),
+            "it answered a client that came after the signal"
+        );
         let line = format!("Accepted connection from {}", late.address);
-        ensure!(server.log.count(&line) == 0, "a late client was accepted");
+        ensure!(
+            server.log.count(&line) == 0,
+            "it accepted a client that came after the signal"
+        );
     }
     client.expect(b"Complex.")?.expect_eof()?;
     server.expect_end()
@@ -494,7 +522,10 @@ fn clients_in_the_queue_do_not_delay_its_end(subject: &Subject) -> Verdict {
     for mut client in queue.into_iter().flatten() {
         let (bytes, ending) = client.rest(PATIENCE)?;
         let ended = matches!(ending, Ending::EndOfFile | Ending::Reset);
-        ensure!(ended && bytes.is_empty(), "a client in the queue was told");
+        ensure!(
+            ended && bytes.is_empty(),
+            "it sent bytes to a client that waited to be accepted"
+        );
     }
     expect_end_in_time(&mut server, told)
 }
@@ -510,7 +541,7 @@ fn second_signal(server: &mut Server, signal: i32) -> Verdict {
     let time = told.elapsed();
     ensure!(
         system::ended_by(status) == Some(signal),
-        "not ended by signal {signal}: it {}",
+        "it should be ended by signal {signal}: it {}",
         how_it_ended(status)
     );
     ensure_in_time!(
@@ -544,7 +575,10 @@ fn its_children_end_with_it(subject: &Subject) -> Verdict {
         server.expect_accepted(waits)?;
     }
     let group = server.process()?;
-    ensure!(process::states(group)?.len() == 3, "not two children");
+    ensure!(
+        process::states(group)?.len() == 3,
+        "it has not one process for each of two clients"
+    );
     second_signal(&mut server, SIGINT)?;
     // A zombie has ended, and is now another process's to wait for.
     wait_until("rid of its children", Duration::from_secs(1), || {
@@ -568,7 +602,7 @@ fn two_signals_at_once_count_as_one(subject: &Subject) -> Verdict {
     server.expect_end()?;
     let lines = server.log.count("Shutting down");
     let once = lines == 1 || !subject.is_listing();
-    ensure!(once, "log/14: said {lines} times that it shuts down");
+    ensure!(once, "log/14: it printed `Shutting down` {lines} times");
     Ok(())
 }
 

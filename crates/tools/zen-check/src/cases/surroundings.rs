@@ -164,8 +164,8 @@ fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
     let lines_max = if loops > 1 { 2 * loops + 1 } else { 1 };
     ensure!(
         status.code() == Some(1) && (1..=lines_max).contains(&errors.len()),
-        "not exit status 1 and one line on standard error: it {ended}, and \
-        said {errors:?}"
+        "it should end with exit status 1 and one line on standard error: it \
+        {ended}, and printed {errors:?}"
     );
     let beginning = format!("{}: ", server.subject.name());
     ensure!(
@@ -217,14 +217,17 @@ fn a_client_that_cannot_be_set_up_harms_no_other(subject: &Subject) -> Verdict {
         return Ok(());
     }
     let lines = server.log.count("Cannot accept");
-    ensure!(lines == 0, "says that it cannot accept, and had accepted");
+    ensure!(
+        lines == 0,
+        "it printed `Cannot accept` for a client that it had accepted"
+    );
     // Some libraries do both at once: then there is no line about this client.
     let address = unlucky.address;
     let begun = format!("Accepted connection from {address}");
     let ended = format!("Client {address} error: ");
     ensure!(
         server.log.count(&begun) == server.log.count(&ended),
-        "the client that could not be set up has no line that says so"
+        "no line of the log is about the client that could not be set up"
     );
     Ok(())
 }

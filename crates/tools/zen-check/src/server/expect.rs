@@ -149,7 +149,10 @@ impl Server<'_> {
     pub(crate) fn expect_exit_0(&mut self) -> Verdict {
         let status = self.wait(PATIENCE)?;
         let ended = how_it_ended(status);
-        ensure!(status.code() == Some(0), "not exit status 0: it {ended}");
+        ensure!(
+            status.code() == Some(0),
+            "it should end with exit status 0: it {ended}"
+        );
         Ok(())
     }
 
