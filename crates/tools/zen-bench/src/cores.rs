@@ -1,5 +1,9 @@
-//! The server on one part of the cores, and the load on another, so that
-//! neither takes from the other what is measured.
+//! The server on some cores and the load on another, so that neither takes
+//! from the other what is measured.
+
+use std::io;
+
+use zen_harness::server::Server;
 
 /// Which cores are whose.
 #[derive(Clone, Debug)]
@@ -10,10 +14,24 @@ pub struct Cores {
     pub load: Vec<usize>,
 }
 
+impl Cores {
+    /// Starts a server on its cores, if there are some, and returns to those
+    /// of the load.
+    pub fn start(cores: Option<&Self>, words: &[String]) -> io::Result<Server> {
+        if let Some(cores) = cores {
+            Self::take(&cores.server);
+        }
+        let server = Server::run(words);
+        if let Some(cores) = cores {
+            Self::take(&cores.load);
+        }
+        server
+    }
+}
+
 #[cfg(target_os = "linux")]
 impl Cores {
     /// None if there is one core only.
-    #[must_use]
     pub fn separate() -> Option<Self> {
         use rustix::thread::{CpuSet, sched_getaffinity};
         let allowed = sched_getaffinity(None).ok()?;
@@ -35,8 +53,7 @@ impl Cores {
 
 #[cfg(not(target_os = "linux"))]
 impl Cores {
-    /// Here there is no way to say so.
-    #[must_use]
+    /// None: this system has no such call.
     pub fn separate() -> Option<Self> {
         None
     }

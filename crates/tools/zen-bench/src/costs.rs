@@ -20,9 +20,6 @@ use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
 use zen_bench::machine::descriptors_max;
 
-/// No run takes a tenth of this.
-const TIME_MAX: Duration = Duration::from_secs(120);
-
 /// So many clients, every one of them busy, are the contract's measure.
 const CROWD: usize = 64;
 
@@ -95,7 +92,7 @@ fn system_calls(servers: &Servers) -> Result<bool> {
         for listing in servers.listings.iter().filter(able) {
             let words = traced(&servers.words(listing, CROWD));
             let pause = if clients == 1 { PAUSE } else { Duration::ZERO };
-            let load = Plan { rounds, batch, pause, time_max: TIME_MAX };
+            let load = Plan { batch, pause, ..Plan::new(rounds) };
             // The crowd is one loop's measure, and this server has two.
             let two = listing.name == "zen-hybrid" && clients == CROWD;
             let clients = if two { 2 * CROWD } else { clients };
@@ -138,7 +135,7 @@ fn allocations(servers: &Servers) -> Result<bool> {
     for listing in &servers.listings {
         let words = servers.words(listing, CROWD);
         let clients = if listing.options_for(10).is_some() { 10 } else { 1 };
-        let load = plan(10_000 / clients);
+        let load = Plan::new(10_000 / clients);
         let cost = marginal(&words, clients, load, allocations_in)
             .context(listing.name.clone())?;
         let count = cost.values().sum::<f64>() * 10_000.0;
@@ -198,11 +195,11 @@ fn memory(servers: &Servers) -> Result<bool> {
         let program = servers.program(listing);
         let server = Server::start(&mut Command::new(program))?;
         // Whatever the first client costs, the others share.
-        Load::connect(server.address, 1)?.ask(plan(1))?;
+        Load::connect(server.address, 1)?.ask(Plan::new(1))?;
         let before = settled_memory(&server)?;
         let silent = Load::connect(server.address, SILENT_CLIENTS)?;
         // Accepted after all of them; and it is served as ever.
-        Load::connect(server.address, 1)?.ask(plan(1))?;
+        Load::connect(server.address, 1)?.ask(Plan::new(1))?;
         let after = settled_memory(&server)?;
         drop(silent);
         server.stop()?;
@@ -250,9 +247,4 @@ fn row(
         format!("  {:14}{figure:8.places$}  {bound:16}{remark}", listing.name);
     println!("{}", line.trim_end());
     within_bound
-}
-
-/// A question at a time.
-fn plan(rounds: usize) -> Plan {
-    Plan { rounds, batch: 1, pause: Duration::ZERO, time_max: TIME_MAX }
 }

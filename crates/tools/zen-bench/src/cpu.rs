@@ -1,16 +1,14 @@
 //! What an answer costs in processor time of the server, beside a bare loop
 //! around epoll.
 //!
-//! A time, and so not to be trusted by itself: whatever else the machine does
-//! is in it. Hence pairs: a server and the loop take turns, each pair gives a
-//! ratio, and the median counts. Beside it stands how far the loop is from
-//! itself.
+//! A time includes whatever else the machine does. So a server and the loop
+//! take turns, each pair gives a ratio, and the median counts. Beside it stands
+//! how far the loop is from itself.
 
 use std::env;
 use std::fs;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use zen_harness::listing::Listing;
@@ -19,15 +17,13 @@ use zen_harness::server::Server;
 
 use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
+use zen_bench::results::{Point, median};
 
 const CLIENTS: usize = 64;
 
 /// The lab's own claim, for what is written on a loop of its own.
 const RATIO_MAX: f64 = 1.10;
 const BOUNDED: [&str; 3] = ["zen-poll", "zen-callback", "zen-executor"];
-
-/// No round of questions takes a tenth of it.
-const TIME_MAX: Duration = Duration::from_secs(60);
 
 /// The bare loop, under the name that it has among the servers.
 const LOOP: &str = "bare loop";
@@ -79,7 +75,7 @@ pub(crate) fn measure(names: &[String], pairs: u16) -> Result<bool> {
                 ratios.push(own / of_loop);
                 times.push(own);
             }
-            Ok(print_row(name, &mut ratios, &mut times))
+            Ok(print_row(name, ratios, &times))
         };
         row(LOOP, &mut bare_loop(batch)?)?;
         for listing in &servers.listings {
@@ -105,8 +101,7 @@ impl Busy {
 
     /// Nanoseconds of processor time that an answer takes.
     fn time(&mut self, batch: usize, rounds: usize) -> Result<f64> {
-        let plan =
-            Plan { rounds, batch, time_max: TIME_MAX, ..Plan::default() };
+        let plan = Plan { batch, ..Plan::new(rounds) };
         self.load.ask(Plan { rounds: 5, ..plan })?;
         let before = self.processor_time()?;
         let answers = self.load.ask(plan)?;
@@ -119,10 +114,10 @@ impl Busy {
     }
 }
 
-fn print_row(name: &str, ratios: &mut [f64], times: &mut [f64]) -> bool {
-    ratios.sort_by(f64::total_cmp);
-    times.sort_by(f64::total_cmp);
-    let (ratio, time) = (ratios[ratios.len() / 2], times[times.len() / 2]);
+fn print_row(name: &str, ratios: Vec<f64>, times: &[f64]) -> bool {
+    let time = median(times).unwrap_or(0.0);
+    let point = Point { x: 0.0, values: ratios };
+    let (ratio, (least, most)) = (point.median(), point.spread());
     let bounded = BOUNDED.contains(&name);
     let within_bound = !bounded || ratio <= RATIO_MAX;
     let bound = match (bounded, within_bound) {
@@ -130,7 +125,6 @@ fn print_row(name: &str, ratios: &mut [f64], times: &mut [f64]) -> bool {
         (true, true) => format!("at most {RATIO_MAX:.2}"),
         (true, false) => format!("NOT at most {RATIO_MAX:.2}"),
     };
-    let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
     println!(
         "  {name:14}{ratio:6.2}  {least:5.2} to {most:5.2}  {bound:16} \
          {:6.2} µs",

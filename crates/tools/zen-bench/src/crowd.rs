@@ -34,10 +34,6 @@ struct Visitor {
 /// Sends so many clients at once, and says for each, in the order in which
 /// they were done, how long it took; None for those who were not done in time.
 /// Those who only connect stay until all are done.
-///
-/// # Errors
-///
-/// There is no such server on the loopback interface, or an answer is wrong.
 pub fn burst(
     server: SocketAddr,
     clients: usize,
@@ -150,10 +146,6 @@ impl Visitor {
 
 /// How long one client takes to connect, to ask and to be answered; None if
 /// longer than this.
-///
-/// # Errors
-///
-/// There is no such server, or an answer is wrong.
 pub fn visit(
     server: SocketAddr,
     time_max: Duration,
@@ -169,11 +161,6 @@ pub struct Silent {
 
 impl Silent {
     /// Connects so many of them.
-    ///
-    /// # Errors
-    ///
-    /// There is no such server on the loopback interface, or it lets nobody
-    /// in.
     pub fn connect(server: SocketAddr, clients: usize) -> Result<Self> {
         ensure!(
             server.ip().is_loopback(),

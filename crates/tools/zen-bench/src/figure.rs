@@ -31,7 +31,6 @@ const CHARACTER: f64 = 8.0;
 const MARKS_MAX: usize = 24;
 
 /// Draws a chart; `name` is one word that no other drawing of a page has.
-#[must_use]
 pub fn draw(name: &str, chart: &Chart) -> String {
     let rows = chart.series.len().div_ceil(LEGEND_COLUMNS) as f64;
     let bottom = TOP + PLOT_HEIGHT;
@@ -262,7 +261,6 @@ fn legend(svg: &mut Svg, chart: &Chart, top: f64) {
 }
 
 /// A number as a person writes it, with three digits at most.
-#[must_use]
 pub fn shown(value: f64) -> String {
     let size = value.abs();
     let (value, unit) = match size {
@@ -292,8 +290,8 @@ pub fn shown(value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn axis(scale: Scale) -> Axis {
-        Axis::new("A & <B>", scale)
+    fn axis(scale: Scale) -> (&'static str, Scale) {
+        ("A & <B>", scale)
     }
 
     fn chart(x: Scale, y: Scale) -> Chart {
@@ -342,7 +340,7 @@ mod tests {
 
     #[test]
     fn lines_with_the_same_values_do_not_hide_one_another() {
-        let axis = |label| Axis::new(label, Scale::Log);
+        let axis = |label| (label, Scale::Log);
         let mut chart = Chart::lines("a", "A", axis("x"), axis("y"));
         for (name, value) in [("p", 1.0), ("q", 1.0), ("r", 9.0)] {
             chart.record(name, 1.0, value);

@@ -39,10 +39,6 @@ fn told<T>(result: io::Result<T>) -> Result<Option<T>> {
 }
 
 /// Reads all that is known of a server; None where nothing is.
-///
-/// # Errors
-///
-/// /proc cannot be read, or the server has ended.
 pub fn read(server: u32) -> Result<Option<Gauge>> {
     let Some(parts) = told(proc::parts(server))? else { return Ok(None) };
     ensure!(parts.processes + parts.zombies > 0, "the server has ended");
@@ -58,24 +54,18 @@ pub fn read(server: u32) -> Result<Option<Gauge>> {
 }
 
 /// Processor time of a server so far; None where it is not known.
-///
-/// # Errors
-///
-/// /proc cannot be read.
 pub fn cpu(server: u32) -> Result<Option<Duration>> {
     told(proc::cpu_time(server))
 }
 
 /// The turns of each thread of a server, by its number; empty where they are
 /// not known.
-#[must_use]
 pub fn turns(server: u32) -> BTreeMap<u32, Turns> {
     let family = proc::family(server).unwrap_or_default();
     family.into_iter().flat_map(proc::turns).collect()
 }
 
 /// Those of the thread that wanted most between two readings.
-#[must_use]
 pub fn busiest(
     before: &BTreeMap<u32, Turns>,
     after: &BTreeMap<u32, Turns>,
@@ -88,7 +78,6 @@ pub fn busiest(
 }
 
 /// The share of a core that was wanted, whether it was had or not.
-#[must_use]
 pub fn wanted(turns: Turns, elapsed: Duration) -> f64 {
     let wanted = (turns.cpu + turns.delay).as_secs_f64();
     wanted / elapsed.as_secs_f64().max(1e-9)

@@ -1,13 +1,7 @@
 //! The room in which experiments are made: which servers there are, on which
 //! cores they run, how often everything is measured.
 
-mod files;
-
-use std::io::IsTerminal;
-use std::time::Duration;
-
 use anyhow::{Context, Error, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use zen_harness::inetd::{self, Mode};
 use zen_harness::listing::Listing;
 use zen_harness::proc;
@@ -15,19 +9,15 @@ use zen_harness::server::{PORT, Server};
 use zen_harness::workspace::Servers;
 
 use crate::cores::Cores;
-use crate::experiments::Experiment;
 use crate::gauge::{self, Gauge};
 use crate::machine::{self, Machine};
-use crate::results::Results;
-
-pub use files::{
-    book, data_folder, drawn, figures_folder, read, tables_folder, write,
-};
+use crate::progress;
+use crate::results::{Chart, Results};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Size {
-    /// Hardly anything: a test that it can be done.
+    /// As little as possible, to test that it works.
     Tiny,
     /// All experiments within five minutes.
     Quick,
@@ -38,7 +28,7 @@ pub enum Size {
 /// A server that takes part.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// As it is called in figures.
+    /// As figures call it.
     pub name: String,
     /// The command that starts it.
     pub words: Vec<String>,
@@ -49,29 +39,18 @@ pub struct Subject {
 /// Where experiments are made.
 #[derive(Debug)]
 pub struct Lab {
-    /// How much is measured.
-    pub size: Size,
+    size: Size,
     machine: Machine,
     servers: Servers,
     also: Vec<Subject>,
     cores: Option<Cores>,
     left_out: Vec<String>,
-    progress: Progress,
-}
-
-/// A line that changes on a terminal, and lines elsewhere.
-#[derive(Debug)]
-struct Progress {
-    bar: Option<ProgressBar>,
-    heading: String,
+    /// The experiment that is being made.
+    name: String,
 }
 
 /// Builds the servers of this workspace that are wanted, with a profile of
 /// Cargo's, `release` or `dev`.
-///
-/// # Errors
-///
-/// They cannot be built.
 pub fn servers(
     profile: &str,
     is_wanted: impl Fn(&Listing) -> bool,
@@ -81,86 +60,63 @@ pub fn servers(
 }
 
 impl Subject {
-    /// A command of somebody else's, as `NAME=command`.
-    ///
-    /// # Errors
-    ///
-    /// A sentence for the user.
+    /// Reads `NAME=command`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (name, command) =
             text.split_once('=').ok_or("write NAME='command'")?;
         let words = shlex::split(command).filter(|words| !words.is_empty());
-        let words = words.ok_or("after the = comes a command")?;
+        let words = words.ok_or("a command has to follow the =")?;
         if name.is_empty() {
-            return Err("before the = comes a name".into());
+            return Err("a name has to stand before the =".into());
         }
         Ok(Self { name: name.into(), words, listing: None })
     }
 }
 
 impl Lab {
-    /// Builds all listings with this profile of cargo's, `release` or `dev`.
-    ///
-    /// # Errors
-    ///
-    /// They cannot be built.
+    /// Builds all listings with this profile of Cargo's, `release` or `dev`.
     pub fn new(size: Size, profile: &str, also: Vec<Subject>) -> Result<Self> {
         machine::descriptors_max();
         let servers = servers(profile, |_| true)?;
         let cores = Cores::separate();
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{spinner} {msg}");
-            let bar = ProgressBar::new_spinner();
-            bar.set_style(
-                style.unwrap_or_else(|_| ProgressStyle::default_spinner()),
-            );
-            bar.enable_steady_tick(Duration::from_millis(200));
-            bar
-        });
-        let progress = Progress { bar, heading: String::new() };
         let machine = Machine::here(profile, cores.is_some());
-        let left_out = Vec::new();
-        Ok(Self { size, machine, servers, also, cores, left_out, progress })
+        let (left_out, name) = (Vec::new(), String::new());
+        Ok(Self { size, machine, servers, also, cores, left_out, name })
     }
 
-    /// Makes an experiment. The load, which is the calling thread, stays on
-    /// its own core from then on.
-    ///
-    /// # Errors
-    ///
-    /// A server does not do what it should.
-    pub fn make(&mut self, experiment: &Experiment) -> Result<Results> {
+    /// Makes an experiment. From then on the load, which is the calling
+    /// thread, keeps to its own core.
+    pub fn make(
+        &mut self,
+        name: &str,
+        make: fn(&mut Self) -> Result<Vec<Chart>>,
+    ) -> Result<Results> {
         self.left_out.clear();
+        self.name = name.into();
         if let Some(cores) = &self.cores {
             Cores::take(&cores.load);
         }
         let before = proc::own_turns();
-        self.progress.heading = experiment.name.into();
-        let charts = (experiment.make)(self).context(experiment.name)?;
+        let mut charts = make(self).with_context(|| self.name.clone())?;
+        charts.retain(|it| !it.series.is_empty());
         let turns = proc::own_turns().since(before);
+        progress::end();
         let wanted = (turns.cpu + turns.delay).as_secs_f64();
         let delay = turns.delay.as_secs_f64() / wanted.max(1e-9);
         let known = cfg!(target_os = "linux") && self.size != Size::Tiny;
-        if let Some(bar) = &self.progress.bar {
-            bar.finish_and_clear();
-        }
-        let separate = self.cores.is_some() && !experiment.on_all_cores;
+        let separate = self.cores.is_some();
         Ok(Results {
-            experiment: experiment.name.into(),
+            experiment: name.into(),
             size: self.pick(["tiny", "quick", "full"]).into(),
             runs: self.runs(),
             machine: Machine { separate, ..self.machine.clone() },
             delay: known.then_some((delay * 1000.0).round() / 1000.0),
             left_out: self.left_out.clone(),
-            charts: charts
-                .into_iter()
-                .filter(|it| !it.series.is_empty())
-                .collect(),
+            charts,
         })
     }
 
     /// How often everything is measured.
-    #[must_use]
     pub fn runs(&self) -> usize {
         self.pick([1, 3, 7])
     }
@@ -174,7 +130,7 @@ impl Lab {
         }
     }
 
-    /// These listings, and whatever else was brought along.
+    /// These listings, and the servers that the user has added.
     pub fn servers(&mut self, names: &[&str]) -> Vec<Subject> {
         let mut subjects = self.listings(names);
         subjects.extend(self.also.iter().cloned());
@@ -184,61 +140,67 @@ impl Lab {
     /// Only these listings: the experiment needs the contract's options.
     pub fn listings(&mut self, names: &[&str]) -> Vec<Subject> {
         let mut subjects = Vec::new();
-        for &name in names {
-            if cfg!(windows) && ["zen-fork", "zen-inetd"].contains(&name) {
-                self.leave_out(&format!("{name}: only where there is fork()"));
-                continue;
+        for name in names {
+            match self.subject(name) {
+                Ok(subject) => subjects.push(subject),
+                Err(why) => self.leave_out(&format!("{name}: {why}")),
             }
-            let Some(listing) = self.servers.find(name) else { continue };
-            if let Some(why) = self.servers.cannot_run(listing) {
-                self.leave_out(&format!("{name}: {}", why.trim()));
-                continue;
-            }
-            let path = self.servers.program(listing).to_string_lossy();
-            let mut words = vec![path.into_owned()];
-            if listing.is_inetds() {
-                match inetd::before(Mode::Nowait, PORT, &words) {
-                    Ok(all) => words = all,
-                    Err(err) => {
-                        self.leave_out(&format!("{name}: {err}"));
-                        continue;
-                    }
-                }
-            }
-            let listing = Some(listing.clone());
-            subjects.push(Subject { name: name.into(), words, listing });
         }
         subjects
     }
 
-    /// Something is not measured here.
+    /// The listing, or why it cannot take part.
+    fn subject(&self, name: &str) -> Result<Subject, String> {
+        let listing = self.servers.find(name).ok_or("it does not exist")?;
+        if cfg!(windows) && ["zen-fork", "zen-inetd"].contains(&name) {
+            return Err("only where there is fork()".into());
+        }
+        if let Some(why) = self.servers.cannot_run(listing) {
+            return Err(why.trim().into());
+        }
+        let path = self.servers.program(listing).to_string_lossy();
+        let mut words = vec![path.into_owned()];
+        if listing.is_inetds() {
+            words = inetd::before(Mode::Nowait, PORT, &words)
+                .map_err(|err| err.to_string())?;
+        }
+        let listing = Some(listing.clone());
+        Ok(Subject { name: name.into(), words, listing })
+    }
+
+    /// Notes that something is not measured here.
     pub fn leave_out(&mut self, why: &str) {
         if !self.left_out.iter().any(|it| it == why) {
             self.left_out.push(why.into());
         }
     }
 
-    /// Starts a server on the cores that are the servers'.
-    ///
-    /// # Errors
-    ///
-    /// It does not start.
+    /// Starts a server on the cores that are the servers'. Options are for
+    /// listings only.
     pub fn start(&self, subject: &Subject, options: &[&str]) -> Result<Server> {
         let mut words = subject.words.clone();
         if subject.listing.is_some() {
             words.extend(options.iter().map(|word| word.to_string()));
         }
-        if let Some(cores) = &self.cores {
-            Cores::take(&cores.server);
-        }
-        let server = Server::run(&words);
-        if let Some(cores) = &self.cores {
-            Cores::take(&cores.load);
-        }
-        server.with_context(|| subject.name.clone())
+        Cores::start(self.cores.as_ref(), &words)
+            .with_context(|| subject.name.clone())
     }
 
-    /// Gives all cores to everybody, for an experiment that needs them.
+    /// The same, with the options by which it serves this many clients at
+    /// once.
+    pub fn start_for(
+        &self,
+        subject: &Subject,
+        clients: usize,
+    ) -> Result<Server> {
+        let listing = subject.listing.as_ref();
+        let options = listing.and_then(|it| it.options_for(clients));
+        let options = options.unwrap_or_default();
+        let options: Vec<_> = options.iter().map(String::as_str).collect();
+        self.start(subject, &options)
+    }
+
+    /// Gives all cores to server and load, for an experiment that needs them.
     pub fn share_cores(&mut self) {
         if let Some(Cores { server, load }) = self.cores.take() {
             Cores::take(&[server, load].concat());
@@ -246,10 +208,6 @@ impl Lab {
     }
 
     /// What the server has used; None, and a remark, where it is not known.
-    ///
-    /// # Errors
-    ///
-    /// It has ended.
     pub fn gauge(&mut self, server: &Server) -> Result<Option<Gauge>> {
         let gauge = gauge::read(server.id())?;
         if gauge.is_none() {
@@ -260,10 +218,6 @@ impl Lab {
 
     /// Its processor time in seconds; None, and a remark, where it is not
     /// known.
-    ///
-    /// # Errors
-    ///
-    /// It has ended.
     pub fn cpu(&mut self, server: &Server) -> Result<Option<f64>> {
         let cpu = gauge::cpu(server.id())?;
         if cpu.is_none() {
@@ -274,11 +228,7 @@ impl Lab {
 
     /// Says what is being done.
     pub fn tell(&self, run: usize, what: &str) {
-        let Progress { bar, heading } = &self.progress;
-        let text = format!("{heading}, run {} of {}", run + 1, self.runs());
-        match bar {
-            Some(bar) => bar.set_message(format!("{text}: {what}")),
-            None => eprintln!("{text}: {what}"),
-        }
+        let (name, run, runs) = (&self.name, run + 1, self.runs());
+        progress::tell(&format!("{name}, run {run} of {runs}: {what}"));
     }
 }

@@ -15,11 +15,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use polling::{Event, Events, PollMode, Poller};
 
-mod drive;
-mod schedule;
-
-pub use drive::{Outcome, QUESTIONS_MAX, RATE_MAX, TIME_MAX};
-pub use schedule::{Order, Pace};
+/// No load lasts longer.
+pub const TIME_MAX: Duration = Duration::from_secs(600);
 
 /// More clients would need more than one loopback address.
 pub const CLIENTS_MAX: usize = 20_000;
@@ -37,33 +34,41 @@ const QUESTIONS: [(&str, &str); 4] = [
     ("What is better than simple?", "Error: unknown aphorism."),
 ];
 
-/// What each client does; by default nothing, for which there is no time.
-#[derive(Clone, Copy, Debug, Default)]
+/// What each client does.
+#[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// How often it asks.
     pub rounds: usize,
     /// How many questions it asks at once.
     pub batch: usize,
-    /// How long to wait before each further round. There is one thread: it
-    /// holds up all clients, and is meant for a load of one.
+    /// How long to wait before each further round. It holds up all clients:
+    /// meant for a load of one.
     pub pause: Duration,
     /// How long all of it may take.
     pub time_max: Duration,
+}
+
+impl Plan {
+    /// A question at a time, without a pause, within two minutes.
+    pub fn new(rounds: usize) -> Self {
+        let time_max = Duration::from_secs(120);
+        Self { rounds, batch: 1, pause: Duration::ZERO, time_max }
+    }
 }
 
 /// Clients with open connections, silent until they are told to ask.
 #[derive(Debug)]
 pub struct Load {
     // Dropped first, before the sockets that it watches.
-    poller: Poller,
-    events: Events,
-    clients: Vec<Client>,
+    pub(crate) poller: Poller,
+    pub(crate) events: Events,
+    pub(crate) clients: Vec<Client>,
 }
 
 #[derive(Debug)]
-struct Client {
+pub(crate) struct Client {
     sock: TcpStream,
-    rounds_left: usize,
+    pub(crate) rounds_left: usize,
     /// Which of the scripts it follows in this round.
     script: usize,
     /// How much of the answers has arrived.
@@ -81,11 +86,6 @@ pub struct Script {
 
 impl Load {
     /// Connects so many clients.
-    ///
-    /// # Errors
-    ///
-    /// The server is not on the loopback interface, there are too many
-    /// clients, or one cannot connect.
     pub fn connect(server: SocketAddr, clients: usize) -> Result<Self> {
         ensure!(
             server.ip().is_loopback(),
@@ -96,10 +96,6 @@ impl Load {
 
     /// The same, wherever the server is: only for those who have been asked
     /// whether it is theirs.
-    ///
-    /// # Errors
-    ///
-    /// There are too many clients, or one cannot connect.
     pub fn connect_anywhere(
         server: SocketAddr,
         clients: usize,
@@ -123,10 +119,6 @@ impl Load {
     }
 
     /// Lets every client ask as planned; returns the number of answers.
-    ///
-    /// # Errors
-    ///
-    /// An answer is wrong or missing, or time is up.
     pub fn ask(&mut self, plan: Plan) -> Result<usize> {
         ensure!(plan.batch <= BATCH_MAX, "more than {BATCH_MAX} at once");
         let deadline = Instant::now() + plan.time_max;
@@ -162,10 +154,6 @@ impl Load {
 }
 
 /// Parses a number of seconds, which may have a fraction.
-///
-/// # Errors
-///
-/// A sentence for the user.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let time = text.parse().ok().and_then(|seconds| {
         Duration::try_from_secs_f64(seconds).ok().filter(|it| !it.is_zero())
@@ -175,7 +163,7 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Client {
-    fn ask(&mut self, scripts: &[Script]) -> Result<()> {
+    pub(crate) fn ask(&mut self, scripts: &[Script]) -> Result<()> {
         self.script = (self.script + 1) % scripts.len();
         self.received = 0;
         // Never too much for the socket: all before it has been answered.
@@ -184,7 +172,7 @@ impl Client {
     }
 
     /// Receives what is there, and says whether that was the last of it.
-    fn is_answered(&mut self, scripts: &[Script]) -> Result<bool> {
+    pub(crate) fn is_answered(&mut self, scripts: &[Script]) -> Result<bool> {
         let mut buffer = [0; 4096];
         let n = match self.sock.read(&mut buffer) {
             Ok(0) => bail!("the server has closed a connection"),
@@ -210,7 +198,6 @@ impl Client {
 impl Script {
     /// All that a client may ask in a round of such a batch. No two of them
     /// begin with the same letter.
-    #[must_use]
     pub fn all(batch: usize) -> Vec<Self> {
         (0..QUESTIONS.len()).map(|first| Self::new(first, batch)).collect()
     }

@@ -1,9 +1,9 @@
-//! `zen-bench load`: a load on any server, and what came of it.
+//! `zen-bench load`: loads any server, and reports.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -11,22 +11,23 @@ use zen_harness::listing::Listing;
 use zen_harness::server::Server;
 
 use zen_bench::cores::Cores;
+use zen_bench::drive::{Outcome, QUESTIONS_MAX};
 use zen_bench::gauge;
 use zen_bench::lab::{Subject, servers};
-use zen_bench::load::{Load, Order, Pace, QUESTIONS_MAX};
+use zen_bench::load::Load;
 use zen_bench::machine::Machine;
+use zen_bench::progress;
+use zen_bench::schedule::{Order, Pace};
 
-mod display;
 mod report;
 
-use display::Display;
 use report::{Report, quantiles, saturated};
 
-/// What a server has to bear that we did not start.
+/// Limits for a server that we did not start.
 const STRANGER_CLIENTS_MAX: usize = 64;
 const STRANGER_QUESTIONS_MAX: u64 = 1_000_000;
 
-/// And one that is not on this machine.
+/// Limits for one that is not on this machine.
 const REMOTE_CLIENTS_MAX: usize = 8;
 const REMOTE_RATE_MAX: f64 = 100.0;
 
@@ -36,41 +37,41 @@ pub(crate) struct Options {
     /// Listings, such as zen-poll
     servers: Vec<String>,
 
-    /// Another server: a command that keeps the contract. In it {port} stands
-    /// for the port that it is to listen at
+    /// Another server: any command that keeps the contract, with {port} for
+    /// the port at which it has to listen
     #[arg(long, value_name = "NAME='COMMAND'", value_parser = Subject::parse)]
     also: Vec<Subject>,
 
-    /// A server that runs already; it gets a small load only
+    /// A server that is already running; it gets a small load only
     #[arg(long, value_name = "ADDRESS")]
     connect: Option<SocketAddr>,
 
-    /// Let that server be on another machine: one that is yours, for it gets
-    /// at most 100 questions a second
+    /// Allow that server to be on another machine, which has to be yours; it
+    /// gets at most 100 questions a second
     #[arg(long, requires_all = ["connect", "rate"])]
     not_loopback: bool,
 
-    /// How many clients there are
+    /// Run N clients concurrently
     #[arg(short, long, value_name = "N", default_value_t = 16)]
     clients: usize,
 
-    /// How many questions a client asks at once
+    /// Let each client ask N questions at once
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     batch: usize,
 
-    /// Ask so many questions a second, whatever the server does (an open
-    /// loop); otherwise each client asks when it is answered (a closed one)
+    /// Ask N questions a second, whatever the server does (an open loop);
+    /// without this, each client asks when it is answered (a closed loop)
     #[arg(short, long, value_name = "N")]
     rate: Option<f64>,
 
-    /// How long, at most 600
+    /// How long, at most 600 seconds
     #[arg(
         short, long, value_name = "SECONDS", default_value = "2",
         value_parser = zen_bench::load::seconds
     )]
     seconds: Duration,
 
-    /// Ask no more than so many questions
+    /// Ask at most N questions
     #[arg(short, long, value_name = "N", default_value_t = QUESTIONS_MAX)]
     questions: u64,
 
@@ -78,8 +79,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "release")]
     profile: String,
 
-    /// Also count the system calls of an answer, in a run of its own under
-    /// strace (Linux only)
+    /// Also count system calls, in a separate run under strace (Linux only)
     #[arg(long)]
     system_calls: bool,
 
@@ -88,7 +88,7 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
-/// Loads each of the servers in turn, and prints what came of it.
+/// Loads each of the servers in turn, and prints a report.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let subjects = subjects(options)?;
     refuse(options)?;
@@ -97,23 +97,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let separate = cores.is_some();
     let mut reports = Vec::new();
     if let Some(address) = options.connect {
-        reports.push(measure(
-            options,
-            &address.to_string(),
-            address,
-            None,
-            false,
-        )?);
+        let name = address.to_string();
+        reports.push(measure(options, &name, address, None, false)?);
     }
     for subject in subjects {
-        if let Some(cores) = &cores {
-            Cores::take(&cores.server);
-        }
-        let server =
-            Server::run(&subject.words).context(subject.name.clone())?;
-        if let Some(cores) = &cores {
-            Cores::take(&cores.load);
-        }
+        let server = Cores::start(cores.as_ref(), &subject.words)
+            .context(subject.name.clone())?;
         let (name, address) = (&subject.name, server.address);
         let mut report =
             measure(options, name, address, Some(&server), separate)?;
@@ -165,7 +154,7 @@ fn subjects(options: &Options) -> Result<Vec<Subject>> {
     Ok(subjects)
 }
 
-/// What we did not start may be somebody's, and is not flooded.
+/// A server that we did not start may be someone's: it is not flooded.
 fn refuse(options: &Options) -> Result<()> {
     ensure!(options.clients > 0, "no clients, no load");
     let Some(address) = options.connect else { return Ok(()) };
@@ -223,9 +212,8 @@ fn measure(
         Ok((gauge::read(server.id())?, turns))
     };
     let (before, turns_before) = read()?;
-    let mut display = Display::new(name, order.time);
-    let outcome = load.drive(&order, &mut |so_far| display.tell(so_far));
-    display.end();
+    let outcome = load.drive(&order, &mut shows(name));
+    progress::end();
     let outcome = outcome.context(name.to_string())?;
     let (after, turns_after) = read()?;
     let questions = outcome.answers.max(1) as f64;
@@ -261,6 +249,23 @@ fn measure(
     })
 }
 
+/// Shows once a second how it goes.
+fn shows(name: &str) -> impl FnMut(&Outcome) {
+    let (mut shown, mut answers) = (Instant::now(), 0);
+    move |so_far| {
+        let since = shown.elapsed();
+        if since >= Duration::from_secs(1) {
+            let rate = (so_far.answers - answers) as f64 / since.as_secs_f64();
+            let [half, late] = [0.5, 0.99].map(|it| so_far.quantile(it) * 1e6);
+            (shown, answers) = (Instant::now(), so_far.answers);
+            progress::tell(&format!(
+                "{name}: {rate:.0} answers a second; latency 50 % {half:.0} \
+                 µs, 99 % {late:.0} µs"
+            ));
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn system_calls(
     options: &Options,
@@ -274,12 +279,8 @@ fn system_calls(
         return Ok(None);
     }
     let words = costs::traced(&subject.words);
-    let plan = Plan {
-        rounds: 4_000 / options.clients + 1,
-        batch: options.batch,
-        pause: Duration::ZERO,
-        time_max: Duration::from_secs(120),
-    };
+    let rounds = 4_000 / options.clients + 1;
+    let plan = Plan { batch: options.batch, ..Plan::new(rounds) };
     let count = costs::system_calls_in;
     let mut cost = costs::marginal(&words, options.clients, plan, count)?;
     cost.retain(|_, calls| *calls >= 0.005);

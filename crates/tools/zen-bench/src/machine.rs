@@ -32,7 +32,6 @@ pub struct Machine {
 
 impl Machine {
     /// This one.
-    #[must_use]
     pub fn here(profile: &str, separate: bool) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let kernel = read("/proc/sys/kernel/osrelease");
@@ -62,7 +61,6 @@ impl Machine {
     }
 
     /// In a line.
-    #[must_use]
     pub fn sentence(&self) -> String {
         let Self { cores, processor, system, profile, revision, .. } = self;
         let apart = match self.separate {

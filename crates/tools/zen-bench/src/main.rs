@@ -13,8 +13,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use zen_harness::{inetd, system};
 
-use zen_bench::experiments::{EXPERIMENTS, Experiment, claims};
-use zen_bench::lab::{self, Lab, Size, Subject};
+use zen_bench::book;
+use zen_bench::experiment::Experiment;
+use zen_bench::experiments::EXPERIMENTS;
+use zen_bench::lab::{Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
 mod bare_loop;
@@ -34,16 +36,15 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Loads servers, one after another: how many answers a second, how late,
-    /// and at what price
+    /// Load servers, one after another: answers a second, latency, cost
     Load(loading::Options),
 
-    /// Says which experiments there are, and what each of them asks
+    /// List the experiments, and what each of them asks
     List,
 
-    /// Makes experiments, and shows what was seen
+    /// Make experiments, and show the results
     Run {
-        /// Which: see list
+        /// Their names (see list)
         #[arg(required = true)]
         experiments: Vec<String>,
 
@@ -51,34 +52,34 @@ enum Command {
         options: Making,
     },
 
-    /// Makes all experiments
+    /// Make all experiments
     All {
         #[command(flatten)]
         options: Making,
     },
 
-    /// Draws the figures, and writes the text beside them, from the data of
-    /// earlier experiments
+    /// Draw the figures and write their text from the data of earlier
+    /// experiments
     Draw {
-        /// Where the book is [default: that of the workspace]
+        /// The book's folder [default: that of the workspace]
         #[arg(long, value_name = "FOLDER")]
         book: Option<PathBuf>,
     },
 
-    /// Counts system calls, allocations and memory, beside what the contract
-    /// allows; exit status 1 if it is more than that (Linux only)
+    /// Count system calls, allocations and memory, and compare them with what
+    /// the contract allows; exit status 1 if a bound is passed (Linux only)
     Costs {
         /// Only these servers, such as zen-poll [default: all]
         names: Vec<String>,
     },
 
-    /// Measures the processor time of an answer, beside a bare loop around
-    /// epoll; exit status 1 if it is more than claimed (Linux only)
+    /// Measure the processor time of an answer, and compare it with a bare
+    /// epoll loop; exit status 1 if a bound is passed (Linux only)
     Cpu {
         /// Only these servers, such as zen-poll [default: the event-driven]
         names: Vec<String>,
 
-        /// So many pairs of a server and the loop
+        /// How many times a server and the loop take turns
         #[arg(
             long, default_value_t = 15,
             value_parser = clap::value_parser!(u16).range(1..)
@@ -97,7 +98,7 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         port: u16,
 
-        /// What every server is told, and this one need not be
+        /// Ignored: every server is started with it
         #[arg(long)]
         quiet: bool,
     },
@@ -110,7 +111,7 @@ struct Making {
     #[arg(long)]
     quick: bool,
 
-    /// Hardly anything, to see that it can be done
+    /// As little as possible, to test that it works
     #[arg(long, hide = true, conflicts_with = "quick")]
     tiny: bool,
 
@@ -118,13 +119,13 @@ struct Making {
     #[arg(long, default_value = "release")]
     profile: String,
 
-    /// Another server, for the experiments that need no options: a command
-    /// that keeps the contract, with {port} for its port
+    /// Add a server to the experiments that need no options: any command that
+    /// keeps the contract, with {port} for its port
     #[arg(long, value_name = "NAME='COMMAND'", value_parser = Subject::parse)]
     also: Vec<Subject>,
 
-    /// Write data, figures and text into this book; scripts/lab gives the
-    /// workspace's own [default: only show what was seen]
+    /// Write data, figures and text into this book, as scripts/lab does
+    /// [default: only show the results]
     #[arg(long, value_name = "FOLDER")]
     book: Option<PathBuf>,
 }
@@ -160,12 +161,11 @@ fn run(command: Command) -> anyhow::Result<bool> {
             make(&EXPERIMENTS.iter().collect::<Vec<_>>(), options)?;
         }
         Command::Draw { book } => {
-            let book = book.unwrap_or_else(lab::book);
+            let book = book.unwrap_or_else(book::here);
             for experiment in &EXPERIMENTS {
-                let results = lab::read(&book, experiment)?;
-                lab::write(&book, experiment, &results)?;
+                let results = book::read(&book, experiment)?;
+                book::write(&book, experiment, &results)?;
             }
-            write_claims(&book)?;
         }
         #[cfg(target_os = "linux")]
         Command::Costs { names } => return costs::count(&names),
@@ -202,17 +202,11 @@ fn make(experiments: &[&Experiment], options: Making) -> anyhow::Result<()> {
             index + 1,
             experiments.len()
         );
-        let results = lab.make(experiment)?;
+        let results = lab.make(experiment.name, experiment.make)?;
         println!("{}", experiment.seen_in(&results));
         if let Some(book) = &options.book {
-            lab::write(book, experiment, &results)?;
-            write_claims(book)?;
+            book::write(book, experiment, &results)?;
         }
     }
     Ok(())
-}
-
-fn write_claims(book: &std::path::Path) -> anyhow::Result<()> {
-    let path = lab::data_folder(book).join("claims.md");
-    Ok(std::fs::write(path, claims())?)
 }

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 
-/// Measured worse than this the runs of a point are called noisy.
+/// If the runs of a point differ by more than this share, they are noisy.
 pub const SPREAD_MAX: f64 = 0.5;
 
-/// A share of its time that the load waited for a core; above it the machine
-/// had other things to do.
+/// The share of its time that the load may wait for a core; above it the
+/// machine had other things to do.
 pub const DELAY_MAX: f64 = 0.1;
 
 /// All that an experiment has found.
@@ -96,34 +96,40 @@ pub struct Point {
     pub values: Vec<f64>,
 }
 
-impl Axis {
-    /// An axis with numbers.
-    #[must_use]
-    pub fn new(label: &str, scale: Scale) -> Self {
+impl From<(&str, Scale)> for Axis {
+    fn from((label, scale): (&str, Scale)) -> Self {
         Self { label: label.into(), scale, names: Vec::new() }
     }
 }
 
 impl Chart {
     /// A figure with lines.
-    #[must_use]
-    pub fn lines(name: &str, title: &str, x: Axis, y: Axis) -> Self {
+    pub fn lines(
+        name: &str,
+        title: &str,
+        x: (&str, Scale),
+        y: (&str, Scale),
+    ) -> Self {
         let (name, title) = (name.into(), title.into());
+        let (x, y) = (x.into(), y.into());
         let (limit, series) = (None, Vec::new());
         let (bars, is_table) = (false, false);
         Self { name, title, x, y, limit, bars, is_table, series }
     }
 
     /// A figure with a group of bars for each of these names.
-    #[must_use]
-    pub fn bars(name: &str, title: &str, names: &[&str], y: Axis) -> Self {
-        let names = names.iter().map(|name| name.to_string()).collect();
-        let x = Axis { names, ..Axis::new("", Scale::Steps) };
-        Self { bars: true, ..Self::lines(name, title, x, y) }
+    pub fn bars<S: ToString>(
+        name: &str,
+        title: &str,
+        names: impl IntoIterator<Item = S>,
+        y: (&str, Scale),
+    ) -> Self {
+        let mut chart = Self::lines(name, title, ("", Scale::Steps), y);
+        chart.x.names = names.into_iter().map(|it| it.to_string()).collect();
+        Self { bars: true, ..chart }
     }
 
     /// Above this nothing is waited for.
-    #[must_use]
     pub fn with_limit(self, limit: f64) -> Self {
         Self { limit: Some(limit), ..self }
     }
@@ -145,20 +151,47 @@ impl Chart {
     }
 
     /// The median at one place.
-    #[must_use]
     pub fn at(&self, series: &str, x: f64) -> Option<f64> {
         let series = self.series.iter().find(|it| it.name == series)?;
         series.points.iter().find(|it| it.x == x).map(Point::median)
     }
 
-    /// What is called by a name and stands at this place.
-    #[must_use]
+    /// The name of this place.
     pub fn name_at(&self, x: f64) -> Option<&str> {
         self.x.names.get(x as usize).map(String::as_str)
     }
 
+    /// The median at the place of this name.
+    pub fn at_name(&self, series: &str, name: &str) -> Option<f64> {
+        let x = self.x.names.iter().position(|it| it == name)?;
+        self.at(series, x as f64)
+    }
+
+    /// The last place of all series.
+    pub fn x_max(&self) -> f64 {
+        let points = self.series.iter().flat_map(|it| &it.points);
+        points.map(|it| it.x).fold(0.0, f64::max)
+    }
+
+    /// The series at one place with their medians, the least first.
+    pub fn ranked(&self, x: f64) -> Vec<(&str, f64)> {
+        let names = self.series.iter().map(|it| it.name.as_str());
+        let mut all: Vec<_> =
+            names.filter_map(|it| Some((it, self.at(it, x)?))).collect();
+        all.sort_by(|a, b| a.1.total_cmp(&b.1));
+        all
+    }
+
+    /// The names of a series with their medians, the least first.
+    pub fn ranked_names(&self, series: &str) -> Vec<(&str, f64)> {
+        let medians = self.medians(series).into_iter();
+        let mut all: Vec<_> =
+            medians.filter_map(|(x, y)| Some((self.name_at(x)?, y))).collect();
+        all.sort_by(|a, b| a.1.total_cmp(&b.1));
+        all
+    }
+
     /// All places of a series, with their medians.
-    #[must_use]
     pub fn medians(&self, series: &str) -> Vec<(f64, f64)> {
         let of = self.series.iter().filter(|it| it.name == series);
         let points = of.flat_map(|it| &it.points);
@@ -166,28 +199,28 @@ impl Chart {
     }
 
     /// Where a series passes this value for the first time.
-    #[must_use]
     pub fn first_above(&self, series: &str, value: f64) -> Option<f64> {
         let medians = self.medians(series);
         medians.iter().find(|(_, y)| *y >= value).map(|(x, _)| *x)
     }
 }
 
+/// The value in the middle; of an even number of values, the mean of the two
+/// in the middle.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let last = values.len().checked_sub(1)?;
+    Some(f64::midpoint(values[last / 2], values[last.div_ceil(2)]))
+}
+
 impl Point {
     /// The value in the middle.
-    #[must_use]
     pub fn median(&self) -> f64 {
-        let mut values = self.values.clone();
-        values.sort_by(f64::total_cmp);
-        match values.len() {
-            0 => 0.0,
-            n if n % 2 == 1 => values[n / 2],
-            n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
-        }
+        median(&self.values).unwrap_or(0.0)
     }
 
     /// The least and the most.
-    #[must_use]
     pub fn spread(&self) -> (f64, f64) {
         let of = |choose: fn(f64, f64) -> f64| {
             self.values.iter().copied().reduce(choose).unwrap_or(0.0)
@@ -198,7 +231,6 @@ impl Point {
 
 impl Results {
     /// A chart by its name.
-    #[must_use]
     pub fn chart(&self, name: &str) -> Option<&Chart> {
         self.charts.iter().find(|chart| chart.name == name)
     }
@@ -209,7 +241,6 @@ impl Results {
     }
 
     /// What a reader has to know before believing it.
-    #[must_use]
     pub fn warning(&self) -> Option<String> {
         let points = self.charts.iter().flat_map(|it| &it.series);
         let points: Vec<_> = points.flat_map(|it| &it.points).collect();
@@ -257,12 +288,13 @@ mod tests {
         assert_eq!(point(&[9.0, 1.0, 4.0, 2.0]).median(), 3.0);
         assert_eq!(point(&[9.0, 1.0, 4.0]).spread(), (1.0, 9.0));
         assert_eq!(point(&[]).median(), 0.0);
+        assert_eq!(median(&[]), None);
     }
 
     #[test]
     fn what_is_recorded_is_found_again() {
-        let axis = || Axis::new("", Scale::Linear);
-        let mut chart = Chart::lines("a", "A", axis(), axis());
+        let axis = ("", Scale::Linear);
+        let mut chart = Chart::lines("a", "A", axis, axis);
         for value in [0.123_456, 3.0, 2.0] {
             chart.record("one", 1.0, value);
         }
@@ -279,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_noisy_run_says_so() {
-        let mut chart = Chart::bars("a", "", &["x"], Axis::new("", Scale::Log));
+        let mut chart = Chart::bars("a", "", ["x"], ("", Scale::Log));
         chart.record("one", 0.0, 1.0);
         chart.record("one", 0.0, 1.1);
         let mut results = Results {

@@ -25,7 +25,6 @@ impl Svg {
     /// A sheet of this size in its own units, of which a line of text takes
     /// 14 or so. The name is one word, different from that of any other
     /// drawing on the same page.
-    #[must_use]
     pub fn new(
         name: &str,
         (width, height): (f64, f64),
@@ -171,13 +170,11 @@ impl Svg {
     }
 
     /// How a rectangle of this series is filled: a hatch in its colour.
-    #[must_use]
     pub fn hatch(&self, series: usize) -> String {
         format!("url(#{}-h{})", self.name, series % STYLES)
     }
 
     /// The whole drawing.
-    #[must_use]
     pub fn finish(mut self) -> String {
         while !self.open.is_empty() {
             self.close();
@@ -199,7 +196,6 @@ impl Svg {
 }
 
 /// Text that may stand between tags and in quotation marks.
-#[must_use]
 pub fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -218,7 +214,6 @@ pub fn escaped(text: &str) -> String {
 
 /// A length with at most one decimal, so that the same data give the same
 /// text; what is no number is 0, and the sheet stays readable.
-#[must_use]
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
         return "0".into();

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Experiment, seconds};
 use crate::crowd::{Errand, burst, visit};
+use crate::experiment::Experiment;
 use crate::lab::Lab;
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::results::{Chart, Results, Scale};
+use crate::words::seconds;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "backlog",
@@ -23,21 +24,22 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     predict: "Draw the three lines: clients from the quickest to the slowest, \
               and the seconds that each needs. Who drops what, and who tries \
               again, and when?",
-    on_all_cores: false,
     make,
     seen,
 };
 
 const BACKLOGS: [&str; 3] = ["5", "64", "4096"];
-const CLIENTS: usize = 100;
+
+/// A client that connects within this time was not dropped.
+const AT_ONCE: f64 = 0.25;
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let clients = lab.pick([20, CLIENTS, CLIENTS]);
+    let clients = lab.pick([20, 100, 100]);
     let time_max = Duration::from_secs_f64(lab.pick([0.6, 4.5, 10.0]));
-    let x = Axis::new("clients, from the quickest", Scale::Linear);
-    let y = Axis::new("seconds", Scale::Linear);
+    let title = "How long clients take to connect";
+    let x = ("clients, from the quickest", Scale::Linear);
     let mut times =
-        Chart::lines("connect", "How long clients take to connect", x, y)
+        Chart::lines("connect", title, x, ("seconds", Scale::Linear))
             .with_limit(time_max.as_secs_f64());
     for run in 0..lab.runs() {
         for backlog in BACKLOGS {
@@ -69,31 +71,30 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
 
 fn seen(results: &Results) -> String {
     let Some(times) = results.chart("connect") else { return String::new() };
+    let limit = times.limit.unwrap_or(f64::INFINITY);
     let mut text = String::new();
     for series in &times.series {
         let medians = times.medians(&series.name);
         let all = medians.len();
-        let at_once = medians.iter().filter(|(_, time)| *time < 0.25).count();
-        let last = medians.last().map_or(0.0, |(_, time)| *time);
-        let first_late = medians.iter().find(|(_, time)| *time >= 0.25);
+        let at_once = medians.iter().filter(|(_, time)| *time < AT_ONCE);
         text += &format!(
-            "With a {}, {at_once} of {all} clients connected at once",
-            series.name
+            "With a {}, {} of {all} clients connected at once",
+            series.name,
+            at_once.count()
         );
-        if let Some((_, late)) = first_late {
-            text += &format!(
-                ", the next after {}, and the last after {}",
-                seconds(*late),
-                match times.limit {
-                    Some(limit) if last >= limit =>
-                        format!("more than {}", seconds(limit)),
-                    _ => seconds(last),
-                }
-            );
+        let late = medians.iter().find(|(_, time)| *time >= AT_ONCE);
+        if let (Some((_, late)), Some((_, last))) = (late, medians.last()) {
+            let last = match *last >= limit {
+                true => format!("more than {}", seconds(limit)),
+                false => seconds(*last),
+            };
+            let late = seconds(*late);
+            text +=
+                &format!(", the next after {late}, and the last after {last}");
         }
         text += ". ";
     }
-    text + "The system accepts connections for the server, until the backlog \
-            is full; what comes then it drops, and the client's own system \
+    text + "The system accepts connections for the server until the backlog \
+            is full. It drops further ones, and the client's own system \
             tries again, first after a second. The server hears nothing of it."
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use zen_harness::server::Server;
 
-use super::{Experiment, NOTHING, borrowed, code, list, options_for};
 use crate::crowd::{Errand, burst};
+use crate::experiment::Experiment;
 use crate::gauge;
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::results::{Chart, Results, Scale};
+use crate::words::{NOTHING, list};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "churn",
@@ -22,35 +23,26 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
                more question on an open connection?",
     predict: "Put in order of price: a new thread, a new process, nothing new \
               at all. By what factor does a process cost more than a thread?",
-    on_all_cores: false,
     make,
     seen,
 };
 
-const SERVERS: [&str; 6] = [
-    "zen-single",
-    "zen-threaded",
-    "zen-legacy",
-    "zen-fork",
-    "zen-poll",
-    "zen-coroutine",
-];
-
-/// So many connect at once, and the next when they have left.
+/// This many connect at once, and the next when they have left.
 const AT_ONCE: usize = 8;
+
+const NEW: &str = "on a new connection";
+const OLD: &str = "on the same connection";
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     let bursts = lab.pick([3, 50, 200]);
-    let y = Axis::new("microseconds of processor time", Scale::Log);
-    let subjects = lab.servers(&SERVERS);
-    let names: Vec<_> =
-        subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let mut price = Chart::bars("price", "For one answer", &names, y);
+    let subjects = lab.servers(&super::silent::SERVERS);
+    let names = subjects.iter().map(|it| &it.name);
+    let y = ("microseconds of processor time", Scale::Log);
+    let mut price = Chart::bars("price", "For one answer", names, y);
     for run in 0..lab.runs() {
         for (x, subject) in subjects.iter().enumerate() {
             lab.tell(run, &subject.name);
-            let options = options_for(subject, AT_ONCE);
-            let server = lab.start(subject, &borrowed(&options))?;
+            let server = lab.start_for(subject, AT_ONCE)?;
             let visits = |times: usize| -> Result<()> {
                 for _ in 0..times {
                     let time_max = Duration::from_secs(10);
@@ -65,12 +57,9 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             let clients = if subject.name == "zen-single" { 1 } else { 8 };
             let mut load = Load::connect(server.address, clients)?;
             let rounds = AT_ONCE * bursts / clients;
-            let time_max = Duration::from_secs(60);
-            let plan =
-                Plan { rounds: 2, batch: 1, time_max, ..Plan::default() };
-            load.ask(plan)?;
+            load.ask(Plan::new(2))?;
             let before_asked = lab.cpu(&server)?;
-            load.ask(Plan { rounds, ..plan })?;
+            load.ask(Plan::new(rounds))?;
             let after_asked = lab.cpu(&server)?;
             let mut record = |series, from: Option<f64>, to: Option<f64>| {
                 if let (Some(from), Some(to)) = (from, to) {
@@ -87,9 +76,6 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     Ok(vec![price])
 }
 
-const NEW: &str = "on a new connection";
-const OLD: &str = "on the same connection";
-
 /// Waits until no process but the first is left, so that all have been
 /// counted.
 fn alone(server: &Server) -> Result<()> {
@@ -105,29 +91,14 @@ fn alone(server: &Server) -> Result<()> {
 }
 
 fn seen(results: &Results) -> String {
-    let Some(price) = results.chart("price") else {
-        return NOTHING.into();
-    };
-    let at = |series: &str, name: &str| {
-        let x = price.x.names.iter().position(|it| it == name)?;
-        price.at(series, x as f64)
-    };
-    let mut costs: Vec<_> = price
-        .x
-        .names
-        .iter()
-        .filter_map(|name| Some((at(NEW, name)?, name)))
-        .collect();
-    costs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let told: Vec<_> = costs
-        .iter()
-        .map(|(cost, name)| format!("{} {cost:.0} µs", code(name)))
-        .collect();
+    let Some(price) = results.chart("price") else { return NOTHING.into() };
+    let costs = price.ranked_names(NEW).into_iter();
     let mut text = format!(
         "A client that connects, asks and leaves costs, from the cheapest to \
          the dearest: {}.",
-        list(&told)
+        list(costs.map(|(name, cost)| format!("`{name}` {cost:.0} µs")))
     );
+    let at = |series, name| price.at_name(series, name);
     if let (Some(process), Some(thread)) =
         (at(NEW, "zen-fork"), at(NEW, "zen-legacy"))
     {

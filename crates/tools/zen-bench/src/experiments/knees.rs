@@ -1,13 +1,14 @@
-//! A flood, bounded, of clients that want nothing.
+//! A bounded flood of clients that ask nothing.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Experiment, code, list, seconds};
 use crate::crowd::{Silent, visit};
+use crate::experiment::Experiment;
 use crate::lab::Lab;
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::results::{Chart, Results, Scale};
+use crate::words::{list, seconds};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "knees",
@@ -21,7 +22,6 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
                cost?",
     predict: "Which server denies service first? Which pays most, in memory and \
               in processor time? Does `zen-legacy` fall, or only grow?",
-    on_all_cores: false,
     make,
     seen,
 };
@@ -29,7 +29,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 const SERVERS: [&str; 5] =
     ["zen-threaded", "zen-legacy", "zen-fork", "zen-poll", "zen-coroutine"];
 
-/// A byte from each, so often. No question gets as long as is allowed.
+/// How often each sends a byte. No question gets longer than is allowed.
 const DRIP_EVERY: Duration = Duration::from_millis(50);
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
@@ -38,8 +38,8 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     let limit = lab.pick([0.2, 0.5, 1.0]);
     let time = lab.pick([0.2, 0.4, 2.0]);
     let chart = |name, title, label| {
-        let x = Axis::new("clients of the flood", Scale::Steps);
-        Chart::lines(name, title, x, Axis::new(label, Scale::Log))
+        let x = ("clients of the flood", Scale::Steps);
+        Chart::lines(name, title, x, (label, Scale::Log))
     };
     let title = "How long a client in earnest waits, dripping flood";
     let mut wait = chart("wait", title, "seconds").with_limit(limit);
@@ -58,9 +58,11 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let x = flood as f64;
                 let server = lab.start(&subject, &[])?;
                 let mut flood = Silent::connect(server.address, flood)?;
-                let waited = visit(server.address, limit_time)?;
-                let waited = waited.unwrap_or(limit_time).as_secs_f64();
-                silent.record(name, x, waited);
+                let waits = || -> Result<f64> {
+                    let time = visit(server.address, limit_time)?;
+                    Ok(time.unwrap_or(limit_time).as_secs_f64())
+                };
+                silent.record(name, x, waits()?);
                 let before = lab.cpu(&server)?;
                 let begun = Instant::now();
                 while begun.elapsed().as_secs_f64() < time {
@@ -74,9 +76,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                     work.record(name, x, (to - from) / elapsed * 1e3);
                 }
                 flood.drip();
-                let waited = visit(server.address, limit_time)?;
-                let waited = waited.unwrap_or(limit_time).as_secs_f64();
-                wait.record(name, x, waited);
+                wait.record(name, x, waits()?);
                 if let Some(gauge) = lab.gauge(&server)? {
                     memory.record(name, x, gauge.memory as f64);
                 }
@@ -91,16 +91,14 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
 fn seen(results: &Results) -> String {
     let Some(wait) = results.chart("wait") else { return String::new() };
     let limit = wait.limit.unwrap_or(f64::INFINITY);
+    let most = wait.x_max();
     let (mut denied, mut served) = (Vec::new(), Vec::new());
-    let most = wait.series.iter().flat_map(|it| &it.points);
-    let most = most.map(|it| it.x).fold(0.0, f64::max);
-    for series in &wait.series {
-        let name = code(&series.name);
-        match wait.first_above(&series.name, limit) {
-            Some(x) => denied.push(format!("{name} from {x} on")),
+    for name in wait.series.iter().map(|it| &it.name) {
+        match wait.first_above(name, limit) {
+            Some(x) => denied.push(format!("`{name}` from {x} on")),
             None => {
-                let time = wait.at(&series.name, most).unwrap_or(0.0);
-                served.push(format!("{name} after {}", seconds(time)));
+                let time = seconds(wait.at(name, most).unwrap_or(0.0));
+                served.push(format!("`{name}` after {time}"));
             }
         }
     }
@@ -108,28 +106,24 @@ fn seen(results: &Results) -> String {
         "No answer within {} under the dripping flood: {}. Still answered with \
          {most} of them: {}.",
         seconds(limit),
-        list(&denied),
-        list(&served)
+        list(denied),
+        list(served)
     );
-    let at = |chart: &str, name: &str| results.chart(chart)?.at(name, most);
-    if let (Some(threads), Some(memory), Some(work)) = (
+    let at = |chart, name| results.chart(chart)?.at(name, most);
+    if let (Some(threads), Some(memory), Some(work), Some(of_poll)) = (
         at("memory", "zen-legacy"),
         at("memory", "zen-poll"),
         at("work", "zen-legacy"),
+        at("work", "zen-poll"),
     ) {
         text += &format!(
             " With {most} of them `zen-legacy` takes {:.1} MB, {:.1} times as \
              much as `zen-poll` ({:.1} MB), and {work:.0} ms of processor time \
-             a second",
+             a second where `zen-poll` takes {of_poll:.0} ms.",
             threads / 1e6,
             threads / memory.max(1.0),
             memory / 1e6
         );
-        let of_poll = at("work", "zen-poll").map(|ms| format!("{ms:.0} ms"));
-        text += &of_poll.map_or(String::new(), |ms| {
-            format!(" where `zen-poll` takes {ms}")
-        });
-        text.push('.');
     }
     text + " A flood that is bounded, as this one is, shows the slope and not \
             the fall: the fall is where threads or descriptors end."

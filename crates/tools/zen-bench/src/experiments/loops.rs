@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Experiment, count};
 use crate::crowd::{Silent, visit};
+use crate::experiment::Experiment;
 use crate::lab::Lab;
-use crate::load::{Load, Order, Pace};
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::load::Load;
+use crate::results::{Chart, Results, Scale};
+use crate::schedule::{Order, Pace};
+use crate::words::count;
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "loops",
@@ -21,7 +23,6 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     predict: "Twice as many? The load runs on the same cores. And does the \
               system deal clients out like cards, like dice, or to the loop \
               that is quickest?",
-    on_all_cores: true,
     make,
     seen,
 };
@@ -33,16 +34,11 @@ const MODES: [&str; 3] = ["reuseport", "listener", "processes"];
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     lab.share_cores();
-    let y = Axis::new("a second", Scale::Log);
-    let loops = ["1 loop", "2 loops"];
-    let mut rate = Chart::bars("rate", "Answers a second", &loops, y);
+    let (title, loops) = ("Answers a second", ["1 loop", "2 loops"]);
+    let mut rate = Chart::bars("rate", title, loops, ("a second", Scale::Log));
     let title = "Clients of the loop that has most, of two";
-    let mut most = Chart::bars(
-        "spread",
-        title,
-        &MODES,
-        Axis::new("percent of all clients", Scale::Linear),
-    );
+    let y = ("percent of all clients", Scale::Linear);
+    let mut most = Chart::bars("spread", title, MODES, y);
     let time = Duration::from_secs_f64(lab.pick([0.05, 0.4, 2.0]));
     for run in 0..lab.runs() {
         for subject in lab.listings(&["zen-hybrid"]) {
@@ -128,10 +124,8 @@ fn seen(results: &Results) -> String {
                  no processor shows what a second loop is worth by itself. ";
     }
     if let Some(most) = results.chart("spread") {
-        for (x, mode) in most.x.names.iter().enumerate() {
-            let Some(share) = most.at("clients of one loop", x as f64) else {
-                continue;
-            };
+        for (x, share) in most.medians("clients of one loop") {
+            let Some(mode) = most.name_at(x) else { continue };
             text += &format!(
                 "With `--share {mode}` the loop that had most had {share:.0} % \
                  of the clients. ",

@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
-use super::{Experiment, NOTHING, count, seconds};
+use crate::experiment::Experiment;
 use crate::figure;
 use crate::lab::Lab;
 use crate::results::{Chart, Results};
+use crate::words::{NOTHING, count, seconds};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "pollers",
@@ -20,7 +21,6 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
                of watched sockets grows from 1 to 10,000?",
     predict: "Which of the three lines rise, and by what factor from 100 \
               sockets to 10,000? Which one ends early, and where?",
-    on_all_cores: false,
     make,
     seen,
 };
@@ -33,9 +33,9 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
 
 #[cfg(target_os = "linux")]
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    use crate::results::{Axis, Scale};
-    let x = Axis::new("watched sockets", Scale::Log);
-    let y = Axis::new("microseconds of processor time", Scale::Log);
+    use crate::results::Scale;
+    let x = ("watched sockets", Scale::Log);
+    let y = ("microseconds of processor time", Scale::Log);
     let title = "To learn of one event";
     let mut price = Chart::lines("price", title, x, y);
     let rounds = lab.pick([20, 1000, 10_000]);
@@ -73,9 +73,9 @@ mod linux {
 
     pub(super) const CALLS: [&str; 3] = ["select()", "poll()", "epoll"];
 
-    /// Sockets of which one speaks.
+    /// Sockets of which one has something to read.
     struct Watched {
-        /// Nobody has ever sent them anything.
+        /// No one has ever sent them anything.
         silent: Vec<UnixDatagram>,
         speaker: UnixStream,
         listener: UnixStream,
@@ -171,9 +171,7 @@ mod linux {
 }
 
 fn seen(results: &Results) -> String {
-    let Some(price) = results.chart("price") else {
-        return NOTHING.into();
-    };
+    let Some(price) = results.chart("price") else { return NOTHING.into() };
     let mut text = String::new();
     for series in &price.series {
         let medians = price.medians(&series.name);

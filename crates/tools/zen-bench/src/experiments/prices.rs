@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Experiment, NOTHING, code, list, rates};
+use super::rates;
 use crate::crowd::{Silent, visit};
+use crate::experiment::Experiment;
 use crate::lab::{Lab, Subject};
-use crate::load::Pace;
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::results::{Chart, Results, Scale};
+use crate::schedule::Pace;
+use crate::words::{NOTHING, list};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "prices",
@@ -23,7 +25,6 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     predict: "In which servers does a silent client take a thread, in which \
               a process, in which only a descriptor? And which server needs \
               most processor time for a client that asks alone?",
-    on_all_cores: false,
     make,
     seen,
 };
@@ -63,13 +64,11 @@ const COUNTED: [(&str, &str); 4] = [
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     let subjects = lab.servers(&SERVERS);
-    let names: Vec<_> =
-        subjects.iter().map(|subject| subject.name.as_str()).collect();
-    let y = Axis::new("microseconds of processor time", Scale::Log);
-    let mut price = Chart::bars("price", "For one answer", &names, y);
+    let names = subjects.iter().map(|it| &it.name);
+    let y = ("microseconds of processor time", Scale::Log);
+    let mut price = Chart::bars("price", "For one answer", names, y);
     let mut counted = COUNTED.map(|(name, label)| {
-        let x = Axis::new("silent clients", Scale::Steps);
-        let y = Axis::new(label, Scale::Log);
+        let (x, y) = (("silent clients", Scale::Steps), (label, Scale::Log));
         Chart { is_table: true, ..Chart::lines(name, label, x, y) }
     });
     for run in 0..lab.runs() {
@@ -77,7 +76,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             lab.tell(run, &subject.name);
             silent(lab, subject, &mut counted)?;
             for (series, clients) in ASKING {
-                // Nobody else is served while one is connected.
+                // It serves no one else while one is connected.
                 if subject.name == "zen-single" && clients > 1 {
                     continue;
                 }
@@ -100,7 +99,7 @@ fn silent(
     subject: &Subject,
     charts: &mut [Chart; 4],
 ) -> Result<()> {
-    // Whoever has not answered by then has accepted all that it ever will.
+    // A server that has not answered by then will accept no more.
     let patience = Duration::from_secs_f64(lab.pick([0.1, 0.3, 1.0]));
     let server = lab.start(subject, &[])?;
     let mut crowd = Vec::new();
@@ -128,32 +127,27 @@ fn seen(results: &Results) -> String {
     let Some(price) = price else { return NOTHING.into() };
     let mut text = String::new();
     for (series, _) in ASKING {
-        let mut costs = price.medians(series);
-        costs.sort_by(|a, b| a.1.total_cmp(&b.1));
-        let told: Vec<_> = costs
-            .iter()
-            .filter_map(|(x, cost)| {
-                Some(format!("{} {cost:.1} µs", code(price.name_at(*x)?)))
-            })
-            .collect();
-        text += &format!("When {series}, for an answer: {}. ", list(&told));
+        let costs = price.ranked_names(series).into_iter();
+        let told =
+            list(costs.map(|(name, cost)| format!("`{name}` {cost:.1} µs")));
+        text += &format!("When {series}, for an answer: {told}. ");
     }
-    let grows = |what: &str| -> Vec<String> {
-        let Some(chart) = results.chart(what) else { return Vec::new() };
-        let more = |name: &String| {
+    let grows = |what: &str| {
+        let Some(chart) = results.chart(what) else { return list([]) };
+        let more = |name: &&String| {
             let [few, many] = [1.0, 50.0].map(|x| chart.at(name, x));
             many.zip(few).is_some_and(|(many, few)| many - few >= 25.0)
         };
         let names = chart.series.iter().map(|series| &series.name);
-        names.filter(|name| more(name)).map(|name| code(name)).collect()
+        list(names.filter(more).map(|name| format!("`{name}`")))
     };
     text += &format!(
         "A process for each silent client: {}. A thread for each: {}, those \
          of processes included. A descriptor for each: {}. The table of each \
          server stands on its page, under \"What it costs\".",
-        list(&grows("processes")),
-        list(&grows("threads")),
-        list(&grows("descriptors"))
+        grows("processes"),
+        grows("threads"),
+        grows("descriptors")
     );
     text
 }
@@ -184,19 +178,15 @@ fn table(name: &str, results: &Results) -> String {
         }
         text.push('\n');
     }
-    if let Some(price) = results.chart("price") {
-        let place = price.x.names.iter().position(|it| it == name);
-        let costs: Vec<_> = ASKING
-            .iter()
-            .filter_map(|(series, _)| {
-                let cost = price.at(series, place? as f64)?;
-                Some(format!("{cost:.1} µs when {series}"))
-            })
-            .collect();
-        if !costs.is_empty() {
-            let costs = list(&costs);
-            text += &format!("\nProcessor time for one answer: {costs}.\n");
-        }
+    let price = results.chart("price");
+    let costs = ASKING.iter().filter_map(|(series, _)| {
+        let cost = price?.at_name(series, name)?;
+        Some(format!("{cost:.1} µs when {series}"))
+    });
+    let costs: Vec<_> = costs.collect();
+    if !costs.is_empty() {
+        let costs = list(costs);
+        text += &format!("\nProcessor time for one answer: {costs}.\n");
     }
     text
 }

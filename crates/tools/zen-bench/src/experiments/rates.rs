@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Experiment, borrowed, code, count, list, options_for, seconds};
+use crate::drive::Outcome;
+use crate::experiment::Experiment;
 use crate::lab::{Lab, Subject};
-use crate::load::{Load, Order, Outcome, Pace, Plan};
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::load::{Load, Plan};
+use crate::results::{Chart, Results, Scale, Series};
+use crate::schedule::{Order, Pace};
+use crate::words::{count, list, seconds};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "rates",
@@ -22,7 +25,6 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     predict: "Which server is fastest with 1 client, and which with 1000? Is it \
               the same one? Where is the wall, and what does the latency do \
               in front of it?",
-    on_all_cores: false,
     make,
     seen,
 };
@@ -39,51 +41,12 @@ const PACED: [&str; 3] = ["zen-threaded", "zen-poll", "zen-coroutine"];
 const PACED_CLIENTS: usize = 32;
 const BATCH_CLIENTS: usize = 16;
 
-struct Charts {
-    rate: Chart,
-    median: Chart,
-    late: Chart,
-    price: Chart,
-    batches: Chart,
-    paced: Chart,
-}
-
-impl Charts {
-    fn new() -> Self {
-        let chart = |name, title, x, y| {
-            let x = Axis::new(x, Scale::Log);
-            Chart::lines(name, title, x, Axis::new(y, Scale::Log))
-        };
-        let clients = "clients that ask";
-        let micro = "microseconds of processor time";
-        let latency = "seconds";
-        Self {
-            rate: chart("rate", "Answers a second", clients, "a second"),
-            median: chart("median", "Latency, median", clients, latency),
-            late: chart("late", "Latency that 99 % keep", clients, latency),
-            price: chart("price", "For one answer", clients, micro),
-            batches: chart(
-                "batches",
-                "For one answer, many asked at once",
-                "questions at once, 16 clients",
-                micro,
-            ),
-            paced: chart(
-                "paced",
-                "Latency that 99 % keep, by a schedule",
-                "questions a second, 32 clients",
-                latency,
-            ),
-        }
-    }
-}
+/// A latency above this is behind the wall.
+const WALL: f64 = 0.05;
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let clients: &[usize] = lab.pick([
-        &[1, 8],
-        &[1, 4, 16, 64, 256, 1000],
-        &[1, 4, 16, 64, 256, 1000],
-    ]);
+    let all: &[usize] = &[1, 4, 16, 64, 256, 1000];
+    let clients = lab.pick([&[1, 8], all, all]);
     let batches: &[usize] =
         lab.pick([&[1, 16], &[1, 4, 16, 64], &[1, 2, 4, 8, 16, 32, 64]]);
     let rates: &[f64] = lab.pick([
@@ -91,29 +54,43 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
         &[1e3, 5e3, 1e4, 2e4, 4e4, 8e4, 1.6e5],
         &[1e3, 2e3, 5e3, 1e4, 2e4, 4e4, 6e4, 8e4, 1.2e5, 1.6e5],
     ]);
-    let mut charts = Charts::new();
+    let chart = |name, title, x, y| {
+        Chart::lines(name, title, (x, Scale::Log), (y, Scale::Log))
+    };
+    let (asking, latency) = ("clients that ask", "seconds");
+    let micro = "microseconds of processor time";
+    let mut rate = chart("rate", "Answers a second", asking, "a second");
+    let mut median = chart("median", "Latency, median", asking, latency);
+    let mut late = chart("late", "Latency that 99 % keep", asking, latency);
+    let mut price = chart("price", "For one answer", asking, micro);
+    let x = "questions at once, 16 clients";
+    let title = "For one answer, many asked at once";
+    let mut batched = chart("batches", title, x, micro);
+    let x = "questions a second, 32 clients";
+    let title = "Latency that 99 % keep, by a schedule";
+    let mut paced = chart("paced", title, x, latency);
     for run in 0..lab.runs() {
         for &clients in clients {
             lab.tell(run, &format!("{clients} clients"));
             for subject in lab.servers(&SERVERS) {
-                let (outcome, price) =
+                let (outcome, cost) =
                     drive(lab, &subject, clients, 1, Pace::Closed)?;
                 let (name, x) = (&subject.name, clients as f64);
-                charts.rate.record(name, x, outcome.rate());
-                charts.median.record(name, x, outcome.quantile(0.5));
-                charts.late.record(name, x, outcome.quantile(0.99));
-                if let Some(price) = price {
-                    charts.price.record(name, x, price);
+                rate.record(name, x, outcome.rate());
+                median.record(name, x, outcome.quantile(0.5));
+                late.record(name, x, outcome.quantile(0.99));
+                if let Some(cost) = cost {
+                    price.record(name, x, cost);
                 }
             }
         }
         for &batch in batches {
             lab.tell(run, &format!("{batch} questions at once"));
             for subject in lab.servers(&SERVERS) {
-                let (_, price) =
+                let (_, cost) =
                     drive(lab, &subject, BATCH_CLIENTS, batch, Pace::Closed)?;
-                if let Some(price) = price {
-                    charts.batches.record(&subject.name, batch as f64, price);
+                if let Some(cost) = cost {
+                    batched.record(&subject.name, batch as f64, cost);
                 }
             }
         }
@@ -123,16 +100,14 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let pace = Pace::Open(rate);
                 let (outcome, _) =
                     drive(lab, &subject, PACED_CLIENTS, 1, pace)?;
-                let late = outcome.quantile(0.99);
-                charts.paced.record(&subject.name, rate, late);
+                paced.record(&subject.name, rate, outcome.quantile(0.99));
             }
         }
     }
-    let Charts { rate, median, late, price, batches, paced } = charts;
-    Ok(vec![rate, median, late, price, batches, paced])
+    Ok(vec![rate, median, late, price, batched, paced])
 }
 
-/// What came of it, and microseconds of the server's for each answer.
+/// The outcome, and microseconds of the server's processor time an answer.
 pub(super) fn drive(
     lab: &mut Lab,
     subject: &Subject,
@@ -140,14 +115,12 @@ pub(super) fn drive(
     batch: usize,
     pace: Pace,
 ) -> Result<(Outcome, Option<f64>)> {
-    let options = options_for(subject, clients);
-    let server = lab.start(subject, &borrowed(&options))?;
+    let server = lab.start_for(subject, clients)?;
     let mut load = Load::connect(server.address, clients)?;
     let time = Duration::from_secs_f64(lab.pick([0.05, 0.15, 1.0]));
     let order = Order { pace, batch, time, questions_max: 10_000_000 };
     // Until every thread is there, and every buffer has its size.
-    let time_max = Duration::from_secs(60);
-    load.ask(Plan { rounds: 2, batch, time_max, ..Plan::default() })?;
+    load.ask(Plan { batch, ..Plan::new(2) })?;
     let before = lab.cpu(&server)?;
     let outcome = load.drive(&order, &mut |_| ())?;
     let after = lab.cpu(&server)?;
@@ -161,19 +134,10 @@ pub(super) fn drive(
 
 fn seen(results: &Results) -> String {
     let Some(rate) = results.chart("rate") else { return String::new() };
-    let places = rate.series.iter().flat_map(|it| &it.points);
-    let most = places.map(|it| it.x).fold(0.0, f64::max);
+    let most = rate.x_max();
     let at = |x| {
-        let mut rates: Vec<_> = rate
-            .series
-            .iter()
-            .filter_map(|it| Some((rate.at(&it.name, x)?, &it.name)))
-            .collect();
-        rates.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let told = rates.iter();
-        let told =
-            told.map(|(rate, name)| format!("{} {}", code(name), count(*rate)));
-        list(&told.collect::<Vec<_>>())
+        let rates = rate.ranked(x).into_iter().rev();
+        list(rates.map(|(name, rate)| format!("`{name}` {}", count(rate))))
     };
     let mut text = format!(
         "Answers a second with 1 client, from the fastest: {}. With {most}: \
@@ -193,23 +157,18 @@ fn seen(results: &Results) -> String {
         }
     }
     if let Some(paced) = results.chart("paced") {
-        let walls: Vec<_> = paced
-            .series
-            .iter()
-            .map(|it| match paced.first_above(&it.name, WALL) {
-                Some(x) => format!("{} at {}", code(&it.name), count(x)),
-                None => format!("{} nowhere", code(&it.name)),
-            })
-            .collect();
+        let walls = paced.series.iter().map(|Series { name, .. }| match paced
+            .first_above(name, WALL)
+        {
+            Some(x) => format!("`{name}` at {}", count(x)),
+            None => format!("`{name}` nowhere"),
+        });
         text += &format!(
             " With a schedule, the 99th percentile of latency first passes {} \
              at this many questions a second: {}.",
             seconds(WALL),
-            list(&walls)
+            list(walls)
         );
     }
     text
 }
-
-/// Later than that is too late, and behind the wall.
-const WALL: f64 = 0.05;

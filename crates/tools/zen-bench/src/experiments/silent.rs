@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Experiment, code, list, seconds};
 use crate::crowd::{Silent, visit};
+use crate::experiment::Experiment;
 use crate::lab::Lab;
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::results::{Chart, Results, Scale};
+use crate::words::{list, seconds};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "silent",
@@ -21,12 +22,11 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     predict: "For each server, write down the number of silent clients from \
               which on there is no answer. The pool has four workers, and \
               there are at most 40 processes.",
-    on_all_cores: false,
     make,
     seen,
 };
 
-const SERVERS: [&str; 6] = [
+pub(super) const SERVERS: [&str; 6] = [
     "zen-single",
     "zen-threaded",
     "zen-legacy",
@@ -36,15 +36,12 @@ const SERVERS: [&str; 6] = [
 ];
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let crowds: &[usize] = lab.pick([
-        &[0, 1, 4],
-        &[0, 1, 2, 3, 4, 5, 6, 7, 8, 39, 40, 41, 1000],
-        &[0, 1, 2, 3, 4, 5, 6, 7, 8, 39, 40, 41, 1000],
-    ]);
+    let all: &[usize] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 39, 40, 41, 1000];
+    let crowds = lab.pick([&[0, 1, 4], all, all]);
     let limit = lab.pick([0.2, 0.5, 1.0]);
-    let x = || Axis::new("silent clients", Scale::Steps);
     let chart = |name, title, label| {
-        Chart::lines(name, title, x(), Axis::new(label, Scale::Log))
+        let x = ("silent clients", Scale::Steps);
+        Chart::lines(name, title, x, (label, Scale::Log))
     };
     let mut wait =
         chart("wait", "How long one client waits", "seconds").with_limit(limit);
@@ -65,13 +62,14 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let seconds = time.map_or(limit, |time| time.as_secs_f64());
                 wait.record(&subject.name, x, seconds);
                 if let Some(gauge) = lab.gauge(&server)? {
-                    let record = |chart: &mut Chart, value: u64| {
+                    for (chart, value) in [
+                        (&mut threads, gauge.threads),
+                        (&mut processes, gauge.processes),
+                        (&mut memory, gauge.memory),
+                        (&mut descriptors, gauge.descriptors),
+                    ] {
                         chart.record(&subject.name, x, value as f64);
-                    };
-                    record(&mut threads, gauge.threads);
-                    record(&mut processes, gauge.processes);
-                    record(&mut memory, gauge.memory);
-                    record(&mut descriptors, gauge.descriptors);
+                    }
                 }
                 drop(crowd);
                 server.stop()?;
@@ -85,46 +83,43 @@ fn seen(results: &Results) -> String {
     let Some(wait) = results.chart("wait") else { return String::new() };
     let limit = wait.limit.unwrap_or(f64::INFINITY);
     let (mut steps, mut never, mut longest) = (Vec::new(), Vec::new(), 0_f64);
-    for series in &wait.series {
-        match wait.first_above(&series.name, limit) {
-            Some(x) => steps.push(format!("{} at {x}", code(&series.name))),
+    for name in wait.series.iter().map(|it| &it.name) {
+        match wait.first_above(name, limit) {
+            Some(x) => steps.push(format!("`{name}` at {x}")),
             None => {
-                never.push(code(&series.name));
-                let medians = wait.medians(&series.name);
+                never.push(format!("`{name}`"));
+                let medians = wait.medians(name);
                 longest =
                     medians.iter().fold(longest, |most, it| most.max(it.1));
             }
         }
     }
-    let most = wait.series.iter().flat_map(|it| &it.points);
-    let most = most.map(|it| it.x).fold(0.0, f64::max);
+    let most = wait.x_max();
     let mut text = format!(
         "The client got no answer within {} from this number of silent clients on: \
          {}. It always got one from {}, after {} at the longest.",
         seconds(limit),
-        list(&steps),
-        list(&never),
+        list(steps),
+        list(never),
         seconds(longest)
     );
-    if let Some(threads) = results.chart("threads") {
-        let counts: Vec<_> = threads
-            .series
-            .iter()
-            .filter_map(|it| Some((&it.name, threads.at(&it.name, most)?)))
-            .map(|(name, count)| format!("{} {count}", code(name)))
-            .collect();
-        text +=
-            &format!(" Threads with {most} silent clients: {}.", list(&counts));
-    }
-    if let Some(memory) = results.chart("memory") {
-        let each: Vec<_> = ["zen-legacy", "zen-fork", "zen-poll"]
-            .into_iter()
-            .filter_map(|name| Some((name, memory.at(name, most)?)))
-            .map(|(name, bytes)| {
-                format!("{} {:.1} MB", code(name), bytes / 1e6)
-            })
-            .collect();
-        text += &format!(" Memory then: {}.", list(&each));
+    let told = |chart, names: &[&str], tell: fn(f64) -> String| {
+        let chart: Option<&Chart> = results.chart(chart);
+        let at = |name: &&str| {
+            Some(format!("`{name}` {}", tell(chart?.at(name, most)?)))
+        };
+        list(names.iter().filter_map(at))
+    };
+    if results.chart("threads").is_some() {
+        let threads = told("threads", &SERVERS, |count| count.to_string());
+        let memory =
+            told("memory", &["zen-legacy", "zen-fork", "zen-poll"], |bytes| {
+                format!("{:.1} MB", bytes / 1e6)
+            });
+        text += &format!(
+            " Threads with {most} silent clients: {threads}. Memory then: \
+             {memory}."
+        );
     }
     text
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::{Experiment, code, list, seconds};
 use crate::crowd::{Errand, burst};
+use crate::experiment::Experiment;
 use crate::lab::Lab;
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::results::{Chart, Results, Scale};
+use crate::words::{list, seconds};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "slow",
@@ -21,7 +22,6 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
                wait?",
     predict: "There are three possible lines: 20 ms for all, 20 ms more \
               for each client, and stairs. Which server draws which?",
-    on_all_cores: false,
     make,
     seen,
 };
@@ -30,14 +30,11 @@ const THINK: f64 = 0.020;
 const CROWD: f64 = 16.0;
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let crowds: &[usize] = lab.pick([
-        &[1, 4, 16],
-        &[1, 2, 4, 5, 8, 12, 16],
-        &[1, 2, 4, 5, 8, 12, 16],
-    ]);
-    let x = Axis::new("clients that ask at once", Scale::Linear);
-    let y = Axis::new("seconds", Scale::Linear);
+    let all: &[usize] = &[1, 2, 4, 5, 8, 12, 16];
+    let crowds = lab.pick([&[1, 4, 16], all, all]);
     let title = "How long the last client waits";
+    let x = ("clients that ask at once", Scale::Linear);
+    let y = ("seconds", Scale::Linear);
     let mut wait = Chart::lines("wait", title, x, y);
     let names = [
         "zen-single",
@@ -68,16 +65,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
 
 fn seen(results: &Results) -> String {
     let Some(wait) = results.chart("wait") else { return String::new() };
-    let mut times: Vec<_> = wait
-        .series
-        .iter()
-        .filter_map(|it| Some((wait.at(&it.name, CROWD)?, &it.name)))
-        .collect();
-    times.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let told: Vec<_> = times
-        .iter()
-        .map(|(time, name)| format!("{} {}", code(name), seconds(*time)))
-        .collect();
+    let times = wait.ranked(CROWD).into_iter();
     format!(
         "One answer takes {}; sixteen, one after another, take {}, and four at \
          a time {}. Of {CROWD} clients that asked at once the last one waited, \
@@ -85,6 +73,6 @@ fn seen(results: &Results) -> String {
         seconds(THINK),
         seconds(CROWD * THINK),
         seconds(CROWD * THINK / 4.0),
-        list(&told)
+        list(times.map(|(name, time)| format!("`{name}` {}", seconds(time))))
     )
 }

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{Experiment, NOTHING, seconds};
+use crate::experiment::Experiment;
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
-use crate::results::{Axis, Chart, Results, Scale};
+use crate::results::{Chart, Results, Scale};
+use crate::words::{NOTHING, seconds};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     name: "waiting",
@@ -19,7 +20,6 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
                client is 0, 1, 10, 40 and 100 ms away?",
     predict: "One answer is a recv() and a send(). How many clients at 40 ms \
               could one core serve if it never waited for just one of them?",
-    on_all_cores: false,
     make,
     seen,
 };
@@ -27,12 +27,10 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
 const SERVER: &str = "zen-single";
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let x = Axis::new(
-        "milliseconds from an answer to the next question",
-        Scale::Steps,
-    );
-    let y = Axis::new("percent of the time", Scale::Log);
-    let mut work = Chart::lines("work", "The share that is work", x, y);
+    let title = "The share that is work";
+    let x = ("milliseconds from an answer to the next question", Scale::Steps);
+    let y = ("percent of the time", Scale::Log);
+    let mut work = Chart::lines("work", title, x, y);
     let time = lab.pick([100.0, 500.0, 2000.0]);
     for run in 0..lab.runs() {
         for pause in [0.0, 1.0, 10.0, 40.0, 100.0] {
@@ -40,19 +38,13 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             for subject in lab.servers(&[SERVER]) {
                 let server = lab.start(&subject, &[])?;
                 let mut load = Load::connect(server.address, 1)?;
-                let plan = Plan {
-                    rounds: 10,
-                    batch: 1,
-                    pause: Duration::ZERO,
-                    time_max: Duration::from_secs(60),
-                };
-                load.ask(plan)?;
+                load.ask(Plan::new(10))?;
                 let before = lab.cpu(&server)?;
                 let begun = Instant::now();
                 // Without a pause an answer takes some 0.05 ms.
                 let rounds = (time / f64::max(pause, 0.1)) as usize + 1;
                 let pause_time = Duration::from_secs_f64(pause / 1e3);
-                load.ask(Plan { rounds, pause: pause_time, ..plan })?;
+                load.ask(Plan { pause: pause_time, ..Plan::new(rounds) })?;
                 let elapsed = begun.elapsed().as_secs_f64();
                 if let (Some(before), Some(after)) = (before, lab.cpu(&server)?)
                 {

@@ -1,18 +1,18 @@
-//! What came of one load, for a person and for a program.
+//! The report of one load, for a person and for a program.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use zen_harness::proc::Turns;
 
+use zen_bench::drive::Outcome;
 use zen_bench::gauge::Gauge;
-use zen_bench::load::Outcome;
 use zen_bench::machine::Machine;
 
-/// From this share of a core on somebody is saturated.
+/// The share of a core from which on a side is saturated.
 const SATURATED: f64 = 0.9;
 
-/// What came of one load.
+/// The report of one load.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) server: String,
@@ -81,7 +81,7 @@ pub(super) fn saturated(load: f64, server: Option<f64>, own: Turns) -> String {
     let share = delay / (own.cpu.as_secs_f64() + delay).max(1e-9);
     match share > zen_bench::results::DELAY_MAX {
         true => format!(
-            "{text}; a noisy run: others kept the load from its core for \
+            "{text}; a noisy run: other programs kept the load from its core for \
              {:.0} % of the time that it wanted",
             share * 100.0
         ),

@@ -5,10 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use zen_bench::experiments::{EXPERIMENTS, Experiment, claims};
-use zen_bench::lab::{
-    book, data_folder, drawn, figures_folder, read, tables_folder,
-};
+use zen_bench::book::{FIGURES, TABLES, drawn, here, read};
+use zen_bench::experiment::Experiment;
+use zen_bench::experiments::EXPERIMENTS;
 use zen_bench::results::Results;
 
 fn zen_bench(arguments: &[&str]) -> Output {
@@ -87,7 +86,7 @@ fn silent_clients_hold_a_thread_or_a_process_or_nothing() {
 }
 
 fn committed() -> Vec<(&'static Experiment, Results)> {
-    let read = |it| (it, read(&book(), it).expect("data in the book"));
+    let read = |it| (it, read(&here(), it).expect("data in the book"));
     EXPERIMENTS.iter().map(read).collect()
 }
 
@@ -97,7 +96,7 @@ fn figures_and_text_are_those_of_the_data() {
     let mut expected = Vec::new();
     for (experiment, results) in committed() {
         for (path, text) in drawn(experiment, &results) {
-            let path = book().join(path);
+            let path = here().join(path);
             if fs::read_to_string(&path).ok().as_deref() != Some(&text) {
                 findings.push(format!("{}: scripts/lab draw", path.display()));
             }
@@ -105,7 +104,7 @@ fn figures_and_text_are_those_of_the_data() {
         }
     }
     // Nothing is left of what is no longer drawn.
-    let folders = [figures_folder(&book()), tables_folder(&book())];
+    let folders = [FIGURES, TABLES].map(|it| here().join(it));
     let files = folders.map(|it| it.read_dir().expect("a folder"));
     for file in files.into_iter().flatten() {
         let path = file.expect("a file").path();
@@ -113,16 +112,12 @@ fn figures_and_text_are_those_of_the_data() {
             findings.push(format!("{}: not drawn", path.display()));
         }
     }
-    let path = data_folder(&book()).join("claims.md");
-    if fs::read_to_string(&path).ok() != Some(claims()) {
-        findings.push(format!("{}: scripts/lab draw", path.display()));
-    }
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 
 #[test]
 fn the_page_of_the_lab_shows_every_experiment_and_every_figure() {
-    let page = fs::read_to_string(book().join("src/lab.md")).expect("a page");
+    let page = fs::read_to_string(here().join("src/lab.md")).expect("a page");
     let mut findings = Vec::new();
     let mut require = |what: String| {
         if !page.contains(&what) {
@@ -182,8 +177,8 @@ fn what_cannot_be_done_is_refused() {
     fails(&["load", "zen-poll", "--seconds", "601"], "from 0 to 600 seconds");
     fails(&["load", "zen-poll", "--seconds", "0"], "from 0 to 600 seconds");
     fails(&["load", "--also", "x"], "NAME='command'");
-    fails(&["load", "--also", "x='"], "after the = comes a command");
-    fails(&["load", "--also", "=x"], "before the = comes a name");
+    fails(&["load", "--also", "x='"], "a command has to follow");
+    fails(&["load", "--also", "=x"], "a name has to stand before");
 }
 
 #[test]

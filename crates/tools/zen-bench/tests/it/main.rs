@@ -13,7 +13,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use zen_bench::load::{BATCH_MAX, Load, Order, Pace, Plan};
+use zen_bench::load::{BATCH_MAX, Load, Plan};
+use zen_bench::schedule::{Order, Pace};
 #[cfg(target_os = "linux")]
 use zen_harness::server::Server;
 
@@ -100,8 +101,7 @@ fn the_bare_loop_answers_a_load() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_zen-bench"));
         command.args(["bare-loop", "--batch", &batch.to_string()]);
         let server = Server::start(&mut command).unwrap();
-        let time_max = Duration::from_secs(10);
-        let plan = Plan { rounds: 20, batch, time_max, ..Plan::default() };
+        let plan = Plan { batch, ..Plan::new(20) };
         for clients in [1, 8] {
             let mut load = Load::connect(server.address, clients).unwrap();
             assert_eq!(load.ask(plan).unwrap(), 20 * batch * clients);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use zen_bench::load::{Load, Plan};
+use zen_harness::proc;
 use zen_harness::server::Server;
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -26,10 +27,8 @@ fn a_command_is_told_its_port_and_serves() {
     let server = Server::run(&words(&server)).unwrap();
     // Never one that a client may be given.
     assert!(server.address.port() < 32_000, "{}", server.address);
-    let time_max = Duration::from_secs(10);
-    let plan = Plan { rounds: 3, batch: 1, time_max, ..Plan::default() };
     let mut load = Load::connect(server.address, 2).unwrap();
-    assert_eq!(load.ask(plan).unwrap(), 6);
+    assert_eq!(load.ask(Plan::new(3)).unwrap(), 6);
     drop(load);
     server.stop().expect("to be ended by SIGTERM is no fault");
 }
@@ -47,7 +46,7 @@ fn the_connection_by_which_a_server_was_found_is_over() {
     let with_port = [&words[..], &["--port={port}".into()]].concat();
     let command = Server::run(&with_port).unwrap();
     assert_eq!(descriptors(&command), descriptors(&listing));
-    // A bare loop does not care for SIGTERM, and so is no listing.
+    // A bare loop does not catch SIGTERM, and so is no listing.
     assert!(listing.stop().is_err() && command.stop().is_ok());
 }
 
@@ -75,7 +74,7 @@ fn a_command_that_ends_before_it_listens_is_an_error() {
 
 #[test]
 fn all_that_a_server_has_started_ends_with_it() {
-    // A grandchild that holds our pipes, and does not care for SIGTERM.
+    // A grandchild that holds our pipes, and ignores SIGTERM.
     let script = "trap '' TERM; sleep 1000 & trap - TERM; \
                   exec \"$0\" bare-loop --batch=1 --port={port}";
     for is_stopped in [true, false] {
@@ -95,7 +94,7 @@ fn all_that_a_server_has_started_ends_with_it() {
     }
 }
 
-/// As whoever is killed by SIGKILL cannot end what it has started.
+/// A process that is killed by SIGKILL cannot end what it has started.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_lab_that_is_killed_leaves_no_server() {
@@ -128,28 +127,17 @@ fn a_lab_that_is_killed_leaves_no_server() {
     }
 }
 
-/// Whether a process that is no zombie belongs to this group.
+/// Whether a process of this group still runs.
 fn has_members(group: u32) -> bool {
-    let processes = Path::new("/proc").read_dir().into_iter().flatten();
-    let processes = processes.flatten();
-    let mut stats = processes.filter_map(|process| {
-        std::fs::read_to_string(process.path().join("stat")).ok()
-    });
-    stats.any(|stat| {
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let fields: Vec<_> = fields.split_whitespace().collect();
-        fields[0] != "Z" && fields[2] == group.to_string()
-    })
+    !proc::family(group).expect("/proc").is_empty()
 }
 
 #[test]
-fn a_server_that_talks_without_end_is_not_held_up() {
+fn output_without_end_does_not_block_a_server() {
     let script = "yes & exec \"$0\" bare-loop --batch=1 --port={port}";
     let server = Server::run(&shell(script)).unwrap();
-    let time_max = Duration::from_secs(10);
-    let plan = Plan { rounds: 3, batch: 1, time_max, ..Plan::default() };
     let mut load = Load::connect(server.address, 1).unwrap();
-    assert_eq!(load.ask(plan).unwrap(), 3);
+    assert_eq!(load.ask(Plan::new(3)).unwrap(), 3);
     drop(load);
     server.stop().unwrap();
 }

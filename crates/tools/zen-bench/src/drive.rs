@@ -13,11 +13,8 @@ use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use zen_harness::proc::{self, Turns};
 
-use super::schedule::{Order, Pace, Round, Schedule};
-use super::{BATCH_MAX, Load, Script};
-
-/// No load lasts longer.
-pub const TIME_MAX: Duration = Duration::from_secs(600);
+use crate::load::{BATCH_MAX, Load, Script, TIME_MAX};
+use crate::schedule::{Order, Pace, Round, Schedule};
 
 /// No load asks more.
 pub const QUESTIONS_MAX: u64 = 100_000_000;
@@ -53,7 +50,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new() -> Result<Self> {
+    fn new() -> Result<Self> {
         let histogram = Histogram::new_with_bounds(100, 700_000_000_000, 3)
             .context("a histogram from 100 ns to 700 s")?;
         Ok(Self {
@@ -67,24 +64,17 @@ impl Outcome {
     }
 
     /// Answers a second.
-    #[must_use]
     pub fn rate(&self) -> f64 {
         self.answers as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
     /// The latency, in seconds, that this share of the questions kept.
-    #[must_use]
     pub fn quantile(&self, share: f64) -> f64 {
         self.latency.value_at_quantile(share) as f64 / 1e9
     }
 
     /// A round of so many questions was answered.
-    pub(super) fn record(
-        &mut self,
-        round: Round,
-        answered: Instant,
-        questions: u64,
-    ) {
+    fn record(&mut self, round: Round, answered: Instant, questions: u64) {
         let nanoseconds = |since: Instant| {
             let time = answered.saturating_duration_since(since).as_nanos();
             u64::try_from(time).unwrap_or(u64::MAX)
@@ -111,10 +101,6 @@ struct Drive<'a> {
 impl Load {
     /// Asks as ordered, and measures; `watch` sees what there is so far, now
     /// and then.
-    ///
-    /// # Errors
-    ///
-    /// The order is out of bounds, or an answer is wrong.
     pub fn drive(
         &mut self,
         order: &Order,
@@ -241,5 +227,93 @@ impl Drive<'_> {
             self.outcome.unanswered += self.batch;
             self.outcome.record(round, now, self.batch);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn order(pace: Pace) -> Order {
+        let time = 100 * MS;
+        Order { pace, batch: 1, time, questions_max: 1_000 }
+    }
+
+    /// A server that answers in no time, but not between 20 and 60 ms, asked
+    /// by one client; all in time that is made by hand.
+    fn with_a_stall(pace: Pace) -> Outcome {
+        let begun = Instant::now();
+        let mut schedule = Schedule::new(&order(pace), begun);
+        let mut outcome = Outcome::new().unwrap();
+        let mut now = begun;
+        while let Some(due) = schedule.due(now) {
+            now = now.max(due);
+            let round = schedule.take(now).unwrap();
+            let stalls = (20 * MS..60 * MS).contains(&(now - begun));
+            let answered = if stalls { begun + 60 * MS } else { now + MS };
+            outcome.record(round, answered, 1);
+            now = answered;
+        }
+        outcome
+    }
+
+    #[test]
+    fn a_closed_loop_omits_what_it_does_not_ask() {
+        let outcome = with_a_stall(Pace::Closed);
+        // 20 questions before, 40 after, and one that waited.
+        assert_eq!(outcome.latency.len(), 61);
+        assert!(outcome.quantile(0.95) < 0.002);
+        assert!(outcome.quantile(1.0) > 0.039);
+    }
+
+    #[test]
+    fn an_open_loop_counts_from_when_a_question_was_meant() {
+        let outcome = with_a_stall(Pace::Open(500.0));
+        assert_eq!(outcome.latency.len(), 50);
+        // Twenty were meant to be asked within the stall, and the load then
+        // needs time to catch up.
+        assert!(outcome.quantile(0.75) > 0.020, "{}", outcome.quantile(0.75));
+        // Counted from when they were sent, all but one look well.
+        assert!(outcome.since_sent.value_at_quantile(0.97) < 2_000_000);
+    }
+
+    #[test]
+    fn the_correction_agrees_with_what_is_computed_by_hand() {
+        // One client, 100 a second, and one answer of 50 ms: those meant at
+        // 0, 10, 20, 30 and 40 ms take 50, 40, 30, 20 and 10 ms, when a free
+        // server answers the late ones at once.
+        let begun = Instant::now();
+        let mut outcome = Outcome::new().unwrap();
+        let mut schedule = Schedule::new(&order(Pace::Open(100.0)), begun);
+        let answered = begun + 50 * MS;
+        for _ in 0..5 {
+            let round = schedule.take(begun + 45 * MS).unwrap();
+            outcome.record(round, answered, 1);
+        }
+        let mut by_library = outcome.latency.clone();
+        by_library.reset();
+        by_library.record_correct(50_000_000, 10_000_000).unwrap();
+        assert_eq!(outcome.latency.len(), by_library.len());
+        for share in [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] {
+            let ours = outcome.latency.value_at_quantile(share);
+            assert_eq!(ours, by_library.value_at_quantile(share), "{share}");
+        }
+    }
+
+    #[test]
+    fn a_schedule_ends_by_time_and_by_number() {
+        let begun = Instant::now();
+        let late = begun + Duration::from_secs(9);
+        let count = |order: Order| {
+            let mut schedule = Schedule::new(&order, begun);
+            (0..9_999).take_while(|_| schedule.take(late).is_some()).count()
+        };
+        let open = order(Pace::Open(500.0));
+        assert_eq!(count(open), 50);
+        assert_eq!(count(Order { questions_max: 7, ..open }), 7);
+        assert_eq!(count(Order { questions_max: 7, batch: 2, ..open }), 3);
+        assert_eq!(count(order(Pace::Closed)), 0);
     }
 }
