@@ -78,10 +78,17 @@ pub fn server(line: impl Display) {
 
 /// Logs how many lines were dropped, if any were and there is room again.
 pub fn report_dropped_lines() {
-    let dropped = LINES_DROPPED.load(Ordering::Relaxed);
-    if dropped > 0 && print(format_args!("Dropped {dropped} log lines")) {
-        LINES_DROPPED.fetch_sub(dropped, Ordering::Relaxed);
+    // Taken first: two threads must not both report the same lines.
+    let dropped = LINES_DROPPED.swap(0, Ordering::Relaxed);
+    if dropped > 0 && !print(format_args!("Dropped {dropped} log lines")) {
+        LINES_DROPPED.fetch_add(dropped, Ordering::Relaxed);
     }
+}
+
+/// Starts to count at zero, in a process that was just forked: its parent
+/// reports the lines that the parent has dropped.
+pub fn forget_dropped_lines() {
+    LINES_DROPPED.store(0, Ordering::Relaxed);
 }
 
 fn print(line: impl Display) -> bool {

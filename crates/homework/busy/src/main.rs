@@ -88,8 +88,8 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
         start_thread(scope, || door::see_off(&refused));
         let door = door;
         // END SOLUTION
-        // Dropped at the end of this scope, or at an error: the threads
-        // empty what is left in it, and return.
+        // Dropped at the end of this scope: the threads empty the queue and
+        // return.
         let queue = queue;
         while !shutdown::begun() {
             match listener.accept() {
@@ -111,20 +111,28 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
                         break;
                     }
                 }
-                Err(err) => thread::sleep(pause_after_failed_accept(err)?),
+                Err(err) => {
+                    let pause = pause_after_failed_accept(err);
+                    thread::sleep(pause.unwrap_or_else(|err| exit(err)));
+                }
             }
         }
-        Ok(())
-    })
+    });
+    Ok(())
 }
 
-/// Fewer threads than the administrator has chosen are no server.
 fn start_thread<'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() + Send + 'scope,
 ) {
     if let Err(err) = thread::Builder::new().spawn_scoped(scope, work) {
-        log::complain(format_args!("cannot start a thread: {err}"));
-        process::exit(1);
+        exit(format_args!("cannot start a thread: {err}"));
     }
+}
+
+/// Exit if a thread cannot start or the listener fails: no one can wake the
+/// threads that are blocked with a silent client.
+fn exit(why: impl std::fmt::Display) -> ! {
+    log::complain(why);
+    process::exit(1)
 }

@@ -3,7 +3,7 @@
 //! client is let in at all. It knows neither an aphorism nor a limit.
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -17,7 +17,8 @@ use zen_utils::{
 
 /// What a framework's user writes: how to talk to one client.
 pub(crate) trait BaseRequestHandler: Clone + Send + 'static {
-    /// Talks to a client until either side has done, and closes its socket.
+    /// Talks to a client until either side ends the conversation, and closes
+    /// its socket.
     fn handle(
         self,
         request: StoppableSocket<TcpStream>,
@@ -25,7 +26,7 @@ pub(crate) trait BaseRequestHandler: Clone + Send + 'static {
     );
 }
 
-/// And whom to talk to.
+/// Decides which clients are let in.
 pub(crate) trait VerifyRequest {
     /// What a client keeps for as long as it is served.
     type Seat: Send + 'static;
@@ -43,7 +44,7 @@ pub(crate) struct TcpServer<'a, H, V> {
     handler: H,
     verify: V,
     max_clients: usize,
-    /// Raised by `process_request`, lowered by `Worker` when it is dropped.
+    /// Raised by `process_request`, lowered when a `Worker` is dropped.
     serving: Arc<AtomicUsize>,
     wake_up: Arc<WakeUp>,
 }
@@ -56,7 +57,7 @@ impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
         verify: V,
         max_clients: usize,
     ) -> io::Result<Self> {
-        // poll() may call a client ready that has left when we accept.
+        // A client that poll() has reported may leave before accept().
         listener.set_nonblocking(true)?;
         let wake_up = Arc::new(WakeUp::new()?);
         let serving = Arc::default();
@@ -81,7 +82,7 @@ impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
                     }
                 }
             }
-            self.wake_up.drain();
+            self.wake_up.clear();
         }
         Ok(())
     }
@@ -90,14 +91,14 @@ impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
         self.serving.load(Ordering::SeqCst)
     }
 
-    /// Waits for a worker to end or, with `accept`, for a client; says whether
-    /// there is a client.
+    /// Waits for a worker to end or, with `accept`, for a client. Returns
+    /// whether there is a client.
     fn wait(&self, accept: bool, after: Instant) -> io::Result<bool> {
         let pause = after.saturating_duration_since(Instant::now());
         let paused = accept && !pause.is_zero();
         let timeout = Timespec::try_from(pause).map_err(io::Error::other)?;
         let mut watched = [
-            PollFd::new(&self.wake_up.0, PollFlags::IN),
+            PollFd::new(&self.wake_up.receiver, PollFlags::IN),
             PollFd::new(&**self.listener, PollFlags::IN),
         ];
         let watching = if accept && !paused { 2 } else { 1 };
@@ -116,7 +117,8 @@ impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
         address: SocketAddr,
     ) {
         log::accepted(address);
-        // A socket inherits this on some systems, and handlers block.
+        // On some systems an accepted socket is as non-blocking as the
+        // listener, and handlers block.
         let started = sock
             .set_nonblocking(false)
             .map_err(|err| err.to_string())
@@ -148,7 +150,8 @@ impl<'a, H: BaseRequestHandler, V: VerifyRequest> TcpServer<'a, H, V> {
     }
 }
 
-/// Stands for one served client, whether its thread ends or never starts.
+/// One client that is being served. It is dropped when its thread ends, even by
+/// a panic, or when its thread cannot start.
 struct Worker(Arc<AtomicUsize>, Arc<WakeUp>);
 
 impl Drop for Worker {
@@ -158,27 +161,47 @@ impl Drop for Worker {
     }
 }
 
-/// Ends a poll() from another thread or from a signal handler: a pipe to
-/// ourselves. A datagram socket, since poll() on Windows watches no pipes.
+/// Makes a poll() return, from another thread: one socket of a pair is watched,
+/// and the other one sends to it.
 #[derive(Debug)]
-pub(crate) struct WakeUp(UdpSocket);
+pub(crate) struct WakeUp {
+    sender: Datagrams,
+    receiver: Datagrams,
+}
+
+#[cfg(unix)]
+type Datagrams = std::os::unix::net::UnixDatagram;
+#[cfg(windows)]
+type Datagrams = std::net::UdpSocket;
 
 impl WakeUp {
     fn new() -> io::Result<Self> {
-        let sock = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        // From now on it hears nobody but itself.
-        sock.connect(sock.local_addr()?)?;
-        sock.set_nonblocking(true)?;
-        Ok(Self(sock))
+        let (sender, receiver) = pair()?;
+        sender.set_nonblocking(true)?;
+        receiver.set_nonblocking(true)?;
+        Ok(Self { sender, receiver })
     }
 
-    /// The poll() under way returns, or else the next one does.
+    /// Makes the current poll() return, or else the next one.
     fn wake(&self) {
-        // Only a full buffer fails, and that wakes as well.
-        self.0.send(&[0]).ok();
+        // This only fails if the buffer is full, and then poll() returns, too.
+        self.sender.send(&[0]).ok();
     }
 
-    fn drain(&self) {
-        while self.0.recv(&mut [0]).is_ok() {}
+    fn clear(&self) {
+        while self.receiver.recv(&mut [0]).is_ok() {}
     }
+}
+
+#[cfg(unix)]
+fn pair() -> io::Result<(Datagrams, Datagrams)> {
+    Datagrams::pair()
+}
+
+/// Windows can only poll() network sockets: one that is connected to itself.
+#[cfg(windows)]
+fn pair() -> io::Result<(Datagrams, Datagrams)> {
+    let sock = Datagrams::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
+    sock.connect(sock.local_addr()?)?;
+    Ok((sock.try_clone()?, sock))
 }

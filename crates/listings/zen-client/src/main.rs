@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Read `client`: it is the whole conversation, seen from the other side.
-//! Beyond the text are the options that make an architecture visible: a
-//! client that is silent or slow, many at once, a person who types.
+//! The options go beyond the chapter. They make an architecture visible: a
+//! client that is silent or slow, many at once, or a person who types.
 //!
 //! ```sh
 //! cargo run -p zen-client -- 127.0.0.1 -p 1060
@@ -31,8 +31,8 @@ use zen_utils::log;
 use crate::options::Options;
 use crate::terminal::{print, visible};
 
-/// So many bytes of an answer are read. The longest that there is has 25, but
-/// the server may be anybody's: it does not decide how much memory we need.
+/// The most bytes that are read of one answer. Our longest has 25, but another
+/// server may send more, and must not decide how much memory the client needs.
 const ANSWER_BYTES_MAX: u64 = 1024;
 
 fn main() -> ExitCode {
@@ -79,7 +79,7 @@ fn client(options: &Options, number: u16) -> Result<(), String> {
 fn connect(options: &Options) -> Result<TcpStream, String> {
     let address = &options.address;
     TcpStream::connect((address.host.as_str(), address.port))
-        // Or the system might collect what is sent byte by byte.
+        // Otherwise the system may collect bytes that are sent one by one.
         .and_then(|sock| sock.set_nodelay(true).and(Ok(sock)))
         .map_err(|err| why(format_args!("cannot connect to {address}"), &err))
 }
@@ -89,7 +89,7 @@ fn send(mut sock: &TcpStream, bytes: &[u8], slow: Duration) -> io::Result<()> {
     pieces(bytes, slow).try_for_each(|piece| sock.write_all(piece))
 }
 
-/// The bytes in one piece or, with a pause between them, one by one.
+/// All bytes in one piece. With `slow`, one by one, with a pause between them.
 fn pieces(bytes: &[u8], slow: Duration) -> impl Iterator<Item = &[u8]> {
     let size = if slow.is_zero() { bytes.len().max(1) } else { 1 };
     bytes.chunks(size).enumerate().map(move |(i, piece)| {
@@ -100,7 +100,7 @@ fn pieces(bytes: &[u8], slow: Duration) -> impl Iterator<Item = &[u8]> {
 // ANCHOR_END: send
 
 // ANCHOR: recv_until
-/// Receives until the suffix; what follows it is kept for the next time.
+/// Receives until the suffix. What follows it is kept for the next call.
 fn recv_until(reader: &mut impl BufRead, suffix: u8) -> io::Result<Vec<u8>> {
     let mut message = Vec::new();
     reader.take(ANSWER_BYTES_MAX).read_until(suffix, &mut message)?;
@@ -115,7 +115,8 @@ fn recv_until(reader: &mut impl BufRead, suffix: u8) -> io::Result<Vec<u8>> {
 // ANCHOR_END: recv_until
 
 // ANCHOR: at_once
-/// Runs so many clients at once, a thread each, and says what went wrong.
+/// Runs this many clients at once, each in its own thread. An error says how
+/// many failed, and why the first one did.
 fn at_once<F>(clients: u16, converse: F) -> Result<(), String>
 where
     F: Fn(u16) -> Result<(), String> + Sync,

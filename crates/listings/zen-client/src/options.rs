@@ -20,45 +20,45 @@ pub(crate) struct Options {
     #[command(flatten)]
     pub(crate) address: Address,
 
-    /// Cause an error: send the first question without its last byte, and
+    /// Cause an error: send the first question without its last byte, then
     /// leave
     #[arg(short = 'e')]
     pub(crate) cause_error: bool,
 
-    /// Ask this instead of the three, one `?` at its end; may be given several
-    /// times
+    /// Ask this question instead of the three, with one `?`, at its end; may
+    /// be given several times
     #[arg(long, value_name = "TEXT", value_parser = parse_question)]
     question: Vec<String>,
 
-    /// Connect and say nothing for so long, then ask
+    /// Stay silent for this long after connecting, then ask
     #[arg(
         long, value_name = "SECONDS", default_value = "0",
         hide_default_value = true, value_parser = parse_seconds
     )]
     pub(crate) silent: Duration,
 
-    /// Wait so long between the bytes of a question
+    /// Pause between the bytes of a question
     #[arg(
         long, value_name = "MILLISECONDS", default_value = "0",
         hide_default_value = true, value_parser = parse_milliseconds
     )]
     pub(crate) slow: Duration,
 
-    /// Hold so many conversations, one after another
+    /// Hold N conversations, one after another
     #[arg(
         long, value_name = "N", default_value_t = 1,
         hide_default_value = true, value_parser = value_parser!(u32).range(1..)
     )]
     pub(crate) count: u32,
 
-    /// Be so many clients at once; each line begins with the client's number
+    /// Run N clients concurrently; each line begins with the client's number
     #[arg(
         long, value_name = "N", default_value_t = 1,
         hide_default_value = true, value_parser = value_parser!(u16).range(1..)
     )]
     pub(crate) clients: u16,
 
-    /// Send what is typed, as it is typed, and show what arrives
+    /// Send what you type, as you type it, and show what arrives
     #[arg(long, conflicts_with_all = ["cause_error", "question", "count"])]
     pub(crate) interactive: bool,
 }
@@ -67,7 +67,7 @@ pub(crate) fn parse_command_line() -> Options {
     let mut options: Options = command_line::parse_command_line(
         "client that asks three questions (7-2, page 120)",
     );
-    // Where a server that listens on every interface is to be found.
+    // A server that listens on every interface is reachable at this one.
     let host = &mut options.address.host;
     match host.as_str() {
         "" | "0.0.0.0" => *host = "127.0.0.1".into(),
@@ -86,7 +86,7 @@ impl Options {
         if questions.is_empty() {
             questions.extend(APHORISMS.map(|(question, _)| question));
             if !self.cause_error {
-                // The keys of a new hasher are random, and so is this order.
+                // A new hasher has random keys, so this order is random.
                 let random = RandomState::new();
                 questions.sort_by_cached_key(|text| random.hash_one(text));
             }
@@ -95,7 +95,7 @@ impl Options {
     }
     // ANCHOR_END: questions
 
-    /// What a line of this client begins with.
+    /// What each line of this client begins with.
     pub(crate) fn mark(&self, number: u16) -> String {
         match self.clients {
             1 => String::new(),
@@ -107,8 +107,8 @@ impl Options {
 fn parse_question(text: &str) -> Result<String, String> {
     match text.find('?') {
         Some(at) if at + 1 == text.len() => Ok(text.into()),
-        _ => Err("a question has one `?`, at its end; for others, \
-                  --interactive"
+        _ => Err("a question has one `?`, at its end; to send anything \
+                  else, use --interactive"
             .into()),
     }
 }

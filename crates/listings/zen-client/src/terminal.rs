@@ -1,5 +1,5 @@
-//! The terminal: a person who types, in the place of the three questions, and
-//! what is shown.
+//! The terminal: a person types instead of the three questions, and sees what
+//! arrives.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -13,8 +13,8 @@ use crate::options::Options;
 use crate::{at_once, connect, pieces, why};
 
 // ANCHOR: interactive
-/// Sends what is typed, from one thread, and in another shows what arrives:
-/// neither waits for the other. Several clients all send the same.
+/// One thread sends what is typed, and another shows what arrives, so neither
+/// waits for the other. Several clients all send the same.
 pub(crate) fn converse(options: &Options) -> Result<(), String> {
     let socks: Result<Vec<_>, _> =
         (0..options.clients).map(|_| connect(options)).collect();
@@ -23,7 +23,7 @@ pub(crate) fn converse(options: &Options) -> Result<(), String> {
     thread::sleep(options.silent);
     let (to_socks, typed, slow) =
         (Arc::clone(&socks), Arc::clone(&owed), options.slow);
-    // Nobody waits for this thread to end: nothing could wake it up.
+    // No one joins this thread: while it reads the keyboard, nothing wakes it.
     thread::Builder::new()
         .spawn(move || send_what_is_typed(&to_socks, &typed, slow))
         .map_err(|err| why("cannot start a thread", &err))?;
@@ -40,12 +40,12 @@ pub(crate) fn converse(options: &Options) -> Result<(), String> {
     })
 }
 
-/// Counts the questions before it sends them: `owed` is how many answers are
-/// waited for, the one to a question that is still being typed among them.
+/// Counts the questions before it sends them. `owed` is how many answers to
+/// wait for, including one for a question that is still being typed.
 fn send_what_is_typed(socks: &[TcpStream], owed: &AtomicUsize, slow: Duration) {
     let (mut whole, mut begun) = (0, false);
     let mut buffer = [0; 4096];
-    // A keyboard that cannot be read has nothing more to say.
+    // A keyboard that cannot be read counts as closed.
     while let Ok(n @ 1..) = read(io::stdin(), &mut buffer) {
         let typed = &buffer[..n];
         for byte in typed {
@@ -55,12 +55,12 @@ fn send_what_is_typed(socks: &[TcpStream], owed: &AtomicUsize, slow: Duration) {
         owed.store(whole + usize::from(begun), Ordering::SeqCst);
         for piece in pieces(typed, slow) {
             for mut sock in socks {
-                // An error of one client is for its receiving thread to see.
+                // The receiving thread of this client reports its error.
                 sock.write_all(piece).ok();
             }
         }
     }
-    // Whoever stops typing in the middle of a question waits for no answer.
+    // A question that was never finished gets no answer.
     owed.store(whole, Ordering::SeqCst);
     for sock in socks {
         sock.shutdown(Shutdown::Write).ok();
@@ -68,7 +68,7 @@ fn send_what_is_typed(socks: &[TcpStream], owed: &AtomicUsize, slow: Duration) {
 }
 // ANCHOR_END: interactive
 
-/// Shows what arrives, an answer a line, until the end of file; returns how
+/// Shows what arrives, one answer in each line, until end of file. Returns how
 /// many answers there were.
 fn show_what_arrives(
     options: &Options,
@@ -90,17 +90,17 @@ fn show_what_arrives(
     }
 }
 
-/// The client whose line has been begun and not ended; 0 is none.
+/// The client whose line is not finished yet; 0 if there is none.
 static LINE_OF: Mutex<u16> = Mutex::new(0);
 
-/// Returns how many answers have been completed by these bytes.
+/// Shows these bytes. Returns how many answers they complete.
 fn show(number: u16, mark: &str, bytes: &[u8]) -> Result<usize, String> {
     let mut line_of = LINE_OF.lock().unwrap_or_else(PoisonError::into_inner);
     let mut text = String::new();
     let mut answers = 0;
     for piece in bytes.split_inclusive(|&byte| byte == b'.') {
         if *line_of != number {
-            // Another client's line ends where it is.
+            // Another client's line is broken off here.
             text += if *line_of == 0 { "" } else { "\n" };
             text += mark;
         }
@@ -133,7 +133,7 @@ fn read(mut source: impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-/// What a stranger sent, made harmless to a terminal.
+/// Escapes what a stranger sent, so that it cannot control the terminal.
 pub(crate) fn visible(bytes: &[u8]) -> String {
     let visible = |&byte: &u8| match byte {
         b' '..=b'~' => char::from(byte).to_string(),
@@ -142,7 +142,7 @@ pub(crate) fn visible(bytes: &[u8]) -> String {
     bytes.iter().map(visible).collect()
 }
 
-/// Prints at once. If the reader has gone (`| head -1`), so do we.
+/// Prints and flushes. Ends the program if the reader has gone (`| head -1`).
 pub(crate) fn print(text: &str) -> Result<(), String> {
     let mut stdout = io::stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

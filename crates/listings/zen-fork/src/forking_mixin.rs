@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, OnceLock};
 
 use nix::errno::Errno;
@@ -14,14 +15,14 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::{ForkResult, Pid, close, fork, getpid, getppid};
 
 use zen_legacy::socketserver::{BaseRequestHandler, MixIn, WakeUp};
-use zen_utils::{Listener, StoppableSocket};
+use zen_utils::{Listener, StoppableSocket, log};
 
 // ANCHOR: forking_mix_in
 /// A process for each client.
 pub(crate) struct ForkingMixIn {
-    /// Our copy of each child's socket: with it, a stop reaches the child's
-    /// conversation. Filled by `process_request`, emptied by
-    /// `service_actions`.
+    /// Our copy of each child's socket. Through it, a stop of this process
+    /// reaches the child's conversation. Filled by `process_request`, emptied
+    /// by `service_actions`.
     children: HashMap<Pid, StoppableSocket<TcpStream>>,
 }
 
@@ -33,8 +34,11 @@ impl MixIn for ForkingMixIn {
         let handler = SigHandler::Handler(child_has_ended);
         let flags = SaFlags::SA_RESTART | SaFlags::SA_NOCLDSTOP;
         let action = SigAction::new(handler, flags, SigSet::empty());
-        // SAFETY: the handler calls nothing but send(2).
+        // SAFETY: the handler only calls send(2), which is async-signal-safe.
         unsafe { sigaction(Signal::SIGCHLD, &action)? };
+        // The program that started this one may have blocked the signal, and
+        // that is inherited.
+        SigSet::from(Signal::SIGCHLD).thread_unblock()?;
         Ok(Self { children: HashMap::new() })
     }
 
@@ -46,22 +50,29 @@ impl MixIn for ForkingMixIn {
         client_address: SocketAddr,
     ) -> io::Result<()> {
         let parent = getpid();
-        // SAFETY: this process has a single thread, so that nobody else can
-        // hold a lock at this moment that the child would wait for.
+        // SAFETY: this process has a single thread, so no other thread can
+        // hold a lock now that the child would wait for.
         match unsafe { fork()? } {
             ForkResult::Parent { child } => {
                 self.children.insert(child, request);
             }
             ForkResult::Child => {
                 end_with(parent);
-                // Else the port would stay taken as long as this client stays,
-                // and other clients would not meet the end of file.
+                log::forget_dropped_lines();
+                // If we kept these, the port would stay taken while this client
+                // stays, and other clients would not read end of file.
                 close(listener.as_raw_fd()).ok();
                 self.children.clear();
-                handler.handle(request, client_address);
-                // SAFETY: ends the process. What the parent has on its stack
-                // is the parent's to clear away.
-                unsafe { nix::libc::_exit(0) };
+                let sock = request.try_clone();
+                let handle = || handler.handle(request, client_address);
+                // A panic must not unwind to the parent's code.
+                let handled = panic::catch_unwind(AssertUnwindSafe(handle));
+                // The parent still has its copy of the socket, so closing ours
+                // would not be end of file for the client.
+                sock.and_then(|sock| sock.shutdown(Shutdown::Write)).ok();
+                // SAFETY: ends the process. Its stack is a copy of the
+                // parent's, which frees what is on it.
+                unsafe { nix::libc::_exit(handled.is_err().into()) };
             }
         }
         Ok(())
@@ -97,11 +108,11 @@ extern "C" fn child_has_ended(_: i32) {
 // ANCHOR_END: child_has_ended
 
 // ANCHOR: end_with
-/// When the parent ends, however it ends, the kernel ends this child.
+/// When the parent ends, in whatever way, the kernel ends this child.
 fn end_with(parent: Pid) {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).ok();
-    // It may have ended before we said so.
+    // The parent may have ended before that call.
     if getppid() != parent {
         // SAFETY: ends the process.
         unsafe { nix::libc::_exit(0) };

@@ -10,7 +10,7 @@
 //!   +-------- SIGCHLD ---------+
 //! ```
 //!
-//! Read `ZenServer`: of `zen-legacy`, one word has changed, the mix-in.
+//! Read `ZenServer`: one word differs from `zen-legacy`, the mix-in.
 //! Left out: Windows, which has no fork().
 //!
 //! ```sh

@@ -1,4 +1,4 @@
-//! Where there is no fork(): a mix-in that says so.
+//! For systems without fork(): a mix-in that says so.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use zen_legacy::socketserver::{BaseRequestHandler, MixIn, WakeUp};
 use zen_utils::{Listener, StoppableSocket};
 
-/// Cannot be built.
+/// Has no values: `new` always fails.
 pub(crate) enum ForkingMixIn {}
 
 impl MixIn for ForkingMixIn {

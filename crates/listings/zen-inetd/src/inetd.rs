@@ -1,6 +1,6 @@
-//! What inetd or systemd hands over, what becomes of the standard streams, and
-//! how to wait on a listener that belongs to somebody else.
-#![expect(unsafe_code, reason = "systemd hands over a mere number")]
+//! The socket that inetd or systemd hands over, the standard streams, and how
+//! to wait on a listener that this program does not own.
+#![expect(unsafe_code, reason = "systemd hands over only a number")]
 
 use std::env;
 use std::fs::OpenOptions;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::fstat;
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use rustix::net::{SocketType, sockopt};
+use rustix::net::{AddressFamily, SocketType, getsockname, sockopt};
 use rustix::stdio::{
     dup2_stderr, dup2_stdin, dup2_stdout, stderr, stdin, stdout,
 };
@@ -27,7 +27,7 @@ use zen_utils::shutdown;
 const LISTEN_FDS_START: RawFd = 3;
 
 // ANCHOR: take_over
-/// What this program was started for.
+/// The socket that this program was started with.
 pub(crate) enum Handed {
     /// inetd's `nowait`, systemd's `Accept=yes`.
     Client(TcpStream),
@@ -35,14 +35,14 @@ pub(crate) enum Handed {
     Listener(TcpListener),
 }
 
-/// Takes the socket. From then on, nothing that is printed goes there.
+/// Takes the socket. From now on, nothing that is printed reaches it.
 pub(crate) fn take_over() -> io::Result<Handed> {
     let sock = match listen_fd()? {
         Some(sock) => sock,
         None => fcntl_dupfd_cloexec(stdin(), LISTEN_FDS_START)?,
     };
-    if sockopt::socket_type(&sock) != Ok(SocketType::STREAM) {
-        let message = "no TCP socket to serve: inetd or systemd hands it over";
+    if !is_tcp(&sock) {
+        let message = "no TCP socket to serve: let inetd or systemd start it";
         return Err(io::Error::other(message));
     }
     move_streams_away(&sock)?;
@@ -54,24 +54,24 @@ pub(crate) fn take_over() -> io::Result<Handed> {
 // ANCHOR_END: take_over
 
 // ANCHOR: listen_fd
-/// The socket that systemd hands over, if it was systemd.
+/// The socket that systemd hands over, if systemd started this program.
 fn listen_fd() -> io::Result<Option<OwnedFd>> {
     let number = |name| env::var(name).ok()?.parse::<u32>().ok();
-    // Else they were meant for the program that started this one.
+    // Otherwise the variables are for the program that started this one.
     if number("LISTEN_PID") != Some(process::id()) {
         return Ok(None);
     }
     if number("LISTEN_FDS") != Some(1) {
-        let message = "LISTEN_FDS is not 1: it takes a single socket";
+        let message = "LISTEN_FDS is not 1: hand over a single socket";
         return Err(io::Error::other(message));
     }
     // SAFETY: LISTEN_PID says that this descriptor was opened for us, and
-    // nothing else in this process knows its number.
+    // nothing else in this process uses it.
     let sock = unsafe { OwnedFd::from_raw_fd(LISTEN_FDS_START) };
     match fcntl_setfd(&sock, FdFlags::CLOEXEC) {
         Ok(()) => Ok(Some(sock)),
         Err(_) => {
-            // What is not open must not be closed either.
+            // It is not open, so it must not be closed.
             mem::forget(sock);
             Err(io::Error::other("LISTEN_FDS: descriptor 3 is not open"))
         }
@@ -79,20 +79,28 @@ fn listen_fd() -> io::Result<Option<OwnedFd>> {
 }
 // ANCHOR_END: listen_fd
 
+/// Not every stream is TCP: a Unix socket has no address for the log.
+fn is_tcp(sock: &OwnedFd) -> bool {
+    let internet = [AddressFamily::INET, AddressFamily::INET6];
+    sockopt::socket_type(sock) == Ok(SocketType::STREAM)
+        && getsockname(sock)
+            .is_ok_and(|address| internet.contains(&address.address_family()))
+}
+
 #[cfg(not(target_vendor = "apple"))]
 fn listens(sock: &OwnedFd) -> bool {
     sockopt::socket_acceptconn(sock) == Ok(true)
 }
 
-/// macOS does not tell, but a listener has no peer.
+/// macOS cannot tell, but a listener has no peer.
 #[cfg(target_vendor = "apple")]
 fn listens(sock: &OwnedFd) -> bool {
     rustix::net::getpeername(sock).is_err()
 }
 
 // ANCHOR: streams
-/// Points those of the standard streams at nothing that are this socket: all
-/// three under inetd, none or some under systemd.
+/// Points each standard stream that is this socket at /dev/null: all three
+/// under inetd, none or some under systemd.
 fn move_streams_away(sock: &OwnedFd) -> io::Result<()> {
     let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     let sock = fstat(sock)?;
@@ -113,8 +121,8 @@ fn move_streams_away(sock: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Appends to this file what is printed from now on. Several processes may do
-/// so at once: each line is one write.
+/// From now on, whatever is printed is appended to this file. Several processes
+/// may share it, because each line is a single write.
 pub(crate) fn log_to(path: &Path) -> io::Result<()> {
     let file = OpenOptions::new().append(true).create(true).open(path);
     let file = file.map_err(|err| {
@@ -128,12 +136,12 @@ pub(crate) fn log_to(path: &Path) -> io::Result<()> {
 // ANCHOR_END: streams
 
 // ANCHOR: wait_for_client
-/// Whether there is a client before that time has passed or a signal comes.
+/// Waits for a client. Returns false if the time has passed without one, or if
+/// a signal ends this program.
 ///
-/// The listener is not ours: what shuts it down shuts it down for inetd too.
-/// So it has no `StoppableSocket`, and a signal only cuts this poll() short. One that
-/// comes in the instant before it ends the program 1.8 s later, as it ends
-/// all that is left of a stop.
+/// To shut down this listener would shut it down for inetd as well, so it is no
+/// `StoppableSocket`: a signal only interrupts poll(). If the signal comes just
+/// before poll(), the program ends 1.8 seconds later, as any stop does.
 pub(crate) fn wait_for_client(
     listener: &TcpListener,
     time: Duration,

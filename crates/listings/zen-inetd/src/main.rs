@@ -6,11 +6,11 @@
 //! ```text
 //! nowait: inetd: accept() -> start -> recv() -> send() -> ... -> end
 //! wait:   inetd: poll()   -> start -> accept() -> recv() -> send() -> ...
-//!                                     accept() -> ... nobody for 8 s -> end
+//!                                     accept() -> ... no one for 8 s -> end
 //! ```
 //!
 //! Read `serve`: the socket itself says which of the two is meant.
-//! Left out: where to listen, which is in inetd's configuration.
+//! Left out: where to listen, which is in the configuration of inetd.
 //!
 //! ```sh
 //! cargo run -p zen-inetd -- --help
@@ -38,7 +38,7 @@ use zen_utils::{
 
 // ANCHOR: main
 fn main() -> ExitCode {
-    // First of all: until then, whatever is printed reaches the client.
+    // First of all: before this, whatever is printed reaches the client.
     let handed = inetd::take_over();
     let options = parse_command_line(
         "server for the use of inetd (7-10 and 7-11, page 133)",
@@ -54,14 +54,14 @@ fn main() -> ExitCode {
 // ANCHOR_END: main
 
 // ANCHOR: options
-/// What there is to say when somebody else listens.
+/// No host and no port: another program listens.
 #[derive(Args, Clone, Debug)]
 struct Options {
-    /// Append the log to this file, and standard error too
+    /// Append the log and standard error to this file
     #[arg(long, value_name = "FILE", env = "ZEN_LOG")]
     log: Option<PathBuf>,
 
-    /// Given a listener, end when nobody has come for so long
+    /// Exit if no client has come for this long (with inetd's wait)
     #[arg(
         long, value_name = "SECONDS", default_value = "8", env = "ZEN_LINGER",
         value_parser = parse_seconds
@@ -71,7 +71,7 @@ struct Options {
     #[command(flatten)]
     timing: Timing,
 
-    /// Print no line about a single client
+    /// Do not log single clients
     #[arg(
         short, long, env = "ZEN_QUIET",
         value_parser = FalseyValueParser::new()
@@ -96,12 +96,12 @@ fn serve(handed: io::Result<Handed>, options: &Options) -> io::Result<()> {
 // ANCHOR_END: serve
 
 // ANCHOR: serve_client
-/// 7-10.
+/// Listing 7-10.
 fn serve_client(sock: TcpStream, timing: Timing) {
     match sock.peer_addr() {
         Ok(address) => converse(sock, address, timing),
         Err(err) => {
-            // It has left before we came, and nobody can say who it was.
+            // It left before this program ran: its address is unknown.
             let unknown = (Ipv4Addr::UNSPECIFIED, 0).into();
             log::client_error(unknown, err);
         }
@@ -110,7 +110,8 @@ fn serve_client(sock: TcpStream, timing: Timing) {
 // ANCHOR_END: serve_client
 
 // ANCHOR: accept_connections
-/// 7-11. The listener stays inetd's: it is neither changed nor shut down.
+/// Listing 7-11. The listener is also inetd's, so it is neither changed nor
+/// shut down.
 fn accept_connections(
     listener: &TcpListener,
     options: &Options,
@@ -132,10 +133,11 @@ fn accept_connections(
 // ANCHOR_END: accept_connections
 
 // ANCHOR: converse
-/// A client of either.
+/// Serves one client, for both listings.
 fn converse(sock: TcpStream, address: SocketAddr, timing: Timing) {
     log::accepted(address);
-    // What the others set on the listener, and what is inherited from it.
+    // Our other servers set the first on their listener. The second is what
+    // the accepted socket inherits from inetd's on some systems.
     match sock.set_nodelay(true).and_then(|()| sock.set_nonblocking(false)) {
         Ok(()) => {
             handle_conversation(StoppableSocket::new(sock), address, timing)

@@ -1,5 +1,5 @@
-//! Where there is neither inetd nor systemd: a program that says so.
-#![expect(dead_code, reason = "nobody hands anything over")]
+//! For a system without inetd and systemd: the program says so, and ends.
+#![expect(dead_code, reason = "nothing is handed over")]
 
 use std::io;
 use std::net::{TcpListener, TcpStream};

@@ -9,7 +9,7 @@
 //! ```
 
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -21,10 +21,13 @@ use zen_utils::{
     Listener, StoppableSocket, log, pause_after_failed_accept, shutdown,
 };
 
+pub use crate::wake_up::WakeUp;
+
 // ANCHOR: handler
 /// What a framework's user writes: how to talk to one client.
 pub trait BaseRequestHandler: Clone + Send + 'static {
-    /// Talks to a client until either side has done, and closes its socket.
+    /// Talks to a client until either side ends the conversation, and closes
+    /// its socket.
     fn handle(
         self,
         request: StoppableSocket<TcpStream>,
@@ -34,23 +37,24 @@ pub trait BaseRequestHandler: Clone + Send + 'static {
 // ANCHOR_END: handler
 
 // ANCHOR: mix_in
-/// Who runs the handler.
+/// What runs the handler: a thread, or a process.
 pub trait MixIn: Sized {
     /// What is started for each client, for the log.
     const WORKER: &'static str;
 
-    /// Nobody is served yet. Whoever ends shall call [`WakeUp::wake`].
+    /// A mix-in that serves no clients yet. Each worker that ends must call
+    /// [`WakeUp::wake`].
     ///
     /// # Errors
     ///
-    /// Those of the system, in setting up what tells of an end.
+    /// The system cannot tell us when a worker ends.
     fn new(wake_up: Arc<WakeUp>) -> io::Result<Self>;
 
-    /// Starts the worker that handles this client, and does not wait for it.
+    /// Starts a worker that handles this client, and does not wait for it.
     ///
     /// # Errors
     ///
-    /// It could not be started: this client's error, and no other's.
+    /// The worker cannot start. That is an error of this client only.
     fn process_request<H: BaseRequestHandler>(
         &mut self,
         listener: &Listener,
@@ -59,7 +63,7 @@ pub trait MixIn: Sized {
         client_address: SocketAddr,
     ) -> io::Result<()>;
 
-    /// Clears away after workers that have ended.
+    /// Cleans up after workers that have ended.
     fn service_actions(&mut self) {}
 
     /// How many clients are being served.
@@ -68,7 +72,7 @@ pub trait MixIn: Sized {
 // ANCHOR_END: mix_in
 
 // ANCHOR: server
-/// A server pattern: waits for clients, and hands each to the mix-in.
+/// The server pattern: waits for clients, and hands each to the mix-in.
 #[derive(Debug)]
 pub struct TcpServer<'a, M, H> {
     listener: &'a Listener,
@@ -89,7 +93,7 @@ impl<'a, M: MixIn, H: BaseRequestHandler> TcpServer<'a, M, H> {
         handler: H,
         max_clients: usize,
     ) -> io::Result<Self> {
-        // poll() may call a client ready that has left when we accept.
+        // A client that poll() has reported may leave before accept().
         listener.set_nonblocking(true)?;
         let wake_up = Arc::new(WakeUp::new()?);
         let mix_in = M::new(Arc::clone(&wake_up))?;
@@ -118,20 +122,20 @@ impl<'a, M: MixIn, H: BaseRequestHandler> TcpServer<'a, M, H> {
                     }
                 }
             }
-            self.wake_up.drain();
+            self.wake_up.clear();
             self.mix_in.service_actions();
         }
         Ok(())
     }
 
-    /// Waits for a worker to end or, with `accept`, for a client; says whether
-    /// there is a client.
+    /// Waits for a worker to end or, with `accept`, for a client. Returns
+    /// whether there is a client.
     fn wait(&self, accept: bool, after: Instant) -> io::Result<bool> {
         let pause = after.saturating_duration_since(Instant::now());
         let paused = accept && !pause.is_zero();
         let timeout = Timespec::try_from(pause).map_err(io::Error::other)?;
         let mut watched = [
-            PollFd::new(&self.wake_up.0, PollFlags::IN),
+            PollFd::new(&self.wake_up.receiver, PollFlags::IN),
             PollFd::new(&**self.listener, PollFlags::IN),
         ];
         let watching = if accept && !paused { 2 } else { 1 };
@@ -151,7 +155,8 @@ impl<'a, M: MixIn, H: BaseRequestHandler> TcpServer<'a, M, H> {
     ) {
         log::accepted(address);
         let handler = self.handler.clone();
-        // A socket inherits this on some systems, and handlers block.
+        // On some systems an accepted socket is as non-blocking as the
+        // listener, and handlers block.
         let started = sock.set_nonblocking(false).and_then(|()| {
             self.mix_in.process_request(self.listener, handler, sock, address)
         });
@@ -168,7 +173,7 @@ impl<'a, M: MixIn, H: BaseRequestHandler> TcpServer<'a, M, H> {
 /// A thread for each client.
 #[derive(Debug)]
 pub struct ThreadingMixIn {
-    /// Raised by `process_request`, lowered by `Worker` when it is dropped.
+    /// Raised by `process_request`, lowered when a `Worker` is dropped.
     serving: Arc<AtomicUsize>,
     wake_up: Arc<WakeUp>,
 }
@@ -201,7 +206,8 @@ impl MixIn for ThreadingMixIn {
     }
 }
 
-/// Stands for one served client, whether its thread ends or never starts.
+/// One client that is being served. It is dropped when its thread ends, even by
+/// a panic, or when its thread cannot start.
 struct Worker(Arc<AtomicUsize>, Arc<WakeUp>);
 
 impl Drop for Worker {
@@ -211,30 +217,3 @@ impl Drop for Worker {
     }
 }
 // ANCHOR_END: threading_mix_in
-
-// ANCHOR: wake_up
-/// Ends a poll() from another thread or from a signal handler: a pipe to
-/// ourselves. A datagram socket, since poll() on Windows watches no pipes.
-#[derive(Debug)]
-pub struct WakeUp(UdpSocket);
-
-impl WakeUp {
-    fn new() -> io::Result<Self> {
-        let sock = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        // From now on it hears nobody but itself.
-        sock.connect(sock.local_addr()?)?;
-        sock.set_nonblocking(true)?;
-        Ok(Self(sock))
-    }
-
-    /// The poll() under way returns, or else the next one does.
-    pub fn wake(&self) {
-        // Only a full buffer fails, and that wakes as well.
-        self.0.send(&[0]).ok();
-    }
-
-    fn drain(&self) {
-        while self.0.recv(&mut [0]).is_ok() {}
-    }
-}
-// ANCHOR_END: wake_up

@@ -139,6 +139,8 @@ fn start_thread<'scope>(
 /// Exit if a worker cannot start or fails: those that are blocked in accept()
 /// or with a silent client cannot be woken.
 fn exit(why: impl Display) -> ! {
+    // If several fail at once, only the first says why: the others wait here.
+    let _first = io::stderr().lock();
     log::complain(why);
     process::exit(1)
 }

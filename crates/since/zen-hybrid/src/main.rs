@@ -144,6 +144,8 @@ fn start_threads(listeners: &[&Listener], options: &Options<Hybrid>) {
 
 /// Ends the server. The other loops sleep, and no one could tell them to stop.
 fn fail(what: &str, err: &io::Error) -> ! {
+    // If several fail at once, only the first says why: the others wait here.
+    let _first = io::stderr().lock();
     log::complain(format_args!("{what}: {err}"));
     process::exit(1)
 }

@@ -61,13 +61,17 @@ pub(crate) fn start(
         };
         let Some(child) = status.pid() else { continue };
         children.remove(&child);
-        if !shutdown::begun() {
-            log::complain(match status {
-                WaitStatus::Signaled(_, signal, _) => {
-                    format!("process {child} was ended by {signal}")
-                }
-                _ => format!("process {child} has ended"),
-            });
+        match status {
+            _ if shutdown::begun() => {}
+            WaitStatus::Exited(_, 0) => {
+                log::server(format_args!("Process {child} has ended"));
+            }
+            WaitStatus::Signaled(_, signal, _) => {
+                let line = format!("process {child} was ended by {signal}");
+                log::complain(line);
+            }
+            // It has failed, and said why.
+            _ => {}
         }
     }
     match shutdown::begun() {

@@ -15,7 +15,7 @@
 //! cargo run -p zen-tokio -- 127.0.0.1 -p 1060
 //! ```
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,8 +30,7 @@ use tokio::time::{sleep, sleep_until, timeout_at};
 
 use zen_utils::{
     Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
-    StoppableSocket, Timing, Wants, log, ok_if_not_ready,
-    pause_after_failed_accept, shutdown,
+    StoppableSocket, Timing, Wants, log, pause_after_failed_accept, shutdown,
 };
 
 fn main() -> ExitCode {
@@ -130,7 +129,14 @@ async fn handle_requests(
 ) -> io::Result<()> {
     loop {
         match conversation.wants() {
-            Wants::Receive => recv(sock, conversation).await?,
+            Wants::Receive => {
+                recv(sock, conversation).await?;
+                // Let the others run. tokio stops a client that always has
+                // questions ready, but not one that sends only white space.
+                if conversation.wants() == Wants::Receive {
+                    yield_now().await;
+                }
+            }
             Wants::Think(until) => {
                 sleep_until(until.into()).await;
                 conversation.finished_thinking();
@@ -146,11 +152,6 @@ async fn handle_requests(
             }
             Wants::Close => return Ok(()),
         }
-        // Let the others run before it receives again. Otherwise a client that
-        // always has data ready would starve them.
-        if conversation.wants() == Wants::Receive {
-            yield_now().await;
-        }
     }
 }
 // ANCHOR_END: handle_requests
@@ -160,8 +161,13 @@ async fn recv(
     sock: &TcpStream,
     conversation: &mut Conversation,
 ) -> io::Result<()> {
-    sock.readable().await?;
-    try_recv(sock, conversation).or_else(ok_if_not_ready)
+    loop {
+        sock.readable().await?;
+        match try_recv(sock, conversation) {
+            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+            result => return result,
+        }
+    }
 }
 
 /// Not `async`: what lives across an `.await` takes memory for as long as the

@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use zen_harness::inetd::Mode;
 
-/// What a server is. The contract is the same for all; what is *required* of
-/// one of these (the fifth client of a pool of four waits) is *forbidden* to
-/// another.
+/// The architecture of a server. The contract is the same for all; what is
+/// *required* of one of these (the fifth client of a pool of four waits) is
+/// *forbidden* to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
     /// One thread, one client at a time.
     Single,
-    /// So many threads or processes, each with one client at a time.
+    /// This many threads or processes, each with one client at a time.
     Pool(usize),
     /// A thread for each client.
     ThreadPerClient,
@@ -20,7 +20,7 @@ pub enum Architecture {
     ProcessPerClient,
     /// Threads that do not grow in number, and wait for all clients at once.
     EventLoop,
-    /// So many event loops, in threads or processes of their own.
+    /// This many event loops, in threads or processes of their own.
     Loops(usize),
     /// A coroutine for each client: to the kernel, an event loop.
     Coroutine,
@@ -99,34 +99,6 @@ impl Architecture {
         }
     }
 
-    pub(crate) fn is_single(self) -> bool {
-        matches!(self, Single | InetdWait)
-    }
-
-    pub(crate) fn is_pool(self) -> bool {
-        matches!(self, Pool(_))
-    }
-
-    pub(crate) fn is_event_loop(self) -> bool {
-        self == EventLoop
-    }
-
-    pub(crate) fn is_event_driven(self) -> bool {
-        matches!(self, EventLoop | Loops(_) | Coroutine)
-    }
-
-    pub(crate) fn is_thread_per_client(self) -> bool {
-        self == ThreadPerClient
-    }
-
-    pub(crate) fn is_process_per_client(self) -> bool {
-        matches!(self, ProcessPerClient | InetdNowait)
-    }
-
-    pub(crate) fn is_coroutine(self) -> bool {
-        self == Coroutine
-    }
-
     /// How inetd is to start it, if that is what it is for.
     pub(crate) fn inetd(self) -> Option<Mode> {
         match self {
@@ -134,12 +106,6 @@ impl Architecture {
             InetdWait => Some(Mode::Wait),
             _ => None,
         }
-    }
-
-    /// It has a number of threads or processes that does not depend on its
-    /// clients.
-    pub(crate) fn is_of_one_size(self) -> bool {
-        matches!(self, Single | Pool(_)) || self.is_event_driven()
     }
 
     /// How many threads or processes do its work, if that is known.
@@ -157,22 +123,41 @@ impl Architecture {
             _ => 1,
         }
     }
+}
 
-    pub(crate) fn is_counted(self) -> bool {
-        self.workers().is_some()
-    }
+/// What some architectures have in common.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident: $pattern:pat,)+) => {
+        impl Architecture {
+            $(
+                $(#[$doc])*
+                pub(crate) fn $name(self) -> bool {
+                    matches!(self, $pattern)
+                }
+            )+
+        }
+    };
+}
 
+kinds! {
+    is_single: Single | InetdWait,
+    is_pool: Pool(_),
+    is_event_loop: EventLoop,
+    is_coroutine: Coroutine,
+    is_event_driven: EventLoop | Loops(_) | Coroutine,
+    is_thread_per_client: ThreadPerClient,
+    is_process_per_client: ProcessPerClient | InetdNowait,
+    is_counted: Pool(_) | Loops(_),
+    /// Its clients do not change the number of its threads or processes.
+    is_of_one_size: Single | Pool(_) | EventLoop | Loops(_) | Coroutine,
     /// The clients decide how many threads, processes or connections there
     /// are: `--max-clients` means something.
-    pub(crate) fn grows_with_its_clients(self) -> bool {
-        !matches!(self, Single | InetdWait | Pool(_))
-    }
-
+    grows_with_its_clients: ThreadPerClient | ProcessPerClient | EventLoop
+        | Loops(_) | Coroutine | InetdNowait,
     /// Two clients' answers can be worked out at the same time. Of several
     /// loops this is not known: both clients may be with the same one.
-    pub(crate) fn thinks_for_several(self) -> bool {
-        !matches!(self, Single | InetdWait | EventLoop | Loops(_))
-    }
+    thinks_for_several: Pool(_) | ThreadPerClient | ProcessPerClient
+        | Coroutine | InetdNowait,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The command line: what is examined, and how much of it.
+//! The command line: which server is checked, and how much of it.
 
 use clap::{Parser, Subcommand};
 
@@ -6,13 +6,14 @@ use crate::matrix::MatrixOptions;
 use zen_check::report::{Format, Profile};
 use zen_check::{Architecture, CASES_AT_ONCE, quoted};
 
-/// Puts the contract to a server, clause by clause, and says what it is.
+/// Check a server against every clause of the contract, and describe its
+/// architecture.
 ///
-/// COMMAND is started many times, each time on a port of its own, which it is
-/// told where {port} stands in it. If it takes the contract's options, say so
-/// with {options}: there it is given `--idle-timeout SECONDS` or `--think
-/// MILLISECONDS` by the cases that need them. ZEN_PORT, ZEN_IDLE_TIMEOUT and
-/// ZEN_THINK are set as well. It must stay in the foreground.
+/// COMMAND is started many times, each time on a port of its own, which
+/// replaces {port} in it. If it takes the contract's options, add {options}:
+/// cases that need them put `--idle-timeout SECONDS` or `--think MILLISECONDS`
+/// there. ZEN_PORT, ZEN_IDLE_TIMEOUT and ZEN_THINK are set as well. COMMAND
+/// must stay in the foreground.
 #[derive(Debug, Parser)]
 #[command(name = "zen-check", version, after_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -20,17 +21,17 @@ pub(crate) struct Options {
     #[command(subcommand)]
     pub(crate) what: Option<What>,
 
-    /// The server: a program and its arguments, behind `--`.
+    /// The server: a program and its arguments, after `--`.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 
-    /// Examine a server that runs already, one case at a time. It is neither
-    /// stopped nor looked into.
+    /// Check a server that is already running, one case at a time. It gets no
+    /// signals, and its process is not inspected.
     #[arg(long, value_name = "HOST:PORT", conflicts_with = "command")]
     pub(crate) connect: Option<String>,
 
-    /// Speak to an address that is not loopback, if you may: a check sends
-    /// floods, however bounded.
+    /// Allow an address that is not loopback. Make sure you have permission: a
+    /// check sends floods, though bounded ones.
     #[arg(long)]
     pub(crate) allow_remote: bool,
 
@@ -40,8 +41,8 @@ pub(crate) struct Options {
     #[arg(long, default_value = "server", value_parser = profile)]
     pub(crate) profile: Profile,
 
-    /// Only bytes and endings, in a few seconds: `--profile wire`, and no look
-    /// at what the server is.
+    /// Check only bytes and endings, in a few seconds: `--profile wire` without
+    /// a description of the architecture.
     #[arg(long, conflicts_with = "profile")]
     pub(crate) fast: bool,
 
@@ -51,42 +52,43 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     pub(crate) architecture: Option<Architecture>,
 
-    /// Put only this case, this clause (wire/3), or this group (wire), as far
+    /// Run only this case, this clause (wire/3), or this group (wire), as far
     /// as it belongs to the profile. May be given several times.
     #[arg(long, value_name = "CASE")]
     pub(crate) case: Vec<String>,
 
-    /// List the cases instead of putting them.
+    /// List the cases instead of running them.
     #[arg(long)]
     pub(crate) list: bool,
 
-    /// Draw all cuts and orders from this number, to repeat a run.
+    /// Derive all random choices from this number, to repeat a run.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
 
-    /// Put the contract in other words, those of this number: how a question
-    /// and an answer end, how long a question may be, what is answered. With
-    /// --list, say what they are.
+    /// Use the words that belong to this number instead of the contract's: how
+    /// a question and an answer end, how long a question may be, what is
+    /// answered. With --list, show them.
     #[arg(long, value_name = "SEED")]
     pub(crate) dialect: Option<u64>,
 
-    /// Put so many cases at a time.
+    /// Run N cases at a time.
     #[arg(long, value_name = "N", default_value_t = CASES_AT_ONCE)]
     pub(crate) jobs: usize,
 
-    /// Build the server first, by a shell. This has a time of its own.
+    /// Build the server first with this shell command. It has a time limit of
+    /// its own.
     #[arg(long, value_name = "SHELL COMMAND")]
     pub(crate) build: Option<String>,
 
-    /// Seconds that --build may take.
+    /// Time limit for --build.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub(crate) build_time: u64,
 
-    /// Seconds that the server may take until it can be connected to.
+    /// Time limit until the server can be connected to.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) start_time: u64,
 
-    /// Seconds after which no further case is begun.
+    /// Time after which no further case is started.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     pub(crate) time: u64,
 
@@ -96,7 +98,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FORMAT=FILE", value_parser = report)]
     pub(crate) report: Vec<(Format, String)>,
 
-    /// Show every failure in full on the terminal, and not only the first few.
+    /// Show every failure in full on the terminal, not only the first few.
     #[arg(long)]
     pub(crate) all: bool,
 
@@ -109,12 +111,12 @@ pub(crate) struct Options {
 /// Instead of one server.
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
-    /// Examine all servers of the workspace, one after another, and print what
-    /// they pass, group by group.
+    /// Check all servers of the workspace, one after another, and print how
+    /// many cases each passes, group by group.
     Matrix(MatrixOptions),
 
     /// Build programs of the workspace, and print where Cargo has put each of
-    /// them, one in a line.
+    /// them, one per line.
     Where {
         /// Their packages.
         #[arg(required = true, value_name = "PACKAGE")]
@@ -163,6 +165,6 @@ Examples:
   zen-check --exit-zero --report gradescope=results.json -- ./server {port}
   zen-check --profile listing --architecture event-loop -- target/debug/zen-poll
 
-Exit status: 0 if the server keeps all that counts, 1 if it does not, 2 if the
-command line is wrong or the checker or its machine has failed. Of the cases
-that are left out, the report says why.";
+Exit status: 0 if the server passes every case that counts, 1 if it does not, 2
+if the command line is wrong or the checker or its machine has failed. For each
+case that is left out, the report gives the reason.";

@@ -1,24 +1,29 @@
-//! Puts the contract to a server, clause by clause, from outside.
+//! Black-box conformance tests: checks a server against every clause of the
+//! contract.
 //!
-//! A server is a program: it is started as a process, it is spoken to through
-//! sockets and signals, and its log is read. Nothing here knows how it is
-//! built, so the same cases fit every architecture and any language.
+//! A server is a program: it is started as a process, gets questions and
+//! signals, and its log is read. Nothing here knows how it is built, so the
+//! same cases fit every architecture and any language.
 //!
-//! - [`Architecture`]: what is required of one and forbidden to another;
-//! - [`Program`] and [`examine`]: what is examined, and how much of it is
-//!   asked; [`report`]: what came of it;
-//! - `cases`: a table of cases, each with the clause of the book's page "The
-//!   contract" that it is about;
-//! - `subject`, `server` and `conversation`: the program under examination, a
-//!   running process of it, and a client that talks bytes;
-//! - [`Dialect`]: the contract in other words;
-//! - [`script`]: cases that somebody else writes, as data;
-//! - `observe`: what a server is, as the kernel sees it.
+//! The modules are layers. Each uses only those above it:
 //!
-//! How a server is started and ended, and what the operating system tells of
-//! it, is in `zen-harness`.
+//! - `contract`, `architecture`: the words, the clauses with a hint for each,
+//!   the [`Dialect`]; what is required of one server and forbidden to another;
+//! - `outcome`, `verdict`: what a run and a case come to;
+//! - `program`, `subject`: the [`Program`], and one case's record of it;
+//! - `client`: a client that checks every byte;
+//! - `server`, `process`, `probe`, `observe`: a running server, what a case
+//!   expects of it, and what it is as the kernel sees it;
+//! - `case`: what a case is; `cases`: the table of them; [`script`]: cases in
+//!   the text notation, such as those of an assignment;
+//! - [`examine`]: which cases are put, and what is tried again on a busy
+//!   machine;
+//! - `report`: the formats; then `main` and `matrix`.
 //!
-//! A listing's tests are this line; what the listing is stands in its manifest:
+//! `zen-harness` starts and ends servers, and knows what the operating system
+//! tells of them.
+//!
+//! A listing's tests are this line; its manifest says what it is:
 //!
 //! ```ignore
 //! fn main() -> std::process::ExitCode {
@@ -27,27 +32,28 @@
 //! ```
 
 mod architecture;
+mod case;
 mod cases;
-mod conversation;
-mod dialect;
-mod difference;
-mod hints;
+mod client;
+mod contract;
+mod examine;
 mod observe;
+mod outcome;
+mod probe;
 mod process;
 mod program;
 mod random;
+#[cfg(feature = "command")]
 pub mod report;
-mod run;
 pub mod script;
 mod server;
-mod strace;
 mod subject;
 mod verdict;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -55,18 +61,19 @@ use zen_harness::inetd;
 use zen_harness::listing::Listing;
 
 pub use architecture::Architecture;
-use cases::Case;
-pub use dialect::Dialect;
+use case::Case;
+pub use contract::Dialect;
+use examine::Machine;
+pub use examine::{CASES_AT_ONCE, Plan, Progress, examine, list, unknown};
+use outcome::Outcome;
 pub use program::{Program, quoted};
-use report::Outcome;
-pub use run::{CASES_AT_ONCE, Plan, Progress, examine, list, unknown};
 
 #[doc(hidden)]
 pub use zen_harness as harness;
 
-/// Puts the whole contract to the package whose test this is, once for each of
-/// its variants. The command line is that of any `cargo test`: a filter,
-/// `--list`, and so on.
+/// Checks the package whose test this is against the whole contract, once for
+/// each of its variants. It takes the command line of any `cargo test`: a
+/// filter, `--list`, and so on.
 #[macro_export]
 macro_rules! listing {
     () => {
@@ -107,28 +114,30 @@ fn failed(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Puts to each program what its profile asks, as tests; the name of a program
-/// stands beside those of its cases.
+/// Runs the cases of each program's profile as tests, which are shown with the
+/// name of the program.
 fn tests(programs: Vec<(String, Program)>) -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(CASES_AT_ONCE);
     let programs: Vec<_> = programs
         .into_iter()
-        .map(|(name, program)| (name, program.with_seed(seed_of_now())))
-        .map(|(name, program)| (name, Arc::new(program)))
+        .map(|(name, program)| {
+            let seed = seed_of_now();
+            (name, Arc::new(Program { seed, ..program }))
+        })
         .collect();
-    let floor = Arc::new(RwLock::new(()));
+    let machine = Arc::new(Machine::default());
     let mut trials = Vec::new();
-    // Those that want the machine to themselves come last: until then, nobody
-    // has to wait for them.
+    // Those that need the machine to themselves come last, so that no other
+    // case has to wait for them.
     for alone in [false, true] {
         for (name, program) in &programs {
-            let cases = run::chosen(program.profile, &[]).into_iter();
+            let cases = examine::chosen(program.profile, &[]).into_iter();
             let cases = cases.filter(|case| case.alone == alone);
             trials.extend(cases.map(|case| {
-                let (program, floor) =
-                    (Arc::clone(program), Arc::clone(&floor));
-                trial(case, program, floor).with_kind(name)
+                let (program, machine) =
+                    (Arc::clone(program), Arc::clone(&machine));
+                trial(case, program, machine).with_kind(name)
             }));
         }
     }
@@ -156,23 +165,12 @@ pub fn checked_elsewhere() -> &'static [(&'static str, &'static str)] {
 fn trial(
     case: &'static Case,
     program: Arc<Program>,
-    floor: Arc<RwLock<()>>,
+    machine: Arc<Machine>,
 ) -> Trial {
     let name = format!("{}::{}", case.clause, case.name);
     Trial::ignorable_test(name, move || {
-        // A lock that a failed case has poisoned is still a lock.
-        let shared = || floor.read().unwrap_or_else(PoisonError::into_inner);
-        let alone = || floor.write().unwrap_or_else(PoisonError::into_inner);
-        let mut outcome = None;
-        if !case.alone {
-            let _floor = shared();
-            outcome = Some(run::put(case, &program));
-        }
-        if outcome.as_ref().is_none_or(|it| run::late_by(it).is_some()) {
-            let _floor = alone();
-            outcome = Some(run::put_alone(case, &program));
-        }
-        let Some(outcome) = outcome else { return Ok(Completion::Completed) };
+        let outcome = machine.shared(case, &program);
+        let outcome = outcome.unwrap_or_else(|| machine.alone(case, &program));
         match outcome {
             Outcome::Passed => Ok(Completion::Completed),
             Outcome::Skipped(why) => Ok(Completion::ignored_with(why)),

@@ -1,4 +1,4 @@
-//! `zen-check`: puts the contract to any server, in any language.
+//! `zen-check`: checks any server, in any language, against the contract.
 //!
 //! ```sh
 //! zen-check -- python3 server.py {port}
@@ -11,6 +11,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -20,7 +21,7 @@ use zen_harness::{inetd, system, workspace};
 
 use command_line::{Options, What};
 use zen_check::report::{self, Format, Level, Profile, Report, Settings};
-use zen_check::{Dialect, Plan, Program, Progress};
+use zen_check::{Dialect, Plan, Program};
 
 fn main() -> ExitCode {
     inetd::be_it_if_told();
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     }
     if !options.list && options.command.is_empty() && options.connect.is_none()
     {
-        let wants = "either `-- COMMAND` or --connect HOST:PORT is needed";
+        let wants = "give either `-- COMMAND` or --connect HOST:PORT";
         Options::command()
             .error(ErrorKind::MissingRequiredArgument, wants)
             .exit();
@@ -62,7 +63,7 @@ fn run(options: &Options) -> Result<u8, String> {
         return list(options).map(|()| 0);
     }
     let program = program(options)?;
-    // Before minutes are spent, see that there is a place for every report.
+    // Open every report first: a run takes minutes.
     let mut reports = open(options)?;
     if let Some(command) = &options.build {
         build(command, Duration::from_secs(options.build_time))?;
@@ -72,6 +73,7 @@ fn run(options: &Options) -> Result<u8, String> {
         jobs: options.jobs,
         time_max: Duration::from_secs(options.time),
         observe: !options.fast && options.case.is_empty(),
+        ..Plan::default()
     };
     let report = examine(program, &options.subject(), &plan);
     for (format, file) in &mut reports {
@@ -81,18 +83,13 @@ fn run(options: &Options) -> Result<u8, String> {
 }
 
 fn examine(program: Program, name: &str, plan: &Plan) -> Report {
-    let display = report::Progress::new();
-    let report =
-        zen_check::examine(program, name, plan, &|progress| match progress {
-            Progress::Started(cases) => display.started(cases),
-            Progress::Finished(result) => display.finished(result),
-        });
-    display.done();
-    report
+    report::with_progress(|watch| {
+        zen_check::examine(program, name, plan, watch)
+    })
 }
 
-/// Prints on standard output. Whoever reads only the first lines has read
-/// enough.
+/// Prints on standard output, whose reader may have gone after the first
+/// lines.
 fn print(text: &str) -> Result<(), String> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(err) if err.kind() != io::ErrorKind::BrokenPipe => {
@@ -120,16 +117,16 @@ fn list(options: &Options) -> Result<(), String> {
 
 fn program(options: &Options) -> Result<Program, String> {
     let (profile, architecture) = (options.profile(), options.architecture);
-    let program = if let Some(address) = &options.connect {
+    let mut program = if let Some(address) = &options.connect {
         if profile == Profile::Listing {
-            return Err("nobody sees the log of a server that runs already: \
-                it is examined as --profile server or wire"
+            return Err("the log of a running server cannot be read: use \
+                --profile server or wire"
                 .into());
         }
         Program::running(address_of(address, options)?, profile, architecture)
     } else if profile == Profile::Listing {
         let Some(architecture) = architecture else {
-            return Err("a listing is examined with --architecture".into());
+            return Err("--profile listing needs --architecture".into());
         };
         if options.command.iter().any(|word| word.contains('{')) {
             return Err("a listing's COMMAND has no {port} and no {options}: \
@@ -141,10 +138,11 @@ fn program(options: &Options) -> Result<Program, String> {
         Program::command(options.command.clone(), profile, architecture)
     };
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
-    let start_time = Duration::from_secs(options.start_time);
+    let start_time_max = Duration::from_secs(options.start_time);
     let dialect = options.dialect.map_or_else(Dialect::default, Dialect::new);
-    let program = program.with_dialect(dialect);
-    Ok(program.with_seed(seed).with_start_time(start_time))
+    program.dialect = Arc::new(dialect);
+    (program.seed, program.start_time_max) = (seed, start_time_max);
+    Ok(program)
 }
 
 /// An address that may be spoken to.
@@ -163,7 +161,8 @@ fn address_of(text: &str, options: &Options) -> Result<SocketAddr, String> {
     };
     if !address.ip().is_loopback() && !options.allow_remote {
         return Err(format!(
-            "{address} is not loopback: with --allow-remote, and if you may"
+            "{address} is not loopback: add --allow-remote if you have \
+            permission"
         ));
     }
     Ok(*address)
@@ -192,7 +191,7 @@ fn build(command: &str, time_max: Duration) -> Result<(), String> {
     match ended {
         Some(status) if status.success() => Ok(()),
         Some(status) => Err(format!("{command}: {status}")),
-        None => Err(format!("{command}: no end after {time_max:?}")),
+        None => Err(format!("{command}: did not end within {time_max:?}")),
     }
 }
 
@@ -226,7 +225,7 @@ fn write(
         io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let settings = Settings { colour, all: options.all, ..Settings::default() };
     match report::write(report, format, to, &settings) {
-        // Whoever reads only the first lines has read enough.
+        // Its reader may have gone after the first lines.
         Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|err| format!("the report {format}: {err}")),
     }

@@ -30,27 +30,27 @@ pub(crate) struct MatrixOptions {
     #[arg(long)]
     fast: bool,
 
-    /// A further server, by a shell command with {port} in it. May be given
-    /// several times. It is examined with the profile `server`, or `wire` with
-    /// --fast, and does not count for the exit status.
+    /// Also check this server: a shell command that contains {port}. May be
+    /// given several times. It is checked with the profile `server`, or `wire`
+    /// with --fast, and does not change the exit status.
     #[arg(long, value_name = "NAME=COMMAND")]
     also: Vec<String>,
 
-    /// Draw all cuts and orders from this number, to repeat a run.
+    /// Derive all random choices from this number, to repeat a run.
     #[arg(long)]
     seed: Option<u64>,
 
-    /// Write the matrix as Markdown as well.
+    /// Also write the matrix as Markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<String>,
 
-    /// Write the matrix as JSON as well.
+    /// Also write the matrix as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
 }
 
 /// Examines one server after another: the cases of each run side by side, and
-/// two servers at a time would only disturb each other.
+/// two servers at a time would disturb each other.
 pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
     let mut rows = servers_of_the_workspace(&options.only)?;
     rows.extend(
@@ -60,21 +60,16 @@ pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
             .map(|also| further(also))
             .collect::<Result<Vec<_>, _>>()?,
     );
-    let plan = Plan {
-        only: Vec::new(),
-        jobs: zen_check::CASES_AT_ONCE,
-        time_max: std::time::Duration::from_secs(600),
-        observe: !options.fast,
-    };
+    let plan = Plan { observe: !options.fast, ..Plan::default() };
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
     let mut examined = Vec::new();
-    for row in rows {
-        let program = match options.fast {
-            true => row.program.with_profile(Profile::Wire),
-            false => row.program,
-        };
-        let report = crate::examine(program.with_seed(seed), &row.name, &plan);
-        examined.push((row.name, row.ours, report));
+    for Row { name, mut program, ours } in rows {
+        program.seed = seed;
+        if options.fast {
+            program.profile = Profile::Wire;
+        }
+        let report = crate::examine(program, &name, &plan);
+        examined.push((name, ours, report));
     }
     let reports: Vec<_> =
         examined.iter().map(|(name, _, report)| (&**name, report)).collect();
@@ -121,7 +116,9 @@ fn servers_of_the_workspace(only: &[String]) -> Result<Vec<Row>, String> {
     for listing in &servers.listings {
         if servers.cannot_run(listing).is_some() {
             let name = &listing.name;
-            crate::print(&format!("{name}: left out, it cannot run here\n"))?;
+            crate::print(&format!(
+                "{name}: left out, because it cannot run here\n"
+            ))?;
             continue;
         }
         let mut listing = listing.clone();
@@ -135,7 +132,7 @@ fn servers_of_the_workspace(only: &[String]) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// The groups that were put to anybody, in the order of the page.
+/// The groups that were put to any server, in the order of the page.
 fn groups(reports: &[(&str, &Report)]) -> Vec<&'static str> {
     let mut groups = Vec::new();
     for (_, report) in reports {

@@ -1,13 +1,16 @@
 //! What a server *is*, from what the kernel tells of it while clients are
-//! silent. Nothing is known of its code.
+//! silent. Its code is not looked at.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use zen_harness::proc::{self, End};
+use zen_harness::strace;
 
-use crate::conversation::{COMPLEX, Client};
+use crate::client::Client;
+use crate::contract::COMPLEX;
+use crate::outcome::{Crowd, Observation};
 use crate::process;
-use crate::report::{Crowd, Observation};
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
@@ -15,8 +18,8 @@ use crate::verdict::{Fault, Verdict};
 /// How many clients are silent, one crowd after another.
 const CROWDS: [usize; 4] = [0, 1, 5, 50];
 
-/// Whoever is not answered in this time waits for a silent client. It is long
-/// enough for a process to be started on a busy machine.
+/// A client that is not answered in this time waits for a silent one. It is
+/// long enough to start a process on a busy machine.
 const ANSWER_TIME_MAX: Duration = Duration::from_millis(1000);
 
 /// Looks once, and remembers; None where nothing can be seen.
@@ -130,16 +133,15 @@ fn verdict(subject: &Subject, crowds: &[Crowd]) -> String {
 
 fn notes(subject: &Subject, crowds: &[Crowd]) -> Vec<String> {
     let mut notes = Vec::new();
-    match stalls(subject) {
-        Ok(true) => notes.push(
-            "While one answer is worked out (--think), all other clients wait."
-                .into(),
-        ),
-        Ok(false) => notes.push(
-            "While one answer is worked out (--think), others are answered."
-                .into(),
-        ),
-        Err(_) => {}
+    if let Ok(stalls) = stalls(subject) {
+        let others = if stalls {
+            "all other clients wait"
+        } else {
+            "others are answered"
+        };
+        notes.push(format!(
+            "While one answer is worked out (--think), {others}."
+        ));
     }
     let memory = |crowd: &Crowd| crowd.memory_bytes;
     let (first, last) = (crowds.get(1), crowds.last());
@@ -148,13 +150,13 @@ fn notes(subject: &Subject, crowds: &[Crowd]) -> Vec<String> {
     {
         let each = match last.saturating_sub(first) / 49 / 1024 {
             0 => "less than 1 KiB".to_string(),
-            each => format!("some {each} KiB"),
+            each => format!("about {each} KiB"),
         };
         notes.push(format!(
             "Each silent client costs it {each} of its own memory."
         ));
     }
-    if let Some(calls) = crate::strace::calls_an_answer(subject) {
+    if let Some(calls) = calls_an_answer(subject) {
         notes.push(format!(
             "It makes {calls:.1} system calls for each answer to one client \
             that asks alone."
@@ -186,4 +188,44 @@ pub(crate) fn two_ask(subject: &Subject, think_ms: &str) -> Verdict<Duration> {
         client.expect(b"Complex.")?;
     }
     Ok(asked.elapsed())
+}
+
+/// Answers in the longer one of two runs; there are none in the other.
+const ANSWERS: usize = 500;
+
+/// How many system calls a server makes for each answer to a client that asks
+/// one question at a time, or None where they cannot be counted.
+fn calls_an_answer(subject: &Subject) -> Option<f64> {
+    strace::version().ok()?;
+    let without = calls(subject, 0).ok()?;
+    let with = calls(subject, ANSWERS).ok()?;
+    Some(with.saturating_sub(without) as f64 / ANSWERS as f64)
+}
+
+/// The calls of a whole run, from its start to its end.
+fn calls(subject: &Subject, answers: usize) -> Verdict<u64> {
+    let name = format!("zen-check-{}-{answers}", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    let path = file.to_string_lossy().into_owned();
+    let runner = strace::counting(&path);
+    let mut server = Server::start_by(subject, &runner)?;
+    let mut client = server.connect()?;
+    client.asks()?;
+    for _ in 0..answers {
+        client.asks()?;
+        // A traced server is slow: without this pause, the next question would
+        // arrive before the server waits for it.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(client);
+    // strace writes down what it has counted when the server has ended.
+    server.kill();
+    let mut counts = None;
+    let counted = process::wait_until("counted", process::PATIENCE, || {
+        counts = strace::counts(&fs::read_to_string(&file)?);
+        Ok(counts.is_some())
+    });
+    fs::remove_file(&file)?;
+    counted?;
+    Ok(counts.unwrap_or_default().values().sum())
 }

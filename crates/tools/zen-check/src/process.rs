@@ -78,8 +78,8 @@ pub(crate) fn wakes(process: u32, time: Duration) -> Verdict<u64> {
     Ok(sleeps(&at_first, &threads(process)?))
 }
 
-/// Expects that for so long nothing wakes a server but a tick, which costs it
-/// next to no processor time.
+/// Expects that in this time nothing but a tick wakes a server, and that it
+/// uses next to no processor time.
 pub(crate) fn stays_asleep(process: u32, time: Duration) -> Verdict {
     while_idle(process, || {
         let slept = wakes(process, time)?;
@@ -92,7 +92,7 @@ pub(crate) fn stays_asleep(process: u32, time: Duration) -> Verdict {
 }
 
 /// Waits until a server has done what it was asked before. If it never rests,
-/// whoever looks on next finds that out.
+/// the next measurement finds that out.
 pub(crate) fn come_to_rest(process: u32) -> Verdict {
     let deadline = Instant::now() + REST_TIME_MAX;
     while Instant::now() < deadline {

@@ -11,10 +11,8 @@ use zen_harness::inetd;
 use zen_harness::listing::Listing;
 
 use crate::architecture::Architecture;
-use crate::cases::Case;
-use crate::dialect::Dialect;
-use crate::report::{Observation, Profile};
-use crate::script::OwnCase;
+use crate::contract::{Dialect, Profile};
+use crate::outcome::Observation;
 use crate::verdict::{Fault, Verdict};
 
 /// How long a server may take until it can be connected to, unless more is
@@ -29,20 +27,19 @@ const OPTIONS: &str = "{options}";
 #[derive(Debug)]
 pub struct Program {
     pub(crate) launch: Launch,
-    pub(crate) profile: Profile,
+    /// How much is asked of it.
+    pub profile: Profile,
     pub(crate) architecture: Option<Architecture>,
     /// From which every cut and every order is drawn.
-    pub(crate) seed: u64,
-    /// In which the contract is put to it.
-    pub(crate) dialect: Arc<Dialect>,
+    pub seed: u64,
+    /// The words in which the contract is put to it.
+    pub dialect: Arc<Dialect>,
     /// How long it may take until it can be connected to.
-    pub(crate) start_time_max: Duration,
+    pub start_time_max: Duration,
     pub(crate) known: Known,
-    /// Cases of somebody else's.
-    pub(crate) own_cases: Vec<&'static Case>,
 }
 
-/// How a server is come by.
+/// How a server is started or reached.
 #[derive(Debug)]
 pub(crate) enum Launch {
     /// A program with the contract's command line, which says in its log
@@ -50,14 +47,14 @@ pub(crate) enum Launch {
     Listing(Vec<String>),
     /// Any command, which is told its port.
     Command(Vec<String>),
-    /// A server that somebody else has started.
+    /// A server that is running already.
     Running(SocketAddr),
 }
 
-/// What is found out once, by whoever needs it first.
+/// What is found out once, by the first case that needs it.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// How many silent clients it serves at once; a large number may stand for
+    /// How many silent clients it serves at once; a large number may mean
     /// more.
     pub(crate) at_once: OnceLock<usize>,
     pub(crate) thinks: OnceLock<bool>,
@@ -133,48 +130,15 @@ impl Program {
         profile: Profile,
         architecture: Option<Architecture>,
     ) -> Self {
-        let (seed, start_time_max) = (1060, START_TIME_MAX);
         Self {
             launch,
             profile,
             architecture,
-            seed,
+            seed: 1060,
             dialect: Arc::default(),
-            start_time_max,
+            start_time_max: START_TIME_MAX,
             known: Known::default(),
-            own_cases: Vec::new(),
         }
-    }
-
-    /// Asks more or less of it.
-    #[must_use]
-    pub fn with_profile(self, profile: Profile) -> Self {
-        Self { profile, ..self }
-    }
-
-    /// Draws all cuts and orders from this seed.
-    #[must_use]
-    pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
-    }
-
-    /// Puts the contract to it in other words.
-    #[must_use]
-    pub fn with_dialect(self, dialect: Dialect) -> Self {
-        Self { dialect: Arc::new(dialect), ..self }
-    }
-
-    /// Allows it so long until it can be connected to.
-    #[must_use]
-    pub fn with_start_time(self, start_time_max: Duration) -> Self {
-        Self { start_time_max, ..self }
-    }
-
-    /// Puts these to it as well, after all others.
-    #[must_use]
-    pub fn with_cases(mut self, cases: &[OwnCase]) -> Self {
-        self.own_cases.extend(cases.iter().map(|case| case.0));
-        self
     }
 
     /// Its log is read, and its command line is known.
@@ -246,28 +210,23 @@ impl Program {
         Ok(command)
     }
 
-    /// The command that puts one case again, for a person to type.
+    /// The command that runs one case again, for a person to type.
     pub(crate) fn again(&self, case: &str) -> String {
-        let mut words =
-            vec!["zen-check".into(), "--seed".into(), self.seed.to_string()];
-        if let Some(seed) = self.dialect.seed() {
-            words.extend(["--dialect".into(), seed.to_string()]);
-        }
-        let (seconds, usual) = (self.start_time_max.as_secs(), START_TIME_MAX);
-        if self.start_time_max != usual {
-            words.extend(["--start-time".into(), seconds.to_string()]);
-        }
-        if self.profile != Profile::Server {
-            words.extend(["--profile".into(), self.profile.name().into()]);
-        }
-        if let Some(architecture) = self.architecture {
-            words.extend(["--architecture".into(), architecture.to_string()]);
-        }
-        words.extend(["--case".into(), case.into()]);
+        let mut words = vec!["zen-check".into()];
+        let mut add = |option: &str, value: Option<String>| {
+            words.extend(value.into_iter().flat_map(|it| [option.into(), it]));
+        };
+        add("--seed", Some(self.seed.to_string()));
+        add("--dialect", self.dialect.seed().map(|it| it.to_string()));
+        let start_time = Some(self.start_time_max);
+        let start_time = start_time.filter(|&it| it != START_TIME_MAX);
+        add("--start-time", start_time.map(|it| it.as_secs().to_string()));
+        let profile = Some(self.profile).filter(|&it| it != Profile::Server);
+        add("--profile", profile.map(|it| it.name().into()));
+        add("--architecture", self.architecture.map(|it| it.to_string()));
+        add("--case", Some(case.into()));
         match &self.launch {
-            Launch::Running(address) => {
-                words.extend(["--connect".into(), address.to_string()]);
-            }
+            Launch::Running(to) => add("--connect", Some(to.to_string())),
             Launch::Listing(command) | Launch::Command(command) => {
                 words.push("--".into());
                 words.extend(command.iter().cloned());

@@ -1,268 +1,97 @@
-//! What a run comes to: one model, and everything that is printed or written
-//! about a run is made from it.
+//! The forms in which a report is written, for people and for those who grade.
+//!
+//! A report contains what a server printed, and a server may be hostile. So
+//! [`write`] first makes a copy in which every text is printable and short
+//! (`clean`); a format only minds its own syntax.
 
-#[cfg(feature = "command")]
-mod format;
+mod classroom50;
+mod clean;
+mod github;
+mod gradescope;
+mod json;
+mod junit;
+mod progress;
+mod terminal;
+mod text;
 
-use std::time::{Duration, SystemTime};
+use std::fmt;
+use std::io::{self, Write};
+use std::str::FromStr;
 
-#[cfg(feature = "command")]
-pub use format::{Format, Progress, Settings, clean, write};
+pub use crate::contract::{Level, Profile};
+pub use crate::outcome::{
+    CaseResult, Crowd, Failure, Observation, Outcome, Report, Totals,
+};
+pub use clean::report as clean;
+pub use progress::with_progress;
+pub use text::Settings;
 
-/// How much of a server is examined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Profile {
-    /// Bytes and endings: anybody who answers the questions.
-    Wire,
-    /// And limits, crowds, signals and restarts: a server that is left alone.
-    Server,
-    /// And the command line, the log and what it costs: a listing.
-    Listing,
-}
-
-impl Profile {
-    /// As on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Wire => "wire",
-            Self::Server => "server",
-            Self::Listing => "listing",
-        }
-    }
-}
-
-/// Whether a case counts.
+/// A form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// To fail it is to break the contract.
-    Must,
-    /// To fail it is worth a word, and costs nothing.
-    Should,
+pub enum Format {
+    /// For the person who started it.
+    Terminal,
+    /// All of it, as `report.schema.json` says.
+    Json,
+    /// For programs that show the results of tests.
+    Junit,
+    /// `results.json` of a Gradescope autograder.
+    Gradescope,
+    /// `result.json` of a Classroom 50 autograder.
+    Classroom50,
+    /// Annotations of a GitHub workflow, and its summary.
+    Github,
 }
 
-/// All that is known after a run.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// The command, or the address, as a person would type it.
-    pub subject: String,
-    /// What was asked of it.
-    pub profile: Profile,
-    /// The architecture that was required, as on the command line.
-    pub architecture: Option<String>,
-    /// From which all cuts and orders were drawn.
-    pub seed: u64,
-    /// When the run began.
-    pub started: SystemTime,
-    /// How long it took.
-    pub time: Duration,
-    /// The server as the kernel sees it, if that was looked at.
-    pub observed: Option<Observation>,
-    /// In the order of the book's page "The contract".
-    pub results: Vec<CaseResult>,
+impl Format {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Terminal,
+        Self::Json,
+        Self::Junit,
+        Self::Gradescope,
+        Self::Classroom50,
+        Self::Github,
+    ];
 }
 
-/// The clause of a server that cannot be connected to. If it fails, no other
-/// case could be put.
-pub(crate) const START: &str = "start";
-
-/// One case, tried or left out.
-#[derive(Clone, Debug)]
-pub struct CaseResult {
-    /// The clause that it is about, such as `wire/3`.
-    pub clause: &'static str,
-    /// What is expected, such as `answers any stream cut in any way`.
-    pub sentence: String,
-    /// Whether it counts.
-    pub level: Level,
-    /// For how much: a point for each case of the contract that does.
-    pub points: usize,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// How long it took.
-    pub time: Duration,
-}
-
-impl CaseResult {
-    /// Its clause and what is expected, in a line.
-    #[must_use]
-    pub fn title(&self) -> String {
-        format!("{}: {}", self.clause, self.sentence)
-    }
-
-    /// The group of its clause: what stands before the stroke.
-    #[must_use]
-    pub fn group(&self) -> &'static str {
-        self.clause.split('/').next().unwrap_or_default()
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{self:?}").to_lowercase())
     }
 }
 
-/// What came of a case.
-#[derive(Clone, Debug)]
-pub enum Outcome {
-    /// The server keeps the contract here.
-    Passed,
-    /// The server breaks it.
-    Failed(Box<Failure>),
-    /// The checker or its machine failed, and nothing is known of the server.
-    Error(String),
-    /// The case was not put to it, for this reason.
-    Skipped(String),
-}
+impl FromStr for Format {
+    type Err = String;
 
-/// What the server did, for a student who has only this to read.
-#[derive(Clone, Debug, Default)]
-pub struct Failure {
-    /// What is wrong, in a line.
-    pub what: String,
-    /// Whether the bytes were right, where the case looks at them.
-    pub bytes: Option<bool>,
-    /// Whether the connection ended as it must, where the case looks at that.
-    pub ending: Option<bool>,
-    /// Where expected and received bytes part, with a caret below; each line
-    /// is escaped.
-    pub difference: Vec<String>,
-    /// What was sent and received, with times; each line is escaped.
-    pub transcript: Vec<String>,
-    /// What it usually means.
-    pub means: Option<String>,
-    /// Where the book explains it: a page and an anchor, such as
-    /// `contract.html#wire-3`.
-    pub page: String,
-    /// The command that puts this case again.
-    pub again: String,
-    /// The last lines that the server printed, as it printed them.
-    pub log: Vec<String>,
-    /// It is a time that was too long, by so much.
-    pub late_by: Option<Duration>,
-    /// A busy machine is no excuse: it was not judged by a time.
-    pub certain: bool,
-}
-
-impl Failure {
-    /// All that is known of it, line by line.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![self.what.clone()];
-        let right = |right| if right { "right" } else { "wrong" };
-        let judged = [("bytes are", self.bytes), ("ending is", self.ending)];
-        let judged: Vec<_> = judged
-            .into_iter()
-            .filter_map(|(what, is)| Some(format!("the {what} {}", right(is?))))
-            .collect();
-        if !judged.is_empty() {
-            lines.push(judged.join(", "));
-        }
-        let difference = self.difference.iter();
-        lines.extend(difference.map(|line| format!("  {line}")));
-        section(&mut lines, "sent and received:", "  ", &self.transcript);
-        if let Some(means) = &self.means {
-            lines.push(format!("it usually means: {means}"));
-        }
-        for (label, text) in [("book", &self.page), ("again", &self.again)] {
-            if !text.is_empty() {
-                lines.push(format!("{label}: {text}"));
-            }
-        }
-        section(&mut lines, "last lines of its log:", "  | ", &self.log);
-        lines
+    fn from_str(name: &str) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|format| format.to_string() == name).ok_or_else(|| {
+            let names = Self::ALL.map(|format| format.to_string()).join(", ");
+            format!("`{name}` is none of {names}")
+        })
     }
 }
 
-fn section(to: &mut Vec<String>, title: &str, before: &str, lines: &[String]) {
-    if !lines.is_empty() {
-        to.push(title.to_string());
-        to.extend(lines.iter().map(|line| format!("{before}{line}")));
-    }
-}
-
-/// The server as the kernel sees it.
-#[derive(Clone, Debug, Default)]
-pub struct Observation {
-    /// In a sentence or two.
-    pub verdict: String,
-    /// With 0, 1, 5 and 50 silent clients.
-    pub crowds: Vec<Crowd>,
-    /// What else was seen, a line each.
-    pub notes: Vec<String>,
-}
-
-/// What is there while so many clients are silent.
-#[derive(Clone, Debug, Default)]
-pub struct Crowd {
-    /// Silent clients.
-    pub clients: usize,
-    /// Threads of all its processes.
-    pub threads: Option<usize>,
-    /// Processes.
-    pub processes: Option<usize>,
-    /// Open descriptors of all its processes.
-    pub descriptors: Option<usize>,
-    /// Memory of their own of all its processes, in bytes.
-    pub memory_bytes: Option<u64>,
-    /// Whether one more client was answered.
-    pub next_is_answered: Option<bool>,
-}
-
-/// The sums of a report, made in one place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Cases that passed, whatever their level.
-    pub passed: usize,
-    /// Cases that must not fail, and did.
-    pub failed: usize,
-    /// Cases that count, and passed or failed.
-    pub counting: usize,
-    /// Cases that should not fail, and did.
-    pub warned: usize,
-    /// Cases of which nothing is known.
-    pub errors: usize,
-    /// Cases that were left out.
-    pub skipped: usize,
-    /// Of the cases that count and passed.
-    pub points: usize,
-    /// Of the cases that count and passed or failed.
-    pub points_max: usize,
-}
-
-impl Report {
-    /// Counts the results.
-    #[must_use]
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
-        for result in &self.results {
-            let counts = result.points;
-            let decided =
-                matches!(result.outcome, Outcome::Passed | Outcome::Failed(_));
-            if decided && result.level == Level::Must {
-                totals.counting += 1;
-            }
-            match (&result.outcome, result.level) {
-                (Outcome::Passed, _) => {
-                    totals.passed += 1;
-                    totals.points += counts;
-                    totals.points_max += counts;
-                }
-                (Outcome::Failed(_), Level::Must) => {
-                    totals.failed += 1;
-                    totals.points_max += counts;
-                }
-                (Outcome::Failed(_), Level::Should) => totals.warned += 1,
-                (Outcome::Error(_), _) => totals.errors += 1,
-                (Outcome::Skipped(_), _) => totals.skipped += 1,
-            }
-        }
-        totals
-    }
-
-    /// 0 if nothing that counts has failed, 1 if something has, 2 if nothing
-    /// has and the checker itself failed somewhere.
-    #[must_use]
-    pub fn exit_status(&self) -> u8 {
-        match self.totals() {
-            Totals { failed: 1.., .. } => 1,
-            Totals { errors: 1.., .. } => 2,
-            _ => 0,
-        }
-    }
+/// Writes `report` in one format.
+///
+/// # Errors
+/// What `to` says, or that there is no grade to write: if the checker failed in
+/// every case that counts, a grader must not take that for no points.
+pub fn write(
+    report: &Report,
+    format: Format,
+    to: &mut dyn Write,
+    settings: &Settings<'_>,
+) -> io::Result<()> {
+    let report = &clean(report);
+    match format {
+        Format::Terminal => terminal::write(report, to, settings),
+        Format::Json => json::write(report, to),
+        Format::Junit => junit::write(report, to),
+        Format::Gradescope => gradescope::write(report, to),
+        Format::Classroom50 => classroom50::write(report, to, settings),
+        Format::Github => github::write(report, to, settings),
+    }?;
+    to.flush()
 }

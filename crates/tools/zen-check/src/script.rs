@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use zen_harness::system;
 
-use crate::cases::Case;
+use crate::case::Case;
 
 /// Nothing that a case waits for, or lets pass, is longer.
 const TIME_MAX: Duration = Duration::from_secs(20);

@@ -1,4 +1,7 @@
-//! A running server, and what a case expects of it.
+//! A running server: how a case starts it, connects to it, sends it signals,
+//! and ends it.
+
+mod expect;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Command, ExitStatus};
@@ -7,14 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use zen_harness::ports::free_port;
-use zen_harness::proc::{self, End};
+use zen_harness::proc;
 use zen_harness::process::{self as harness, Output, Process, Readiness};
 use zen_harness::system;
 
-use crate::conversation::{Client, FIRST_BATCH, LAST_BATCH};
+use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::program::{Launch, no_process};
-use crate::subject::{Run, Subject};
+use crate::subject::{Started, Subject};
 use crate::verdict::{Fault, Verdict, ensure};
 
 /// A server that can be connected to.
@@ -41,24 +44,10 @@ impl<'a> Server<'a> {
         subject: &'a Subject,
         options: &[&str],
     ) -> Verdict<Self> {
-        match &subject.launch {
-            Launch::Running(address) => Ok(Self {
-                subject,
-                log: Arc::default(),
-                address: *address,
-                child: None,
-                listener: 0,
-                told: AtomicBool::new(false),
-                frozen: AtomicBool::new(false),
-            }),
-            Launch::Listing(_) => {
-                let options = [&["--port", "0"], options].concat();
-                Self::spawn(subject, subject.command(&options)?, usize::MAX)
-            }
-            Launch::Command(_) => {
-                Self::start_at(subject, free_port()?, options)
-            }
-        }
+        let Launch::Running(address) = subject.launch else {
+            return Self::start_with(subject, &[], None, options, |_| ());
+        };
+        Ok(Self::new(subject, address, Arc::default(), None))
     }
 
     /// The same on this port.
@@ -67,37 +56,58 @@ impl<'a> Server<'a> {
         port: u16,
         options: &[&str],
     ) -> Verdict<Self> {
-        if subject.is_listing() {
-            let port = port.to_string();
-            let options = [&["--port", &port], options].concat();
-            return Self::spawn(
-                subject,
-                subject.command(&options)?,
-                usize::MAX,
-            );
-        }
-        let command = subject.command_line(&[], port, options)?;
-        Self::spawn_at(subject, command, port, usize::MAX)
+        Self::start_with(subject, &[], Some(port), options, |_| ())
     }
 
-    /// Starts it by another program, such as `unshare`, with the last touch to
-    /// its command line, and waits until it can be connected to.
+    /// Starts it by another program, such as `unshare`.
     pub(crate) fn start_by(
         subject: &'a Subject,
         runner: &[&str],
+    ) -> Verdict<Self> {
+        Self::start_with(subject, runner, None, &[], |_| ())
+    }
+
+    /// Starts it after a last change to its command.
+    pub(crate) fn start_prepared(
+        subject: &'a Subject,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Verdict<Self> {
+        Self::start_with(subject, &[], None, &[], prepare)
+    }
+
+    fn start_with(
+        subject: &'a Subject,
+        runner: &[&str],
+        port: Option<u16>,
         options: &[&str],
         prepare: impl FnOnce(&mut Command),
     ) -> Verdict<Self> {
-        if subject.is_listing() {
-            let options = [&["--port", "0"], options].concat();
-            let mut command = subject.command_line(runner, 0, &options)?;
-            prepare(&mut command);
-            return Self::spawn(subject, command, usize::MAX);
-        }
-        let port = free_port()?;
-        let mut command = subject.command_line(runner, port, options)?;
+        let is_listing = subject.is_listing();
+        let port = match port {
+            None if is_listing => 0,
+            None => free_port()?,
+            Some(port) => port,
+        };
+        let number = port.to_string();
+        let own = if is_listing { &["--port", &number][..] } else { &[] };
+        let options = [own, options].concat();
+        let mut command = subject.command_line(runner, port, &options)?;
         prepare(&mut command);
-        Self::spawn_at(subject, command, port, usize::MAX)
+        match is_listing {
+            true => Self::spawn(subject, command, usize::MAX),
+            false => Self::spawn_at(subject, command, port, usize::MAX),
+        }
+    }
+
+    fn new(
+        subject: &'a Subject,
+        address: SocketAddr,
+        log: Arc<Output>,
+        child: Option<Process>,
+    ) -> Self {
+        let listener = child.as_ref().map_or(0, Process::id);
+        let (told, frozen) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { subject, log, address, child, listener, told, frozen }
     }
 
     /// Starts a listing, reads `lines_max` lines of its log, and waits until
@@ -144,7 +154,7 @@ impl<'a> Server<'a> {
             Readiness::Ended(status) => {
                 let ended = how_it_ended(status);
                 let hint = match status.success() {
-                    true => "; a server is to stay in the foreground",
+                    true => "; a server has to stay in the foreground",
                     false => "",
                 };
                 Err(Fault::server(format!(
@@ -154,13 +164,13 @@ impl<'a> Server<'a> {
             Readiness::Late => {
                 let seconds = time_max.as_secs();
                 let what =
-                    format!("nobody listens at port {port} after {seconds} s");
+                    format!("nothing listens at port {port} after {seconds} s");
                 Err(Fault::late(time_max, what))
             }
         }
     }
 
-    /// A command that has ended although somebody listens cannot be examined.
+    /// A command that has ended while its port is served cannot be examined.
     fn expect_in_the_foreground(&mut self) -> Verdict {
         let Some(status) = self.ended()? else { return Ok(()) };
         let ended = how_it_ended(status);
@@ -169,8 +179,8 @@ impl<'a> Server<'a> {
             _ => "its first client was its last",
         };
         Err(Fault::server(format!(
-            "{what}: its port is served by what it has started, and the \
-            command itself {ended}; it is to stay in the foreground"
+            "{what}: a process that it has started serves the port, and the \
+            command itself {ended}; it has to stay in the foreground"
         )))
     }
 
@@ -191,8 +201,8 @@ impl<'a> Server<'a> {
         Ok(family)
     }
 
-    /// Looks whether the process that listens is another one by now. As long
-    /// as it listens itself it is not, whoever else may do so.
+    /// Checks whether another process listens by now. As long as the known one
+    /// listens, it stays the one, even if others listen too.
     pub(crate) fn look_who_listens(&mut self) -> Verdict {
         let listeners = match self.listeners() {
             // Only the one that was started is known here.
@@ -205,7 +215,7 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Starts any command, and waits for nothing.
+    /// Starts any command without waiting until it is ready.
     pub(crate) fn begin(
         subject: &'a Subject,
         mut command: Command,
@@ -214,18 +224,11 @@ impl<'a> Server<'a> {
         let child = Process::start_reading(&mut command, lines_max)?;
         let (log, errors) = (child.output.clone(), child.errors.clone());
         let process = child.id();
-        let server = Self {
-            subject,
-            log: Arc::clone(&log),
-            address: (Ipv4Addr::LOCALHOST, 0).into(),
-            child: Some(child),
-            listener: process,
-            told: AtomicBool::new(false),
-            frozen: AtomicBool::new(false),
-        };
         subject.note("a server is started");
         let (alive, ended, waited) = (true, None, Duration::ZERO);
-        let run = Run { process, alive, ended, waited, log, errors };
+        let address = (Ipv4Addr::LOCALHOST, 0).into();
+        let server = Self::new(subject, address, Arc::clone(&log), Some(child));
+        let run = Started { process, alive, ended, waited, log, errors };
         subject.runs().push(run);
         Ok(server)
     }
@@ -243,8 +246,8 @@ impl<'a> Server<'a> {
         Ok(Client::connect(self.address)?.of(self.subject))
     }
 
-    /// A client of a server that is stopped, or None if no more of them can
-    /// wait there: then what is to be arranged cannot be.
+    /// A client of a server that is stopped, or None if no more clients can
+    /// wait there.
     pub(crate) fn queue_up(&self) -> Verdict<Option<Client>> {
         let client = Client::queue_up(self.address)?;
         Ok(client.map(|client| client.of(self.subject)))
@@ -253,108 +256,6 @@ impl<'a> Server<'a> {
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(&self) -> Verdict<Client> {
         Ok(Client::connect_narrow(self.address)?.of(self.subject))
-    }
-
-    /// A client that has asked `QUESTIONS_WAITING` unknown questions, which
-    /// have all arrived, and has read nothing. Some of the answers fill the
-    /// buffers of its connection, and those to the last receive find no room.
-    pub(crate) fn with_answers_waiting(&self) -> Verdict<Client> {
-        let mut client = self.with_full_buffers()?;
-        client.send_batch(LAST_BATCH)?;
-        Ok(client)
-    }
-
-    /// The same, but the last receive is still to come.
-    pub(crate) fn with_full_buffers(&self) -> Verdict<Client> {
-        let mut client = self.connect_narrow()?;
-        client.send_batch(FIRST_BATCH)?;
-        Ok(client)
-    }
-
-    /// So many clients, each of which has asked and been answered.
-    pub(crate) fn served(&self, clients: usize) -> Verdict<Vec<Client>> {
-        let mut served = Vec::new();
-        for _ in 0..clients {
-            let mut client = self.connect()?;
-            client.asks()?;
-            served.push(client);
-        }
-        Ok(served)
-    }
-
-    /// Only a listing's log is known.
-    pub(crate) fn expect_line(&self, line: &str) -> Verdict {
-        if !self.subject.is_listing() {
-            return Ok(());
-        }
-        self.log.wait_for(&format!("{line:?}"), PATIENCE, |lines| {
-            lines.iter().any(|printed| printed == line).then_some(())
-        })?;
-        Ok(())
-    }
-
-    pub(crate) fn expect_accepted(&self, client: &Client) -> Verdict {
-        let address = client.address;
-        if self.subject.is_listing() {
-            let line = format!("Accepted connection from {address}");
-            return self.expect_line(&line);
-        }
-        wait_until("accepted", PATIENCE, || {
-            let end = proc::server_end(self.address, address);
-            Ok(end != Some(End::Queued))
-        })
-    }
-
-    /// Gives it time to receive what a client has sent, where that can be seen;
-    /// it may have other things to do.
-    pub(crate) fn wait_until_received(&self, client: &Client) -> Verdict {
-        let patience = Duration::from_millis(500);
-        let unread = || proc::unread(self.address, client.address);
-        let received = || Ok(unread().is_none_or(|bytes| bytes == 0));
-        wait_until("received", patience, received).or(Ok(()))
-    }
-
-    pub(crate) fn expect_closed(&self, client: &Client) -> Verdict {
-        let address = client.address;
-        self.expect_line(&format!("Client socket to {address} has closed"))?;
-        self.expect_released(client)
-    }
-
-    pub(crate) fn expect_error(&self, client: &Client, error: &str) -> Verdict {
-        let address = client.address;
-        self.expect_line(&format!("Client {address} error: {error}"))?;
-        self.expect_released(client)
-    }
-
-    /// Expects that the server has closed its end of a connection.
-    fn expect_released(&self, client: &Client) -> Verdict {
-        wait_until("closed by the server", PATIENCE, || Ok(!self.holds(client)))
-            .map_err(|fault| fault.after("the client's connection"))
-    }
-
-    /// Whether a client that has asked, and waits, is answered after all. One
-    /// that was not even accepted waits for others.
-    pub(crate) fn is_slow(&self, client: &mut Client) -> bool {
-        let end = proc::server_end(self.address, client.address);
-        end == Some(End::Held) && client.hears(Duration::from_secs(4))
-    }
-
-    /// Whether the server has dropped this client, the only one that it has,
-    /// as far as can be seen.
-    pub(crate) fn has_dropped(&self, client: &Client) -> bool {
-        match self.subject.is_listing() {
-            true => self.log.count("Client ") > 0,
-            false => matches!(
-                proc::server_end(self.address, client.address),
-                Some(End::Stopped | End::Gone)
-            ),
-        }
-    }
-
-    /// Whether the server still has this client, as far as can be seen.
-    pub(crate) fn holds(&self, client: &Client) -> bool {
-        let end = proc::server_end(self.address, client.address);
-        end.is_some_and(|end| end != End::Gone)
     }
 
     /// The process that listens.
@@ -379,9 +280,9 @@ impl<'a> Server<'a> {
         self.send_to(self.listener, signal)
     }
 
-    /// While a process is stopped, a signal to it waits for whichever thread is
-    /// first when it goes on. To a running one it goes to the first thread, if
-    /// that one takes it: so it is to be here.
+    /// While a process is stopped, a signal to it waits for the thread that runs
+    /// first when it goes on. In a running process the first thread gets it, if
+    /// it takes it: so that is arranged here too.
     fn send_to(&self, process: u32, signal: i32) -> Verdict {
         match self.frozen.load(Ordering::Relaxed) {
             true => system::signal_first_thread(process, signal)?,
@@ -391,9 +292,9 @@ impl<'a> Server<'a> {
     }
 
     /// A server that was told to end has not ended by itself.
-    fn note_told(&self, signal: i32, whom: &str) {
+    fn note_told(&self, signal: i32, part: &str) {
         let name = system::signal_name(signal);
-        self.subject.note(&format!("the server{whom} gets {name}"));
+        self.subject.note(&format!("the server{part} gets {name}"));
         if [system::SIGTERM, system::SIGINT].contains(&signal) {
             self.told.store(true, Ordering::Relaxed);
         }
@@ -409,24 +310,6 @@ impl<'a> Server<'a> {
                 .try_for_each(|one| self.send_to(one, signal));
         }
         Ok(system::signal_group(self.process()?, signal)?)
-    }
-
-    /// Waits until it has taken notice of a signal that tells it to end.
-    pub(crate) fn expect_shutting_down(&self) -> Verdict {
-        if self.subject.is_listing() {
-            return self.expect_line("Shutting down");
-        }
-        self.process()?;
-        wait_until("has taken notice", PATIENCE, || {
-            Ok(process::has_no_signal_pending(self.listener)?)
-        })
-        .map_err(|_| {
-            Fault::server(format!(
-                "{} s after the signal the server has not even taken notice \
-                of it: it blocks signals, and does not look for them",
-                PATIENCE.as_secs()
-            ))
-        })
     }
 
     /// Stops it in its tracks, until SIGCONT.
@@ -451,8 +334,8 @@ impl<'a> Server<'a> {
         errors.is_some_and(|lines| !lines.is_empty())
     }
 
-    /// What it has printed on standard error, of which nothing is held against
-    /// it from now on: it was expected to complain.
+    /// What it has printed on standard error. That was expected, so it does not
+    /// fail the case.
     pub(crate) fn take_errors(&mut self) -> Verdict<Vec<String>> {
         let process = self.process()?;
         for run in self.subject.runs().iter_mut() {
@@ -488,30 +371,8 @@ impl<'a> Server<'a> {
         })
     }
 
-    /// Sends SIGTERM, and expects that it ends as the contract says.
-    pub(crate) fn stop(&mut self) -> Verdict {
-        self.signal(system::SIGTERM)?;
-        self.expect_exit_0()
-    }
-
-    pub(crate) fn expect_exit_0(&mut self) -> Verdict {
-        let status = self.wait(PATIENCE)?;
-        let ended = how_it_ended(status);
-        ensure!(status.code() == Some(0), "not exit status 0: it {ended}");
-        Ok(())
-    }
-
-    /// Expects that it ends by itself. With which status is for one case to say,
-    /// and not for all; but a listing's is 0 whatever happens.
-    pub(crate) fn expect_end(&mut self) -> Verdict {
-        match self.subject.is_listing() {
-            true => self.expect_exit_0(),
-            false => self.wait(PATIENCE).map(drop),
-        }
-    }
-
-    /// Kills it, and waits until the kernel has let go of its port: what is
-    /// under way in an io_uring is taken back a little later.
+    /// Kills it, and waits until the kernel has freed its port: operations of an
+    /// io_uring are cancelled a little later.
     pub(crate) fn kill_and_free_the_port(&mut self) -> Verdict {
         self.kill();
         wait_until("rid of the port of a killed server", PATIENCE, || {
@@ -544,6 +405,14 @@ impl<'a> Server<'a> {
                 run.ended = run.ended.take().or(ended.map(how_it_ended));
             }
         }
+    }
+}
+
+impl Client {
+    /// A client of this subject: it speaks the same dialect, and counts the
+    /// times of its transcript from when the case began.
+    pub(crate) fn of(self, subject: &Subject) -> Self {
+        self.speaking(&subject.dialect, subject.begun)
     }
 }
 

@@ -1,5 +1,5 @@
-//! The program as one case sees it, and every process of it that the case has
-//! started.
+//! One case's record of a program: the servers that it has started, what was
+//! done to them, and how long everything had to wait.
 
 use std::ops::Deref;
 use std::process::Command;
@@ -10,27 +10,22 @@ use zen_harness::process::Output;
 use zen_harness::system;
 
 use crate::architecture::Architecture;
-use crate::conversation::{COMPLEX, Client};
-use crate::program::{Launch, Program, no_process};
-use crate::server::Server;
+use crate::program::Program;
 use crate::verdict::{Fault, Verdict};
 
-/// A failure shows so many of the last lines of a log.
+/// A failure shows this many of the last lines of a log.
 const LINES_SHOWN_MAX: usize = 30;
 
-/// And so many things that were done to it.
+/// And this many of the things that were done to it.
 const EVENTS_SHOWN_MAX: usize = 20;
 
-/// Whoever serves so many silent clients at once is not asked about more.
-const AT_ONCE_MAX: usize = 64;
-
-/// What a case is put to.
+/// A program, and what a case has done with it so far.
 #[derive(Debug)]
 pub(crate) struct Subject {
-    program: Arc<Program>,
+    pub(crate) program: Arc<Program>,
     /// When the case began: all its times count from then.
     pub(crate) begun: Instant,
-    runs: Mutex<Vec<Run>>,
+    runs: Mutex<Vec<Started>>,
     /// What was done to the servers, and when.
     events: Mutex<Vec<String>>,
     /// How long the case itself was without a processor; set at its end.
@@ -47,9 +42,9 @@ impl Deref for Subject {
 
 /// One process that was started.
 #[derive(Debug)]
-pub(crate) struct Run {
+pub(crate) struct Started {
     pub(crate) process: u32,
-    /// Nobody has waited for it yet: its number is still its own.
+    /// It was not waited for yet: its number is still its own.
     pub(crate) alive: bool,
     /// How it ended, if that was by itself.
     pub(crate) ended: Option<String>,
@@ -102,124 +97,17 @@ impl Subject {
         self.architecture.is_some_and(holds)
     }
 
-    /// At most `n`, but not more clients than it serves at once: of its
-    /// architecture, or as it was found to do.
-    pub(crate) fn at_once(&self, n: usize) -> usize {
-        let most = match self.architecture {
-            Some(architecture) => architecture.clients_at_once(),
-            None => self.served_at_once(),
-        };
-        most.unwrap_or(n).min(n)
-    }
-
-    /// How many silent clients it was found to serve at once, if there is a
-    /// limit.
-    pub(crate) fn served_at_once(&self) -> Option<usize> {
-        let most = self.known.at_once.get_or_init(|| self.count_at_once());
-        Some(*most).filter(|&most| most < AT_ONCE_MAX)
-    }
-
-    /// Silent clients are added until the next one is not answered. Whatever
-    /// else may be wrong with the server is not looked at here.
-    fn count_at_once(&self) -> usize {
-        let subject = Self::new(&self.program);
-        let Ok(server) = subject.start(&[]) else { return 1 };
-        let mut silent = Vec::new();
-        while silent.len() < AT_ONCE_MAX {
-            let Ok(mut client) = server.connect() else { break };
-            let patience = Duration::from_millis(1000);
-            if client.send(COMPLEX).is_err() {
-                break;
-            }
-            if !client.hears(patience) && !server.is_slow(&mut client) {
-                break;
-            }
-            silent.push(client);
-        }
-        silent.len().max(1)
-    }
-
-    /// Leaves the case out if it needs an option that the server does not
-    /// take.
-    fn takes(&self, options: &[&str]) -> Verdict {
-        match self.launch {
-            Launch::Listing(_) => return Ok(()),
-            Launch::Running(_) if options.is_empty() => return Ok(()),
-            Launch::Running(_) => return Err(no_process()),
-            Launch::Command(_) => {}
-        }
-        for option in options.iter().step_by(2) {
-            let (found, tried) = match *option {
-                "--think" => (&self.known.thinks, ["--think", "300"]),
-                "--idle-timeout" => {
-                    (&self.known.drops_the_idle, ["--idle-timeout", "1"])
-                }
-                option => {
-                    let reason = format!(
-                        "whether it takes {option} is asked \
-                        by the profile \"listing\" only"
-                    );
-                    return Err(Fault::Skipped(reason));
-                }
-            };
-            let takes = *found.get_or_init(|| self.tries(tried));
-            if !takes {
-                let variable = option[2..].replace('-', "_").to_uppercase();
-                return Err(Fault::Skipped(format!(
-                    "it takes neither {option} nor ZEN_{variable}"
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether it starts with such an option, if its command line says that
-    /// it takes them; else, whether the variable does anything.
-    fn tries(&self, option: [&str; 2]) -> bool {
-        let subject = Self::new(&self.program);
-        let Ok(server) = Server::start(&subject, &option) else {
-            return false;
-        };
-        if self.has_place_for_options() {
-            return true;
-        }
-        let Ok(mut client) = server.connect() else { return false };
-        let patience = Duration::from_secs(3);
-        if option[0] == "--idle-timeout" {
-            return client.rest(patience).is_ok();
-        }
-        // The first answer may be slow because something is being started.
-        let mut answer_time = || {
-            let asked = Instant::now();
-            client.send(COMPLEX).ok()?;
-            client.hears(patience).then(|| asked.elapsed())
-        };
-        let times = [answer_time(), answer_time()];
-        times[1].is_some_and(|time| time >= Duration::from_millis(290))
-    }
-
     /// A command line of this program, to be run to its end.
     pub(crate) fn command(&self, options: &[&str]) -> Verdict<Command> {
         self.command_line(&[], 0, options)
     }
 
-    /// Starts a server with these options, on a port of its own.
-    pub(crate) fn start(&self, options: &[&str]) -> Verdict<Server<'_>> {
-        self.takes(options)?;
-        Server::start(self, options)
+    /// How many loops accept clients, each for itself.
+    pub(crate) fn loops(&self) -> usize {
+        self.architecture.map_or(1, Architecture::loops)
     }
 
-    /// The same, and connects a client to it.
-    pub(crate) fn start_for_one(
-        &self,
-        options: &[&str],
-    ) -> Verdict<(Server<'_>, Client)> {
-        let server = self.start(options)?;
-        let client = server.connect()?;
-        Ok((server, client))
-    }
-
-    pub(crate) fn runs(&self) -> MutexGuard<'_, Vec<Run>> {
+    pub(crate) fn runs(&self) -> MutexGuard<'_, Vec<Started>> {
         self.runs.lock().unwrap_or_else(|lock| lock.into_inner())
     }
 
@@ -266,7 +154,7 @@ impl Subject {
         }
     }
 
-    /// How servers have ended that nobody has told to.
+    /// How a server has ended without being told to.
     pub(crate) fn ended(&self) -> Option<String> {
         self.runs().iter().find_map(|run| run.ended.clone())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use zen_harness::process::Unprinted;
 
-use crate::report::Failure;
+use crate::outcome::Failure;
 
 /// Nothing to say, or why not.
 pub(crate) type Verdict<T = ()> = Result<T, Fault>;
@@ -41,15 +41,22 @@ impl Fault {
 
     /// The server's fault, however busy its machine is.
     pub(crate) fn certain(what: impl Into<String>) -> Self {
-        Self::Server(Box::new(Failure {
-            what: what.into(),
-            certain: true,
-            ..Failure::default()
-        }))
+        Self::server(what).for_certain()
     }
 
     pub(crate) fn skipped(reason: impl Into<String>) -> Self {
         Self::Skipped(reason.into())
+    }
+
+    /// The same, however busy its machine is.
+    pub(crate) fn for_certain(self) -> Self {
+        match self {
+            Self::Server(mut failure) => {
+                failure.certain = true;
+                Self::Server(failure)
+            }
+            other => other,
+        }
     }
 
     /// The same, but the line begins with these words.

@@ -20,10 +20,6 @@ pub enum Mode {
 
 /// The words that start this executable as the inetd of a program. The
 /// executable has to call [`be_it_if_told`]. The port may be a placeholder.
-///
-/// # Errors
-///
-/// The system does not tell where this executable is.
 pub fn before(
     mode: Mode,
     port: &str,

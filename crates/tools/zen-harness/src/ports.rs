@@ -37,10 +37,6 @@ impl Block {
 }
 
 /// A port that is not in use. Each is handed out once.
-///
-/// # Errors
-///
-/// None is free.
 pub fn free_port() -> io::Result<u16> {
     static BLOCK: Mutex<Option<Block>> = Mutex::new(None);
     let mut block = BLOCK.lock().unwrap_or_else(PoisonError::into_inner);

@@ -91,10 +91,6 @@ mod other;
 pub use other::*;
 
 /// The processes of a server that have not ended.
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn family(leader: u32) -> io::Result<Vec<u32>> {
     let mut members = members(leader)?;
     members.retain(|member| member.state != 'Z');
@@ -103,10 +99,6 @@ pub fn family(leader: u32) -> io::Result<Vec<u32>> {
 
 /// The states of all processes of a server: R, S, Z and so on, as ps shows
 /// them.
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn states(leader: u32) -> io::Result<Vec<char>> {
     Ok(members(leader)?.iter().map(|member| member.state).collect())
 }

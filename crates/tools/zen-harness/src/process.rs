@@ -80,19 +80,11 @@ pub fn listening_at(line: &str) -> Option<SocketAddr> {
 impl Process {
     /// Starts a server: without our environment, with no input, and with all
     /// that it prints captured.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be started.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         Self::start_reading(command, usize::MAX)
     }
 
     /// The same, but hangs up after this many lines of its standard output.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be started.
     pub fn start_reading(
         command: &mut Command,
         lines_max: usize,
@@ -105,10 +97,6 @@ impl Process {
 
     /// Starts any command with the streams that it has been given. Those of
     /// its outputs that are pipes are captured.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be started.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
         Self::spawn_reading(command, usize::MAX)
     }
@@ -153,10 +141,6 @@ impl Process {
 
     /// Waits for a listing's first line, and returns where it listens. One
     /// that says something else, or nothing, is killed.
-    ///
-    /// # Errors
-    ///
-    /// It does not say where, and what it has said instead.
     pub fn address(&mut self, patience: Duration) -> io::Result<SocketAddr> {
         let line = self.output.first_line(patience).unwrap_or_default();
         listening_at(&line).ok_or_else(|| {
@@ -174,10 +158,6 @@ impl Process {
 
     /// Connects repeatedly until something listens at this port. The
     /// connection is a client like others: see [`dismiss`](Self::dismiss).
-    ///
-    /// # Errors
-    ///
-    /// Its end cannot be waited for.
     pub fn wait_for_port(
         &mut self,
         port: u16,
@@ -209,10 +189,6 @@ impl Process {
     /// Closes the connection by which a server was found ready, and waits
     /// until the server has let it go and is at rest. A server that never does
     /// is not waited for.
-    ///
-    /// # Errors
-    ///
-    /// The connection has no address.
     pub fn dismiss(&self, probe: TcpStream) -> io::Result<()> {
         let (client, server) = (probe.local_addr()?, probe.peer_addr()?);
         drop(probe);
@@ -233,10 +209,6 @@ impl Process {
 
     /// How it has ended, if it has. Until [`kill`](Self::kill), its number is
     /// its own, and what it has started goes on.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be waited for.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         match self.status {
             Some(status) => Ok(Some(status)),
@@ -245,10 +217,6 @@ impl Process {
     }
 
     /// Waits until it has ended by itself; None if it still runs.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be waited for.
     pub fn wait(
         &mut self,
         patience: Duration,
@@ -258,10 +226,6 @@ impl Process {
 
     /// The same, but no longer than `may_go_on` says yes of the process with
     /// this number. It is called every few milliseconds.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be waited for.
     pub fn wait_while(
         &mut self,
         patience: Duration,
@@ -281,10 +245,6 @@ impl Process {
 
     /// Tells it and all of its group to end, as Ctrl-C does but by SIGTERM,
     /// and waits for it. Without signals it is killed.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be waited for.
     pub fn stop(
         &mut self,
         patience: Duration,
@@ -296,19 +256,11 @@ impl Process {
     }
 
     /// Sends it a signal.
-    ///
-    /// # Errors
-    ///
-    /// This system has no signals, or the process has ended.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
         system::signal(self.id(), signal)
     }
 
     /// Sends a signal to it and to all that it has started in its group.
-    ///
-    /// # Errors
-    ///
-    /// This system has no signals, or all of them have ended.
     pub fn signal_group(&self, signal: i32) -> io::Result<()> {
         system::signal_group(self.id(), signal)
     }
@@ -355,10 +307,6 @@ pub struct Ended {
 
 /// Runs a command to its end, as [`Process::start`] does, for at most this
 /// long.
-///
-/// # Errors
-///
-/// It cannot be started, or what it has left behind keeps its output open.
 pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
     let mut process = Process::start(command)?;
     let status = process.wait(patience)?;
@@ -372,10 +320,6 @@ pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
 }
 
 /// Calls until it gets something, or None after this time.
-///
-/// # Errors
-///
-/// Those of `attempt`.
 pub fn wait_for<T, E>(
     patience: Duration,
     mut attempt: impl FnMut() -> Result<Option<T>, E>,

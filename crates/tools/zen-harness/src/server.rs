@@ -28,10 +28,6 @@ pub struct Server {
 
 impl Server {
     /// Starts a listing, quiet and on a port that the system picks.
-    ///
-    /// # Errors
-    ///
-    /// It does not start, or does not say where it listens.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         command.args(["--port", "0", "--quiet"]);
         let mut process = Process::start(command)?;
@@ -42,10 +38,6 @@ impl Server {
     /// Starts any command. In its words `{port}` stands for a port that is
     /// free, and the server is ready when it can be connected to; where no
     /// word contains it, the command is one of a listing, as for `start`.
-    ///
-    /// # Errors
-    ///
-    /// It does not start, or nothing listens after a while.
     pub fn run(words: &[String]) -> io::Result<Self> {
         let Some((first, others)) = words.split_first() else {
             return Err(io::Error::other("no command"));
@@ -82,20 +74,12 @@ impl Server {
 
     /// Ends it with SIGTERM, and then kills what is left of it; returns the
     /// last of what it has printed on standard error.
-    ///
-    /// # Errors
-    ///
-    /// It does not end, or not as it should.
     pub fn stop(mut self) -> io::Result<String> {
         self.end()?;
         Ok(self.process.errors.lines().join("\n"))
     }
 
     /// The same, and returns what it has printed on standard output.
-    ///
-    /// # Errors
-    ///
-    /// It does not end, or not as it should.
     pub fn stop_and_read(mut self) -> io::Result<String> {
         self.end()?;
         Ok(self.process.output.lines().join("\n"))

@@ -15,10 +15,6 @@ const ATTACH_TIME_MAX: Duration = Duration::from_secs(8);
 pub type Counts = BTreeMap<String, u64>;
 
 /// The version of strace, if it is installed and may trace.
-///
-/// # Errors
-///
-/// Why it cannot be used, in a line.
 pub fn version() -> Result<String, String> {
     let strace = |arguments: &[&str]| {
         let mut strace = Command::new("strace");
@@ -71,11 +67,6 @@ pub struct Failing(Process);
 
 impl Failing {
     /// Attaches to these processes, for which it takes a moment.
-    ///
-    /// # Errors
-    ///
-    /// strace may not attach to them, in a line that says
-    /// [so](io::ErrorKind::Unsupported).
     pub fn attach(processes: &[u32], calls: &str) -> io::Result<Self> {
         let mut command = Command::new("strace");
         command.args(injecting(calls));

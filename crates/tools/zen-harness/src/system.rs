@@ -22,10 +22,6 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 /// Connects with buffers as small as they get, and with a small segment size,
 /// which on Linux also keeps the *server's* buffer small. Its answers soon
 /// have nowhere to go.
-///
-/// # Errors
-///
-/// It cannot connect.
 pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = tcp_socket(address)?;
     #[cfg(unix)]
@@ -40,10 +36,6 @@ pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
 
 /// Connects with a small buffer for what is sent, and never blocks: a flood of
 /// many such clients takes little memory.
-///
-/// # Errors
-///
-/// It cannot connect.
 pub fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = tcp_socket(address)?;
     sock.set_send_buffer_size(32768)?;
@@ -53,10 +45,6 @@ pub fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Connects from this address of the machine.
-///
-/// # Errors
-///
-/// It cannot connect.
 pub fn connect_from(
     from: IpAddr,
     address: SocketAddr,

@@ -58,10 +58,6 @@ fn target(folder: &Path) -> Result<PathBuf, String> {
 }
 
 /// The servers of the workspace in which this folder is, in reading order.
-///
-/// # Errors
-///
-/// Cargo cannot be run, or a manifest cannot be read.
 pub fn listings(folder: &Path) -> Result<Vec<Listing>, String> {
     let metadata = metadata(folder)?;
     let mut listings = Vec::new();
@@ -106,10 +102,6 @@ impl Servers {
     /// Builds those of the workspace in which this folder is that are wanted,
     /// with this profile of Cargo's, `release` or `dev`. A feature is named
     /// `package/feature`.
-    ///
-    /// # Errors
-    ///
-    /// Cargo cannot be run, or fails.
     pub fn build(
         folder: &Path,
         profile: &str,
@@ -151,10 +143,6 @@ impl Servers {
 /// Builds programs in one run of Cargo, each of the package of its name, and
 /// says where they are. With a feature they get a folder of their own, so they
 /// replace no others.
-///
-/// # Errors
-///
-/// Cargo cannot be run, fails, or builds no such program.
 pub fn build(
     folder: &Path,
     packages: &[&str],

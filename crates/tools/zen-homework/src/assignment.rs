@@ -73,7 +73,7 @@ pub struct Assignment {
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
     #[serde(skip)]
-    own_cases: Vec<OwnCase>,
+    pub(crate) own_cases: Vec<OwnCase>,
 }
 
 /// A step of an assignment.
@@ -123,9 +123,6 @@ mod usual {
 
 impl Assignment {
     /// Reads the assignment in this folder.
-    ///
-    /// # Errors
-    /// What is wrong, and in which file.
     pub fn load(folder: &Path) -> Result<Self, String> {
         let file = folder.join("assignment.toml");
         let in_file = |what: String| format!("{}: {what}", file.display());
@@ -197,9 +194,6 @@ impl Assignment {
     }
 
     /// The same, to be handed out and examined in a dialect, if one is named.
-    ///
-    /// # Errors
-    /// It is not for that.
     pub fn in_dialect(self, dialect: Option<u64>) -> Result<Self, String> {
         if dialect.is_some() && self.start.is_none() {
             return Err(format!(
@@ -223,23 +217,21 @@ impl Assignment {
     }
 
     /// The program that is examined, where `program` is what Cargo has built.
-    ///
-    /// # Errors
-    /// A student's file does not say how to start it.
     pub fn program(&self, program: &Path) -> Result<Program, String> {
         let program = program.to_string_lossy();
         let (profile, architecture) = self.examined_as()?;
         let words = self.start()?.command;
         let words = words.iter();
         let words = words.map(|word| word.replace("{program}", &program));
-        let examined = match (profile, architecture) {
+        let mut examined = match (profile, architecture) {
             (Profile::Listing, Some(architecture)) => {
                 Program::listing(vec![program.into_owned()], architecture)
             }
             _ => Program::command(words.collect(), profile, architecture),
         };
         let dialect = self.dialect.map_or_else(Dialect::default, Dialect::new);
-        Ok(examined.with_dialect(dialect).with_cases(&self.own_cases))
+        examined.dialect = dialect.into();
+        Ok(examined)
     }
 
     /// All points.
@@ -277,9 +269,6 @@ impl Assignment {
     /// The files in `folder` that a student may change, relative to it. What
     /// is not an ordinary file, such as a link that leads somewhere else, is
     /// not among them.
-    ///
-    /// # Errors
-    /// Of the system, and that there are too many, or too large ones.
     pub fn files_in(&self, folder: &Path) -> Result<Vec<PathBuf>, String> {
         let mut found = Vec::new();
         for file in &self.files {

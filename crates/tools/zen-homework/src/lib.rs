@@ -8,6 +8,11 @@
 //! - `teacher`: handing out, grading, and what an author needs; this is not
 //!   part of a handout.
 
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "an error says itself what is wrong, and in which file"
+)]
+
 pub mod assignment;
 pub mod project;
 pub mod stages;

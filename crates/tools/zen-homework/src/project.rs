@@ -37,9 +37,6 @@ pub enum Built {
 
 impl Project {
     /// The project in which this folder is.
-    ///
-    /// # Errors
-    /// There is none.
     pub fn around(folder: &Path) -> Result<Self, String> {
         let folder = folder.canonicalize().map_err(|err| err.to_string())?;
         for root in folder.ancestors() {
@@ -62,9 +59,6 @@ impl Project {
     }
 
     /// All assignments, in order.
-    ///
-    /// # Errors
-    /// One of them cannot be read.
     pub fn assignments(&self) -> Result<Vec<Assignment>, String> {
         let entries = fs::read_dir(self.folder(""));
         let entries = entries.map_err(|err| err.to_string())?;
@@ -78,9 +72,6 @@ impl Project {
     }
 
     /// The assignment of this name.
-    ///
-    /// # Errors
-    /// There is none, or it cannot be read.
     pub fn assignment(&self, name: &str) -> Result<Assignment, String> {
         let folder = self.folder(name);
         match folder.join("assignment.toml").is_file() {
@@ -90,9 +81,6 @@ impl Project {
     }
 
     /// What builds the assignment, if anything has to.
-    ///
-    /// # Errors
-    /// A student's file should say so, and does not.
     pub(crate) fn build_command(
         &self,
         assignment: &Assignment,
@@ -120,9 +108,6 @@ impl Project {
     }
 
     /// Builds an assignment; the compiler speaks for itself.
-    ///
-    /// # Errors
-    /// There is no compiler.
     pub fn build(&self, assignment: &Assignment) -> Result<Built, String> {
         let mut command = match self.build_command(assignment) {
             Ok(Some(command)) => command,
@@ -172,9 +157,6 @@ pub(crate) fn cannot_run(command: &Command, err: &io::Error) -> String {
 
 /// Copies an assignment's files that a student may change from one folder into
 /// another, and returns how many there were.
-///
-/// # Errors
-/// Of the system, and that there are too many, or too large ones.
 pub fn copy_files(
     assignment: &Assignment,
     from: &Path,
@@ -196,9 +178,6 @@ pub fn copy_files(
 }
 
 /// Deletes an assignment's files that a student may change.
-///
-/// # Errors
-/// Of the system.
 pub fn remove_files(
     assignment: &Assignment,
     folder: &Path,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use zen_check::report::{
     self, CaseResult, Failure, Level, Outcome, Profile, Report,
 };
-use zen_check::{CASES_AT_ONCE, Plan};
+use zen_check::{Plan, Program};
 
 use crate::assignment::{Assignment, Stage, left};
 
@@ -95,9 +95,9 @@ pub fn examine(
             None => {
                 let plan = Plan {
                     only: stage.cases.clone(),
-                    jobs: CASES_AT_ONCE,
+                    own: assignment.own_cases.clone(),
                     time_max: left(begun, assignment.run_seconds),
-                    observe: false,
+                    ..Plan::default()
                 };
                 put_stage(assignment, program, seed, stage, plan)
             }
@@ -116,7 +116,10 @@ fn put_stage(
     plan: Plan,
 ) -> StageOutcome {
     let put = |plan: &Plan| match assignment.program(program) {
-        Ok(program) => put(program.with_seed(seed), stage, plan),
+        Ok(mut program) => {
+            program.seed = seed;
+            put(program, stage, plan)
+        }
         Err(message) => StageOutcome::Unknown(message),
     };
     // Of a program that hangs, each case would only say so again, and take its
@@ -156,11 +159,7 @@ fn not_tried(first: &StageResult) -> StageOutcome {
     }
 }
 
-fn put(
-    program: zen_check::Program,
-    stage: &Stage,
-    plan: &Plan,
-) -> StageOutcome {
+fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
     let report = zen_check::examine(program, &stage.name, plan, &|_| {});
     let report = report::clean(&report);
     let mut failed = Vec::new();

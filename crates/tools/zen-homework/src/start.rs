@@ -39,9 +39,6 @@ struct Commands {
 
 impl Start {
     /// Reads a student's file.
-    ///
-    /// # Errors
-    /// What is wrong with it, for the student.
     pub fn load(file: &Path) -> Result<Self, String> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let in_file = |what: String| format!("{name}: {what}");
@@ -51,9 +48,6 @@ impl Start {
     }
 
     /// The same of a file that would have this text.
-    ///
-    /// # Errors
-    /// The same.
     pub fn read(text: &str, file: &Path) -> Result<Self, String> {
         let read: StartFile =
             toml::from_str(text).map_err(|it| it.to_string())?;
@@ -88,9 +82,6 @@ impl Start {
 }
 
 /// The languages for which such a file has a table.
-///
-/// # Errors
-/// It is none.
 pub fn languages(text: &str) -> Result<Vec<String>, String> {
     let file: StartFile = toml::from_str(text).map_err(|it| it.to_string())?;
     Ok(file.languages.into_keys().collect())
@@ -115,9 +106,6 @@ fn is_had(program: &str) -> bool {
 
 impl Assignment {
     /// How its server is built and started.
-    ///
-    /// # Errors
-    /// A student says so in a file, and not well.
     pub fn start(&self) -> Result<Start, String> {
         match &self.start {
             Some(file) => Start::load(&self.folder.join(file)),

@@ -70,9 +70,6 @@ impl Remembered {
 
 /// Builds and examines an assignment, says what came of it, and returns
 /// whether all of it is done.
-///
-/// # Errors
-/// It could not be examined.
 pub fn check(
     project: &Project,
     assignment: &Assignment,
@@ -212,9 +209,6 @@ pub(crate) fn told(
 }
 
 /// Checks again whenever a file has changed, until it is interrupted.
-///
-/// # Errors
-/// A file cannot be looked at.
 pub fn watch(
     project: &Project,
     assignment: &Assignment,
@@ -253,9 +247,6 @@ fn changed(
 
 /// Shows the next hint for a stage: the named one, or the first that is not
 /// done.
-///
-/// # Errors
-/// There is no such stage, or the hint cannot be remembered.
 pub fn hint(
     project: &Project,
     assignment: &Assignment,
@@ -293,9 +284,6 @@ pub fn hint(
 
 /// Puts the starter into the place of what a student has written, which is
 /// kept.
-///
-/// # Errors
-/// Of the system, or this was not handed out.
 pub fn reset(project: &Project, assignment: &Assignment) -> Result<(), String> {
     if !project.is_handout {
         return Err("only what was handed out can be reset".into());
@@ -329,9 +317,6 @@ fn restore(project: &Project, assignment: &Assignment) -> Result<(), String> {
 }
 
 /// Says how far each assignment was when it was last checked.
-///
-/// # Errors
-/// An assignment cannot be read.
 pub fn status(project: &Project) -> Result<(), String> {
     let mut remembered = Remembered::load(project);
     let mut text = String::new();
@@ -358,9 +343,6 @@ pub fn status(project: &Project) -> Result<(), String> {
 
 /// Prints on standard output. Whoever reads only the first lines has read
 /// enough.
-///
-/// # Errors
-/// What standard output says, unless its reader has gone.
 pub fn print(text: &str) -> Result<(), String> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -118,7 +118,7 @@ fn handle(signal: c_int, handler: extern "C" fn(c_int)) -> io::Result<()> {
     if result != 0 {
         return Err(io::Error::last_os_error());
     }
-    // Whoever started this program may have blocked it, and that is inherited.
+    // The program that started this one may have blocked it: that is inherited.
     unblock(signal);
     Ok(())
 }

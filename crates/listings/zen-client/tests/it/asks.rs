@@ -59,13 +59,13 @@ fn asks_in_random_order() -> io::Result<()> {
     assert_eq!(client.stdout, lines(&conversations.concat()));
     assert_eq!(client.status, Some(0));
     let orders: HashSet<_> = conversations.into_iter().collect();
-    // All 6 but for one run in ten thousand, and never only one.
+    // All 6 except in one run of ten thousand, and never only one.
     assert!(orders.len() >= 3, "{orders:?}");
     Ok(())
 }
 
 #[test]
-fn an_error_on_request_is_a_question_without_its_last_byte() -> io::Result<()> {
+fn cause_error_sends_a_question_without_its_last_byte() -> io::Result<()> {
     for (args, sent) in [
         (&["-e"][..], "Beautiful is better than"),
         (&["-e", "--question", "Who?", "--question", "What?"], "Who"),
@@ -85,7 +85,7 @@ fn an_error_on_request_is_a_question_without_its_last_byte() -> io::Result<()> {
 }
 
 #[test]
-fn given_questions_are_asked_in_the_order_given() -> io::Result<()> {
+fn asks_given_questions_in_their_order() -> io::Result<()> {
     let server =
         Server::start(|listener| listener.accept()?.answer(|_| "So."))?;
     let questions = ["What's \"z\"?", "?", "a\\b?", "?"];
@@ -98,7 +98,7 @@ fn given_questions_are_asked_in_the_order_given() -> io::Result<()> {
 }
 
 #[test]
-fn a_silent_client_connects_and_says_nothing() -> io::Result<()> {
+fn silent_connects_and_sends_nothing() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;
         Ok((sock.has_bytes()?, sock))
@@ -111,7 +111,7 @@ fn a_silent_client_connects_and_says_nothing() -> io::Result<()> {
 }
 
 #[test]
-fn a_silent_client_asks_in_the_end() -> io::Result<()> {
+fn silent_asks_in_the_end() -> io::Result<()> {
     let server = Server::start(|listener| listener.accept()?.answer(right))?;
     let begun = Instant::now();
     let client = run(server.port, &["--silent", "0.25"])?;
@@ -122,7 +122,7 @@ fn a_silent_client_asks_in_the_end() -> io::Result<()> {
 }
 
 #[test]
-fn a_slow_client_sends_byte_by_byte() -> io::Result<()> {
+fn slow_sends_byte_by_byte() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;
         Ok((sock.recv()?, sock.has_bytes()?, sock))
@@ -135,7 +135,7 @@ fn a_slow_client_sends_byte_by_byte() -> io::Result<()> {
 }
 
 #[test]
-fn a_slow_client_pauses_between_the_bytes_of_a_question() -> io::Result<()> {
+fn slow_pauses_between_the_bytes_of_a_question() -> io::Result<()> {
     let server = Server::start(|listener| listener.accept()?.answer(right))?;
     let args = ["--question", "Who?", "--question", "???"];
     assert_eq!(run(server.port, &args)?.status, Some(2));
@@ -170,11 +170,11 @@ fn holds_conversations_one_after_another() -> io::Result<()> {
 }
 
 #[test]
-fn several_clients_are_connected_at_once() -> io::Result<()> {
+fn clients_are_connected_at_the_same_time() -> io::Result<()> {
     let server = Server::start(|listener| {
         let socks: io::Result<Vec<_>> =
             (0..3).map(|_| listener.accept()).collect();
-        // The last comes first: nobody waits for anybody else.
+        // The last is answered first: no client waits for another.
         for mut sock in socks?.into_iter().rev() {
             assert_eq!(sock.answer(right)?, ["Who?", "Me?"]);
         }
@@ -224,7 +224,7 @@ fn the_options_combine() -> io::Result<()> {
 }
 
 #[test]
-fn the_environment_says_where_and_the_command_line_wins() -> io::Result<()> {
+fn takes_the_address_from_the_environment_unless_given() -> io::Result<()> {
     for (args, host, port) in [
         (&[][..], Some("127.0.0.1"), "PORT"),
         (&["127.0.0.1"], Some("nowhere.invalid"), "PORT"),

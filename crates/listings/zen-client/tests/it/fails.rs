@@ -1,4 +1,4 @@
-//! What goes wrong, and the one line that says so.
+//! Every failure is reported in one line.
 
 use std::io;
 use std::process::Command;
@@ -14,7 +14,7 @@ fn failed(stdout: &str, stderr: String) -> Finished {
 }
 
 #[test]
-fn nobody_listens() -> io::Result<()> {
+fn reports_that_no_one_listens() -> io::Result<()> {
     let port = free_port()?;
     let client = run(port, &[])?;
     assert!(client.stderr.starts_with(&format!(
@@ -32,7 +32,7 @@ fn nobody_listens() -> io::Result<()> {
 }
 
 #[test]
-fn nobody_listens_to_many() -> io::Result<()> {
+fn reports_once_for_many_that_no_one_listens() -> io::Result<()> {
     let port = free_port()?;
     let one = run(port, &[])?.stderr;
     let (_, reason) = one.trim_end().split_once(": ").unwrap();
@@ -42,7 +42,7 @@ fn nobody_listens_to_many() -> io::Result<()> {
 }
 
 #[test]
-fn the_server_closes_before_the_answer() -> io::Result<()> {
+fn reports_a_close_before_the_answer() -> io::Result<()> {
     for (answer, stdout) in [("", ""), ("Ug", ""), ("Ugly.Co", "? Ugly.\n")] {
         let server = Server::start(move |listener| {
             let mut sock = listener.accept()?;
@@ -64,7 +64,7 @@ fn the_server_closes_before_the_answer() -> io::Result<()> {
 }
 
 #[test]
-fn the_server_closes_while_a_slow_client_asks() -> io::Result<()> {
+fn reports_a_close_while_a_slow_client_asks() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;
         assert_eq!(sock.recv()?, b"a");
@@ -85,9 +85,9 @@ fn the_server_closes_while_a_slow_client_asks() -> io::Result<()> {
 }
 
 #[test]
-fn the_server_resets_the_connection() -> io::Result<()> {
+fn reports_a_reset() -> io::Result<()> {
     let server = Server::start(|listener| {
-        // Closing with unread bytes is what sends a reset.
+        // Closing a socket with unread bytes sends a reset.
         listener.accept()?.peek()
     })?;
     let port = server.port;
@@ -103,7 +103,7 @@ fn the_server_resets_the_connection() -> io::Result<()> {
 }
 
 #[test]
-fn some_of_several_clients_fail() -> io::Result<()> {
+fn counts_the_clients_that_fail() -> io::Result<()> {
     let server = Server::start(|listener| {
         for n in 0..4 {
             let mut sock = listener.accept()?;
@@ -127,7 +127,7 @@ fn some_of_several_clients_fail() -> io::Result<()> {
 }
 
 #[test]
-fn an_answer_has_1024_bytes_at_most() -> io::Result<()> {
+fn reads_at_most_1024_bytes_of_an_answer() -> io::Result<()> {
     let longest = "a".repeat(1023) + ".";
     for (answer, comes) in
         [(longest.clone(), true), ("a".to_owned() + &longest, false)]
@@ -136,7 +136,7 @@ fn an_answer_has_1024_bytes_at_most() -> io::Result<()> {
             let mut sock = listener.accept()?;
             sock.question()?;
             sock.send(answer)?;
-            // What is left unread becomes a reset.
+            // Closing it with unread bytes sends a reset.
             sock.until_the_end().ok();
             Ok(())
         })?;
@@ -155,7 +155,7 @@ fn an_answer_has_1024_bytes_at_most() -> io::Result<()> {
 }
 
 #[test]
-fn an_answer_without_end_is_not_read_to_its_end() -> io::Result<()> {
+fn stops_reading_an_answer_without_end() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;
         sock.question()?;
@@ -172,7 +172,7 @@ fn an_answer_without_end_is_not_read_to_its_end() -> io::Result<()> {
 }
 
 #[test]
-fn an_answer_may_come_byte_by_byte_or_with_the_next() -> io::Result<()> {
+fn accepts_answers_in_any_pieces() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;
         sock.question()?;
@@ -193,7 +193,7 @@ fn an_answer_may_come_byte_by_byte_or_with_the_next() -> io::Result<()> {
 }
 
 #[test]
-fn nothing_that_a_server_sends_controls_the_terminal() -> io::Result<()> {
+fn escapes_what_could_control_the_terminal() -> io::Result<()> {
     let server = Server::start(|listener| {
         listener
             .accept()?
@@ -214,7 +214,7 @@ fn nothing_that_a_server_sends_controls_the_terminal() -> io::Result<()> {
 }
 
 #[test]
-fn a_reader_that_has_gone_ends_the_client_quietly() -> io::Result<()> {
+fn ends_quietly_when_its_reader_has_gone() -> io::Result<()> {
     let server = Server::start(|listener| -> io::Result<()> {
         loop {
             listener.accept()?.answer(right).ok();
@@ -230,7 +230,7 @@ fn a_reader_that_has_gone_ends_the_client_quietly() -> io::Result<()> {
 }
 
 #[test]
-fn a_wrong_command_line_is_refused_before_anything_is_sent() -> io::Result<()> {
+fn refuses_a_wrong_command_line_before_connecting() -> io::Result<()> {
     for args in [
         &["--question", "no question mark"][..],
         &["--question", ""],
@@ -267,7 +267,7 @@ fn a_wrong_command_line_is_refused_before_anything_is_sent() -> io::Result<()> {
 }
 
 #[test]
-fn says_what_it_is() -> io::Result<()> {
+fn help_and_version_name_the_program() -> io::Result<()> {
     let program = env!("CARGO_BIN_EXE_zen-client");
     let help = Process::start(Command::new(program).arg("-h"))?.finish()?;
     assert!(help.stdout.contains("7-2, page 120"));
@@ -280,7 +280,7 @@ fn says_what_it_is() -> io::Result<()> {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_is_told() -> io::Result<()> {
+fn reports_a_full_disk() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;
         sock.question()?;

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Whatever takes so long hangs.
+/// Anything that takes longer than this hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A running process; it does not outlive its test.
@@ -60,7 +60,7 @@ impl Process {
         self.child.stdin.take().ok_or_else(|| io::Error::other("no keyboard"))
     }
 
-    /// Waits until the process has printed so many bytes more.
+    /// Waits until the process has printed this many more bytes.
     pub(crate) fn prints(&mut self, bytes: usize) -> io::Result<String> {
         let mut text = Vec::new();
         while text.len() < bytes {
@@ -81,7 +81,7 @@ impl Process {
     /// Reads one byte more of what the process prints, and hangs up.
     pub(crate) fn stop_reading(&mut self) {
         // The pipe is closed by the thread that drains it, when it finds that
-        // nobody takes what it has read.
+        // no one takes what it has read.
         self.stdout = mpsc::channel().1;
     }
 
@@ -144,7 +144,7 @@ pub(crate) fn run(port: u16, args: &[&str]) -> io::Result<Finished> {
     Process::start(&mut zen_client(port, args))?.finish()
 }
 
-/// A port on which nobody listens, and nobody will by chance: it lies below
+/// A port on which no one listens, and no one will by chance: it lies below
 /// those that a system picks by itself, which another test may get meanwhile.
 pub(crate) fn free_port() -> io::Result<u16> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -243,7 +243,7 @@ impl Sock {
         self.0.peek(&mut [0]).map(|_| ())
     }
 
-    /// Whether something has arrived that nobody has read.
+    /// Whether bytes have arrived that no one has read.
     pub(crate) fn has_bytes(&mut self) -> io::Result<bool> {
         self.0.set_nonblocking(true)?;
         let peeked = would_not_block(self.0.peek(&mut [0]).map(|_| ()));

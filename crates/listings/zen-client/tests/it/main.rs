@@ -1,5 +1,5 @@
-//! The client from outside: the real program before small servers of our own,
-//! before the book's programs, and behind a keyboard.
+//! Black-box tests: the real program against small servers of our own, against
+//! the chapter's programs, and with a keyboard.
 
 mod asks;
 mod fails;

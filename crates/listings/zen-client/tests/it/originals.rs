@@ -1,4 +1,4 @@
-//! The book's own programs before ours, in both directions.
+//! The chapter's own programs with ours, in both directions.
 //!
 //! `scripts/originals` fetches them. A test that lacks something says so and
 //! passes: the programs, a Python old enough, or a server that is not built.
@@ -12,7 +12,7 @@ use std::sync::Once;
 
 use crate::harness::{Finished, Process, free_port, run, wait_for};
 
-/// What each Python is asked to find out whether it can run a program.
+/// What we ask each Python to find out whether it can run a program.
 const ANY: &str = "import argparse, random, socket, threading";
 const POLL: &str = "import select; select.poll";
 const EVENT_LOOP: &str = "import asyncio; asyncio.get_event_loop()";
@@ -21,7 +21,7 @@ const COROUTINE: &str =
 const ASYNCORE: &str = "import asyncore, asynchat";
 
 #[test]
-fn their_client_before_our_servers() -> io::Result<()> {
+fn their_client_talks_to_our_servers() -> io::Result<()> {
     let Some(program) = original("client.py") else { return Ok(()) };
     let Some(python) = python(ANY) else {
         skip("client.py: no Python 3 on the PATH");
@@ -72,37 +72,37 @@ fn talk_to_ours(python: &str, program: &Path, server: &Path) -> io::Result<()> {
 }
 
 #[test]
-fn our_client_before_srv_single() -> io::Result<()> {
+fn our_client_talks_to_srv_single() -> io::Result<()> {
     talk_to_theirs("srv_single.py", ANY)
 }
 
 #[test]
-fn our_client_before_srv_threaded() -> io::Result<()> {
+fn our_client_talks_to_srv_threaded() -> io::Result<()> {
     talk_to_theirs("srv_threaded.py", ANY)
 }
 
 #[test]
-fn our_client_before_srv_legacy1() -> io::Result<()> {
+fn our_client_talks_to_srv_legacy1() -> io::Result<()> {
     talk_to_theirs("srv_legacy1.py", ANY)
 }
 
 #[test]
-fn our_client_before_srv_async() -> io::Result<()> {
+fn our_client_talks_to_srv_async() -> io::Result<()> {
     talk_to_theirs("srv_async.py", POLL)
 }
 
 #[test]
-fn our_client_before_srv_asyncio1() -> io::Result<()> {
+fn our_client_talks_to_srv_asyncio1() -> io::Result<()> {
     talk_to_theirs("srv_asyncio1.py", EVENT_LOOP)
 }
 
 #[test]
-fn our_client_before_srv_asyncio2() -> io::Result<()> {
+fn our_client_talks_to_srv_asyncio2() -> io::Result<()> {
     talk_to_theirs("srv_asyncio2.py", COROUTINE)
 }
 
 #[test]
-fn our_client_before_srv_legacy2() -> io::Result<()> {
+fn our_client_talks_to_srv_legacy2() -> io::Result<()> {
     talk_to_theirs("srv_legacy2.py", ASYNCORE)
 }
 

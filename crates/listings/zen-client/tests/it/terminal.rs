@@ -12,8 +12,7 @@ fn interactive(port: u16, args: &[&str]) -> io::Result<Process> {
 }
 
 #[test]
-fn what_is_typed_is_sent_as_typed_and_what_arrives_is_shown() -> io::Result<()>
-{
+fn sends_what_is_typed_and_shows_what_arrives() -> io::Result<()> {
     let (more, next) = mpsc::channel();
     let server = Server::start(move |listener| {
         let mut sock = listener.accept()?;
@@ -42,7 +41,7 @@ fn what_is_typed_is_sent_as_typed_and_what_arrives_is_shown() -> io::Result<()>
 }
 
 #[test]
-fn typing_may_be_slow_and_begin_late() -> io::Result<()> {
+fn interactive_can_be_silent_and_slow() -> io::Result<()> {
     let server = Server::start(move |listener| {
         let mut sock = listener.accept()?;
         assert_eq!(sock.question()?, "Who?");
@@ -63,7 +62,7 @@ fn typing_may_be_slow_and_begin_late() -> io::Result<()> {
 }
 
 #[test]
-fn a_typed_line_goes_to_every_client() -> io::Result<()> {
+fn sends_a_typed_line_from_every_client() -> io::Result<()> {
     let (more, next) = mpsc::channel();
     let server = Server::start(move |listener| {
         let (mut one, mut two) = (listener.accept()?, listener.accept()?);
@@ -90,7 +89,7 @@ fn a_typed_line_goes_to_every_client() -> io::Result<()> {
 }
 
 #[test]
-fn the_server_closes_in_the_middle_of_what_is_typed() -> io::Result<()> {
+fn reports_a_close_in_the_middle_of_typing() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;
         assert_eq!(sock.question()?, "Who?");
@@ -115,7 +114,7 @@ fn the_server_closes_in_the_middle_of_what_is_typed() -> io::Result<()> {
 }
 
 #[test]
-fn the_server_closes_while_nothing_is_typed() -> io::Result<()> {
+fn ends_when_the_server_closes_while_nothing_is_typed() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;
         sock.question()?;
@@ -125,7 +124,7 @@ fn the_server_closes_while_nothing_is_typed() -> io::Result<()> {
     let mut keyboard = client.keyboard()?;
     keyboard.write_all(b"Who?")?;
     server.finish()?;
-    // The keyboard is still there: the client must not wait for it.
+    // The keyboard is still open: the client must not wait for it.
     let finished = client.finish()?;
     drop(keyboard);
     let stdout = "Bye.\n".into();

@@ -1,4 +1,4 @@
-//! Every clause of the contract, put to the real `zen-coroutine`.
+//! Runs the contract against the real `zen-coroutine`, clause by clause.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! What the contract asks of a program that others listen for, put to the real
-//! `zen-inetd` by zen-check, which stands in for inetd.
+//! Runs the contract against the real `zen-inetd`. zen-check stands in for
+//! inetd.
 
 use std::process::ExitCode;
 

@@ -6,9 +6,9 @@ use std::io::{self, Write};
 use crate::stand_in::{BOTH, How, connected, start, start_for_one, wait_for};
 
 #[test]
-fn ending_5_a_client_may_have_left_before_it_is_served() -> io::Result<()> {
+fn ending_5_survives_a_client_that_left_before_the_start() -> io::Result<()> {
     let (client, mut sock) = connected()?;
-    sock.write_all(b"nobody reads this")?;
+    sock.write_all(b"no one reads this")?;
     client.leaves_unread()?;
     drop(client);
     wait_for(|| Ok(sock.peer_addr().is_err().then_some(())))?;
@@ -20,7 +20,7 @@ fn ending_5_a_client_may_have_left_before_it_is_served() -> io::Result<()> {
 }
 
 #[test]
-fn of_the_sockets_it_was_given_one_is_left() -> io::Result<()> {
+fn keeps_one_descriptor_of_its_socket() -> io::Result<()> {
     for how in BOTH {
         let (mut client, started) = start_for_one(how, &[])?;
         client.asks()?;

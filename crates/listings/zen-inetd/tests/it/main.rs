@@ -1,6 +1,6 @@
-//! The contract, as far as it concerns a program that others listen for: put
-//! to the real `zen-inetd` by a small stand-in for inetd and systemd, and by
-//! the real ones where they are installed.
+//! The contract for a program that does not listen. The real `zen-inetd` runs
+//! under a small stand-in for inetd and systemd, and under the real ones where
+//! they are installed.
 
 #[cfg(target_os = "linux")]
 mod linux;

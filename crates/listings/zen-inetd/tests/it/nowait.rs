@@ -1,4 +1,4 @@
-//! 7-10: the socket is a client's, and the program serves it and ends.
+//! Listing 7-10: the socket is a client's. The program serves it and ends.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ fn wire_10_answers_its_client_and_ends() -> io::Result<()> {
 }
 
 #[test]
-fn wire_3_a_question_may_come_byte_by_byte() -> io::Result<()> {
+fn wire_3_answers_a_question_sent_byte_by_byte() -> io::Result<()> {
     let (mut client, _started) = start_for_one(How::Inetd, &[])?;
     for byte in b"Simple is better than?" {
         client.send(&[*byte])?;
@@ -48,7 +48,7 @@ fn ending_3_shows_a_question_that_was_cut_short() -> io::Result<()> {
 }
 
 #[test]
-fn ending_5_a_reset_is_its_clients_error() -> io::Result<()> {
+fn ending_5_logs_a_reset_as_an_error_of_that_client() -> io::Result<()> {
     let (mut client, mut started) = start_for_one(How::Inetd, &[])?;
     client.send(b"Who?")?;
     client.leaves_unread()?;
@@ -63,7 +63,7 @@ fn ending_5_a_reset_is_its_clients_error() -> io::Result<()> {
 }
 
 #[test]
-fn limit_4_the_last_answer_reaches_who_has_asked_too_long() -> io::Result<()> {
+fn limit_4_delivers_the_answer_to_a_question_too_long() -> io::Result<()> {
     let (mut client, mut started) = start_for_one(How::Inetd, &[])?;
     client.send(b"Simple is better than?")?;
     client.send(&[b'x'; 5000])?;
@@ -76,7 +76,7 @@ fn limit_4_the_last_answer_reaches_who_has_asked_too_long() -> io::Result<()> {
 }
 
 #[test]
-fn option_15_thinks_about_every_answer() -> io::Result<()> {
+fn option_15_thinks_for_every_answer() -> io::Result<()> {
     let (mut client, _started) =
         start_for_one(How::Inetd, &["--think", "100"])?;
     let begun = Instant::now();
@@ -87,7 +87,7 @@ fn option_15_thinks_about_every_answer() -> io::Result<()> {
 }
 
 #[test]
-fn option_17_several_clients_are_thought_about_at_once() -> io::Result<()> {
+fn option_17_thinks_for_several_clients_at_once() -> io::Result<()> {
     let mut all = Vec::new();
     for _ in 0..4 {
         all.push(start_for_one(How::Inetd, &["--think", "1000"])?);
@@ -104,7 +104,7 @@ fn option_17_several_clients_are_thought_about_at_once() -> io::Result<()> {
 }
 
 #[test]
-fn process_9_a_signal_lets_it_answer_what_was_asked() -> io::Result<()> {
+fn process_9_answers_whole_questions_after_a_signal() -> io::Result<()> {
     for how in BOTH {
         let (mut client, mut started) =
             start_for_one(how, &["--think", "300"])?;
@@ -124,7 +124,8 @@ fn process_9_a_signal_lets_it_answer_what_was_asked() -> io::Result<()> {
 }
 
 #[test]
-fn process_11_a_client_that_does_not_read_cannot_hold_it() -> io::Result<()> {
+fn process_11_ends_in_time_despite_a_client_that_does_not_read()
+-> io::Result<()> {
     let (mut client, mut started) = start_for_one(How::Inetd, &[])?;
     // More than the buffers of a connection hold: it blocks in send().
     client.sends_until_stalled(b'?')?;

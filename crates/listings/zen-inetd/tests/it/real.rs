@@ -67,7 +67,7 @@ impl Drop for SuperServer {
     }
 }
 
-/// A port on which nobody listens, and nobody will by chance: it lies below
+/// A port on which no one listens, and no one will by chance: it lies below
 /// those that a system picks by itself.
 fn free_address() -> io::Result<SocketAddr> {
     static NEXT: AtomicU32 = AtomicU32::new(0);

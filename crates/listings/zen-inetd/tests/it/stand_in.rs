@@ -1,5 +1,5 @@
-//! A stand-in for inetd and systemd: it listens, and starts `zen-inetd` with
-//! a socket in the place of the standard streams, or as descriptor 3.
+//! A stand-in for inetd and systemd. It listens, and starts `zen-inetd` with a
+//! socket as its standard streams or as descriptor 3.
 //!
 //! Everything here has a deadline, and no process outlives its test.
 
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Whatever takes so long hangs.
+/// Anything that takes longer than this hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zen-inetd");
@@ -41,7 +41,7 @@ pub(crate) fn listen() -> io::Result<TcpListener> {
     TcpListener::bind(("127.0.0.1", 0))
 }
 
-/// A client, and the end of its connection that a program is started with.
+/// A client, and the server's end of its connection.
 pub(crate) fn connected() -> io::Result<(Client, TcpStream)> {
     let listener = listen()?;
     let client = Client::connect(listener.local_addr()?)?;
@@ -76,8 +76,8 @@ pub(crate) fn command(
     let mut command = match how {
         How::Inetd => Command::new(PROGRAM),
         How::Systemd => {
-            // What the shell was given as standard input becomes descriptor
-            // 3; its process becomes ours, and so LISTEN_PID is right.
+            // The standard input of the shell becomes descriptor 3. exec
+            // keeps the process, so LISTEN_PID is right.
             let mut shell = Command::new("sh");
             let script = "exec 3<&0 </dev/null; \
                           LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
@@ -116,13 +116,13 @@ pub(crate) fn start_with(
     Ok(Started { child, log })
 }
 
-/// A file that no other test knows.
+/// A file that no other test uses.
 pub(crate) fn new_log() -> io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("{}-{number}.log", process::id());
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    // One may be left of a process that had our number before.
+    // An earlier process with our number may have left one.
     if let Err(err) = fs::remove_file(&log) {
         assert_eq!(err.kind(), io::ErrorKind::NotFound, "{err}");
     }
@@ -257,7 +257,7 @@ impl Client {
         self.sock.shutdown(Shutdown::Write)
     }
 
-    /// Whether nothing arrives in so long.
+    /// Whether nothing arrives for this long.
     pub(crate) fn hears_nothing_for(&self, time: Duration) -> io::Result<bool> {
         self.sock.set_read_timeout(Some(time))?;
         let peeked = self.sock.peek(&mut [0]);

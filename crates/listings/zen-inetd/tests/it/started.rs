@@ -1,13 +1,14 @@
-//! How it is started, and what it prints where.
+//! How the program is started, and where its output goes.
 
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use crate::stand_in::{
     How, PROGRAM, command, connected, new_log, start, start_for_one, start_with,
 };
 
-/// What a program leaves that ends by itself.
+/// The result of a run that ended by itself.
 struct Ended {
     status: Option<i32>,
     output: String,
@@ -27,7 +28,7 @@ fn by_hand(arguments: &[&str]) -> io::Result<Ended> {
     run(command(How::Inetd, None, arguments))
 }
 
-/// Such as systemd would, but perhaps wrongly.
+/// With the variables that systemd sets, perhaps wrong ones.
 fn with_variables(assignments: &str) -> io::Result<Ended> {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{assignments} exec \"$0\""), PROGRAM]);
@@ -35,10 +36,10 @@ fn with_variables(assignments: &str) -> io::Result<Ended> {
 }
 
 const NO_SOCKET: &str =
-    "zen-inetd: no TCP socket to serve: inetd or systemd hands it over\n";
+    "zen-inetd: no TCP socket to serve: let inetd or systemd start it\n";
 
 #[test]
-fn option_22_helps_with_the_listings_and_the_page() -> io::Result<()> {
+fn option_22_help_names_the_listings_and_the_page() -> io::Result<()> {
     let ended = by_hand(&["--help"])?;
     assert_eq!((ended.status, &*ended.errors), (Some(0), ""));
     assert!(ended.output.contains("(7-10 and 7-11, page 133)"));
@@ -46,7 +47,7 @@ fn option_22_helps_with_the_listings_and_the_page() -> io::Result<()> {
 }
 
 #[test]
-fn process_4_a_wrong_command_line_is_status_2() -> io::Result<()> {
+fn process_4_exits_with_2_on_a_wrong_command_line() -> io::Result<()> {
     let ended = by_hand(&["--port", "1060"])?;
     assert_eq!((ended.status, &*ended.output), (Some(2), ""));
     assert!(ended.errors.starts_with("error: unexpected argument '--port'"));
@@ -54,7 +55,7 @@ fn process_4_a_wrong_command_line_is_status_2() -> io::Result<()> {
 }
 
 #[test]
-fn process_1_says_that_nobody_has_handed_it_a_socket() -> io::Result<()> {
+fn process_1_complains_without_a_socket() -> io::Result<()> {
     let ended = by_hand(&[])?;
     assert_eq!((ended.status, &*ended.output), (Some(1), ""));
     assert_eq!(ended.errors, NO_SOCKET);
@@ -62,17 +63,20 @@ fn process_1_says_that_nobody_has_handed_it_a_socket() -> io::Result<()> {
 }
 
 #[test]
-fn a_socket_of_another_kind_is_none() -> io::Result<()> {
-    let sock = std::net::UdpSocket::bind(("127.0.0.1", 0))?;
-    let mut command = command(How::Inetd, None, &[]);
-    let output = command.stdin(std::os::fd::OwnedFd::from(sock)).output()?;
-    assert_eq!(String::from_utf8_lossy(&output.stderr), NO_SOCKET);
-    assert_eq!(output.status.code(), Some(1));
+fn process_1_refuses_a_socket_that_is_not_tcp() -> io::Result<()> {
+    let udp = std::net::UdpSocket::bind(("127.0.0.1", 0))?;
+    let (unix, _peer) = std::os::unix::net::UnixStream::pair()?;
+    for sock in [OwnedFd::from(udp), OwnedFd::from(unix)] {
+        let mut command = command(How::Inetd, None, &[]);
+        let output = command.stdin(sock).output()?;
+        assert_eq!(String::from_utf8_lossy(&output.stderr), NO_SOCKET);
+        assert_eq!(output.status.code(), Some(1));
+    }
     Ok(())
 }
 
 #[test]
-fn a_log_that_cannot_be_opened_is_said_in_one_line() -> io::Result<()> {
+fn complains_in_one_line_about_a_log_it_cannot_open() -> io::Result<()> {
     let ended = by_hand(&["--log", "/nonexistent/log"])?;
     assert_eq!((ended.status, &*ended.output), (Some(1), ""));
     let line = "zen-inetd: cannot log to /nonexistent/log: \
@@ -82,22 +86,22 @@ fn a_log_that_cannot_be_opened_is_said_in_one_line() -> io::Result<()> {
 }
 
 #[test]
-fn variables_for_another_process_are_not_for_us() -> io::Result<()> {
+fn ignores_variables_for_another_process() -> io::Result<()> {
     let ended = with_variables("LISTEN_FDS=1 LISTEN_PID=1")?;
     assert_eq!((ended.status, &*ended.errors), (Some(1), NO_SOCKET));
     Ok(())
 }
 
 #[test]
-fn several_sockets_are_too_many() -> io::Result<()> {
+fn refuses_several_sockets() -> io::Result<()> {
     let ended = with_variables("LISTEN_FDS=2 LISTEN_PID=$$")?;
-    let line = "zen-inetd: LISTEN_FDS is not 1: it takes a single socket\n";
+    let line = "zen-inetd: LISTEN_FDS is not 1: hand over a single socket\n";
     assert_eq!((ended.status, &*ended.errors), (Some(1), line));
     Ok(())
 }
 
 #[test]
-fn a_descriptor_that_is_not_open_is_no_socket() -> io::Result<()> {
+fn refuses_a_descriptor_that_is_not_open() -> io::Result<()> {
     let ended = with_variables("LISTEN_FDS=1 LISTEN_PID=$$")?;
     let line = "zen-inetd: LISTEN_FDS: descriptor 3 is not open\n";
     assert_eq!((ended.status, &*ended.errors), (Some(1), line));
@@ -122,7 +126,7 @@ fn what_it_prints_never_reaches_the_client() -> io::Result<()> {
 }
 
 #[test]
-fn without_a_log_its_lines_go_nowhere() -> io::Result<()> {
+fn discards_its_lines_without_a_log() -> io::Result<()> {
     let (mut client, sock) = connected()?;
     let command = command(How::Inetd, None, &[]);
     let mut started = start_with(command, How::Inetd, sock, new_log()?)?;
@@ -134,8 +138,7 @@ fn without_a_log_its_lines_go_nowhere() -> io::Result<()> {
 }
 
 #[test]
-fn log_1_a_standard_output_that_is_not_the_client_is_the_log() -> io::Result<()>
-{
+fn log_1_logs_to_a_standard_output_that_is_not_the_client() -> io::Result<()> {
     let (mut client, sock) = connected()?;
     let mut child = command(How::Systemd, None, &[])
         .stdin(std::os::fd::OwnedFd::from(sock))
@@ -175,7 +178,7 @@ fn option_24_takes_its_options_from_the_environment() -> io::Result<()> {
 }
 
 #[test]
-fn option_21_is_quiet_about_clients() -> io::Result<()> {
+fn option_21_quiet_hides_single_clients() -> io::Result<()> {
     let (mut client, mut started) = start_for_one(How::Inetd, &["--quiet"])?;
     client.asks()?;
     drop(client);
@@ -213,7 +216,7 @@ fn log_1_the_lines_of_many_processes_do_not_mix() -> io::Result<()> {
 }
 
 #[test]
-fn process_14_a_second_signal_ends_it_on_the_spot() -> io::Result<()> {
+fn process_14_a_second_signal_ends_it_at_once() -> io::Result<()> {
     use std::os::unix::process::ExitStatusExt;
     let (client, sock) = connected()?;
     let mut started = start(How::Inetd, sock, &["--think", "60000"])?;

@@ -1,4 +1,4 @@
-//! 7-11: the socket is a listener, which stays that of who has handed it over.
+//! Listing 7-11: the socket is a listener that still belongs to inetd.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ fn crowd_1_serves_one_client_at_a_time() -> io::Result<()> {
 }
 
 #[test]
-fn log_13_ends_when_nobody_has_come_for_a_while() -> io::Result<()> {
+fn log_13_ends_after_a_while_without_clients() -> io::Result<()> {
     for how in BOTH {
         let listener = listen()?;
         let address = listener.local_addr()?;
@@ -50,7 +50,7 @@ fn log_13_ends_when_nobody_has_come_for_a_while() -> io::Result<()> {
 }
 
 #[test]
-fn log_13_eight_seconds_are_what_it_waits_by_itself() -> io::Result<()> {
+fn log_13_waits_eight_seconds_by_default() -> io::Result<()> {
     let begun = Instant::now();
     let mut started = start(How::Inetd, listen()?, &[])?;
     let line = "Waited 8 seconds with no further connections; shutting down";
@@ -60,7 +60,7 @@ fn log_13_eight_seconds_are_what_it_waits_by_itself() -> io::Result<()> {
 }
 
 #[test]
-fn with_no_patience_it_serves_who_is_there_and_ends() -> io::Result<()> {
+fn linger_0_serves_a_waiting_client_and_ends() -> io::Result<()> {
     let listener = listen()?;
     let mut client = Client::connect(listener.local_addr()?)?;
     client.send(b"Simple is better than?")?;
@@ -87,7 +87,7 @@ fn the_listener_outlives_the_program() -> io::Result<()> {
         }
         drop(client);
         started.ends_well()?;
-        // Whoever comes meanwhile waits for the next start.
+        // A client that comes now waits for the next start.
         let mut client = Client::connect(address)?;
         client.send(b"Simple is better than?")?;
         let _next = start(How::Inetd, listener, &arguments)?;
@@ -118,7 +118,7 @@ fn process_8_a_signal_ends_its_wait_for_clients() -> io::Result<()> {
 }
 
 #[test]
-fn process_7_a_signal_without_a_meaning_changes_nothing() -> io::Result<()> {
+fn process_7_other_signals_change_nothing() -> io::Result<()> {
     let listener = listen()?;
     let address = listener.local_addr()?;
     let mut started = start(How::Inetd, listener, &["--linger", "1"])?;
@@ -139,7 +139,7 @@ fn process_7_a_signal_without_a_meaning_changes_nothing() -> io::Result<()> {
 }
 
 #[test]
-fn ending_5_one_clients_error_is_no_others() -> io::Result<()> {
+fn ending_5_an_error_of_one_client_hurts_no_other() -> io::Result<()> {
     let listener = listen()?;
     let address = listener.local_addr()?;
     let started = start(How::Inetd, listener, &[])?;

@@ -1,4 +1,4 @@
-//! Every clause of the contract, put to the real `zen-async-std`.
+//! Runs the contract against the real `zen-async-std`, clause by clause.
 
 use std::process::ExitCode;
 

@@ -152,7 +152,7 @@ impl Server {
         alive
     }
 
-    /// With `--spread`: so many loops have come to their end. One that is cut
+    /// With `--spread`: this many loops have come to their end. One that is cut
     /// off 1.8 s after it was told to stop logs nothing.
     fn expect_loops_ended(&self, loops: usize) {
         let is_end = |line: &&String| line.starts_with("Loop ");
@@ -442,7 +442,8 @@ fn a_process_that_is_told_to_stop_ends_and_the_others_go_on() {
     let mut clients: Vec<_> = (0..30).map(|_| server.served()).collect();
     for worker in server.workers(3).split_off(1) {
         kill(worker, Signal::SIGTERM).unwrap();
-        server.expect_complaint(&format!("process {worker} has ended"));
+        let line = format!("Process {worker} has ended");
+        wait_until(&line, || server.says(&line));
     }
     server.expect_loops_ended(2);
     clients.extend((0..30).map(|_| server.served()));
@@ -459,7 +460,8 @@ fn a_process_without_clients_ends_when_it_is_told_to_stop() {
     let mut server = Server::start(&options);
     let worker = server.workers(2)[0];
     kill(worker, Signal::SIGTERM).unwrap();
-    server.expect_complaint(&format!("process {worker} has ended"));
+    let line = format!("Process {worker} has ended");
+    wait_until(&line, || server.says(&line));
     server.expect_loops_ended(1);
     drop(server.served());
     server.stop();

@@ -1,4 +1,4 @@
-//! Every clause of the contract, put to the real `zen-tokio`.
+//! Runs the contract against the real `zen-tokio`, clause by clause.
 
 use std::process::ExitCode;
 

@@ -1,9 +1,9 @@
 //! What a server is made of while clients are silent.
 
-use super::{Case, case};
 use crate::architecture::Architecture;
+use crate::case::{Case, case};
 use crate::observe::{growth, observation};
-use crate::report::{Crowd, Observation};
+use crate::outcome::{Crowd, Observation};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
@@ -22,8 +22,8 @@ pub(super) const CASES: &[Case] = &[
         .only(Architecture::is_counted, "its architecture has no number"),
 ];
 
-/// Up to so many clients out of 49, what grows does not grow with them: a
-/// runtime starts a thread when it thinks fit.
+/// Growth up to this many for 49 clients is not growth with the clients: a
+/// runtime may start a thread at any time.
 const SLACK: usize = 4;
 
 fn seen(subject: &Subject) -> Verdict<&Observation> {

@@ -2,9 +2,9 @@
 
 use zen_harness::system;
 
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::COMPLEX;
+use crate::case::{Case, case};
+use crate::contract::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure};
@@ -54,6 +54,8 @@ fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
     server.connect()?.asks()?.leave()?;
     let each =
         (process::parts(process)?.memory_bytes - before) / CLIENTS as u64;
+    // Else their connections would linger in the system's tables.
+    silent.iter().try_for_each(system::reset_on_close)?;
     ensure!(each <= bytes_max, "each silent client costs {each} bytes");
     Ok(())
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use zen_harness::system;
 
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::{COMPLEX, Client, IMPLICIT, UGLY, answer};
+use crate::case::{Case, case};
+use crate::client::Client;
+use crate::contract::{COMPLEX, IMPLICIT, UGLY, answer};
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
@@ -30,13 +30,13 @@ pub(super) const CASES: &[Case] = &[
     case!("crowd/4", keeps_the_begun_questions_of_its_clients_apart).for_two(),
     case!("crowd/4", serves_a_burst_of_200_clients).alone(),
     case!("crowd/4", serves_200_clients_that_stay).alone(),
-    case!("crowd/4", a_client_that_asks_without_end_leaves_room_for_others)
+    case!("crowd/4", a_client_that_never_stops_asking_leaves_room_for_others)
         .for_two(),
     case!("crowd/5", nothing_is_left_of_clients_that_have_left),
     case!("crowd/5", nothing_is_left_of_a_crowd_that_leaves_at_once),
-    case!("crowd/6", out_of_descriptors_it_serves_whom_it_has).for_two(),
-    case!("crowd/6", a_client_that_is_gone_before_its_turn_harms_nobody),
-    case!("crowd/7", out_of_descriptors_it_says_so_once).from(Profile::Listing),
+    case!("crowd/6", out_of_descriptors_it_serves_connected_clients).for_two(),
+    case!("crowd/6", a_client_that_is_gone_before_its_turn_harms_no_other),
+    case!("crowd/7", out_of_descriptors_it_says_so_once),
     case!("crowd/8", out_of_descriptors_it_burns_no_processor_time),
     case!("crowd/9", accepts_again_when_a_client_has_left).for_two(),
     case!("crowd/9", accepts_again_when_it_may_open_more),
@@ -45,12 +45,7 @@ pub(super) const CASES: &[Case] = &[
 /// As many silent clients as it serves at once, then one that waits.
 fn the_next_one_waits(subject: &Subject, at_once: usize) -> Verdict {
     let server = subject.start(&[])?;
-    let mut clients = Vec::new();
-    for _ in 0..at_once {
-        let client = server.connect()?;
-        server.expect_accepted(&client)?;
-        clients.push(client);
-    }
+    let mut clients = server.accepted(at_once)?;
     let mut next = server.connect()?;
     next.send(COMPLEX)?;
     if next.hears(Duration::from_millis(400)) {
@@ -59,8 +54,7 @@ fn the_next_one_waits(subject: &Subject, at_once: usize) -> Verdict {
             serves more than {at_once} at a time"
         )));
     }
-    let mut leaves = clients.swap_remove(at_once / 2);
-    leaves.leave()?;
+    clients.swap_remove(at_once / 2).leave()?;
     next.expect(b"Complex.")?.leave()
 }
 
@@ -130,8 +124,8 @@ fn keeps_the_begun_questions_of_its_clients_apart(
         client.send(begun)?;
         clients.push_back((client, question, rest));
     }
-    // The last one ends its question, then the first, and so on: wherever a
-    // table closes up behind those who leave, somebody moves in it.
+    // The last one ends its question, then the first, and so on: if a table
+    // closes the gaps behind clients that leave, other clients move in it.
     while let Some((mut client, question, rest)) = clients.pop_back() {
         client.send(rest)?.expect(answer(question))?.leave()?;
         let Some((mut client, question, rest)) = clients.pop_front() else {
@@ -175,7 +169,7 @@ fn serves_200_clients_that_stay(subject: &Subject) -> Verdict {
     clients.iter_mut().try_for_each(Client::leave)
 }
 
-fn a_client_that_asks_without_end_leaves_room_for_others(
+fn a_client_that_never_stops_asking_leaves_room_for_others(
     subject: &Subject,
 ) -> Verdict {
     let server = subject.start(&[])?;
@@ -241,15 +235,14 @@ fn nothing_is_left_of_clients_that_have_left(subject: &Subject) -> Verdict {
         first.leave()?;
         server.expect_closed(&first)?;
     }
-    if subject.is_listing() && subject.is(Architecture::is_process_per_client) {
-        wait_until("alone again", PATIENCE, || Ok(left(&server)?[2] == 1))?;
-    }
-    if subject.is_listing() && subject.is(Architecture::is_thread_per_client) {
-        wait_until(
-            "one thread again",
-            PATIENCE,
-            || Ok(left(&server)?[1] == 1),
-        )?;
+    for (grows, kind) in [
+        (Architecture::is_process_per_client as fn(_) -> _, 2),
+        (Architecture::is_thread_per_client, 1),
+    ] {
+        if subject.is_listing() && subject.is(grows) {
+            let is_alone = || Ok(left(&server)?[kind] == 1);
+            wait_until("alone again", PATIENCE, is_alone)?;
+        }
     }
     // Others may start workers as they come to need them, and keep them.
     let mut slack = 0;
@@ -294,20 +287,15 @@ fn rid_of_its_clients(
         after = left(server)?;
         Ok((0..3).all(|kind| after[kind] <= before[kind] + slack))
     });
-    if rid.is_ok() {
-        return settled(server);
-    }
-    rid.map(|()| after).map_err(|_| {
-        let zombies = process::states(server.process().unwrap_or(0));
-        let zombies = zombies.unwrap_or_default();
-        let zombies = zombies.iter().filter(|state| **state == 'Z').count();
-        Fault::server(format!(
-            "after {CHURN} clients have come and gone it has {} ({zombies} of \
-            them zombies); before, it had {}",
-            parts_of(after),
-            parts_of(before),
-        ))
-    })
+    let zombies = process::parts(server.process()?)?.zombies;
+    ensure!(
+        rid.is_ok(),
+        "after {CHURN} clients have come and gone it has {} ({zombies} of \
+        them zombies); before, it had {}",
+        parts_of(after),
+        parts_of(before),
+    );
+    settled(server)
 }
 
 fn nothing_is_left_of_a_crowd_that_leaves_at_once(
@@ -318,8 +306,8 @@ fn nothing_is_left_of_a_crowd_that_leaves_at_once(
     server.connect()?.asks()?.leave()?;
     let before = settled(&server)?[0];
     let clients = server.served(subject.at_once(30))?;
-    // Signals that say the same, such as SIGCHLD, become one; and nobody comes
-    // who would make the server look again.
+    // Equal signals, such as SIGCHLD, merge into one, and no new client makes
+    // the server look again.
     server.freeze()?;
     drop(clients);
     server.thaw()?;
@@ -330,14 +318,14 @@ fn nothing_is_left_of_a_crowd_that_leaves_at_once(
     })
     .map_err(|_| {
         Fault::server(format!(
-            "when a crowd of clients had left at once, it kept {} zombies and \
-            {} descriptors; before they came it had {before}",
+            "after a crowd of clients has left at once, it keeps {} zombies \
+            and {} descriptors; before they came it had {before}",
             after.zombies, after.descriptors
         ))
     })
 }
 
-/// A server that has room for so many more descriptors, and no more.
+/// A server that can open this many more descriptors, and no more.
 fn with_room_for(subject: &Subject, clients: usize) -> Verdict<Server<'_>> {
     let server = subject.start(&[])?;
     let mut first = server.connect()?;
@@ -353,7 +341,7 @@ fn make_room_for(server: &Server, clients: usize) -> Verdict {
         .try_for_each(|process| limit_to(process, clients))
 }
 
-/// Lets a process open so many more descriptors, and no more.
+/// Lets a process open this many more descriptors, and no more.
 fn limit_to(process: u32, clients: usize) -> Verdict {
     let mut open = Vec::new();
     // The first client's descriptor may be open for a moment yet.
@@ -442,7 +430,9 @@ fn crowd_in(server: Server<'_>, room: usize) -> Verdict<Crowded<'_>> {
     Err(Fault::skipped("a client costs it no descriptor that could be lacking"))
 }
 
-fn out_of_descriptors_it_serves_whom_it_has(subject: &Subject) -> Verdict {
+fn out_of_descriptors_it_serves_connected_clients(
+    subject: &Subject,
+) -> Verdict {
     let (_server, clients, _next) = crowded(subject)?;
     for mut client in clients {
         client.asks()?.asks()?;
@@ -450,7 +440,7 @@ fn out_of_descriptors_it_serves_whom_it_has(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-fn a_client_that_is_gone_before_its_turn_harms_nobody(
+fn a_client_that_is_gone_before_its_turn_harms_no_other(
     subject: &Subject,
 ) -> Verdict {
     let server = subject.start(&[])?;
@@ -473,7 +463,7 @@ fn out_of_descriptors_it_says_so_once(subject: &Subject) -> Verdict {
     thread::sleep(Duration::from_millis(1500));
     let lines = server.log.count(CANNOT_ACCEPT);
     // Several loops may be several processes, and each speaks for itself.
-    let most = subject.architecture.map_or(1, Architecture::loops);
+    let most = subject.loops();
     ensure!((1..=most).contains(&lines), "said so {lines} times in 2 s");
     Ok(())
 }
@@ -487,7 +477,7 @@ fn out_of_descriptors_it_burns_no_processor_time(subject: &Subject) -> Verdict {
 }
 
 fn accepts_again_when_a_client_has_left(subject: &Subject) -> Verdict {
-    if subject.architecture.map_or(1, Architecture::loops) > 1 {
+    if subject.loops() > 1 {
         let reason = "another of its loops may have room for the next client";
         return Err(Fault::skipped(reason));
     }
@@ -501,8 +491,8 @@ fn accepts_again_when_a_client_has_left(subject: &Subject) -> Verdict {
     accepts_again(&server, &mut next)
 }
 
-/// The client that waited is served, or, by a runtime that sends those away
-/// whom it has no descriptor for, at least the next one.
+/// The client that waited is served; or at least the next one, by a runtime
+/// that drops clients for which it has no descriptor.
 fn accepts_again(server: &Server, waited: &mut Client) -> Verdict {
     if server.subject.is_listing() || server.holds(waited) {
         return waited.expect(b"Complex.")?.leave();

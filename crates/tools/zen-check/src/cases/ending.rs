@@ -3,10 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{Case, case};
-use crate::conversation::{
-    COMPLEX, Client, Ending, QUESTIONS_WAITING, UGLY, UNKNOWN, answers,
-};
+use crate::case::{Case, case};
+use crate::client::{Client, Ending, QUESTIONS_WAITING};
+use crate::contract::{COMPLEX, UGLY, UNKNOWN, answers};
 use crate::process::{self, PATIENCE};
 use crate::server::Server;
 use crate::subject::Subject;

@@ -4,12 +4,10 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Case, case};
-use crate::conversation::{
-    COMPLEX, Client, QUESTIONS_WAITING, TOO_LONG, UGLY, UNKNOWN, answers,
-};
+use crate::case::{Case, case};
+use crate::client::{Client, QUESTIONS_WAITING};
+use crate::contract::{COMPLEX, Profile, TOO_LONG, UGLY, UNKNOWN, answers};
 use crate::process;
-use crate::report::Profile;
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure, ensure_in_time};
 

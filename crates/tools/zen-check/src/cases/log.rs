@@ -8,11 +8,11 @@ use zen_harness::system;
 
 use super::limit::too_long;
 use super::option::expect_the_most;
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::{COMPLEX, Client, TOO_LONG};
+use crate::case::{Case, case};
+use crate::client::Client;
+use crate::contract::{COMPLEX, Profile, TOO_LONG};
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};

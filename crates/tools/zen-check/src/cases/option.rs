@@ -4,14 +4,12 @@ use std::net::{Ipv6Addr, TcpListener};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::{
-    COMPLEX, Client, LAST_BATCH, QUESTIONS_WAITING, UGLY, UNKNOWN,
-};
+use crate::case::{Case, case};
+use crate::client::{Client, LAST_BATCH, QUESTIONS_WAITING};
+use crate::contract::{COMPLEX, UGLY, UNKNOWN};
 use crate::observe::two_ask;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::{Ended, Server};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
@@ -27,25 +25,19 @@ pub(super) const CASES: &[Case] = &[
     case!("option/6", says_which_port_the_system_has_picked),
     case!("option/7", as_many_clients_wait_as_the_backlog_says),
     case!("option/7", hundreds_of_clients_may_wait),
-    case!("option/8", drops_a_silent_client).from(Profile::Server),
-    case!("option/8", drops_a_client_that_falls_silent).from(Profile::Server),
-    case!("option/9", drops_a_client_that_drips).from(Profile::Server),
-    case!("option/9", drops_a_client_that_sends_only_white_space)
-        .from(Profile::Server),
-    case!("option/10", drops_a_client_that_does_not_read).from(Profile::Server),
-    case!("option/11", a_question_starts_the_clock_again).from(Profile::Server),
-    case!("option/11", a_question_starts_the_clock_though_its_answer_waits)
-        .from(Profile::Server),
-    case!("option/12", the_last_answer_sent_starts_the_clock_again)
-        .from(Profile::Server),
-    case!("option/12", a_partial_send_does_not_start_the_clock_again)
-        .from(Profile::Server),
-    case!("option/13", the_clock_stands_still_while_it_thinks)
-        .from(Profile::Server),
-    case!("option/13", the_clock_stands_still_while_it_thinks_for_another)
-        .from(Profile::Server),
-    case!("option/14", drops_nobody_by_itself).from(Profile::Server),
-    case!("option/15", thinks_about_every_answer).from(Profile::Server),
+    case!("option/8", drops_a_silent_client),
+    case!("option/8", drops_a_client_that_falls_silent),
+    case!("option/9", drops_a_client_that_drips),
+    case!("option/9", drops_a_client_that_sends_only_white_space),
+    case!("option/10", drops_a_client_that_does_not_read),
+    case!("option/11", a_question_starts_the_clock_again),
+    case!("option/11", a_question_starts_the_clock_though_its_answer_waits),
+    case!("option/12", the_last_answer_sent_starts_the_clock_again),
+    case!("option/12", a_partial_send_does_not_start_the_clock_again),
+    case!("option/13", the_clock_stands_still_while_it_thinks),
+    case!("option/13", the_clock_stands_still_while_it_thinks_for_another),
+    case!("option/14", drops_no_client_by_itself),
+    case!("option/15", thinks_about_every_answer),
     case!("option/16", thinks_for_one_client_after_another).only(
         Architecture::is_event_loop,
         "it does not serve all clients in one thread",
@@ -67,7 +59,7 @@ pub(super) const CASES: &[Case] = &[
     case!("option/23", prints_its_version),
     case!("option/24", takes_where_to_listen_from_the_environment),
     case!("option/24", takes_the_backlog_from_the_environment),
-    case!("option/24", takes_the_idle_time_out_from_the_environment),
+    case!("option/24", takes_the_idle_timeout_from_the_environment),
     case!("option/24", takes_the_time_to_think_from_the_environment),
     case!("option/24", takes_the_most_clients_from_the_environment)
         .only(Architecture::grows_with_its_clients, "no --max-clients"),
@@ -78,7 +70,7 @@ pub(super) const CASES: &[Case] = &[
         .only(Architecture::is_pool, "it is no pool"),
 ];
 
-/// The idle time-out of these cases, and how it is given.
+/// The idle timeout of these cases, and how it is set.
 const IDLE: Duration = Duration::from_secs(1);
 const IDLE_OPTION: [&str; 2] = ["--idle-timeout", "1"];
 
@@ -176,7 +168,7 @@ fn says_which_port_the_system_has_picked(subject: &Subject) -> Verdict {
     Client::connect(second.address)?.of(subject).asks()?.leave()
 }
 
-/// How many clients can connect, out of some, while nobody accepts.
+/// How many of some clients can connect while the server does not accept.
 fn can_connect(server: &Server, clients: usize) -> Verdict<usize> {
     server.freeze()?;
     let connect = || {
@@ -192,7 +184,7 @@ fn can_connect(server: &Server, clients: usize) -> Verdict<usize> {
 /// As many clients can wait as the backlog says, and one more, which Linux
 /// lets in; where each loop has a queue of its own, they are spread by chance.
 fn expect_backlog(server: &Server, backlog: usize) -> Verdict {
-    let loops = server.subject.architecture.map_or(1, Architecture::loops);
+    let loops = server.subject.loops();
     let least = backlog + 1;
     let connected = can_connect(server, loops * least + 4)?;
     ensure!(
@@ -222,24 +214,21 @@ fn expect_drop(
     client: &mut Client,
     since: Instant,
 ) -> Verdict {
-    if !server.subject.is_listing() && !cfg!(target_os = "linux") {
+    // Without a log, the end is seen late.
+    let late_max = if server.subject.is_listing() {
+        server.expect_error(client, "no question for 1 seconds")?;
+        Duration::from_millis(700)
+    } else if cfg!(target_os = "linux") {
+        wait_until("dropped", PATIENCE, || Ok(server.has_dropped(client)))?;
+        Duration::from_millis(1500)
+    } else {
         let reason = "only Linux tells when a client is dropped";
         return Err(Fault::skipped(reason));
-    }
-    if server.subject.is_listing() {
-        server.expect_error(client, "no question for 1 seconds")?;
-    } else {
-        wait_until("dropped", PATIENCE, || Ok(server.has_dropped(client)))?;
-    }
+    };
     let time = since.elapsed();
     // The server's clock may start a little before ours: it knows first that
-    // an answer is sent. Of a server without a log the end is seen late.
-    let little = Duration::from_millis(50);
-    let much = match server.subject.is_listing() {
-        true => Duration::from_millis(700),
-        false => Duration::from_millis(1500),
-    };
-    let (from, to) = (IDLE - little, IDLE + much);
+    // an answer is sent.
+    let (from, to) = (IDLE - Duration::from_millis(50), IDLE + late_max);
     ensure!(
         time >= from,
         "dropped after {time:.2?}: --idle-timeout 1 allows {from:.2?} to {to:.2?}"
@@ -379,12 +368,7 @@ fn the_clock_stands_still_while_it_thinks_for_another(
 ) -> Verdict {
     let [option, seconds] = IDLE_OPTION;
     let server = subject.start(&[option, seconds, "--think", "1400"])?;
-    let mut clients = Vec::new();
-    for _ in 0..subject.at_once(2) {
-        let client = server.connect()?;
-        server.expect_accepted(&client)?;
-        clients.push(client);
-    }
+    let mut clients = server.accepted(subject.at_once(2))?;
     for client in &mut clients {
         client.send(COMPLEX)?;
         // The next one asks while the server thinks about this.
@@ -394,7 +378,7 @@ fn the_clock_stands_still_while_it_thinks_for_another(
     answered.try_for_each(|client| client.expect(b"Complex.").map(drop))
 }
 
-fn drops_nobody_by_itself(subject: &Subject) -> Verdict {
+fn drops_no_client_by_itself(subject: &Subject) -> Verdict {
     for options in [&[][..], &["--idle-timeout", "0"]] {
         let server = subject.start(options)?;
         let mut client = server.connect()?;
@@ -481,7 +465,7 @@ fn expect_the_most_of_loops(server: &Server, most: usize) -> Verdict {
 
 /// Expects that of `most` clients and one more, the last one waits.
 pub(super) fn expect_the_most(server: &Server, most: usize) -> Verdict {
-    if server.subject.architecture.map_or(1, Architecture::loops) > 1 {
+    if server.subject.loops() > 1 {
         return expect_the_most_of_loops(server, most);
     }
     let mut clients = server.served(most)?;
@@ -499,7 +483,7 @@ pub(super) fn expect_the_most(server: &Server, most: usize) -> Verdict {
     clients.iter_mut().try_for_each(|client| client.asks().map(drop))?;
     clients.swap_remove(most / 2).leave()?;
     next.expect(b"Complex.")?.leave()?;
-    // And those that leave make room for so many again.
+    // And those that leave make room for others.
     server.connect()?.asks()?.leave()
 }
 
@@ -589,19 +573,19 @@ fn prints_its_version(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-/// Starts a server with such an environment.
+/// Starts a server with this environment, which also says its port.
 fn start_with<'a>(
     subject: &'a Subject,
     environment: &[(&str, &str)],
     arguments: &[&str],
 ) -> Verdict<Server<'a>> {
     let mut command = subject.command(arguments)?;
-    command.envs(environment.iter().copied());
+    command.env("ZEN_PORT", "0").envs(environment.iter().copied());
     Server::spawn(subject, command, usize::MAX)
 }
 
 fn takes_where_to_listen_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_HOST", "0.0.0.0"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_HOST", "0.0.0.0")];
     let server = start_with(subject, &environment, &[])?;
     let port = server.address.port();
     server.expect_line(&format!("Listening at 0.0.0.0:{port}"))?;
@@ -609,13 +593,13 @@ fn takes_where_to_listen_from_the_environment(subject: &Subject) -> Verdict {
 }
 
 fn takes_the_backlog_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_BACKLOG", "2"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_BACKLOG", "2")];
     let server = start_with(subject, &environment, &[])?;
     expect_backlog(&server, 2)
 }
 
-fn takes_the_idle_time_out_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_IDLE_TIMEOUT", "1"), ("ZEN_PORT", "0")];
+fn takes_the_idle_timeout_from_the_environment(subject: &Subject) -> Verdict {
+    let environment = [("ZEN_IDLE_TIMEOUT", "1")];
     let server = start_with(subject, &environment, &[])?;
     let since = Instant::now();
     let mut client = server.connect()?;
@@ -623,7 +607,7 @@ fn takes_the_idle_time_out_from_the_environment(subject: &Subject) -> Verdict {
 }
 
 fn takes_the_time_to_think_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_THINK", "200"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_THINK", "200")];
     let server = start_with(subject, &environment, &[])?;
     let mut client = server.connect()?;
     let asked = Instant::now();
@@ -634,12 +618,12 @@ fn takes_the_time_to_think_from_the_environment(subject: &Subject) -> Verdict {
 }
 
 fn takes_the_most_clients_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_MAX_CLIENTS", "2"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_MAX_CLIENTS", "2")];
     expect_the_most(&start_with(subject, &environment, &[])?, 2)
 }
 
 fn takes_quiet_from_the_environment(subject: &Subject) -> Verdict {
-    let environment = [("ZEN_QUIET", "1"), ("ZEN_PORT", "0")];
+    let environment = [("ZEN_QUIET", "1")];
     expect_quiet(start_with(subject, &environment, &[])?)
 }
 
@@ -661,7 +645,7 @@ fn the_command_line_wins(subject: &Subject) -> Verdict {
     let mut clients = server.served(subject.at_once(2))?;
     thread::sleep(Duration::from_millis(200));
     clients.iter_mut().try_for_each(|client| client.asks()?.leave())?;
-    // A stopped process accepts nobody; a worker may still hold a client.
+    // A stopped process accepts no one; a worker may still hold a client.
     let connected = can_connect(&server, 8)?;
     ensure!(connected >= 4, "only {connected} clients can wait");
     Ok(())
@@ -673,7 +657,7 @@ fn an_empty_variable_is_not_set(subject: &Subject) -> Verdict {
     let mut environment: Vec<_> =
         names.iter().map(|name| (name.as_str(), "")).collect();
     environment.push(("ZEN_QUIET", ""));
-    let server = start_with(subject, &environment, &["-p", "0"])?;
+    let server = start_with(subject, &environment, &[])?;
     let port = server.address.port();
     server.expect_line(&format!("Listening at 127.0.0.1:{port}"))?;
     let mut client = server.connect()?;

@@ -8,14 +8,13 @@ use zen_harness::ports::free_port;
 use zen_harness::system::{self, SIGINT, SIGTERM};
 
 use super::limit::too_long;
-use super::{Case, case};
 use crate::architecture::Architecture;
-use crate::conversation::{
-    COMPLEX, Client, Ending, IMPLICIT, QUESTIONS_WAITING, TOO_LONG, UGLY,
-    UNKNOWN, answers,
+use crate::case::{Case, case};
+use crate::client::{Client, Ending, QUESTIONS_WAITING};
+use crate::contract::{
+    COMPLEX, IMPLICIT, Profile, TOO_LONG, UGLY, UNKNOWN, answers,
 };
 use crate::process::{self, PATIENCE, wait_until};
-use crate::report::Profile;
 use crate::server::{Ended, Server, how_it_ended};
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure, ensure_in_time};
@@ -25,13 +24,10 @@ pub(super) const CASES: &[Case] = &[
     case!("process/1", says_in_one_line_that_the_port_is_taken).should(),
     case!("process/1", says_that_the_address_is_not_its_own)
         .from(Profile::Listing),
-    case!("process/2", says_that_there_is_no_such_host).from(Profile::Listing),
-    case!("process/3", says_that_it_has_no_right_to_the_port)
-        .from(Profile::Listing),
-    case!("process/4", a_wrong_command_line_is_exit_status_2)
-        .from(Profile::Listing),
-    case!("process/5", nothing_that_a_user_does_is_a_panic)
-        .from(Profile::Listing),
+    case!("process/2", says_that_there_is_no_such_host),
+    case!("process/3", says_that_it_has_no_right_to_the_port),
+    case!("process/4", a_wrong_command_line_is_exit_status_2),
+    case!("process/5", nothing_that_a_user_does_is_a_panic),
     case!("process/6", sigpipe_does_not_end_it),
     case!("process/7", harmless_signals_harm_no_conversation),
     case!("process/7", harmless_signals_do_not_shorten_a_thought),
@@ -39,7 +35,7 @@ pub(super) const CASES: &[Case] = &[
     case!("process/8", sigterm_ends_it_with_status_0),
     case!("process/8", sigint_ends_it_with_status_0),
     case!("process/8", ctrl_c_that_reaches_its_whole_group_ends_it),
-    case!("process/8", accepts_nobody_while_it_ends),
+    case!("process/8", accepts_no_client_while_it_ends),
     case!("process/9", answers_what_has_arrived_before_it_ends),
     case!("process/9", finishes_its_thoughts_before_it_ends),
     case!("process/9", waits_for_a_slow_reader_before_it_ends),
@@ -54,14 +50,12 @@ pub(super) const CASES: &[Case] = &[
         .only(Architecture::grows_with_its_clients, "no --max-clients")
         .from(Profile::Listing),
     case!("process/11", a_lack_of_descriptors_does_not_delay_its_end),
-    case!("process/12", says_which_question_its_end_has_cut_short)
-        .from(Profile::Listing),
+    case!("process/12", says_which_question_its_end_has_cut_short),
     case!("process/13", clients_in_the_queue_do_not_delay_its_end),
     case!("process/14", a_second_sigint_ends_it_on_the_spot).should(),
     case!("process/14", a_second_sigterm_ends_it_on_the_spot).should(),
     case!("process/15", its_children_end_with_it)
-        .only(Architecture::is_process_per_client, "it has no children")
-        .from(Profile::Listing),
+        .only(Architecture::is_process_per_client, "it has no children"),
     case!("process/16", two_signals_at_once_count_as_one).should(),
     case!("process/17", starts_again_on_a_port_with_open_connections).alone(),
     case!("process/17", starts_again_on_the_port_of_one_that_was_killed)
@@ -82,13 +76,9 @@ fn cannot_listen(subject: &Subject, host: &str, port: u16) -> Verdict<String> {
     ensure!(errors.len() == 1, "on standard error, not one line: {errors:?}");
     let name = subject.name();
     let beginning = format!("{name}: cannot listen on {host}:{port}: ");
-    match errors[0].strip_prefix(&beginning) {
-        Some(reason) if !reason.is_empty() => Ok(reason.to_string()),
-        _ => {
-            ensure!(false, "not {beginning:?}, but {:?}", errors[0]);
-            Ok(String::new())
-        }
-    }
+    let reason = errors[0].strip_prefix(&beginning).unwrap_or_default();
+    ensure!(!reason.is_empty(), "not {beginning:?}, but {:?}", errors[0]);
+    Ok(reason.to_string())
 }
 
 fn says_that_the_port_is_taken(subject: &Subject) -> Verdict {
@@ -104,7 +94,7 @@ fn says_that_the_port_is_taken(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-/// Somebody else listens at this port, and at IPv6 where the machine has that.
+/// Another program listens at this port, and at IPv6 where the machine has that.
 fn taken(port: u16) -> Verdict<[Option<TcpListener>; 2]> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     Ok([Some(listener), TcpListener::bind((Ipv6Addr::LOCALHOST, port)).ok()])
@@ -118,7 +108,7 @@ fn does_not_start_where_another_listens(subject: &Subject) -> Verdict {
     let how = how_it_ended(ended.status);
     ensure!(
         ended.status.code() == Some(1),
-        "the port was taken, and it is to end with exit status 1: it {how}"
+        "the port was taken, so it should end with exit status 1: it {how}"
     );
     // Two of the same could agree to share a port (SO_REUSEPORT).
     let server = subject.start(&[])?;
@@ -130,7 +120,7 @@ fn does_not_start_where_another_listens(subject: &Subject) -> Verdict {
     let how = how_it_ended(ended.status);
     ensure!(
         ended.status.code() == Some(1),
-        "a second one on the port of the first is to end with exit status 1: \
+        "a second one on the port of the first should end with exit status 1: \
         it {how}"
     );
     Ok(())
@@ -147,20 +137,20 @@ fn says_in_one_line_that_the_port_is_taken(subject: &Subject) -> Verdict {
     let first = errors.first().map_or("", String::as_str);
     ensure!(
         lines == 1,
-        "it printed {lines} lines on standard error, the first of which is \
-        {first:?}; one line is to say what is wrong, and a backtrace says it \
-        to nobody but its author"
+        "it printed {lines} lines on standard error, beginning with {first:?}; \
+        one line should say what is wrong, since a backtrace helps no one but \
+        the author"
     );
     Ok(())
 }
 
 fn says_that_the_address_is_not_its_own(subject: &Subject) -> Verdict {
-    // An address that is kept for documentation: nobody has it.
+    // An address that is reserved for documentation: no machine has it.
     cannot_listen(subject, "192.0.2.1", 0).map(drop)
 }
 
 fn says_that_there_is_no_such_host(subject: &Subject) -> Verdict {
-    // No label of a name has 64 bytes: nobody is asked about this one.
+    // No label of a name has 64 bytes, so no name server is asked.
     cannot_listen(subject, &"x".repeat(64), 0).map(drop)
 }
 
@@ -169,7 +159,7 @@ fn says_that_it_has_no_right_to_the_port(subject: &Subject) -> Verdict {
     let name = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
     let first = std::fs::read_to_string(name).unwrap_or_default();
     if first.trim().parse().unwrap_or(0) <= 1 {
-        let reason = "here everybody has a right to every port";
+        let reason = "here every user may use every port";
         return Err(Skipped(reason.into()));
     }
     let reason = cannot_listen(subject, "127.0.0.1", 1)?;
@@ -312,7 +302,7 @@ fn ctrl_c_that_reaches_its_whole_group_ends_it(subject: &Subject) -> Verdict {
     server.expect_exit_0()
 }
 
-fn accepts_nobody_while_it_ends(subject: &Subject) -> Verdict {
+fn accepts_no_client_while_it_ends(subject: &Subject) -> Verdict {
     let (mut server, mut client) =
         subject.start_for_one(&["--think", "500"])?;
     client.send(COMPLEX)?;
@@ -375,25 +365,23 @@ fn waits_for_a_slow_reader_before_it_ends(subject: &Subject) -> Verdict {
 
 fn its_clients_meet_the_end_of_file_when_it_ends(subject: &Subject) -> Verdict {
     let mut server = subject.start(&[])?;
-    let mut clients = Vec::new();
-    for _ in 0..subject.at_once(20) {
-        let mut client = server.connect()?;
-        server.expect_accepted(&client)?;
-        if clients.len() % 2 == 0 {
-            client.asks()?;
-        }
-        clients.push(client);
-    }
+    let mut clients = server.accepted(subject.at_once(20))?;
+    let mut every_other = clients.iter_mut().step_by(2);
+    every_other.try_for_each(|client| client.asks().map(drop))?;
     server.signal(SIGTERM)?;
     clients.iter_mut().try_for_each(Client::expect_eof)?;
     server.expect_end()?;
     clients.iter().try_for_each(|client| server.expect_closed(client))
 }
 
-/// Sends SIGTERM and expects the end in time, in spite of everybody.
+/// Sends SIGTERM and expects the end in time, whatever the clients do.
 pub(super) fn ends_in_time(server: &mut Server) -> Verdict {
     let told = Instant::now();
     server.signal(SIGTERM)?;
+    expect_end_in_time(server, told)
+}
+
+fn expect_end_in_time(server: &mut Server, told: Instant) -> Verdict {
     server.expect_end()?;
     let time = told.elapsed();
     ensure_in_time!(
@@ -439,7 +427,7 @@ fn ends_while_sent(subject: &Subject, bytes: &[u8], pause: u64) -> Verdict {
             }
         });
         let verdict = ends_in_time(&mut server);
-        // Whatever came of it, let the client's thread come to its end.
+        // In any case, let the client's thread come to its end.
         server.kill();
         verdict
     })
@@ -498,26 +486,17 @@ fn clients_in_the_queue_do_not_delay_its_end(subject: &Subject) -> Verdict {
     let at_once = subject.at_once(1);
     let _clients = server.served(at_once)?;
     server.freeze()?;
-    let mut queue = Vec::new();
-    for _ in 0..5 {
-        queue.extend(server.queue_up()?);
-    }
+    let queue: Vec<_> =
+        (0..5).map(|_| server.queue_up()).collect::<Verdict<_>>()?;
     server.signal(SIGTERM)?;
     let told = Instant::now();
     server.thaw()?;
-    for mut client in queue {
+    for mut client in queue.into_iter().flatten() {
         let (bytes, ending) = client.rest(PATIENCE)?;
         let ended = matches!(ending, Ending::EndOfFile | Ending::Reset);
         ensure!(ended && bytes.is_empty(), "a client in the queue was told");
     }
-    server.expect_end()?;
-    let time = told.elapsed();
-    ensure_in_time!(
-        time,
-        STOP_TIME_MAX,
-        "it took {time:.2?} to end, and 2 s are allowed"
-    );
-    Ok(())
+    expect_end_in_time(&mut server, told)
 }
 
 /// Two signals, 150 ms apart, to a server that cannot end at once.
@@ -559,11 +538,10 @@ fn a_second_sigterm_ends_it_on_the_spot(subject: &Subject) -> Verdict {
 
 fn its_children_end_with_it(subject: &Subject) -> Verdict {
     let mut server = subject.start(&[])?;
-    let mut waiting = Vec::new();
-    for _ in 0..2 {
-        let waits = server.with_answers_waiting()?;
-        server.expect_accepted(&waits)?;
-        waiting.push(waits);
+    let waiting =
+        [server.with_answers_waiting()?, server.with_answers_waiting()?];
+    for waits in &waiting {
+        server.expect_accepted(waits)?;
     }
     let group = server.process()?;
     ensure!(process::states(group)?.len() == 3, "not two children");

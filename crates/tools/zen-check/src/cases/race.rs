@@ -1,8 +1,9 @@
 //! Races, made certain: the server is stopped, everything that it will find
 //! when it goes on is arranged, and then it goes on.
 
-use super::{Case, case};
-use crate::conversation::{COMPLEX, Client, UGLY};
+use crate::case::{Case, case};
+use crate::client::Client;
+use crate::contract::{COMPLEX, UGLY};
 use crate::random::Random;
 use crate::server::Server;
 use crate::subject::Subject;
@@ -21,9 +22,9 @@ pub(super) const CASES: &[Case] = &[
 type Leaves = fn(Client) -> Verdict;
 
 /// In every round a few clients go and a few come, all of them at the same
-/// time as far as the server can tell. It closes a descriptor and is given the
-/// same number again for a client that it has yet to hear of: whoever tidies
-/// up behind the old number afterwards does it to the new client.
+/// time as far as the server can tell. It closes a descriptor and gets the same
+/// number again for a client that it does not know yet. A server that tidies up
+/// behind the old number afterwards does it to the new client.
 fn comes_as_another_leaves(subject: &Subject, leaves: Leaves) -> Verdict {
     let server = subject.start(&[])?;
     let room = subject.at_once(8);

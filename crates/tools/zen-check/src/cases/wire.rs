@@ -3,10 +3,9 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{Case, case};
-use crate::conversation::{
-    COMPLEX, Client, IMPLICIT, UGLY, UNKNOWN, answer, answers,
-};
+use crate::case::{Case, case};
+use crate::client::Client;
+use crate::contract::{COMPLEX, IMPLICIT, UGLY, UNKNOWN, answer, answers};
 use crate::random::Random;
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure};

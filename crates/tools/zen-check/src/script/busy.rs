@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::conversation::Client;
-use crate::dialect::Dialect;
+use crate::client::Client;
+use crate::contract::Dialect;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 

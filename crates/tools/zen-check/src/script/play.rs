@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::busy::Busy;
 use super::{Act, Bound, ClientAct, Part, Script, ServerAct, Step, Times};
-use crate::conversation::Client;
+use crate::case::Text;
+use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::{Server, how_it_ended};
 use crate::subject::Subject;
@@ -32,9 +33,9 @@ struct Actor {
     sent: Instant,
 }
 
-impl Script {
+impl Text for Script {
     /// Does line after line.
-    pub(crate) fn play(&self, subject: &Subject) -> Verdict {
+    fn play(&self, subject: &Subject) -> Verdict {
         let options: Vec<_> = self.options.iter().map(String::as_str).collect();
         let mut play = Play {
             subject,
@@ -48,7 +49,9 @@ impl Script {
         let result = result.and(play.busy.end());
         result.map_err(|fault| self.explained(fault))
     }
+}
 
+impl Script {
     fn explained(&self, fault: Fault) -> Fault {
         match (fault, &self.means) {
             (Fault::Server(mut failure), Some(means)) => {

@@ -23,7 +23,6 @@ mod golden;
 mod servers;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use zen_check::report::{CaseResult, Level, Outcome};
@@ -105,10 +104,9 @@ fn examine(server: &Server, mode: Mode) -> Result<(), Failed> {
 }
 
 fn put(program: &dyn Fn() -> Program, only: Vec<String>) -> Vec<CaseResult> {
-    let time_max = Duration::from_secs(600);
-    let jobs = CASES_AT_ONCE;
-    let plan = Plan { only, jobs, time_max, observe: false };
-    let program = program().with_seed(SEED);
+    let plan = Plan { only, jobs: CASES_AT_ONCE, ..Plan::default() };
+    let mut program = program();
+    program.seed = SEED;
     zen_check::examine(program, "gallery", &plan, &|_| ()).results
 }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::book::{Kind, Page, ids, links, pages, source};
 use crate::tidy::{files, none, read, root, shown};
@@ -515,6 +516,35 @@ fn every_transcript_and_figure_is_on_a_page() {
             if !all.contains(name) {
                 findings.push(format!("{shown}: on no page"));
             }
+        }
+    }
+    none(&findings);
+}
+
+/// The pages about the other coroutines count the lines in which they differ
+/// from the first.
+#[test]
+fn the_transcripts_count_the_lines_that_differ_between_the_coroutines() {
+    let mut findings = Vec::new();
+    for name in ["async-std", "tokio"] {
+        let path = root().join(format!("book/transcripts/{name}.console"));
+        let transcript = read(&path);
+        let command = transcript
+            .lines()
+            .find(|line| line.starts_with("git diff "))
+            .expect("the transcript has the command");
+        let mut words = command.split(' ');
+        let program = words.next().expect("a command has a first word");
+        let run =
+            Command::new(program).args(words).current_dir(root()).output();
+        let Ok(output) = run else {
+            eprintln!("git is not installed: nothing is counted");
+            return;
+        };
+        let counted = String::from_utf8_lossy(&output.stdout);
+        let counted = counted.trim_end();
+        if counted.is_empty() || !transcript.contains(counted) {
+            findings.push(format!("{}: now it is{counted}", shown(&path)));
         }
     }
     none(&findings);

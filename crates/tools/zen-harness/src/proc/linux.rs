@@ -83,10 +83,6 @@ pub(super) fn members(leader: u32) -> io::Result<Vec<Member>> {
 
 /// The processes with this variable, such as `NAME=value`, in the environment
 /// that they were started with.
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn with_variable(variable: &str) -> io::Result<Vec<u32>> {
     let has_it = |process: &u32| {
         let text = fs::read(format!("/proc/{process}/environ"));
@@ -97,10 +93,6 @@ pub fn with_variable(variable: &str) -> io::Result<Vec<u32>> {
 }
 
 /// The open descriptors of a process, ascending.
-///
-/// # Errors
-///
-/// It has ended, or belongs to another user.
 pub fn descriptors(process: u32) -> io::Result<Vec<u64>> {
     let mut numbers = entries(&format!("/proc/{process}/fd"))?;
     numbers.sort_unstable();
@@ -108,10 +100,6 @@ pub fn descriptors(process: u32) -> io::Result<Vec<u64>> {
 }
 
 /// Counts everything once. What ends meanwhile is not counted.
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn parts(leader: u32) -> io::Result<Parts> {
     let mut parts = Parts::default();
     for member in members(leader)? {
@@ -130,10 +118,6 @@ pub fn parts(leader: u32) -> io::Result<Parts> {
 }
 
 /// Anonymous resident memory of a process, in bytes.
-///
-/// # Errors
-///
-/// It has ended.
 pub fn memory(process: u32) -> io::Result<u64> {
     let status: Status = read(format!("/proc/{process}/status"))?;
     Ok(status.rssanon.unwrap_or(0) * 1024)
@@ -141,10 +125,6 @@ pub fn memory(process: u32) -> io::Result<u64> {
 
 /// Resident memory of a server, in bytes; pages that several processes share
 /// are divided among them (PSS).
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn shared_memory(leader: u32) -> io::Result<u64> {
     let of_member = |member: &Member| {
         let rollup = format!("/proc/{}/smaps_rollup", member.process);
@@ -158,10 +138,6 @@ pub fn shared_memory(leader: u32) -> io::Result<u64> {
 
 /// What the descendants of a process use, itself not included: in one quick
 /// look at each. A page that several processes share counts in each of them.
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn resident(leader: u32) -> io::Result<Resident> {
     let mut resident = Resident::default();
     for member in members(leader)? {
@@ -175,10 +151,6 @@ pub fn resident(leader: u32) -> io::Result<Resident> {
 
 /// Processor time of a server so far, that of its threads and children which
 /// have ended included.
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn cpu_time(leader: u32) -> io::Result<Duration> {
     // The clock of a process counts to the nanosecond. Children that have
     // ended are known to the tick only.
@@ -191,10 +163,6 @@ pub fn cpu_time(leader: u32) -> io::Result<Duration> {
 
 /// Whether a process has taken all the signals that were sent to it. One that
 /// has ended has.
-///
-/// # Errors
-///
-/// None on Linux.
 pub fn has_no_signal_pending(process: u32) -> io::Result<bool> {
     let status = read::<Status>(format!("/proc/{process}/status"));
     Ok(status.map_or(true, |status| {
@@ -204,10 +172,6 @@ pub fn has_no_signal_pending(process: u32) -> io::Result<bool> {
 
 /// Whether all threads of a server have come to a stop after SIGSTOP: those
 /// beside the first one take a moment longer.
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn is_all_stopped(leader: u32) -> io::Result<bool> {
     Ok(members(leader)?.iter().all(|member| is_stopped(member.process)))
 }
@@ -236,10 +200,6 @@ pub fn is_traced(process: u32) -> bool {
 }
 
 /// What ends meanwhile is not there.
-///
-/// # Errors
-///
-/// There is no /proc.
 pub fn threads(leader: u32) -> io::Result<Threads> {
     let mut threads = Threads::new();
     for member in members(leader)? {

@@ -21,10 +21,6 @@ macro_rules! unsupported {
     ($($name:ident: $argument:ty => $result:ty)+) => {
         $(
             /// Not to be had here.
-            ///
-            /// # Errors
-            ///
-            /// Always.
             pub fn $name(_: $argument) -> io::Result<$result> {
                 unsupported()
             }

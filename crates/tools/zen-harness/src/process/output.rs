@@ -61,10 +61,6 @@ impl Output {
     }
 
     /// Starts to read; hangs up after `lines_max` lines.
-    ///
-    /// # Errors
-    ///
-    /// No thread can be started.
     pub fn drain(
         mut source: impl Read + Send + 'static,
         lines_max: usize,
@@ -177,10 +173,6 @@ impl Output {
     }
 
     /// Waits until `found` finds something in the lines.
-    ///
-    /// # Errors
-    ///
-    /// It does not.
     pub fn wait_for<T>(
         &self,
         what: &str,
@@ -192,10 +184,6 @@ impl Output {
 
     /// The same; `found` also sees the beginning of the line that has no end
     /// yet.
-    ///
-    /// # Errors
-    ///
-    /// It does not find anything.
     pub fn wait_for_text<T>(
         &self,
         what: &str,
@@ -221,20 +209,12 @@ impl Output {
     }
 
     /// Waits for the first line.
-    ///
-    /// # Errors
-    ///
-    /// There is none.
     pub fn first_line(&self, patience: Duration) -> Result<String, Unprinted> {
         self.wait_for("a line", patience, |lines| lines.first().cloned())
     }
 
     /// Waits until the process has ended, and every process that shares its
     /// output.
-    ///
-    /// # Errors
-    ///
-    /// It has not.
     pub fn wait_for_end(&self, patience: Duration) -> Result<(), Unprinted> {
         let waits = |printed: &mut Printed| !printed.ended;
         let (printed, _) = self

@@ -19,10 +19,6 @@ macro_rules! unsupported {
     ($what:literal: $($name:ident($($argument:ty),*) => $result:ty)+) => {
         $(
             /// Not to be had here.
-            ///
-            /// # Errors
-            ///
-            /// Always.
             pub fn $name($(_: $argument),*) -> io::Result<$result> {
                 let what = concat!("this system has no ", $what);
                 Err(io::Error::new(io::ErrorKind::Unsupported, what))

@@ -111,19 +111,11 @@ fn named(signal: i32) -> io::Result<Signal> {
 }
 
 /// Sends a signal to a process.
-///
-/// # Errors
-///
-/// It has ended, or belongs to another user.
 pub fn signal(process: u32, signal: i32) -> io::Result<()> {
     Ok(process::kill_process(pid(process)?, named(signal)?)?)
 }
 
 /// Sends a signal to all processes of a group.
-///
-/// # Errors
-///
-/// All have ended.
 pub fn signal_group(group: u32, signal: i32) -> io::Result<()> {
     Ok(process::kill_process_group(pid(group)?, named(signal)?)?)
 }
@@ -175,10 +167,6 @@ pub fn signal_name(signal: i32) -> &'static str {
 }
 
 /// From now on, closing this socket sends a reset.
-///
-/// # Errors
-///
-/// None that is known.
 pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
     SockRef::from(sock).set_linger(Some(Duration::ZERO))
 }

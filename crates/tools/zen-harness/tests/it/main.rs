@@ -4,7 +4,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use zen_harness::process::{self, Process, Readiness, run};
+use zen_harness::process::{Process, Readiness, run};
 use zen_harness::{ports, proc, system};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,7 +59,7 @@ fn a_daemon_is_killed_with_the_process_that_started_it() {
     assert!(is_there());
     parent.kill();
     let gone = || Ok::<_, ()>((!is_there()).then_some(()));
-    assert_eq!(process::wait_for(PATIENCE, gone), Ok(Some(())));
+    assert_eq!(zen_harness::process::wait_for(PATIENCE, gone), Ok(Some(())));
 }
 
 #[test]
@@ -139,5 +139,5 @@ fn processor_time_is_counted_with_that_of_children_that_have_ended() {
     // It is told at once, and gone a moment later.
     let family = || proc::family(server.id()).unwrap();
     let gone = || Ok::<_, ()>(family().is_empty().then_some(()));
-    assert_eq!(process::wait_for(PATIENCE, gone), Ok(Some(())));
+    assert_eq!(zen_harness::process::wait_for(PATIENCE, gone), Ok(Some(())));
 }

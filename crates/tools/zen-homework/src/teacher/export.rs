@@ -57,9 +57,6 @@ impl fmt::Display for Platform {
 }
 
 /// Writes what a platform wants: a zip for Gradescope, else a folder.
-///
-/// # Errors
-/// There is something already, or it cannot be written.
 pub fn export(
     project: &Project,
     platform: Platform,

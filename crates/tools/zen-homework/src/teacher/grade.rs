@@ -65,9 +65,6 @@ struct Grade<'a> {
 
 /// Grades all that was handed in, writes what there is to write, and returns
 /// whether every grade is known.
-///
-/// # Errors
-/// Nobody can be graded.
 pub fn grade(
     project: &Project,
     options: &GradeOptions,
@@ -375,9 +372,6 @@ fn fail(failed: &Mutex<Option<String>>, why: String) {
 
 /// Examines a program, as a process of its own: the results go into a file,
 /// anew after each stage.
-///
-/// # Errors
-/// The assignment cannot be read, or the file not be written.
 pub fn examine(
     folder: &Path,
     program: &Path,

@@ -26,9 +26,6 @@ const IGNORED: &str = "target/\n";
 const WORKFLOW: &str = include_str!("workflow.yml");
 
 /// Hands assignments out into a folder that is empty, or is not there yet.
-///
-/// # Errors
-/// The folder holds something, or a file cannot be read or written.
 pub fn handout(
     project: &Project,
     names: &[String],

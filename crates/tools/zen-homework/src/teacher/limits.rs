@@ -16,6 +16,8 @@ use zen_harness::proc;
 use zen_harness::process::Process;
 
 use crate::project::cannot_run;
+#[cfg(target_os = "linux")]
+pub use linux::become_within;
 
 /// How often to count what a program uses. In between, the kernel's limits
 /// hold.
@@ -61,9 +63,6 @@ impl Keeper {
 
     /// One for this machine; `tool` is this program, where every user may read
     /// it.
-    ///
-    /// # Errors
-    /// Why there can be none.
     pub fn new(tool: &Path) -> Result<Self, String> {
         let keeper = Self { tool: Some(tool.to_path_buf()) };
         let limits = Limits { memory_mib: 256, processes: 64, descriptors: 64 };
@@ -201,24 +200,7 @@ fn give(_: &Path, _: u32) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Puts this process within limits, and becomes `command`. Returns only if
-/// that cannot be.
-///
-/// # Errors
-/// Why.
-#[cfg(target_os = "linux")]
-pub fn become_within(
-    limits: Limits,
-    user: Option<u32>,
-    command: &[String],
-) -> Result<(), String> {
-    linux::become_within(limits, user, command)
-}
-
-/// The same where nothing of it can be had.
-///
-/// # Errors
-/// Always.
+/// Not to be had here.
 #[cfg(not(target_os = "linux"))]
 pub fn become_within(
     _: Limits,

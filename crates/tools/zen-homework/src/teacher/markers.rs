@@ -13,17 +13,11 @@ fn behind<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
 }
 
 /// What students get of a file, and the stages whose solution is in it.
-///
-/// # Errors
-/// The number of a line, and what is wrong with it.
 pub(crate) fn starter(text: &str) -> Result<(String, Vec<String>), String> {
     solved(text, &|_| false)
 }
 
 /// The same for a student who has solved these stages as the author has.
-///
-/// # Errors
-/// The same.
 pub(crate) fn solved(
     text: &str,
     is_solved: &dyn Fn(&str) -> bool,

@@ -19,9 +19,6 @@ const FILES: [(&str, &str); 7] = [
 
 /// Makes an assignment that `verify` has nothing against, to be changed step
 /// by step.
-///
-/// # Errors
-/// The name will not do, or is taken, or the files cannot be written.
 pub fn new(project: &Project, name: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if name.is_empty() || !name.chars().all(fits) {

@@ -15,9 +15,6 @@ const STARTER: &str = "starter";
 
 /// Prints what the solution of each stage, or of this one, changes. Taken from
 /// the marks in the source, so it is what `verify` has seen pass.
-///
-/// # Errors
-/// There is no such stage, or no diff can be made.
 pub fn solution(
     project: &Project,
     name: &str,

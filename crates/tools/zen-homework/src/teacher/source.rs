@@ -27,9 +27,6 @@ const TEACHERS: &str = "teacher";
 const TEACHERS_FILES: [&str; 3] = ["teacher", "teacher.rs", "teaching.rs"];
 
 /// The files below a folder, in order.
-///
-/// # Errors
-/// One of them cannot be read, or is no file.
 pub(crate) fn files_below(folder: &Path) -> Result<Files, String> {
     let mut files = Vec::new();
     collect(folder, Path::new(""), &mut files)?;
@@ -62,17 +59,11 @@ fn collect(root: &Path, at: &Path, files: &mut Files) -> Result<(), String> {
 }
 
 /// An assignment's files as students get them.
-///
-/// # Errors
-/// A file cannot be read, or its marks do not match.
 pub(crate) fn starter(assignment: &Assignment) -> Result<Files, String> {
     solved(assignment, &|_| false)
 }
 
 /// The same with the solution of these stages in them.
-///
-/// # Errors
-/// The same.
 pub(crate) fn solved(
     assignment: &Assignment,
     is_solved: &dyn Fn(&str) -> bool,
@@ -210,9 +201,6 @@ impl Workspace {
     }
 
     /// The manifests of a handout, the crates behind them, and the licences.
-    ///
-    /// # Errors
-    /// A file cannot be read.
     pub(crate) fn tools(&self, names: &[&str]) -> Result<Files, String> {
         let crates = self.crates(names)?;
         let mut files = Vec::new();

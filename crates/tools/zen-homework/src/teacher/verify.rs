@@ -39,9 +39,6 @@ const TELLING_BYTES_MIN: usize = 24;
 
 /// Looks at these assignments, says what is wrong with each, and returns
 /// whether nothing is.
-///
-/// # Errors
-/// One of them cannot be looked at.
 pub fn verify(
     project: &Project,
     names: &[String],

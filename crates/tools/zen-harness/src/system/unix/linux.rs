@@ -39,10 +39,6 @@ pub(super) fn end_with_its_parent(command: &mut Command) {
 }
 
 /// Sends a signal to the thread by which the process began.
-///
-/// # Errors
-///
-/// It has ended.
 pub fn signal_first_thread(process: u32, signal: i32) -> io::Result<()> {
     let (process, signal) = (process as c_long, c_long::from(signal));
     // SAFETY: tgkill() takes any numbers.
@@ -52,10 +48,6 @@ pub fn signal_first_thread(process: u32, signal: i32) -> io::Result<()> {
 }
 
 /// How many segments with data have come in on this connection.
-///
-/// # Errors
-///
-/// The kernel does not tell.
 pub fn segments_received(sock: &TcpStream) -> io::Result<u32> {
     /// Where `tcpi_data_segs_in` stands in `struct tcp_info`.
     const WORD: usize = 152 / 4;
@@ -75,29 +67,17 @@ pub fn segments_received(sock: &TcpStream) -> io::Result<u32> {
 }
 
 /// From now on, this process opens no descriptor of this number or above.
-///
-/// # Errors
-///
-/// It is not ours.
 pub fn limit_descriptors(process: u32, below: u64) -> io::Result<()> {
     soft_limit(process, Resource::Nofile, below)
 }
 
 /// From now on, this process gets no more address space than this.
-///
-/// # Errors
-///
-/// It is not ours.
 pub fn limit_memory(process: u32, bytes: u64) -> io::Result<()> {
     soft_limit(process, Resource::As, bytes)
 }
 
 /// Allows this process, and what it starts from now on, to open this many
 /// descriptors. A limit that is higher already stays as it is.
-///
-/// # Errors
-///
-/// It may not have so many.
 pub fn raise_own_descriptor_limit(to: u64) -> io::Result<()> {
     let now = process::getrlimit(Resource::Nofile).current;
     if now.is_none_or(|now| now >= to) {

@@ -7,10 +7,6 @@ macro_rules! unsupported {
     ($($name:ident($($argument:ty),*) => $result:ty)+) => {
         $(
             /// Not to be had here.
-            ///
-            /// # Errors
-            ///
-            /// Always.
             pub fn $name($(_: $argument),*) -> io::Result<$result> {
                 let what = "only Linux can do or tell this";
                 Err(io::Error::new(io::ErrorKind::Unsupported, what))

@@ -14,15 +14,16 @@ use nix::unistd::{self, Gid, Uid};
 
 use super::Limits;
 
-/// A process may reserve so many times the memory that all may use, and the
-/// kernel lets there be so many times the processes: before that, whoever
-/// counts them all has ended them.
+/// The kernel's limits for each process are this many times the limits for all
+/// processes together: the keeper, which counts them all, acts first.
 const RESERVED_FACTOR: u64 = 4;
 
 /// No process writes a larger file.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-pub(super) fn become_within(
+/// Puts this process within limits, and becomes the command. Returns only if
+/// that fails.
+pub fn become_within(
     limits: Limits,
     user: Option<u32>,
     words: &[String],

@@ -1,6 +1,6 @@
 //! Two runs of bytes, laid one under the other, with a caret where they part.
 
-/// So many bytes are shown on either side of the first difference.
+/// This many bytes are shown on either side of the first difference.
 const BYTES_BEFORE_MAX: usize = 24;
 const BYTES_AFTER_MAX: usize = 48;
 

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::{Settings, errors, failures, text};
-use crate::report::{Level, Report, Totals};
+use super::text::{self, Settings, errors, failures};
+use crate::contract::Level;
+use crate::outcome::{Report, Totals};
 
 /// What is wrong most often shows in the first failures; the others would
 /// only push them off the screen.

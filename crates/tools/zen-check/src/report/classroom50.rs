@@ -1,14 +1,16 @@
 //! `result.json` of Classroom 50, schema `classroom50/result/v1`.
 //!
-//! Only cases that count and were decided are in it: whoever reads it sets a
-//! submission to failed for any test that has not passed.
+//! Only cases that count and were decided are in it: for any test that has not
+//! passed, the classroom marks the whole submission as failed.
 
 use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::{Settings, json::print, some_grade, utc};
-use crate::report::{Level, Outcome, Report};
+use super::json::print;
+use super::text::{Settings, some_grade, utc};
+use crate::contract::Level;
+use crate::outcome::{Outcome, Report};
 
 pub(super) fn write(
     report: &Report,
@@ -35,8 +37,8 @@ pub(super) fn write(
         let value = settings.variable(name)?;
         Some(value.to_string_lossy().into_owned())
     };
-    // No text may be empty. Where a variable is missing, as at home, the text
-    // says so, and nobody can take the file for the result of a classroom.
+    // No text may be empty. A missing variable, as at home, is named in the
+    // text, so the file cannot pass for the result of a classroom.
     let text = |name| set(name).unwrap_or(format!("{name} is not set"));
     let commit = text("COMMIT_URL");
     let submission = set("SUBMISSION_TAG")

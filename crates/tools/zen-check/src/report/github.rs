@@ -4,8 +4,9 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 
-use super::{Settings, errors, failures, text};
-use crate::report::{Failure, Level, Report};
+use super::text::{self, Settings, errors, failures};
+use crate::contract::Level;
+use crate::outcome::{Failure, Report};
 
 /// GitHub shows no more than these of a step.
 const ANNOTATIONS_MAX: usize = 10;
@@ -59,7 +60,7 @@ fn escaped(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// At most so many bytes of Markdown: what does not fit is counted.
+/// At most this many bytes of Markdown: sections that do not fit are counted.
 fn summary(report: &Report, bytes_max: usize) -> String {
     let mut sections = Vec::new();
     for (level, label) in [(Level::Must, ""), (Level::Should, "SHOULD ")] {

@@ -8,8 +8,10 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use super::{errors, json::print, some_grade, text};
-use crate::report::{CaseResult, Level, Outcome, Report};
+use super::json::print;
+use super::text::{self, errors, some_grade};
+use crate::contract::Level;
+use crate::outcome::{CaseResult, Outcome, Report};
 
 pub(super) fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     some_grade(report)?;

@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::conversation::{COMPLEX, IMPLICIT, TOO_LONG, UGLY, UNKNOWN, answer};
+use super::{COMPLEX, IMPLICIT, TOO_LONG, UGLY, UNKNOWN, answer};
 use crate::random::Random;
 
 /// How the contract is spoken.
@@ -216,7 +216,7 @@ fn shown(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::{BYTES_MAX_FROM, Dialect, MEANT};
-    use crate::conversation::{COMPLEX, UNKNOWN};
+    use crate::contract::{COMPLEX, UNKNOWN};
 
     #[test]
     fn the_contracts_own_words_are_said_as_they_are() {

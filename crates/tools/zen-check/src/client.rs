@@ -1,4 +1,6 @@
-//! A client that talks bytes, and looks at every one that it gets.
+//! A client that sends bytes, and checks every byte that it gets.
+
+mod difference;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,20 +11,13 @@ use std::time::{Duration, Instant};
 
 use zen_harness::system;
 
-use crate::dialect::Dialect;
-use crate::difference::difference;
+use crate::contract::{COMPLEX, Dialect, answer};
+use crate::outcome::Failure;
 use crate::process::PATIENCE;
-use crate::report::Failure;
-use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
+use difference::difference;
 
-pub(crate) const UGLY: &[u8] = b"Beautiful is better than?";
-pub(crate) const IMPLICIT: &[u8] = b"Explicit is better than?";
-pub(crate) const COMPLEX: &[u8] = b"Simple is better than?";
-pub(crate) const UNKNOWN: &[u8] = b"Error: unknown aphorism.";
-pub(crate) const TOO_LONG: &[u8] = b"Error: question too long.";
-
-/// A failure shows so many bytes of a piece, and so many pieces.
+/// A failure shows this many bytes of a piece, and this many pieces.
 const BYTES_SHOWN_MAX: usize = 120;
 const PIECES_SHOWN_MAX: usize = 24;
 
@@ -33,27 +28,6 @@ pub(crate) const QUESTIONS_WAITING: usize = FIRST_BATCH + LAST_BATCH;
 pub(crate) const FIRST_BATCH: usize = 600;
 /// As many as may be received at once; their answers are 61 KB.
 pub(crate) const LAST_BATCH: usize = 2560;
-
-/// The answer to one question.
-pub(crate) fn answer(question: &[u8]) -> &'static [u8] {
-    match question {
-        UGLY => b"Ugly.",
-        IMPLICIT => b"Implicit.",
-        COMPLEX => b"Complex.",
-        _ => UNKNOWN,
-    }
-}
-
-/// All answers to a stream of questions, none of which is too long.
-pub(crate) fn answers(stream: &[u8]) -> Vec<u8> {
-    let questions = stream.split_inclusive(|&byte| byte == b'?');
-    let whole = questions.filter(|question| question.ends_with(b"?"));
-    // It is the same white space in the contract and in this method.
-    whole
-        .flat_map(|question| answer(question.trim_ascii_start()))
-        .copied()
-        .collect()
-}
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,19 +56,19 @@ impl fmt::Display for Ending {
 }
 
 /// What it usually means, for a student who has only this to read.
-const RESET: &str = "A client is sent a reset when the server closes the \
-    socket, or its process ends, while bytes from the client are still unread \
-    in it. Read until the end of file before you close.";
-const EARLY_END: &str = "The server closed this connection, or the thread or \
-    process that served it has ended, before all was said.";
+const RESET: &str = "The system sends a reset when the server closes the \
+    socket, or its process ends, while bytes from the client are still unread. \
+    Read until the end of file before you close.";
+const EARLY_END: &str = "The server closed this connection too early, or the \
+    thread or process that served it has ended.";
 const NOTHING: &str = "The server still waits: for more bytes than there are, \
-    for another client, or for nothing at all, because it has lost the \
-    question or the answer.";
+    for another client, or forever, because it has lost the question or the \
+    answer.";
 const NO_END: &str = "The server does not close its end. When recv() returns \
     no bytes, the client will send no more: send what is owed, and close.";
 const NOT_READ: &str = "The server does not receive what the client sends.";
-const REFUSED: &str = "Nobody listens there any more: the server has ended, or \
-    has closed the socket that it listens on.";
+const REFUSED: &str = "Nothing listens there any more: the server has ended, \
+    or has closed its listening socket.";
 
 /// Of an end that is not what is wrong.
 const AS_EXPECTED: &str = ", as expected";
@@ -162,7 +136,7 @@ impl Client {
         Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
     }
 
-    /// A client of a server that accepts nobody now, or None if its queue is
+    /// A client of a server that does not accept now, or None if its queue is
     /// full.
     pub(crate) fn queue_up(to: SocketAddr) -> Verdict<Option<Self>> {
         let patience = Duration::from_millis(300);
@@ -173,12 +147,8 @@ impl Client {
         }
     }
 
-    /// A client of this subject: it speaks the same dialect, and counts the
-    /// times of its transcript from when the case began.
-    pub(crate) fn of(self, subject: &Subject) -> Self {
-        self.speaking(&subject.dialect, subject.begun)
-    }
-
+    /// It speaks this dialect, and counts the times of its transcript from
+    /// when the case began.
     pub(crate) fn speaking(
         self,
         dialect: &Arc<Dialect>,
@@ -187,7 +157,7 @@ impl Client {
         Self { begun, dialect: Arc::clone(dialect), ..self }
     }
 
-    /// Sends so many questions, for the server to receive by themselves.
+    /// Sends this many questions, for the server to receive by themselves.
     pub(crate) fn send_batch(&mut self, questions: usize) -> Verdict {
         self.send(&b"?".repeat(questions))?;
         thread::sleep(Duration::from_millis(20));
@@ -213,15 +183,13 @@ impl Client {
         self.note("sent", &bytes);
         match self.sock.write_all(&bytes) {
             Ok(()) => Ok(self),
-            Err(err) => Err(self.failure(Failure {
-                what: format!("cannot send: {err}"),
-                means: match err.kind() {
-                    kind if is_timeout(kind) => Some(NOT_READ.into()),
-                    _ => Some(EARLY_END.into()),
-                },
-                ending: (!is_timeout(err.kind())).then_some(false),
-                ..Failure::default()
-            })),
+            Err(err) => {
+                let what = format!("cannot send: {err}");
+                Err(match is_timeout(err.kind()) {
+                    true => self.explained(what, None, None, NOT_READ),
+                    false => self.explained(what, None, Some(false), EARLY_END),
+                })
+            }
         }
     }
 
@@ -258,8 +226,8 @@ impl Client {
         Err(self.fault(&format!("{sent} bytes taken, and nothing read")))
     }
 
-    /// Expects exactly these bytes. What comes after them is found by whatever
-    /// is expected next.
+    /// Expects exactly these bytes. What comes after them is left for the next
+    /// expectation.
     pub(crate) fn expect(&mut self, expected: &[u8]) -> Verdict<&mut Self> {
         let dialect = Arc::clone(&self.dialect);
         let expected = &*dialect.answered(expected);
@@ -291,7 +259,7 @@ impl Client {
         Ok(self)
     }
 
-    /// Whatever comes in the next moment, for a reader of the failure.
+    /// What comes in the next moment, for a reader of the failure.
     fn what_else_comes(&mut self) -> Vec<u8> {
         let mut buffer = vec![0; 256];
         match self.receive(&mut buffer, Duration::from_millis(50)) {
@@ -308,9 +276,9 @@ impl Client {
                 let end = end.trim_start_matches(", then ");
                 format!("instead of b\"{}\" came {end}", shown(expected))
             }
-            ([], _) => "there are bytes that nobody has asked for".into(),
+            ([], _) => "the server sent bytes that answer no question".into(),
             _ if received.starts_with(expected) => {
-                "there are bytes too many".into()
+                "the server sent too many bytes".into()
             }
             _ if expected.starts_with(received) => {
                 let missing = expected.len() - received.len();
@@ -318,24 +286,20 @@ impl Client {
             }
             _ => "the answers are not the expected bytes".to_string(),
         };
-        let means = match end {
-            end if end.contains("reset") => Some(RESET),
-            end if end.ends_with(AS_EXPECTED) => None,
-            end if end.contains("end of file") => Some(EARLY_END),
-            end if end.contains("nothing") => Some(NOTHING),
-            _ => None,
+        let (ending, means) = match end {
+            end if end.ends_with(AS_EXPECTED) => (Some(true), None),
+            end if end.contains("reset") => (Some(false), Some(RESET)),
+            end if end.contains("end of file") => {
+                (Some(false), Some(EARLY_END))
+            }
+            end if end.contains("nothing") => (None, Some(NOTHING)),
+            _ => (None, None),
         };
-        let ending = match end {
-            end if end.ends_with(AS_EXPECTED) => Some(true),
-            end if end.contains("end") => Some(false),
-            _ => None,
-        };
-        let difference = difference(expected, received, end);
         self.failure(Failure {
             what,
             bytes: Some(false),
             ending,
-            difference,
+            difference: difference(expected, received, end),
             means: means.map(str::to_owned),
             ..Failure::default()
         })
@@ -356,19 +320,17 @@ impl Client {
         matches!(self.receive(&mut [0; 256], patience), Ok(Received::Bytes(_)))
     }
 
-    /// Expects neither a byte nor an end for so long.
+    /// Expects neither a byte nor an end in this time.
     pub(crate) fn expect_silence(&mut self, time: Duration) -> Verdict {
         let mut buffer = [0; 256];
         match self.receive(&mut buffer, time)? {
             Received::NothingYet => Ok(()),
             Received::Bytes(n) => Err(self.unexpected(b"", &buffer[..n], "")),
-            Received::End(ending) => Err(self.failure(Failure {
-                what: format!("the server ended the connection: {ending}"),
-                bytes: Some(true),
-                ending: Some(false),
-                means: Some(ending.means().into()),
-                ..Failure::default()
-            })),
+            Received::End(ending) => {
+                let what = format!("the server ended the connection: {ending}");
+                let means = ending.means();
+                Err(self.explained(what, Some(true), Some(false), means))
+            }
         }
     }
 
@@ -381,15 +343,11 @@ impl Client {
                 &bytes,
                 &format!(", then the end of file{AS_EXPECTED}"),
             )),
-            (bytes, Ending::Reset) => Err(self.failure(Failure {
-                what: "the connection ended with a reset, not with the end of \
-                    file"
-                    .into(),
-                bytes: Some(bytes.is_empty()),
-                ending: Some(false),
-                means: Some(RESET.into()),
-                ..Failure::default()
-            })),
+            (bytes, Ending::Reset) => {
+                let what = "the connection ended with a reset, not with the end of file";
+                let bytes = Some(bytes.is_empty());
+                Err(self.explained(what, bytes, Some(false), RESET))
+            }
         }
     }
 
@@ -404,22 +362,22 @@ impl Client {
                 Received::Bytes(n) => bytes.extend_from_slice(&buffer[..n]),
                 Received::End(ending) => return Ok((bytes, ending)),
                 Received::NothingYet => {
-                    return Err(self.failure(Failure {
-                        what: format!(
-                            "the connection does not end: nothing for \
-                            {patience:?}"
-                        ),
-                        bytes: bytes.is_empty().then_some(true),
-                        ending: Some(false),
-                        means: Some(NO_END.into()),
-                        ..Failure::default()
-                    }));
+                    let what = format!(
+                        "the connection does not end: nothing for {patience:?}"
+                    );
+                    let bytes = bytes.is_empty().then_some(true);
+                    return Err(self.explained(
+                        what,
+                        bytes,
+                        Some(false),
+                        NO_END,
+                    ));
                 }
             }
         }
     }
 
-    /// Reads at most so many bytes, if there are any.
+    /// Reads at most this many bytes, if there are any.
     pub(crate) fn read_some(&mut self, most: usize) -> Verdict<usize> {
         let mut buffer = vec![0; most];
         match self.receive(&mut buffer, Duration::from_millis(1))? {
@@ -433,12 +391,10 @@ impl Client {
         self.note("sent the end of file", b"");
         match self.sock.shutdown(Shutdown::Write) {
             Ok(()) => Ok(self),
-            Err(_) => Err(self.failure(Failure {
-                what: "the server has ended the connection already".into(),
-                ending: Some(false),
-                means: Some(RESET.into()),
-                ..Failure::default()
-            })),
+            Err(_) => {
+                let what = "the server has ended the connection already";
+                Err(self.explained(what, None, Some(false), RESET))
+            }
         }
     }
 
@@ -483,7 +439,7 @@ impl Client {
                     Ending::EndOfFile => "received the end of file",
                     Ending::Reset => "received a reset, which ends it at once",
                 };
-                // Who asks again is told again.
+                // A case that looks again gets the same result again.
                 if self.transcript.last().is_none_or(|last| last.bytes > 0) {
                     self.note(what, b"");
                 }
@@ -516,6 +472,19 @@ impl Client {
     /// The server's fault, with what was said.
     pub(crate) fn fault(&self, what: &str) -> Fault {
         self.failure(Failure { what: what.into(), ..Failure::default() })
+    }
+
+    /// The same, with what is right and wrong, and what it usually means.
+    fn explained(
+        &self,
+        what: impl Into<String>,
+        bytes: Option<bool>,
+        ending: Option<bool>,
+        means: &str,
+    ) -> Fault {
+        let (what, means) = (what.into(), Some(means.into()));
+        let failure = Failure { what, bytes, ending, ..Failure::default() };
+        self.failure(Failure { means, ..failure })
     }
 
     fn failure(&self, failure: Failure) -> Fault {

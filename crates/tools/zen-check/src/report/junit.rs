@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::text;
-use crate::report::{CaseResult, Failure, Level, Outcome, Report};
+use crate::contract::Level;
+use crate::outcome::{CaseResult, Failure, Outcome, Report};
 
 pub(super) fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let mut suites: Vec<TestSuite> = Vec::new();

@@ -1,0 +1,177 @@
+//! A case: one thing to try, and for which servers it is.
+
+use std::fmt;
+
+use crate::architecture::Architecture;
+use crate::contract::{self, Level, Profile};
+use crate::subject::Subject;
+use crate::verdict::Verdict;
+
+/// One thing to try.
+#[derive(Debug)]
+pub(crate) struct Case {
+    /// The clause that it is about, such as `wire/3`.
+    pub(crate) clause: &'static str,
+    /// What is expected, as the name of the function.
+    pub(crate) name: &'static str,
+    pub(crate) run: Run,
+    /// It would disturb others, or be disturbed: it runs when no other does.
+    pub(crate) alone: bool,
+    pub(crate) level: Level,
+    /// From which profile on it is put, if not from its clause's.
+    pub(crate) from: Option<Profile>,
+    pub(crate) only: Option<Only>,
+    pub(crate) two: bool,
+}
+
+/// What a case does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Run {
+    Function(fn(&Subject) -> Verdict),
+    Script(&'static dyn Text),
+}
+
+/// A case that is data.
+pub(crate) trait Text: fmt::Debug + Sync {
+    /// Puts it to a program.
+    fn play(&self, subject: &Subject) -> Verdict;
+}
+
+impl Run {
+    pub(crate) fn put(self, subject: &Subject) -> Verdict {
+        match self {
+            Self::Function(function) => function(subject),
+            Self::Script(script) => script.play(subject),
+        }
+    }
+}
+
+/// For which servers a case is, and why not for the others.
+pub(crate) type Only = (fn(Architecture) -> bool, &'static str);
+
+impl Case {
+    /// A case of an assignment, for every profile.
+    pub(crate) fn of_script(
+        clause: &'static str,
+        name: &'static str,
+        script: &'static dyn Text,
+    ) -> Self {
+        Self {
+            clause,
+            name,
+            run: Run::Script(script),
+            alone: false,
+            level: Level::Must,
+            from: Some(Profile::Wire),
+            only: None,
+            two: false,
+        }
+    }
+
+    pub(crate) const fn only(
+        self,
+        holds: fn(Architecture) -> bool,
+        otherwise: &'static str,
+    ) -> Self {
+        Self { only: Some((holds, otherwise)), ..self }
+    }
+
+    /// It takes a server that serves two clients at once.
+    pub(crate) const fn for_two(self) -> Self {
+        Self { two: true, ..self }
+    }
+
+    pub(crate) const fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
+
+    pub(crate) const fn should(self) -> Self {
+        Self { level: Level::Should, ..self }
+    }
+
+    pub(crate) const fn from(self, profile: Profile) -> Self {
+        Self { from: Some(profile), ..self }
+    }
+
+    pub(crate) fn group(&self) -> &'static str {
+        contract::group(self.clause)
+    }
+
+    /// From which profile on it is put.
+    pub(crate) fn profile(&self) -> Profile {
+        let (_, number) = self.clause.split_once('/').unwrap_or_default();
+        let number: u32 = number.parse().unwrap_or_default();
+        self.from.unwrap_or(match (self.group(), number) {
+            ("wire", _) | ("ending", 1..=5) => Profile::Wire,
+            ("crowd", 7 | 11) | ("process", 2..=5 | 12 | 15 | 22) => {
+                Profile::Listing
+            }
+            ("ending" | "limit" | "crowd" | "process" | "architecture", _)
+            | ("option", 8..=15 | 28 | 29)
+            | ("log", 2 | 18 | 19)
+            | ("cost", 7 | 8) => Profile::Server,
+            _ => Profile::Listing,
+        })
+    }
+
+    /// What is expected, in words.
+    pub(crate) fn sentence(&self) -> String {
+        self.name.replace('_', " ")
+    }
+
+    /// Whether a person means it by this: a clause, a group, or a name.
+    pub(crate) fn is_called(&self, word: &str) -> bool {
+        [self.clause, self.group(), self.name].contains(&word)
+            || word == self.sentence()
+            || word.split_once("::") == Some((self.clause, self.name))
+    }
+
+    /// It is about listening, and about the process that listens.
+    fn is_inetds(&self) -> bool {
+        let clauses = [
+            "ending/6", "crowd/6", "crowd/7", "crowd/8", "crowd/9", "crowd/11",
+            "log/2", "log/18", "log/19", "cost/7", "cost/8",
+        ];
+        let names = ["a_client_that_cannot_be_set_up_harms_no_other"];
+        self.group() == "process"
+            || clauses.contains(&self.clause)
+            || names.contains(&self.name)
+    }
+
+    /// Why this case is not for such a server, if it is not.
+    pub(crate) fn why_not(&self, subject: &Subject) -> Option<String> {
+        if let Some((holds, otherwise)) = self.only {
+            let Some(architecture) = subject.architecture else {
+                return Some("no --architecture is required of it".into());
+            };
+            if !holds(architecture) {
+                return Some(otherwise.into());
+            }
+        }
+        if self.profile() == Profile::Listing && !subject.is_listing() {
+            return Some("it is about a listing's own options or log".into());
+        }
+        if subject.is(|one| one.inetd().is_some()) && self.is_inetds() {
+            return Some("inetd does this, and not the program".into());
+        }
+        let alone = self.two && subject.at_once(2) < 2;
+        alone.then(|| "it serves one client at a time".into())
+    }
+}
+
+/// A row of the table: a clause, and the function that tries it.
+macro_rules! case {
+    ($clause:literal, $run:ident) => {
+        crate::case::Case {
+            clause: $clause,
+            name: stringify!($run),
+            run: crate::case::Run::Function($run),
+            alone: false,
+            level: crate::contract::Level::Must,
+            from: None,
+            only: None,
+            two: false,
+        }
+    };
+}
+pub(crate) use case;

@@ -1,0 +1,245 @@
+//! An examination: which cases of the contract are put to a program, and what
+//! comes of them.
+
+mod attempt;
+mod busy;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::case::Case;
+use crate::cases;
+use crate::contract::{self, Level, Profile, START};
+use crate::observe;
+use crate::outcome::{CaseResult, Failure, Outcome, Report};
+use crate::program::{Launch, Program};
+use crate::script::OwnCase;
+use crate::server::Server;
+use crate::subject::Subject;
+pub(crate) use busy::Machine;
+
+/// Cases that run at the same time. Most of them wait most of the time.
+pub const CASES_AT_ONCE: usize = 8;
+
+/// Which cases are put, and how.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Only these: clauses, groups or names; if empty, those of the profile.
+    pub only: Vec<String>,
+    /// An assignment's own cases, after all others.
+    pub own: Vec<OwnCase>,
+    /// At most this many at a time.
+    pub jobs: usize,
+    /// A case that has not begun by then is not put.
+    pub time_max: Duration,
+    /// Whether to look at what the server is.
+    pub observe: bool,
+}
+
+impl Default for Plan {
+    /// All cases of the profile, within ten minutes.
+    fn default() -> Self {
+        Self {
+            only: Vec::new(),
+            own: Vec::new(),
+            jobs: CASES_AT_ONCE,
+            time_max: Duration::from_secs(600),
+            observe: false,
+        }
+    }
+}
+
+/// What is happening.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// This many cases will be put.
+    Started(usize),
+    /// One of them has been.
+    Finished(&'a CaseResult),
+}
+
+/// The names by which a case can be called and that call none.
+#[must_use]
+pub fn unknown(words: &[String]) -> Vec<&String> {
+    let known = |word: &&String| cases::all().any(|case| case.is_called(word));
+    words.iter().filter(|word| !known(word)).collect()
+}
+
+/// The cases of a plan, as `clause`, sentence and level, in the order of the
+/// page.
+pub fn list(
+    profile: Profile,
+    only: &[String],
+) -> impl Iterator<Item = (&'static str, String, Level)> {
+    let chosen = chosen(profile, only).into_iter();
+    chosen.map(|case| (case.clause, case.sentence(), case.level))
+}
+
+pub(crate) fn chosen(profile: Profile, only: &[String]) -> Vec<&'static Case> {
+    let within = |case: &&Case| case.profile() <= profile;
+    if only.is_empty() {
+        return cases::all().filter(within).collect();
+    }
+    // A clause or a group is meant as far as the profile goes, and further only
+    // if the profile has none of it.
+    let mut chosen = Vec::new();
+    for case in cases::all() {
+        let called = only.iter().filter(|word| case.is_called(word));
+        let meant = |word: &String| {
+            let mut others = cases::all().filter(|one| one.is_called(word));
+            within(&case) || !others.any(|one| within(&one))
+        };
+        chosen.extend(called.into_iter().any(meant).then_some(case));
+    }
+    chosen
+}
+
+/// Puts the cases of a plan to a program, and watches.
+#[must_use]
+pub fn examine(
+    program: Program,
+    name: &str,
+    plan: &Plan,
+    watch: &(dyn Fn(Progress<'_>) + Sync),
+) -> Report {
+    let (started, begun) = (SystemTime::now(), Instant::now());
+    let program = Arc::new(program);
+    let mut cases = chosen(program.profile, &plan.only);
+    cases.extend(plan.own.iter().map(|own| own.0).filter(|case| {
+        plan.only.is_empty() || plan.only.iter().any(|it| case.is_called(it))
+    }));
+    watch(Progress::Started(cases.len()));
+    let results = match begin(&program) {
+        Outcome::Passed => put_all(&program, &cases, plan, begun, watch),
+        start => nothing(&program, &cases, start),
+    };
+    let observed = plan.observe && results.iter().any(was_put);
+    let subject = Subject::new(&program);
+    let observed = observed.then(|| observe::describe(&subject)).flatten();
+    Report {
+        subject: name.to_string(),
+        profile: program.profile,
+        architecture: program.architecture.map(|one| one.to_string()),
+        seed: program.seed,
+        started,
+        time: begun.elapsed(),
+        observed,
+        results,
+    }
+}
+
+fn was_put(result: &CaseResult) -> bool {
+    matches!(result.outcome, Outcome::Passed | Outcome::Failed(_))
+        && result.clause != START
+}
+
+/// Starts it once: if that fails, there is nothing to examine.
+fn begin(program: &Arc<Program>) -> Outcome {
+    let subject = Subject::new(program);
+    let connects = Server::start(&subject, &[]);
+    let connects = connects.and_then(|server| server.connect().map(drop));
+    let mut outcome = attempt::explained(connects, &subject, None);
+    if let (Outcome::Failed(failure), Launch::Command(words)) =
+        (&mut outcome, &program.launch)
+        && !words.iter().any(|word| word.contains("{port}"))
+    {
+        let means = "The command contains no {port}, so only the variable \
+            ZEN_PORT told the server its port.";
+        failure.means = Some(means.into());
+    }
+    outcome
+}
+
+fn result_of(case: &Case, outcome: Outcome, time: Duration) -> CaseResult {
+    CaseResult {
+        clause: case.clause,
+        sentence: case.sentence(),
+        level: case.level,
+        points: usize::from(case.level == Level::Must),
+        outcome,
+        time,
+    }
+}
+
+/// What came of cases that could not even begin.
+fn nothing(
+    program: &Program,
+    cases: &[&Case],
+    start: Outcome,
+) -> Vec<CaseResult> {
+    let failed = matches!(start, Outcome::Failed(_));
+    let sentence = match program.launch {
+        Launch::Running(_) => "it can be connected to",
+        _ => "it starts, and can be connected to",
+    };
+    let mut results = vec![CaseResult {
+        clause: START,
+        sentence: sentence.into(),
+        level: Level::Must,
+        points: 1,
+        outcome: start,
+        time: Duration::ZERO,
+    }];
+    results.extend(cases.iter().filter(|_| failed).map(|case| {
+        let failure = Failure {
+            what: "not tried, because there was no server".into(),
+            page: contract::page(case.clause),
+            ..Failure::default()
+        };
+        result_of(case, Outcome::Failed(Box::new(failure)), Duration::ZERO)
+    }));
+    results
+}
+
+/// Puts all cases: first side by side, and then one after another those that
+/// need the machine to themselves.
+fn put_all(
+    program: &Arc<Program>,
+    cases: &[&'static Case],
+    plan: &Plan,
+    begun: Instant,
+    watch: &(dyn Fn(Progress<'_>) + Sync),
+) -> Vec<CaseResult> {
+    let machine = Machine::default();
+    let results: Vec<_> = cases.iter().map(|_| OnceLock::new()).collect();
+    let put_one = |index: usize, alone: bool| {
+        let (case, case_begun) = (cases[index], Instant::now());
+        let outcome = if begun.elapsed() >= plan.time_max {
+            Some(Outcome::Error("the time for the run was over".into()))
+        } else if alone {
+            Some(machine.alone(case, program))
+        } else {
+            machine.shared(case, program)
+        };
+        if let Some(outcome) = outcome {
+            let result = result_of(case, outcome, case_begun.elapsed());
+            watch(Progress::Finished(&result));
+            results[index].set(result).ok();
+        }
+    };
+    // One server for all cases has time for one at a time.
+    let running = matches!(program.launch, Launch::Running(_));
+    let jobs = if running { 1 } else { plan.jobs.max(1) };
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= cases.len() {
+                        break;
+                    }
+                    put_one(index, false);
+                }
+            });
+        }
+    });
+    for (index, result) in results.iter().enumerate() {
+        if result.get().is_none() {
+            put_one(index, true);
+        }
+    }
+    results.into_iter().filter_map(OnceLock::into_inner).collect()
+}

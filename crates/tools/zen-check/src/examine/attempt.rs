@@ -1,0 +1,110 @@
+//! One attempt at a case, and a failure told so that a student can use it.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use crate::case::{Case, Run};
+use crate::contract::{self, START};
+use crate::outcome::Outcome;
+use crate::process;
+use crate::program::Program;
+use crate::subject::Subject;
+use crate::verdict::{Fault, Verdict};
+
+/// No case needs a third of this, even on a busy machine.
+const CASE_TIME_MAX: Duration = Duration::from_secs(40);
+
+/// What came of it, and how long it had to wait for a processor.
+pub(super) struct Attempt {
+    pub(super) outcome: Outcome,
+    /// The case itself.
+    pub(super) case_waited: Duration,
+    /// The case and its servers.
+    pub(super) waited: Duration,
+}
+
+/// Puts a case to a program once.
+pub(super) fn put(case: &'static Case, program: &Arc<Program>) -> Attempt {
+    let subject = Arc::new(Subject::new(program));
+    let outcome = match case.why_not(&subject) {
+        Some(reason) => Outcome::Skipped(reason),
+        None => {
+            explained(within_its_time(case, &subject), &subject, Some(case))
+        }
+    };
+    let (case_waited, waited) = (subject.case_waited(), subject.waited());
+    Attempt { outcome, case_waited, waited }
+}
+
+/// Runs a case in a thread of its own, so that one that hangs is a failure
+/// with a message. Its servers are killed, which ends most waiting; a thread
+/// that waits for something else is left behind.
+fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
+    let (sender, receiver) = mpsc::channel();
+    let its_subject = Arc::clone(subject);
+    let thread =
+        thread::Builder::new().name(case.name.into()).spawn(move || {
+            let verdict = case.run.put(&its_subject);
+            let verdict = verdict.and_then(|()| its_subject.was_quiet());
+            its_subject.case_has_waited(process::own_turns().delay);
+            sender.send(verdict).ok();
+        })?;
+    match receiver.recv_timeout(CASE_TIME_MAX) {
+        Ok(verdict) => verdict,
+        Err(RecvTimeoutError::Timeout) => {
+            subject.kill_all();
+            let seconds = CASE_TIME_MAX.as_secs();
+            let what = format!(
+                "the server is so slow that the case has not ended in \
+                {seconds} s"
+            );
+            Err(Fault::late(CASE_TIME_MAX / 2, what))
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            thread.join().ok();
+            Err(Fault::Checker("the case itself panicked".into()))
+        }
+    }
+}
+
+/// Adds to a failure what a reader needs. Without a case, it is the start of a
+/// server that has failed.
+pub(super) fn explained(
+    verdict: Verdict,
+    subject: &Subject,
+    case: Option<&Case>,
+) -> Outcome {
+    let mut failure = match verdict {
+        Ok(()) => return Outcome::Passed,
+        Err(Fault::Skipped(reason)) => return Outcome::Skipped(reason),
+        Err(Fault::Checker(message)) => return Outcome::Error(message),
+        Err(Fault::Server(failure)) => failure,
+    };
+    failure.log = subject.log();
+    failure.transcript = subject.transcript(failure.transcript);
+    let clause = case.map_or(START, |case| case.clause);
+    // The book knows nothing of an assignment's own cases.
+    if !case.is_some_and(|case| matches!(case.run, Run::Script(_))) {
+        failure.page = contract::page(clause);
+    }
+    let hint = contract::hint(clause);
+    let seen = failure.means.take();
+    failure.means = match (contract::hint_of_log(&failure.log), seen, hint) {
+        (Some(told), ..) => Some(told),
+        (_, Some(seen), Some(hint)) => Some(format!("{hint} {seen}")),
+        (_, seen, hint) => seen.or(hint),
+    };
+    failure.means = failure.means.map(|means| subject.dialect.told(means));
+    if let Some(ended) =
+        subject.ended().filter(|ended| !failure.what.contains(ended.as_str()))
+    {
+        failure.what = format!("{}; by then the server {ended}", failure.what);
+    }
+    if let Some(case) = case {
+        failure.again =
+            subject.again(&format!("{}::{}", case.clause, case.name));
+    }
+    Outcome::Failed(failure)
+}

@@ -1,0 +1,229 @@
+//! What a run comes to: one model, and everything that is printed or written
+//! about a run is made from it.
+
+use std::time::{Duration, SystemTime};
+
+use crate::contract::{self, Level, Profile};
+
+/// All that is known after a run.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The command, or the address, as a person would type it.
+    pub subject: String,
+    /// What was asked of it.
+    pub profile: Profile,
+    /// The architecture that was required, as on the command line.
+    pub architecture: Option<String>,
+    /// From which all cuts and orders were drawn.
+    pub seed: u64,
+    /// When the run began.
+    pub started: SystemTime,
+    /// How long it took.
+    pub time: Duration,
+    /// The server as the kernel sees it, if that was looked at.
+    pub observed: Option<Observation>,
+    /// In the order of the book's page "The contract".
+    pub results: Vec<CaseResult>,
+}
+
+/// One case, tried or left out.
+#[derive(Clone, Debug)]
+pub struct CaseResult {
+    /// The clause that it is about, such as `wire/3`.
+    pub clause: &'static str,
+    /// What is expected, such as `answers any stream cut in any way`.
+    pub sentence: String,
+    /// Whether it counts.
+    pub level: Level,
+    /// For how much; nothing if it does not count.
+    pub points: usize,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub time: Duration,
+}
+
+impl CaseResult {
+    /// Its clause and what is expected, in a line.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{}: {}", self.clause, self.sentence)
+    }
+
+    /// The group of its clause: what stands before the slash.
+    #[must_use]
+    pub fn group(&self) -> &'static str {
+        contract::group(self.clause)
+    }
+}
+
+/// What came of a case.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The server keeps the contract here.
+    Passed,
+    /// The server breaks it.
+    Failed(Box<Failure>),
+    /// The checker or its machine failed, and nothing is known of the server.
+    Error(String),
+    /// The case was not put to it, for this reason.
+    Skipped(String),
+}
+
+/// What the server did, for a student who has only this to read.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "command", derive(serde::Serialize))]
+pub struct Failure {
+    /// What is wrong, in a line.
+    pub what: String,
+    /// Whether the bytes were right, where the case looks at them.
+    pub bytes: Option<bool>,
+    /// Whether the connection ended as it must, where the case looks at that.
+    pub ending: Option<bool>,
+    /// Where expected and received bytes part, with a caret below; each line
+    /// is escaped.
+    pub difference: Vec<String>,
+    /// What was sent and received, with times; each line is escaped.
+    pub transcript: Vec<String>,
+    /// What it usually means.
+    pub means: Option<String>,
+    /// Where the book explains it: a page and an anchor, such as
+    /// `contract.html#wire-3`.
+    pub page: String,
+    /// The command that puts this case again.
+    pub again: String,
+    /// The last lines that the server printed, as it printed them.
+    pub log: Vec<String>,
+    /// It is a time that was too long, by this much.
+    #[cfg_attr(feature = "command", serde(skip))]
+    pub late_by: Option<Duration>,
+    /// A busy machine is no excuse: it was not judged by a time.
+    #[cfg_attr(feature = "command", serde(skip))]
+    pub certain: bool,
+}
+
+impl Failure {
+    /// All that is known of it, line by line.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![self.what.clone()];
+        let right = |right| if right { "right" } else { "wrong" };
+        let judged = [("bytes are", self.bytes), ("ending is", self.ending)];
+        let judged: Vec<_> = judged
+            .into_iter()
+            .filter_map(|(what, is)| Some(format!("the {what} {}", right(is?))))
+            .collect();
+        if !judged.is_empty() {
+            lines.push(judged.join(", "));
+        }
+        let difference = self.difference.iter();
+        lines.extend(difference.map(|line| format!("  {line}")));
+        section(&mut lines, "sent and received:", "  ", &self.transcript);
+        if let Some(means) = &self.means {
+            lines.push(format!("it usually means: {means}"));
+        }
+        for (label, text) in [("book", &self.page), ("again", &self.again)] {
+            if !text.is_empty() {
+                lines.push(format!("{label}: {text}"));
+            }
+        }
+        section(&mut lines, "last lines of its log:", "  | ", &self.log);
+        lines
+    }
+}
+
+fn section(to: &mut Vec<String>, title: &str, before: &str, lines: &[String]) {
+    if !lines.is_empty() {
+        to.push(title.to_string());
+        to.extend(lines.iter().map(|line| format!("{before}{line}")));
+    }
+}
+
+/// The server as the kernel sees it.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "command", derive(serde::Serialize))]
+pub struct Observation {
+    /// In a sentence or two.
+    pub verdict: String,
+    /// With 0, 1, 5 and 50 silent clients.
+    pub crowds: Vec<Crowd>,
+    /// What else was seen, a line each.
+    pub notes: Vec<String>,
+}
+
+/// What there is while this many clients are silent.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "command", derive(serde::Serialize))]
+pub struct Crowd {
+    /// Silent clients.
+    pub clients: usize,
+    /// Threads of all its processes.
+    pub threads: Option<usize>,
+    /// Processes.
+    pub processes: Option<usize>,
+    /// Open descriptors of all its processes.
+    pub descriptors: Option<usize>,
+    /// Memory of their own of all its processes, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Whether one more client was answered.
+    pub next_is_answered: Option<bool>,
+}
+
+/// The sums of a report, made in one place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "command", derive(serde::Serialize))]
+pub struct Totals {
+    /// Cases that passed, whatever their level.
+    pub passed: usize,
+    /// Cases that must not fail, and did.
+    pub failed: usize,
+    /// Cases that count, and passed or failed.
+    #[cfg_attr(feature = "command", serde(skip))]
+    pub counting: usize,
+    /// Cases that should not fail, and did.
+    pub warned: usize,
+    /// Cases of which nothing is known.
+    pub errors: usize,
+    /// Cases that were left out.
+    pub skipped: usize,
+    /// Of the cases that count and passed.
+    pub points: usize,
+    /// Of the cases that count and passed or failed.
+    pub points_max: usize,
+}
+
+impl Report {
+    /// Counts the results.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for CaseResult { outcome, level, points, .. } in &self.results {
+            match (outcome, level) {
+                (Outcome::Passed, _) => {
+                    totals.passed += 1;
+                    totals.points += points;
+                }
+                (Outcome::Failed(_), Level::Must) => totals.failed += 1,
+                (Outcome::Failed(_), Level::Should) => totals.warned += 1,
+                (Outcome::Error(_), _) => totals.errors += 1,
+                (Outcome::Skipped(_), _) => totals.skipped += 1,
+            }
+            if matches!(outcome, Outcome::Passed | Outcome::Failed(_)) {
+                totals.counting += usize::from(*level == Level::Must);
+                totals.points_max += points;
+            }
+        }
+        totals
+    }
+
+    /// 0 if nothing that counts has failed, 1 if something has, 2 if nothing
+    /// has and the checker itself failed somewhere.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        match self.totals() {
+            Totals { failed: 1.., .. } => 1,
+            Totals { errors: 1.., .. } => 2,
+            _ => 0,
+        }
+    }
+}

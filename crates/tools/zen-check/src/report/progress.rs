@@ -1,0 +1,36 @@
+//! What is seen while cases run.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::contract::Level;
+use crate::examine::Progress;
+use crate::outcome::Outcome;
+
+/// Shows the progress of a run as a line on standard error, if that is a
+/// terminal. The line names the last failure, so that a run can be stopped
+/// early, and goes away before the report comes.
+pub fn with_progress<T>(
+    run: impl FnOnce(&(dyn Fn(Progress<'_>) + Sync)) -> T,
+) -> T {
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    let result = run(&|progress| match progress {
+        Progress::Started(cases) => bar.set_length(cases as u64),
+        Progress::Finished(result) => {
+            let word = match (&result.outcome, result.level) {
+                (Outcome::Passed | Outcome::Skipped(_), _) => None,
+                (Outcome::Failed(_), Level::Must) => Some("failed"),
+                (Outcome::Failed(_), Level::Should) => Some("should do better"),
+                (Outcome::Error(_), _) => Some("not known"),
+            };
+            if let Some(word) = word {
+                bar.set_message(format!("{word}: {}", result.title()));
+            }
+            bar.inc(1);
+        }
+    });
+    bar.finish_and_clear();
+    result
+}
