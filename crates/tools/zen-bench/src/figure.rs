@@ -5,7 +5,7 @@ mod ruler;
 use ruler::Ruler;
 
 use crate::results::{Axis, Chart, Point, Scale};
-use crate::svg::{STYLES, Svg, number};
+use crate::svg::{Length, Svg, class, escaped, mark};
 
 /// In the units of the drawing. A telephone shows it at three quarters, with
 /// text that is larger by a quarter.
@@ -27,6 +27,18 @@ const LEGEND_COLUMNS: usize = 2;
 /// A character of small text on a narrow page is at most so wide, or nearly.
 const CHARACTER: f64 = 8.0;
 
+/// What charts have and other drawings have not.
+const STYLE: &str = "\
+.zen{max-width:100%;height:auto;overflow:visible;font:14px system-ui,sans-serif}
+.zen .small{font-size:12px}
+.zen .bold{font-weight:bold}
+.zen .axis,.zen .spread{stroke:var(--ink);fill:none}
+.zen .spread{stroke:var(--own)}
+.zen .line{stroke-width:2}
+.zen .mark{stroke-width:2;fill-opacity:.55}
+@media (max-width:600px){.zen text{font-size:17px}.zen .small{font-size:15px}}
+";
+
 /// More marks than these would hide the line.
 const MARKS_MAX: usize = 24;
 
@@ -35,8 +47,19 @@ pub fn draw(name: &str, chart: &Chart) -> String {
     let rows = chart.series.len().div_ceil(LEGEND_COLUMNS) as f64;
     let bottom = TOP + PLOT_HEIGHT;
     let below = if is_crowded(&chart.x) { BELOW_NAMES } else { BELOW };
-    let size = (WIDTH, bottom + below + rows * LEGEND_ROW);
-    let mut svg = Svg::new(name, size, &chart.title, &description(chart));
+    let height = bottom + below + rows * LEGEND_ROW;
+    let root = format!(
+        "class=\"zen-figure\" viewBox=\"0 0 {WIDTH} {height}\" \
+         width=\"{WIDTH}\" height=\"{height}\""
+    );
+    let mut svg = Svg::new(name, root, &chart.title, &description(chart));
+    svg.style("zen-figure", &[], STYLE);
+    if chart.bars {
+        svg.add("<defs>");
+        svg.hatches(chart.series.len());
+        svg.add("</defs>");
+    }
+    svg.rect("class=\"paper\"", (0.0, 0.0), (WIDTH, height));
     svg.text("bold", (8.0, 20.0), &chart.title);
     let points = || chart.series.iter().flat_map(|series| &series.points);
     let mut xs: Vec<_> = points().map(|point| point.x).collect();
@@ -50,14 +73,11 @@ pub fn draw(name: &str, chart: &Chart) -> String {
     let y = Ruler::new(chart.y.scale, ys, (bottom, TOP));
     axes(&mut svg, chart, &x, &y);
     for (index, series) in chart.series.iter().enumerate() {
-        let points: Vec<&Point> = series.points.iter().collect();
         match chart.bars {
-            true => {
-                bars(&mut svg, index, chart.series.len(), &points, (&x, &y))
-            }
+            true => bars(&mut svg, chart, index, &series.points, (&x, &y)),
             false => {
                 let lift = LIFT * lines_beneath(chart, index) as f64;
-                lines(&mut svg, index, lift, &points, (&x, &y));
+                lines(&mut svg, index, lift, &series.points, (&x, &y));
             }
         }
     }
@@ -106,14 +126,8 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
     let middle = f64::midpoint(LEFT, right);
     svg.text("small middle", (middle, bottom + 36.0), &label(&chart.x));
     let centre = f64::midpoint(TOP, bottom);
-    svg.content(
-        "text",
-        &[
-            ("class", &"small middle"),
-            ("transform", &format_args!("translate(14 {centre}) rotate(-90)")),
-        ],
-        &label(&chart.y),
-    );
+    let place = format!("translate(14 {centre}) rotate(-90)");
+    turned(svg, "small middle", &place, &label(&chart.y));
     if let Some(limit) = chart.limit {
         let at = y.place(limit);
         svg.line("axis", (LEFT, at), (right, at));
@@ -140,17 +154,9 @@ fn names(svg: &mut Svg, axis: &Axis, x: &Ruler) {
         svg.line("axis", (at, bottom), (at, bottom + 4.0));
         let text = tell(axis, value);
         if is_crowded(axis) {
-            let place = format!(
-                "translate({} {}) rotate(-40)",
-                number(at),
-                bottom + 14.0
-            );
-            let class = "small end";
-            svg.content(
-                "text",
-                &[("class", &class), ("transform", &place)],
-                &text,
-            );
+            let (x, y) = (Length::from(at), bottom + 14.0);
+            let place = format!("translate({x} {y}) rotate(-40)");
+            turned(svg, "small end", &place, &text);
             continue;
         }
         let row = if is_named { index % 2 } else { 0 };
@@ -162,6 +168,24 @@ fn names(svg: &mut Svg, axis: &Axis, x: &Ruler) {
             free_from[row] = at + half + 4.0;
         }
     }
+}
+
+/// Text that does not stand upright.
+fn turned(svg: &mut Svg, class: &str, place: &str, text: &str) {
+    let text = escaped(text);
+    svg.add(format_args!(
+        "<text class=\"{class}\" transform=\"{place}\">{text}</text>"
+    ));
+}
+
+/// The mark of a series.
+fn draw_mark(svg: &mut Svg, series: usize, (x, y): (f64, f64)) {
+    let (x, y) = (Length::from(x), Length::from(y));
+    let (class, shape) = (class(series), mark(series));
+    svg.add(format_args!(
+        "<path class=\"mark {class}\" transform=\"translate({x} {y})\" \
+         d=\"{shape}\"/>"
+    ));
 }
 
 /// How many of the lines before this one have mostly the same values.
@@ -180,49 +204,40 @@ fn lines(
     svg: &mut Svg,
     index: usize,
     lift: f64,
-    points: &[&Point],
+    points: &[Point],
     at: (&Ruler, &Ruler),
 ) {
-    let style = index % STYLES;
+    let class = class(index);
     let place = |x: f64, y: f64| (at.0.place(x), at.1.place(y) - lift);
     let mut line = Vec::new();
     for point in points {
         line.push(place(point.x, point.median()));
         let (least, most) = point.spread();
         if most > least {
-            let class = format!("c{style}");
+            let class = format!("spread {class}");
             svg.line(&class, place(point.x, least), place(point.x, most));
         }
     }
-    svg.polyline(&format!("s{style}"), &line);
+    svg.polyline(&format!("line {class}"), &line);
     if line.len() <= MARKS_MAX {
-        line.iter().for_each(|&place| svg.mark(index, place));
+        line.iter().for_each(|&place| draw_mark(svg, index, place));
     }
 }
 
 fn bars(
     svg: &mut Svg,
+    chart: &Chart,
     index: usize,
-    of: usize,
-    points: &[&Point],
+    points: &[Point],
     (x, y): (&Ruler, &Ruler),
 ) {
-    let width = x.step() * 0.8 / of as f64;
+    let of = chart.series.len() as f64;
+    let width = x.step() * 0.8 / of;
     for point in points {
-        let left = x.place(point.x) + width * (index as f64 - of as f64 / 2.0);
+        let left = x.place(point.x) + width * (index as f64 - of / 2.0);
         let top = y.place(point.median());
-        let height = y.from - top;
-        let hatch = svg.hatch(index);
-        svg.element(
-            "rect",
-            &[
-                ("style", &format_args!("fill:{hatch}")),
-                ("x", &number(left)),
-                ("y", &number(top)),
-                ("width", &number(width * 0.92)),
-                ("height", &number(height)),
-            ],
-        );
+        let size = (width * 0.92, y.from - top);
+        svg.rect(svg.fill(&class(index)), (left, top), size);
         let middle = left + width * 0.46;
         let (least, most) = point.spread();
         svg.line("axis", (middle, y.place(least)), (middle, y.place(most)));
@@ -237,24 +252,13 @@ fn legend(svg: &mut Svg, chart: &Chart, top: f64) {
     let column = (WIDTH - LEFT) / LEGEND_COLUMNS as f64;
     for (index, series) in chart.series.iter().enumerate() {
         let left = LEFT + column * (index % LEGEND_COLUMNS) as f64;
-        let row = (index / LEGEND_COLUMNS) as f64;
-        let y = top + row * LEGEND_ROW;
+        let y = top + (index / LEGEND_COLUMNS) as f64 * LEGEND_ROW;
+        let class = class(index);
         if chart.bars {
-            let style = format!("fill:{}", svg.hatch(index));
-            svg.element(
-                "rect",
-                &[
-                    ("style", &style),
-                    ("x", &left),
-                    ("y", &(y - 6.0)),
-                    ("width", &34),
-                    ("height", &12),
-                ],
-            );
+            svg.rect(svg.fill(&class), (left, y - 6.0), (34.0, 12.0));
         } else {
-            let class = format!("s{}", index % STYLES);
-            svg.line(&class, (left, y), (left + 34.0, y));
-            svg.mark(index, (left + 17.0, y));
+            svg.line(&format!("line {class}"), (left, y), (left + 34.0, y));
+            draw_mark(svg, index, (left + 17.0, y));
         }
         svg.text("small", (left + 40.0, y + 4.0), &series.name);
     }

@@ -10,7 +10,8 @@ use zen_harness::server::PORT;
 use zen_harness::workspace::{self, Servers};
 
 use crate::html;
-use crate::picture::{Detail, Picture};
+use crate::lane::Detail;
+use crate::picture::Picture;
 use crate::record::record;
 use crate::run::{Client, Run};
 use crate::scenario::{DEFAULT, Scenario};
@@ -28,10 +29,6 @@ pub struct Exhibit {
 
 /// A picture of every listing, in reading order, and one more where there is
 /// a choice to show.
-///
-/// # Errors
-///
-/// Cargo does not tell which listings there are.
 pub fn exhibits() -> Result<Vec<Exhibit>> {
     let listings = workspace::listings(&zen_harness::folder!());
     let mut exhibits = Vec::new();
@@ -62,10 +59,6 @@ fn folders(book: &Path) -> [PathBuf; 2] {
 
 /// Records all of them, or those with these names, and draws them. Of some
 /// tries the calmest is kept.
-///
-/// # Errors
-///
-/// A server cannot be built or recorded, or a file not be written.
 pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
     let mut exhibits = exhibits()?;
     for name in names {
@@ -114,16 +107,11 @@ fn data(book: &Path, name: &str) -> PathBuf {
 }
 
 /// What was recorded under this name.
-///
-/// # Errors
-///
-/// There is no such file, or it is of another format.
 pub fn recorded(book: &Path, name: &str) -> Result<Run> {
     Run::read(&data(book, name))
 }
 
 /// The figures that are drawn from a run: where they are, and what they are.
-#[must_use]
 pub fn drawn(book: &Path, run: &Run) -> Vec<(PathBuf, String)> {
     let [_, figures] = folders(book);
     let name = &run.name;
@@ -142,10 +130,6 @@ pub fn drawn(book: &Path, run: &Run) -> Vec<(PathBuf, String)> {
 
 /// What the pictures have in common, in numbers: how long `hurry` waited for
 /// its first answer, and how much strace took for all of this to be seen.
-///
-/// # Errors
-///
-/// A run cannot be read.
 pub fn table(book: &Path) -> Result<String> {
     let mut table =
         "| picture | command | lanes | `hurry` has its first answer \
@@ -172,10 +156,6 @@ pub fn table(book: &Path) -> Result<String> {
 }
 
 /// Draws again what was recorded.
-///
-/// # Errors
-///
-/// A file cannot be read or written.
 pub fn redraw(book: &Path) -> Result<()> {
     for Exhibit { name, .. } in exhibits()? {
         for (path, text) in drawn(book, &recorded(book, &name)?) {

@@ -4,9 +4,11 @@
 
 use zen_bench::svg::escaped;
 
-use crate::picture::{Detail, Picture};
+use crate::lane::Detail;
+use crate::picture::Picture;
 use crate::run::{Run, Slowdown};
-use crate::steps::{Step, Story, tell};
+use crate::steps::tell;
+use crate::story::{Step, Story};
 use crate::svg::{self, shares};
 use crate::text::milliseconds;
 
@@ -14,7 +16,6 @@ const SCRIPT: &str = include_str!("stepper.js");
 const STYLE: &str = include_str!("page.css");
 
 /// A page of its own.
-#[must_use]
 pub fn page(run: &Run) -> String {
     let title = escaped(&format!("{}: {}", run.name, run.scenario));
     format!(
@@ -31,7 +32,6 @@ pub fn page(run: &Run) -> String {
 /// The same without a page around it, for one that has others as well: no
 /// line is blank, so that Markdown may include it. The name is one word,
 /// different from that of any other one on the same page.
-#[must_use]
 pub fn fragment(run: &Run, name: &str, detail: Detail) -> String {
     let picture = Picture::new(run, detail);
     let story = tell(run);

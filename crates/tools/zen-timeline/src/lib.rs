@@ -1,16 +1,24 @@
 //! Draws who ran and who waited, thread by thread, in a real run of a server.
 //!
-//! - [`scenario`]: who does what, and when; [`play`] is what plays it;
-//! - [`strace`]: reads what strace writes;
+//! - [`scenario`]: who does what, and when; [`play`] plays it;
+//! - [`strace`]: reads what strace writes; [`build`] makes tasks of it;
 //! - [`run`]: a run as it was recorded, by [`record`] from both of these;
-//! - [`picture`]: what is to be drawn of it, and [`svg`], [`html`] and
-//!   [`perfetto`], which draw it;
-//! - [`steps`]: the same as a sequence of events, with the state of every
-//!   socket after each;
-//! - [`gallery`]: the same scenario before every listing.
+//! - [`lane`], [`picture`]: what is to be drawn of it, and [`svg`], [`html`]
+//!   and [`perfetto`], which draw it;
+//! - [`steps`], [`story`]: the same as a sequence of events, with the state of
+//!   every socket after each;
+//! - [`gallery`]: the same scenario with every listing.
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "every error is a sentence for the user"
+)]
 
+pub mod build;
 pub mod gallery;
 pub mod html;
+pub mod lane;
+mod lanes;
+mod merge;
 pub mod perfetto;
 pub mod picture;
 pub mod play;
@@ -18,6 +26,7 @@ pub mod record;
 pub mod run;
 pub mod scenario;
 pub mod steps;
+pub mod story;
 pub mod strace;
 pub mod svg;
 mod text;

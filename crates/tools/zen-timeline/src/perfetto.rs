@@ -4,14 +4,14 @@
 
 use serde_json::{Value, json};
 
-use crate::picture::{State, label};
+use crate::lane::State;
+use crate::lanes::label;
 use crate::run::{Call, Client, Kind, Run, Seen, Task};
 
 /// The clients are a process of their own, with a number that no task has.
 const CLIENTS: u32 = 1_000_000;
 
 /// The whole trace, as JSON.
-#[must_use]
 pub fn trace(run: &Run) -> Value {
     let first = run.tasks.iter().map(|task| task.born).min();
     // A viewer begins at 0.

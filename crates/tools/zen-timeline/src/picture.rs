@@ -1,183 +1,13 @@
 //! What is to be drawn: a lane for each client and each task, and on it what
 //! it did at each moment, no finer than can be seen.
 
-mod lanes;
-mod merge;
-
-use crate::run::{Kind, Run, Task};
-use lanes::{client_lane, queued, task_lane};
-use merge::{merge_marks, merge_spans};
-
-pub use lanes::label;
+use crate::lane::{Detail, Lane};
+use crate::lanes::{client_lane, label, queued, task_lane};
+use crate::merge::{merge_marks, merge_spans};
+use crate::run::{Run, Task};
 
 /// Further tasks are counted, and not drawn.
 pub const LANES_MAX: usize = 60;
-
-/// What a lane's owner did.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "`State::says` says it")]
-pub enum State {
-    Work,
-    Accept,
-    Recv,
-    Poll,
-    Futex,
-    Send,
-    Sleep,
-    Other,
-    Idle,
-    Asked,
-}
-
-impl State {
-    /// In the order of the legend.
-    pub const ALL: [Self; 10] = [
-        Self::Work,
-        Self::Accept,
-        Self::Recv,
-        Self::Poll,
-        Self::Futex,
-        Self::Send,
-        Self::Sleep,
-        Self::Other,
-        Self::Asked,
-        Self::Idle,
-    ];
-
-    /// As the legend has it.
-    #[must_use]
-    pub fn says(self) -> &'static str {
-        match self {
-            Self::Work => "working",
-            Self::Accept => "waiting in accept",
-            Self::Recv => "waiting in recv",
-            Self::Poll => "waiting in the poller",
-            Self::Futex => "futex: lock or channel",
-            Self::Send => "waiting in send",
-            Self::Sleep => "sleeping",
-            Self::Other => "waiting elsewhere",
-            Self::Idle => "connected, idle",
-            Self::Asked => "has asked, waits",
-        }
-    }
-
-    /// One word, in the picture.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Work => "work",
-            Self::Accept => "accept",
-            Self::Recv => "recv",
-            Self::Poll => "poller",
-            Self::Futex => "futex",
-            Self::Send => "send",
-            Self::Sleep => "sleep",
-            Self::Other => "other",
-            Self::Idle => "idle",
-            Self::Asked => "asked",
-        }
-    }
-
-    /// What a task is in while it makes this call, if it is worth a colour.
-    #[must_use]
-    pub fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Accept => Self::Accept,
-            Kind::Recv => Self::Recv,
-            Kind::Send => Self::Send,
-            Kind::Poll | Kind::Ring => Self::Poll,
-            Kind::Futex => Self::Futex,
-            Kind::Sleep => Self::Sleep,
-            Kind::Other => Self::Other,
-            Kind::Close | Kind::Shutdown => Self::Work,
-        }
-    }
-}
-
-/// A time in one state.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Span {
-    /// Its begin and its end.
-    pub time: (i64, i64),
-    /// What it is.
-    pub state: State,
-    /// Whom it concerns, by number.
-    pub client: Option<u16>,
-}
-
-impl Span {
-    /// How long it is.
-    #[must_use]
-    pub fn length(&self) -> i64 {
-        self.time.1 - self.time.0
-    }
-}
-
-/// Bytes that arrive on a lane, or leave it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Mark {
-    /// When the first did.
-    pub at: i64,
-    /// Whose they are, by number.
-    pub client: u16,
-    /// They arrive.
-    pub arrives: bool,
-    /// How many there are.
-    pub bytes: u64,
-    /// In how many calls.
-    pub calls: u64,
-}
-
-/// A line of the picture.
-#[derive(Clone, Debug, Default)]
-pub struct Lane {
-    /// Its number among the tasks; 0 is a client's.
-    pub task: u32,
-    /// Above it.
-    pub label: String,
-    /// The lane of its parent, if that is drawn.
-    pub parent: Option<usize>,
-    /// When it was there.
-    pub life: (i64, i64),
-    /// How it ended, if that was seen.
-    pub death: Option<String>,
-    /// One after the other.
-    pub spans: Vec<Span>,
-    /// In the order of time.
-    pub marks: Vec<Mark>,
-    /// A client's: until when nobody had accepted it.
-    pub queued: Option<(i64, i64)>,
-}
-
-/// How fine a picture is to be.
-#[derive(Clone, Copy, Debug)]
-pub struct Detail {
-    /// Nothing shorter than one of so many parts of the whole is told apart.
-    pub cells: i64,
-    /// So many spans on all lanes together.
-    pub spans_max: usize,
-    /// Marks of one client nearer than one of so many parts become one.
-    pub mark_cells: i64,
-    /// So many marks on all lanes together.
-    pub marks_max: usize,
-}
-
-impl Detail {
-    /// For a figure that stays as it is.
-    pub const FIGURE: Self = Self {
-        cells: 1_500,
-        spans_max: 6_000,
-        mark_cells: 200,
-        marks_max: 2_000,
-    };
-    /// For one that is looked at more closely.
-    pub const ZOOM: Self = Self {
-        cells: 100_000,
-        spans_max: 16_000,
-        mark_cells: 10_000,
-        marks_max: 8_000,
-    };
-}
 
 /// All that is drawn.
 #[derive(Clone, Debug)]
@@ -196,7 +26,6 @@ pub struct Picture {
 
 impl Picture {
     /// What is to be drawn of a run.
-    #[must_use]
     pub fn new(run: &Run, detail: Detail) -> Self {
         let time = time(run);
         let clients = (0..).zip(&run.clients);
@@ -227,7 +56,6 @@ impl Picture {
     }
 
     /// Where a moment is, in percent of the width.
-    #[must_use]
     pub fn percent(&self, at: i64) -> f64 {
         let (from, to) = self.time;
         let at = at.clamp(from, to) - from;

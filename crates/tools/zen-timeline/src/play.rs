@@ -19,10 +19,6 @@ pub(crate) fn now() -> i64 {
 
 /// Plays all clients at once. Returns when it began, and what they saw, in
 /// microseconds since then.
-///
-/// # Errors
-///
-/// The server is not on the loopback interface.
 pub fn play(
     scenario: &Scenario,
     server: SocketAddr,

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Error, Result};
+use zen_bench::results::median;
 use zen_harness::server::Server;
 use zen_harness::strace;
 
+use crate::build::build;
 use crate::play::play;
-use crate::run::{Client, FORMAT, Run, Slowdown, build};
+use crate::run::{Client, FORMAT, Run, Slowdown};
 use crate::scenario::Scenario;
 
 /// What strace stops a server for: whatever waits, moves bytes, or starts or
@@ -26,10 +28,6 @@ const CALLS: &str = "accept accept4 clock_nanosleep clone clone3 close \
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Records a run; `name` is what stands above its picture.
-///
-/// # Errors
-///
-/// There is no strace, or the server does not start or does not end.
 pub fn record(
     name: &str,
     words: &[String],
@@ -127,19 +125,15 @@ fn end(clients: &[Client]) -> i64 {
 }
 
 fn slowdown(untraced: &[Client], traced: &[Client]) -> Option<Slowdown> {
-    let waits = |clients: &[Client]| -> Vec<i64> {
-        clients.iter().flat_map(Client::waits).collect()
+    let waits = |clients: &[Client]| -> Vec<f64> {
+        let waits = clients.iter().flat_map(Client::waits);
+        waits.map(|wait| wait as f64).collect()
     };
     let waits_traced = waits(traced);
     Some(Slowdown {
-        untraced: median(waits(untraced))?,
+        untraced: median(&waits(untraced))?.round() as i64,
         answers: waits_traced.len(),
-        traced: median(waits_traced)?,
+        traced: median(&waits_traced)?.round() as i64,
         untraced_end: end(untraced),
     })
-}
-
-fn median(mut values: Vec<i64>) -> Option<i64> {
-    values.sort_unstable();
-    values.get(values.len() / 2).copied()
 }

@@ -1,16 +1,12 @@
 //! A run as it was recorded: what strace saw of the server, and what the
 //! clients saw, on one clock.
 
-mod build;
-
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-
-pub use build::build;
 
 /// A file of another format is not read.
 pub const FORMAT: u32 = 1;
@@ -42,10 +38,6 @@ pub struct Run {
 
 impl Run {
     /// Reads what was recorded.
-    ///
-    /// # Errors
-    ///
-    /// There is no such file, or it is something else.
     pub fn read(path: &Path) -> Result<Self> {
         let read = || -> Result<Self> {
             let run: Self = serde_json::from_str(&fs::read_to_string(path)?)?;
@@ -57,7 +49,6 @@ impl Run {
 
     /// How long clients waited for answers, and tasks were busy or kept from
     /// it by others on the same machine: the less, the calmer the run was.
-    #[must_use]
     pub fn unrest(&self) -> i64 {
         let waited: i64 = self.clients.iter().flat_map(Client::waits).sum();
         let busy = self.tasks.iter().map(|task| {
@@ -102,7 +93,6 @@ pub struct Client {
 
 impl Client {
     /// How long it waited for each answer.
-    #[must_use]
     pub fn waits(&self) -> Vec<i64> {
         let mut waits = Vec::new();
         let mut asked = VecDeque::new();
@@ -222,7 +212,6 @@ impl From<Call> for Packed {
 
 impl Call {
     /// When it was over.
-    #[must_use]
     pub fn end(&self) -> i64 {
         self.at.saturating_add(self.took)
     }

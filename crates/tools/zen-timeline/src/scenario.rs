@@ -75,10 +75,6 @@ pub enum Step {
 
 impl Scenario {
     /// Reads the text of a scenario.
-    ///
-    /// # Errors
-    ///
-    /// A line makes no sense, or a bound is passed; the message has its number.
     pub fn parse(text: &str) -> Result<Self> {
         let title = "A scenario".to_string();
         let mut scenario = Self { title, clients: Vec::new() };

@@ -4,13 +4,11 @@
 //! What is in a queue neither side can see. It follows from both: what one has
 //! sent and the other has not received is on its way.
 
-mod teller;
-
 use std::collections::BTreeMap;
 
 use crate::picture::LANES_MAX;
-use crate::run::{Call, Kind, Run, Seen, View};
-use teller::Teller;
+use crate::run::{Call, Kind, Run, View};
+use crate::story::{Act, Event, Group, Key, Story, Teller};
 
 /// Nobody steps through more. What is near and alike becomes one event.
 pub const STEPS_MAX: usize = 1_500;
@@ -18,54 +16,7 @@ pub const STEPS_MAX: usize = 1_500;
 /// A shorter wait is not told as one.
 const WAIT: i64 = 500;
 
-/// The whole story.
-#[derive(Debug)]
-pub struct Story {
-    /// What stands before each row of the table of states.
-    pub rows: Vec<String>,
-    /// Every text that a row ever has.
-    pub texts: Vec<String>,
-    /// In the order of time.
-    pub steps: Vec<Step>,
-}
-
-/// An event, or some that are alike.
-#[derive(Debug)]
-pub struct Step {
-    /// When; of several, the first.
-    pub at: i64,
-    /// What happens.
-    pub says: String,
-    /// Which rows change with it, and to which text.
-    pub changes: Vec<(usize, usize)>,
-}
-
-/// Who does it, what it is, and with whom: alike if all of this is the same.
-type Key = (usize, Act, Option<u16>);
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Act {
-    Sees(Seen),
-    Begins(Kind),
-    Ends(Kind),
-    Fails(Kind),
-    EndOfFile,
-    Birth,
-    Death,
-    Signal,
-}
-
-#[derive(Clone, Copy)]
-struct Event {
-    at: i64,
-    key: Key,
-    /// Bytes, or what a call returned.
-    amount: i64,
-    whole: usize,
-}
-
 /// Tells the story of a run.
-#[must_use]
 pub fn tell(run: &Run) -> Story {
     let events = events(run);
     let width = width(run, &events);
@@ -176,25 +127,5 @@ fn width(run: &Run, events: &[Event]) -> i64 {
             return width;
         }
         width *= 2;
-    }
-}
-
-/// Events that are alike and near.
-struct Group {
-    at: i64,
-    key: Key,
-    times: usize,
-    amount: i64,
-}
-
-impl Group {
-    fn new(event: &Event) -> Self {
-        let Event { at, key, amount, .. } = *event;
-        Self { at, key, times: 1, amount: amount.max(0) }
-    }
-
-    fn add(&mut self, event: &Event) {
-        self.times += 1;
-        self.amount = self.amount.saturating_add(event.amount.max(0));
     }
 }

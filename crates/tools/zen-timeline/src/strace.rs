@@ -60,7 +60,6 @@ pub struct Syscall {
 
 impl Syscall {
     /// The descriptor that is its first argument, with what strace says of it.
-    #[must_use]
     pub fn descriptor(&self) -> Option<(i64, Descriptor)> {
         let digits = self.arguments.bytes().take_while(u8::is_ascii_digit);
         let (number, rest) = self.arguments.split_at(digits.count());
@@ -68,13 +67,11 @@ impl Syscall {
     }
 
     /// The descriptor that it returned.
-    #[must_use]
     pub fn returned(&self) -> Descriptor {
         Descriptor::parse(&self.remark)
     }
 
     /// The port in the address that the kernel has written down.
-    #[must_use]
     pub fn port(&self) -> Option<u16> {
         let (_, rest) = self.arguments.split_once("htons(")?;
         rest.split(')').next()?.parse().ok()

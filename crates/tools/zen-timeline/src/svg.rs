@@ -1,23 +1,31 @@
-//! Draws a picture as SVG. Places in time are percentages, so that it takes
-//! all the width that it is given, from a telephone's to a wall's, and text
-//! keeps its size. There is no blank line in it: Markdown may include it.
+//! Draws a picture as SVG. Places in time are percentages, so it takes all the
+//! width that it is given, from a telephone's to a wall's, and text keeps its
+//! size.
 
-mod lane;
-mod legend;
+use zen_bench::svg::{self, Length, Svg, escaped};
 
-use std::fmt::{Display, Write};
-
-use zen_bench::svg::escaped;
-
-use crate::picture::{Lane, Picture, Span, State};
+use crate::lane::{Lane, Mark, Span, State};
+use crate::picture::Picture;
 use crate::run::Run;
 use crate::text::milliseconds;
 
-/// So many clients can be told apart; further ones begin anew.
+/// How many clients can be told apart; the next one looks like the first.
 const STYLES: usize = 6;
 
-/// The look of everything, for pages of mdBook and for files of their own.
+/// What pictures have and other drawings have not.
 const STYLE: &str = include_str!("style.css");
+
+/// The colour of each state, on light and on dark paper.
+const COLOURS: [[&str; 3]; 8] = [
+    ["work", "#1c1c1c", "#f2f2f2"],
+    ["accept", "#2f6fb0", "#6cb6ff"],
+    ["recv", "#1d7a46", "#6fd69a"],
+    ["poller", "#7d3fa0", "#cfa2f0"],
+    ["futex", "#b3261e", "#ff8f87"],
+    ["send", "#00707c", "#5fd3e0"],
+    ["sleep", "#7a6a00", "#e0d060"],
+    ["other", "#666", "#a8a8a8"],
+];
 
 /// Heights, from the top of a lane to its bottom.
 const LABEL: usize = 13;
@@ -30,153 +38,164 @@ const LANE: usize = LEAVES + 10;
 
 const LINE: usize = 18;
 
+/// Between the clients and the tasks.
+const GAP: usize = 26;
+
 /// A whole picture. The name is one word, different from that of any other
-/// one on the same page.
-#[must_use]
+/// drawing on the same page.
 pub fn draw(picture: &Picture, run: &Run, name: &str) -> String {
-    let mut svg = Svg::new(picture, run, name);
-    let heads = svg.heads();
-    svg.whole(&heads);
-    svg.text
+    let heads = heads(run);
+    let top = LINE * heads.len() + 14;
+    let y = height(picture, top) + LINE;
+    let whole = y + legend_height(picture);
+    let mut sheet = Sheet::new(picture, run, name, whole);
+    sheet.is_figure = true;
+    for (index, head) in heads.iter().enumerate() {
+        let class = if index == 0 { "head" } else { "small" };
+        sheet.svg.text(class, (8, LINE * (index + 1)), head);
+    }
+    sheet.lanes(top, whole);
+    legend(&mut sheet.svg, picture, y);
+    sheet.svg.finish()
 }
 
 /// A picture without its heads, and the legend by itself.
-#[must_use]
 pub fn draw_parts(
     picture: &Picture,
     run: &Run,
     name: &str,
 ) -> (String, String) {
-    let mut chart = Svg::new(picture, run, name);
-    chart.is_figure = false;
-    chart.whole(&[]);
-    let mut legend = Svg::new(picture, run, name);
-    let height = legend.legend_height() + 14;
-    legend.add(format_args!(
+    let whole = height(picture, 14);
+    let mut chart = Sheet::new(picture, run, name, whole);
+    chart.lanes(14, whole);
+    let mut svg = Svg::part(name);
+    let height = legend_height(picture) + 14;
+    svg.add(format_args!(
         "<svg class=\"zt zt-legend\" width=\"100%\" height=\"{height}\" \
          role=\"img\" aria-label=\"Legend\">"
     ));
-    legend.legend(18);
-    legend.add("</svg>");
-    (chart.text, legend.text)
+    legend(&mut svg, picture, 18);
+    (chart.svg.finish(), svg.finish())
 }
 
-struct Svg<'a> {
-    text: String,
-    name: String,
-    /// It stays as it is: nobody points at a span, and a search for words
-    /// would find them all.
+/// The lower edge of the lanes, if they begin here.
+fn bottom(picture: &Picture, top: usize) -> usize {
+    top + LANE * picture.lanes.len() + GAP + 8
+}
+
+/// The height of everything but the legend.
+fn height(picture: &Picture, top: usize) -> usize {
+    let hidden = if picture.hidden > 0 { LINE } else { 0 };
+    bottom(picture, top) + hidden + 34 - LINE
+}
+
+/// What stands above: each line fits into a narrow page.
+fn heads(run: &Run) -> Vec<String> {
+    let mut heads = vec![
+        format!("{}: {}", run.name, run.scenario),
+        run.command.chars().take(56).collect(),
+    ];
+    if let Some(it) = &run.slowdown {
+        let times = it.traced as f64 / it.untraced.max(1) as f64;
+        let [traced, untraced] = [it.traced, it.untraced].map(milliseconds);
+        heads.push(format!("An answer took {traced} under strace,"));
+        heads.push(format!("{untraced} without: {times:.1} times slower."));
+    }
+    heads
+}
+
+/// For those who cannot see it.
+fn description(picture: &Picture) -> String {
+    let tasks = picture.lanes.len() - picture.clients;
+    let mut text = format!(
+        "{} clients above, {tasks} threads or processes below.",
+        picture.clients
+    );
+    for lane in &picture.lanes[picture.clients..] {
+        text += &format!(" {}: {}.", lane.label, shares(lane));
+    }
+    text
+}
+
+/// The class of a client.
+fn class(client: impl Into<usize>) -> String {
+    svg::class(client.into() % STYLES)
+}
+
+struct Sheet<'a> {
+    svg: Svg,
+    /// It is no page: nothing is said where a reader points, and a search for
+    /// words does not find it.
     is_figure: bool,
     picture: &'a Picture,
     run: &'a Run,
 }
 
-impl<'a> Svg<'a> {
-    fn new(picture: &'a Picture, run: &'a Run, name: &str) -> Self {
-        let is_plain = |c: char| c.is_ascii_alphanumeric();
-        let name = name.replace(|c| !is_plain(c), "-");
-        Self { text: String::new(), name, is_figure: true, picture, run }
-    }
-
-    fn add(&mut self, what: impl Display) {
-        // To a String there is always room.
-        _ = writeln!(self.text, "{what}");
-    }
-
-    fn whole(&mut self, heads: &[String]) {
-        let top = LINE * heads.len() + 14;
-        let lanes = self.picture.lanes.len();
-        let gap = 26;
-        let bottom = top + LANE * lanes + gap + 8;
-        let hidden = usize::from(self.picture.hidden > 0) * LINE;
-        let legend = bottom + hidden + 34;
-        let height = match self.is_figure {
-            true => legend + self.legend_height(),
-            false => legend - LINE,
-        };
-        let name = self.name.clone();
-        self.add(format_args!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"zt\" \
-             width=\"100%\" height=\"{height}\" role=\"img\" \
-             aria-labelledby=\"{name}-t {name}-d\">"
-        ));
-        let title = format!("{}: {}", self.run.name, self.run.scenario);
-        let title = escaped(&title);
-        self.add(format_args!("<title id=\"{name}-t\">{title}</title>"));
-        let description = escaped(&self.description());
-        self.add(format_args!("<desc id=\"{name}-d\">{description}</desc>"));
-        self.add(format_args!("<style>\n{}</style>", STYLE));
-        self.definitions();
-        self.add("<rect class=\"paper\" width=\"100%\" height=\"100%\"/>");
-        for (index, head) in heads.iter().enumerate() {
-            let class = if index == 0 { "head" } else { "small" };
-            let y = LINE * (index + 1);
-            self.label(class, "8", y, head);
+impl<'a> Sheet<'a> {
+    fn new(
+        picture: &'a Picture,
+        run: &'a Run,
+        name: &str,
+        height: usize,
+    ) -> Self {
+        let root = format!("class=\"zt\" width=\"100%\" height=\"{height}\"");
+        let title = format!("{}: {}", run.name, run.scenario);
+        let mut svg = Svg::new(name, root, &title, &description(picture));
+        svg.style("zt", &COLOURS, STYLE);
+        svg.add("<defs>");
+        for state in State::ALL {
+            svg.pattern(state.word(), hatch(state));
         }
-        // Everything within is placed by time.
-        self.add(format_args!(
+        svg.hatches(STYLES);
+        for style in 0..STYLES {
+            let id = svg.id(&format!("m{style}"));
+            let shape = svg::mark(style);
+            svg.add(format_args!("<path id=\"{id}\" d=\"{shape}\"/>"));
+        }
+        svg.add(
+            "</defs>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>",
+        );
+        Self { svg, is_figure: false, picture, run }
+    }
+
+    /// Everything that is placed by time.
+    fn lanes(&mut self, top: usize, height: usize) {
+        let picture = self.picture;
+        let bottom = bottom(picture, top);
+        self.svg.add(format_args!(
             "<svg x=\"10\" width=\"96.5%\" height=\"{height}\" \
              overflow=\"visible\" class=\"time\">"
         ));
         self.axis(top, bottom);
         let y = |lane: usize| {
-            top + LANE * lane
-                + if lane < self.picture.clients { 0 } else { gap }
+            top + LANE * lane + if lane < picture.clients { 0 } else { GAP }
         };
-        self.births(&y);
-        for lane in 0..lanes {
+        // From the one that starts a thread or process to the new lane.
+        for (index, lane) in picture.lanes.iter().enumerate() {
+            let Some(parent) = lane.parent else { continue };
+            if shows_birth(picture, lane) {
+                let (from, to) = (y(parent) + BAR, y(index) + BAR);
+                let x = picture.percent(lane.life.0);
+                self.upright("birth", x, from, to);
+                self.svg.add(format_args!(
+                    "<circle class=\"birth\" cx=\"{x}%\" cy=\"{to}\" r=\"3\"/>"
+                ));
+            }
+        }
+        for lane in 0..picture.lanes.len() {
             self.lane(lane, y(lane));
         }
-        if hidden > 0 {
-            let more = self.picture.hidden;
-            let more = format!("and {more} more, not drawn");
-            self.label("small", "0", bottom + 14 + LINE, &more);
+        if picture.hidden > 0 {
+            let more = format!("and {} more, not drawn", picture.hidden);
+            self.svg.text("small", (0, bottom + 14 + LINE), &more);
         }
-        self.add("</svg>");
-        if self.is_figure {
-            self.legend(legend);
-        }
-        self.add("</svg>");
+        self.svg.add("</svg>");
     }
 
-    /// What stands above: each line fits into a narrow page.
-    fn heads(&self) -> Vec<String> {
-        let mut heads =
-            vec![format!("{}: {}", self.run.name, self.run.scenario)];
-        // As much of it as fits.
-        heads.push(self.run.command.chars().take(56).collect());
-        if let Some(it) = &self.run.slowdown {
-            let times = it.traced as f64 / it.untraced.max(1) as f64;
-            heads.push(format!(
-                "An answer took {} under strace,",
-                milliseconds(it.traced)
-            ));
-            heads.push(format!(
-                "{} without: {times:.1} times slower.",
-                milliseconds(it.untraced)
-            ));
-        }
-        heads
-    }
-
-    /// For those who cannot see it.
-    fn description(&self) -> String {
-        let tasks = self.picture.lanes.len() - self.picture.clients;
-        let mut text = format!(
-            "{} clients above, {tasks} threads or processes below.",
-            self.picture.clients
-        );
-        for lane in &self.picture.lanes[self.picture.clients..] {
-            text += &format!(" {}: {}.", lane.label, shares(lane));
-        }
-        text
-    }
-
-    fn label(&mut self, class: &str, x: &str, y: usize, text: &str) {
-        let text = escaped(text);
-        self.add(format_args!(
-            "<text class=\"{class}\" x=\"{x}\" y=\"{y}\">{text}</text>"
-        ));
+    /// An upright line at this percentage of the width.
+    fn upright(&mut self, class: &str, x: f64, from: usize, to: usize) {
+        let x = || Length::percent(x);
+        self.svg.line(class, (x(), from), (x(), to));
     }
 
     fn axis(&mut self, top: usize, bottom: usize) {
@@ -186,45 +205,233 @@ impl<'a> Svg<'a> {
         while at <= to {
             if at >= from {
                 let x = self.picture.percent(at);
-                self.add(format_args!(
-                    "<line class=\"grid\" x1=\"{x}%\" x2=\"{x}%\" \
-                     y1=\"{top}\" y2=\"{bottom}\"/>"
-                ));
+                self.upright("grid", x, top, bottom);
                 let text = format!("{} ms", at as f64 / 1e3);
                 // The last one would be cut.
                 let class = if x > 95.0 { "tick end" } else { "tick" };
-                self.label(class, &format!("{x}%"), bottom + 14, &text);
+                self.svg.text(class, (Length::percent(x), bottom + 14), &text);
             }
             at += step;
         }
     }
 
-    /// Others were born before the picture begins.
-    fn shows_birth(&self, lane: &Lane) -> bool {
-        lane.parent.is_some() && lane.life.0 >= self.picture.time.0
+    /// A lane: what it did, for which client, and the bytes that came and went.
+    fn lane(&mut self, index: usize, y: usize) {
+        let lane = &self.picture.lanes[index];
+        let is_client = index < self.picture.clients;
+        self.svg.add(format_args!("<g class=\"lane\" data-lane=\"{index}\">"));
+        self.svg.add("<g class=\"label\">");
+        if is_client {
+            self.symbol((index as u16, true), "6", y + LABEL - 4, "");
+        }
+        let x = if is_client { 14 } else { 0 };
+        self.svg.text("name", (x, y + LABEL), &lane.label);
+        self.svg.add("</g>");
+        for span in &lane.spans {
+            self.span(index, lane, span, y + BAR);
+        }
+        self.strips(lane, y + STRIP);
+        for mark in &lane.marks {
+            let row = if mark.arrives { ARRIVES } else { LEAVES };
+            self.mark(mark, y + row);
+        }
+        if lane.death.is_some() && lane.life.1 <= self.picture.time.1 {
+            let x = self.picture.percent(lane.life.1);
+            self.upright("death", x, y + BAR - 4, y + BAR + BAR_HEIGHT + 4);
+        }
+        self.svg.add("</g>");
     }
 
-    /// A line from the one who starts a thread or process to the new lane.
-    fn births(&mut self, y: &dyn Fn(usize) -> usize) {
-        for (index, lane) in self.picture.lanes.iter().enumerate() {
-            let Some(parent) = lane.parent else { continue };
-            if !self.shows_birth(lane) {
-                continue;
-            }
-            let x = self.picture.percent(lane.life.0);
-            let from = y(parent) + BAR;
-            let to = y(index) + BAR;
-            self.add(format_args!(
-                "<line class=\"birth\" x1=\"{x}%\" x2=\"{x}%\" y1=\"{from}\" \
-                 y2=\"{to}\"/>\n<circle class=\"birth\" cx=\"{x}%\" \
-                 cy=\"{to}\" r=\"3\"/>"
-            ));
+    fn span(&mut self, index: usize, lane: &Lane, span: &Span, y: usize) {
+        let is_client = index < self.picture.clients;
+        let from = self.picture.percent(span.time.0);
+        let width = self.picture.percent(span.time.1) - from;
+        let width = (width * 1000.0).round() / 1000.0;
+        let word = span.state.word();
+        let fill = match span.state {
+            State::Asked if is_client => self.svg.fill(&class(index)),
+            _ => self.svg.fill(word),
+        };
+        let says = self.says(|| self.span_says(lane, span));
+        let attributes = format!("class=\"{word}\" {fill}{says}");
+        let at = (Length::percent(from), y);
+        self.svg.rect(attributes, at, (Length::percent(width), BAR_HEIGHT));
+        if width < 4.0 || span.state == State::Idle {
+            return;
         }
+        // Cut where its span ends; a narrow page has no room for all.
+        let class = if width < 10.0 { "short" } else { "word" };
+        self.svg.add(format_args!(
+            "<svg class=\"{class}\" x=\"{from}%\" y=\"{y}\" \
+             width=\"{width}%\" height=\"{BAR_HEIGHT}\"><text class=\"halo\" \
+             x=\"5\" y=\"12\">{word}</text></svg>"
+        ));
+    }
+
+    fn mark(&mut self, mark: &Mark, y: usize) {
+        let x = format!("{}%", self.picture.percent(mark.at));
+        let says = self.says(|| {
+            let Mark { at, bytes, calls, .. } = *mark;
+            let what = if mark.arrives { "arrive" } else { "leave" };
+            let client = self.run.clients.get(mark.client as usize);
+            let name = client.map_or("", |client| &client.name);
+            let at = milliseconds(at);
+            format!("{name}: {bytes} bytes {what}, calls: {calls}, from {at}")
+        });
+        self.symbol((mark.client, mark.arrives), &x, y, &says);
+    }
+
+    /// Which client each time is for; on a client's lane, when it was not
+    /// accepted.
+    fn strips(&mut self, lane: &Lane, y: usize) {
+        let picture = self.picture;
+        let place = |at| (Length::percent(picture.percent(at)), y);
+        if let Some((from, to)) = lane.queued {
+            self.svg.line("strip queued", place(from), place(to));
+        }
+        let of_same =
+            |a: &Span, b: &Span| a.client == b.client && a.time.1 == b.time.0;
+        for spans in lane.spans.chunk_by(of_same) {
+            let (first, last) = (spans[0], spans[spans.len() - 1]);
+            if let Some(client) = first.client {
+                let class = format!("strip line {}", class(client));
+                let (from, to) = (first.time.0, last.time.1);
+                self.svg.line(&class, place(from), place(to));
+            }
+        }
+    }
+
+    /// The mark of a client, full or hollow.
+    fn symbol(
+        &mut self,
+        (client, is_full): (u16, bool),
+        x: &str,
+        y: usize,
+        says: &str,
+    ) {
+        let class = format!("{}{}", class(client), hollow(is_full));
+        let id = self.svg.id(&format!("m{}", usize::from(client) % STYLES));
+        self.svg.add(format_args!(
+            "<use href=\"#{id}\" class=\"mark {class}\" x=\"{x}\" y=\"{y}\"{says}/>"
+        ));
+    }
+
+    /// What is said of a thing that is pointed at.
+    fn says(&self, text: impl Fn() -> String) -> String {
+        match self.is_figure {
+            true => String::new(),
+            false => format!(" data-says=\"{}\"", escaped(&text())),
+        }
+    }
+
+    fn span_says(&self, lane: &Lane, span: &Span) -> String {
+        let [from, to] = [span.time.0, span.time.1].map(milliseconds);
+        let client =
+            span.client.and_then(|it| self.run.clients.get(it as usize));
+        let whose = client.map(|client| format!(" ({})", client.name));
+        let (label, says) = (&lane.label, span.state.says());
+        let whose = whose.unwrap_or_default();
+        format!("{label}: {says}, {from} to {to}{whose}")
     }
 }
 
-/// How much of its life a lane spent in what.
-#[must_use]
+fn hollow(is_full: bool) -> &'static str {
+    if is_full { "" } else { " hollow" }
+}
+
+/// Others were born before the picture begins.
+fn shows_birth(picture: &Picture, lane: &Lane) -> bool {
+    lane.parent.is_some() && lane.life.0 >= picture.time.0
+}
+
+/// The lines of a state's pattern.
+fn hatch(state: State) -> &'static str {
+    match state {
+        State::Work | State::Idle => "",
+        State::Accept => "M2 2h2M6 6h2",
+        State::Recv | State::Asked => svg::UP,
+        State::Poll => "M0 2H8M0 6H8",
+        State::Futex => svg::CROSSED,
+        State::Send => svg::DOWN,
+        State::Sleep => "M2 0V8",
+        State::Other => "M4 0V8M0 4H8",
+    }
+}
+
+fn legend_height(picture: &Picture) -> usize {
+    legend_entries(picture).len().div_ceil(2) * 20 - 8
+}
+
+/// The states that occur, and what the lines and marks mean.
+fn legend_entries(picture: &Picture) -> Vec<(Entry, &'static str)> {
+    let lanes = &picture.lanes;
+    // What is too short to be seen needs no entry.
+    let least = (picture.time.1 - picture.time.0) / 1_000;
+    let occurs = |state: &State| {
+        let spans = lanes.iter().flat_map(|lane| &lane.spans);
+        let spans = spans.filter(|span| span.state == *state);
+        spans.map(Span::length).sum::<i64>() > least
+    };
+    let states = State::ALL.into_iter().filter(occurs);
+    let mut entries: Vec<_> =
+        states.map(|it| (Entry::State(it), it.says())).collect();
+    entries.extend([
+        (Entry::Mark(true), "above: bytes arrive"),
+        (Entry::Mark(false), "below: bytes leave"),
+        (Entry::Strip("line c0"), "for this client"),
+        (Entry::Strip("queued"), "in the queue (inferred)"),
+    ]);
+    if lanes.iter().any(|lane| shows_birth(picture, lane)) {
+        entries.push((Entry::Birth, "is born"));
+    }
+    entries.push((Entry::Death, "leaves, or ends"));
+    entries
+}
+
+enum Entry {
+    State(State),
+    Mark(bool),
+    Strip(&'static str),
+    Birth,
+    Death,
+}
+
+fn legend(svg: &mut Svg, picture: &Picture, top: usize) {
+    for (index, (entry, says)) in
+        legend_entries(picture).into_iter().enumerate()
+    {
+        let x = if index % 2 == 0 { "8" } else { "51%" };
+        let y = top + index / 2 * 20;
+        // Within, the origin is where the text stands.
+        svg.add(format_args!("<svg x=\"{x}\" y=\"{y}\" overflow=\"visible\">"));
+        match entry {
+            Entry::State(state) => {
+                let word = state.word();
+                let attributes = format!("class=\"{word}\" {}", svg.fill(word));
+                svg.rect(attributes, (0, -11.0), (24, 14));
+            }
+            Entry::Mark(is_full) => {
+                let (id, hollow) = (svg.id("m0"), hollow(is_full));
+                svg.add(format_args!(
+                    "<use href=\"#{id}\" class=\"mark c0{hollow}\" x=\"12\" \
+                     y=\"-4\"/>"
+                ));
+            }
+            Entry::Strip(class) => {
+                svg.line(&format!("strip {class}"), (0, -4.0), (24, -4.0));
+            }
+            Entry::Birth => {
+                svg.line("birth", (12, -13.0), (12, 0));
+                svg.add("<circle class=\"birth\" cx=\"12\" cy=\"0\" r=\"3\"/>");
+            }
+            Entry::Death => svg.line("death", (12, -14.0), (12, 4)),
+        }
+        svg.text("small", (32, 0), says);
+        svg.add("</svg>");
+    }
+}
+
+/// How much of its life a lane spent in each state.
 pub fn shares(lane: &Lane) -> String {
     let whole: i64 = lane.spans.iter().map(Span::length).sum();
     let mut shares = Vec::new();

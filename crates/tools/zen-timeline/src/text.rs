@@ -1,7 +1,6 @@
 //! Words for people.
 
 /// A moment as people like to read it.
-#[must_use]
 pub(crate) fn milliseconds(at: i64) -> String {
     match at.abs() {
         0..1_000 => format!("{at} \u{b5}s"),

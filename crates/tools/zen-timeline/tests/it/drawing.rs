@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
-use zen_timeline::picture::{Detail, Lane, Picture, Span, State};
+use zen_timeline::lane::{Detail, Lane, Span, State};
+use zen_timeline::picture::Picture;
 use zen_timeline::run::{
     Call, Client, FORMAT, Kind, Run, Seen, Slowdown, Task, View,
 };
-use zen_timeline::steps::{STEPS_MAX, Story, tell};
+use zen_timeline::steps::{STEPS_MAX, tell};
+use zen_timeline::story::Story;
 use zen_timeline::{html, perfetto, svg};
 
 use crate::reader;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use zen_timeline::run::{Call, Client, Kind, Run, Task, build};
+use zen_timeline::build::build;
+use zen_timeline::run::{Call, Client, Kind, Run, Task};
 
 /// Two clients at these ports: one asks and leaves; the other asks in two
 /// pieces, and leaves later. Returns the tasks, which all lines went into.

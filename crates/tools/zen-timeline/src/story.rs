@@ -1,11 +1,78 @@
-//! Keeps what is known of everybody, and says it.
+//! What is known of every client, socket and task after each event, in words.
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Act, Event, Group, Step, Story};
-use crate::picture::{LANES_MAX, State, label};
+use crate::lane::State;
+use crate::lanes::label;
+use crate::picture::LANES_MAX;
 use crate::run::{Kind, Run, Seen, Task};
 use crate::text::milliseconds;
+
+/// The whole story.
+#[derive(Debug)]
+pub struct Story {
+    /// What stands before each row of the table of states.
+    pub rows: Vec<String>,
+    /// Every text that a row ever has.
+    pub texts: Vec<String>,
+    /// In the order of time.
+    pub steps: Vec<Step>,
+}
+
+/// An event, or some that are alike.
+#[derive(Debug)]
+pub struct Step {
+    /// When; of several, the first.
+    pub at: i64,
+    /// What happens.
+    pub says: String,
+    /// Which rows change with it, and to which text.
+    pub changes: Vec<(usize, usize)>,
+}
+
+/// Who does it, what it is, and with whom: alike if all of this is the same.
+pub(crate) type Key = (usize, Act, Option<u16>);
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Act {
+    Sees(Seen),
+    Begins(Kind),
+    Ends(Kind),
+    Fails(Kind),
+    EndOfFile,
+    Birth,
+    Death,
+    Signal,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Event {
+    pub(crate) at: i64,
+    pub(crate) key: Key,
+    /// Bytes, or what a call returned.
+    pub(crate) amount: i64,
+    pub(crate) whole: usize,
+}
+
+/// Events that are alike and near.
+pub(crate) struct Group {
+    at: i64,
+    pub(crate) key: Key,
+    times: usize,
+    amount: i64,
+}
+
+impl Group {
+    pub(crate) fn new(event: &Event) -> Self {
+        let Event { at, key, amount, .. } = *event;
+        Self { at, key, times: 1, amount: amount.max(0) }
+    }
+
+    pub(crate) fn add(&mut self, event: &Event) {
+        self.times += 1;
+        self.amount = self.amount.saturating_add(event.amount.max(0));
+    }
+}
 
 /// What is known of a client and of its socket at the server. All of it is
 /// filled by events; nothing is ever taken out.
@@ -23,7 +90,7 @@ struct Client {
     server_sent: i64,
 }
 
-pub(super) struct Teller<'a> {
+pub(crate) struct Teller<'a> {
     run: &'a Run,
     /// The server's system calls are not where its bytes go.
     hides: bool,
@@ -38,11 +105,11 @@ pub(super) struct Teller<'a> {
     numbers: HashMap<String, usize>,
     /// The text that each row has.
     shown: Vec<usize>,
-    pub(super) story: Story,
+    pub(crate) story: Story,
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(run: &'a Run) -> Self {
+    pub(crate) fn new(run: &'a Run) -> Self {
         let tasks = run.tasks.iter().take(LANES_MAX);
         let tasks: Vec<_> = tasks.map(|task| label(task, run)).collect();
         let mut rows = vec!["queue of the listener (inferred)".to_string()];
@@ -72,7 +139,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    pub(super) fn happens(&mut self, event: &Event) {
+    pub(crate) fn happens(&mut self, event: &Event) {
         let (actor, act, client) = event.key;
         let first = self.clients.len();
         if let Act::Sees(seen) = act {
@@ -149,7 +216,7 @@ impl<'a> Teller<'a> {
         }
     }
 
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.dirty.extend(0..self.shown.len());
         let changes = self.changes();
         let says = "The clients begin".into();
@@ -157,7 +224,7 @@ impl<'a> Teller<'a> {
     }
 
     /// Ends a step, or several that were at the same time.
-    pub(super) fn step(&mut self, groups: &mut Vec<Group>) {
+    pub(crate) fn step(&mut self, groups: &mut Vec<Group>) {
         let last = groups.len().saturating_sub(1);
         for (index, group) in groups.drain(..).enumerate() {
             let says = self.says(&group);

@@ -1,11 +1,10 @@
 //! A lane for each client, as it saw it, and for each task, as strace did.
 
-use super::{Lane, Mark, Span, State};
+use crate::lane::{Lane, Mark, Span, State};
 use crate::run::{Call, Client, Kind, Run, Seen, Task};
 
 /// How a task is called: a number for its process only where there are some.
-#[must_use]
-pub fn label(task: &Task, run: &Run) -> String {
+pub(crate) fn label(task: &Task, run: &Run) -> String {
     let is_process = task.process == task.id;
     let of_process = |it: &&Task| it.process == task.process;
     let threads = run.tasks.iter().filter(of_process);
@@ -31,7 +30,7 @@ pub fn label(task: &Task, run: &Run) -> String {
     parts.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
-pub(super) fn client_lane(number: u16, client: &Client) -> Lane {
+pub(crate) fn client_lane(number: u16, client: &Client) -> Lane {
     let over = [Seen::Left, Seen::Failed, Seen::EndOfFile];
     let first = |seen: &[Seen]| {
         let view = client.views.iter().find(|it| seen.contains(&it.seen));
@@ -82,7 +81,7 @@ pub(super) fn client_lane(number: u16, client: &Client) -> Lane {
 
 /// The time between a client's connect() and the server's accept(), if the
 /// latter can be seen.
-pub(super) fn queued(run: &Run, number: usize) -> Option<(i64, i64)> {
+pub(crate) fn queued(run: &Run, number: usize) -> Option<(i64, i64)> {
     let mut views = run.clients.get(number)?.views.iter();
     let from = views.find(|it| it.seen == Seen::Connected)?.at;
     let calls = run.tasks.iter().flat_map(|task| &task.calls);
@@ -96,7 +95,7 @@ pub(super) fn queued(run: &Run, number: usize) -> Option<(i64, i64)> {
     (to > from).then_some((from, to))
 }
 
-pub(super) fn task_lane(task: &Task, (from, to): (i64, i64)) -> Lane {
+pub(crate) fn task_lane(task: &Task, (from, to): (i64, i64)) -> Lane {
     let born = task.born.max(from);
     let died = task.died.unwrap_or(i64::MAX);
     let mut lane = Lane {

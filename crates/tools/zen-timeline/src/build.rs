@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Call, Client, Kind, Task};
+use crate::run::{Call, Client, Kind, Task};
 use crate::strace::{Descriptor, Event, Reader, Syscall, What};
 
 /// Whatever a thread does for longer than this is worth a look.

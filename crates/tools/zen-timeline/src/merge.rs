@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Detail, Lane, Mark, Span};
+use crate::lane::{Detail, Lane, Mark, Span};
 
 /// Makes cells wider until there are few enough spans; returns their width.
-pub(super) fn merge_spans(
+pub(crate) fn merge_spans(
     lanes: &mut [Lane],
     time: (i64, i64),
     detail: Detail,
@@ -79,7 +79,7 @@ fn strongest(parts: &[Span]) -> Span {
     Span { time: (first.time.0, last.time.1), ..*strongest }
 }
 
-pub(super) fn merge_marks(
+pub(crate) fn merge_marks(
     lanes: &mut [Lane],
     time: (i64, i64),
     detail: Detail,
