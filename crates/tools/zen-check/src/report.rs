@@ -1,7 +1,7 @@
 //! The forms in which a report is written, for people and for those who grade.
 //!
 //! A report contains what a server printed, and a server may be hostile. So
-//! [`write`] first makes a copy in which every text is printable and short
+//! [`write()`] first makes a copy in which every text is printable and short
 //! (`clean`); a format only minds its own syntax.
 
 mod classroom50;

@@ -29,9 +29,7 @@ const BUSY_MAX: usize = 64;
 /// A line of a log is not waited for more often.
 const LINES_MAX: usize = 1000;
 
-/// A case of somebody else's, for [`Program::with_cases`].
-///
-/// [`Program::with_cases`]: crate::Program::with_cases
+/// A case that an assignment brings along: see `Plan`.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnCase(pub(crate) &'static Case);
 
