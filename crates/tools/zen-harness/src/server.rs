@@ -90,6 +90,8 @@ impl Server {
             let what = format!("no end within {PATIENCE:?}");
             return Err(io::Error::new(io::ErrorKind::TimedOut, what));
         };
+        // A tracer ends a moment later, and prints only then: do not kill it.
+        self.process.errors.wait_for_end(PATIENCE).ok();
         // What held the other ends is gone then.
         let text = self.process.last_words();
         self.process.output.wait_for_end(PATIENCE)?;
