@@ -496,6 +496,9 @@ impl Client {
 }
 
 fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
+    if err.kind() == ErrorKind::Unsupported {
+        return Fault::skipped(err.to_string());
+    }
     Fault::Server(Box::new(Failure {
         what: format!("cannot connect to {to}: {err}"),
         means: (err.kind() == ErrorKind::ConnectionRefused)

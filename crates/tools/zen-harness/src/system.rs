@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 #[cfg(not(unix))]
 mod other;
@@ -21,15 +22,14 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 
 /// Connects with buffers as small as they get, and with a small segment size,
 /// which on Linux also keeps the *server's* buffer small. Its answers soon
-/// have nowhere to go.
+/// have nowhere to go. Windows takes what a server sends however small the
+/// buffers are, so no answer would wait there.
+#[cfg(unix)]
 pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = tcp_socket(address)?;
-    #[cfg(unix)]
-    {
-        sock.set_recv_buffer_size(1152)?;
-        sock.set_send_buffer_size(16384)?;
-        sock.set_tcp_mss(256)?;
-    }
+    sock.set_recv_buffer_size(1152)?;
+    sock.set_send_buffer_size(16384)?;
+    sock.set_tcp_mss(256)?;
     sock.connect(&address.into())?;
     Ok(sock.into())
 }
@@ -55,4 +55,9 @@ pub fn connect_from(
     }
     sock.connect(&address.into())?;
     Ok(sock.into())
+}
+
+/// From now on, closing this socket sends a reset.
+pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
+    SockRef::from(sock).set_linger(Some(Duration::ZERO))
 }

@@ -1,7 +1,11 @@
 //! Where there are neither signals nor limits.
 
+mod job;
+
+pub(crate) use job::Group;
+
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus};
 
 macro_rules! numbers {
@@ -13,7 +17,10 @@ macro_rules! numbers {
     };
 }
 numbers! { SIGCHLD SIGCONT SIGINT SIGKILL SIGPIPE SIGSTOP SIGTERM SIGURG
-SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN ECONNRESET EMFILE }
+SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN EMFILE }
+
+/// WSAECONNRESET: a client has left with a reset.
+pub const ECONNRESET: i32 = 10054;
 
 macro_rules! unsupported {
     ($what:literal: $($name:ident($($argument:ty),*) => $result:ty)+) => {
@@ -37,18 +44,16 @@ unsupported! { "prlimit()":
     raise_own_descriptor_limit(u64) => ()
 }
 unsupported! { "TCP_INFO": segments_received(&TcpStream) => u32 }
-unsupported! { "known way to send a reset": reset_on_close(&TcpStream) => () }
+unsupported! { "small buffers, so no answer waits":
+    connect_narrow(SocketAddr) => TcpStream
+}
 
 /// Here there are no signals to block.
 pub fn block_signals(_: &mut Command) {}
 
 pub(crate) fn prepare(_: &mut Command) {}
 
-pub(crate) fn remember_group(_: u32) {}
-
-pub(crate) fn forget_group(_: u32) {}
-
-/// Here they are in no groups of their own.
+/// Here they end with this process anyway, by their jobs.
 pub fn take_servers_along() {}
 
 pub(crate) fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {
