@@ -154,7 +154,8 @@ impl Server<'_> {
         let accept = now >= self.accept_after && !shutdown::begun();
         if accept && !self.accepting {
             let interest = Event::readable(LISTENER);
-            // SAFETY: `hand_over` deletes the listener before it drops it.
+            // SAFETY: code that takes the listener out deletes it from the
+            // poller first.
             unsafe {
                 self.poller.add_with_mode(&**listener, interest, LEVEL)?;
             }

@@ -528,23 +528,21 @@ const UNUSUAL: [(&str, &str); 14] = [
     ("the text", "the chapter, or this book"),
 ];
 
+const STAGE: &str = "the name of a stage";
+
 /// Where such words stay, and why.
 const USUAL_HERE: [(&str, &str, &str); 5] = [
     ("book/src/homework/reuse.md", "mend", STAGE),
     ("crates/homework/reuse/assignment.toml", "mend", STAGE),
     ("crates/homework/reuse/src/main.rs", "mend", STAGE),
     ("crates/homework/reuse/teacher.md", "mend", STAGE),
-    (
-        "crates/homework/reuse/wrong/mend-tidies-at-the-end.patch",
-        "mend",
-        STAGE,
-    ),
+    ("crates/homework/reuse/wrong/mend-tidies-at-the-end.patch", "mend", STAGE),
 ];
-const STAGE: &str = "the name of a stage";
 
-/// Where people read more than pages: comments, messages, cases, hints. Add
-/// `crates/tools` when its words are as plain.
-const FOLDERS_IN_PLAIN_ENGLISH: [&str; 9] = [
+/// Folders whose comments, messages, cases and hints are checked as well as
+/// pages. Add `crates/tools` when its words are as plain.
+const FOLDERS_IN_PLAIN_ENGLISH: [&str; 10] = [
+    "book/deployment",
     "book/src",
     "book/transcripts",
     "crates/homework",
@@ -557,12 +555,15 @@ const FOLDERS_IN_PLAIN_ENGLISH: [&str; 9] = [
 ];
 
 /// Scripts have none of these.
-const TEXT_EXTENSIONS: [&str; 11] = [
-    "css", "go", "js", "md", "mjs", "patch", "py", "rs", "toml", "txt", "yml",
+const TEXT_EXTENSIONS: [&str; 14] = [
+    "cfg", "css", "go", "js", "md", "mjs", "patch", "py", "rs", "service",
+    "socket", "toml", "txt", "yml",
 ];
 
 fn files_in_plain_english() -> Vec<PathBuf> {
-    let mut paths = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    let names =
+        ["README.md", "CHANGELOG.md", "book/focus.js", "book/tables.css"];
+    let mut paths: Vec<_> = names.map(|name| root().join(name)).into();
     paths.extend(files(&root().join("crates"), "Cargo.toml"));
     for folder in FOLDERS_IN_PLAIN_ENGLISH {
         let mut found = files(&root().join(folder), "");
