@@ -47,6 +47,7 @@ pub struct Lab {
     left_out: Vec<String>,
     /// The experiment that is being made.
     name: String,
+    runs_max: usize,
 }
 
 /// Builds the servers of this workspace that are wanted, with a profile of
@@ -81,7 +82,17 @@ impl Lab {
         let cores = Cores::separate();
         let machine = Machine::here(profile, cores.is_some());
         let (left_out, name) = (Vec::new(), String::new());
-        Ok(Self { size, machine, servers, also, cores, left_out, name })
+        let runs_max = usize::MAX;
+        Ok(Self {
+            size,
+            machine,
+            servers,
+            also,
+            cores,
+            left_out,
+            name,
+            runs_max,
+        })
     }
 
     /// Makes an experiment. From then on the load, which is the calling
@@ -92,6 +103,7 @@ impl Lab {
         make: fn(&mut Self) -> Result<Vec<Chart>>,
     ) -> Result<Results> {
         self.left_out.clear();
+        self.runs_max = usize::MAX;
         self.name = name.into();
         if let Some(cores) = &self.cores {
             Cores::take(&cores.load);
@@ -118,7 +130,12 @@ impl Lab {
 
     /// How often everything is measured.
     pub fn runs(&self) -> usize {
-        self.pick([1, 3, 7])
+        self.pick([1, 3, 7]).min(self.runs_max)
+    }
+
+    /// For an experiment that is too long to be made so often.
+    pub fn repeat_at_most(&mut self, runs: usize) {
+        self.runs_max = runs;
     }
 
     /// What suits the size: tiny, quick, full.

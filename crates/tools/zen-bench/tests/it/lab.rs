@@ -58,7 +58,7 @@ macro_rules! can_be_made {
     )* };
 }
 
-can_be_made! { waiting slow churn knees backlog pollers rates prices loops }
+can_be_made! { waiting slow churn knees backlog pollers rates prices loops million }
 
 #[cfg(target_os = "linux")]
 #[test]
