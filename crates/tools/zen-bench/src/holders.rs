@@ -84,7 +84,7 @@ pub fn hold(server: SocketAddr, from: &[Ipv4Addr]) -> Result<()> {
         });
         let reply = match result {
             Ok(()) => begun.elapsed().as_secs_f64().to_string(),
-            Err(err) => format!("a client process stopped: {err:#}"),
+            Err(err) => format!("what a client process met: {err:#}"),
         };
         writeln!(io::stdout(), "{reply}")?;
     }
