@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use mdbook_driver::MDBook;
@@ -55,12 +55,15 @@ fn caption(path: &str, anchor: &str, up: &str) -> String {
 }
 
 /// Copies the files to which captions link.
-pub(crate) fn copy(sources: &BTreeSet<String>, html: &Path) -> Result<()> {
-    let crates = crate::html::book().join("../crates");
+pub(crate) fn copy(
+    sources: &BTreeSet<String>,
+    crates: &Path,
+    html: &Path,
+) -> Result<()> {
     for path in sources {
         let text = fs::read_to_string(crates.join(path))
             .with_context(|| format!("crates/{path}"))?;
-        let to: PathBuf = html.join(FOLDER).join(format!("{path}.html"));
+        let to = html.join(FOLDER).join(format!("{path}.html"));
         fs::create_dir_all(to.parent().context("a file is in a folder")?)?;
         fs::write(to, page(path, &text))?;
     }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use zen_harness::server::Server;
 
 use crate::experiment::Experiment;
@@ -95,13 +95,15 @@ fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
             options.extend(["--backlog", "4096", "--loops", &loops]);
             options.extend(["--max-clients", &most]);
             let server = lab.start(&subject, &options)?;
-            let kernel = kernel_memory();
+            // Sockets, descriptors and all else that the kernel keeps in small
+            // pieces.
+            let kernel = meminfo("Slab:");
             let mut crowd = Crowd::new(&server, held_max);
             for &size in crowds {
                 lab.tell(run, &format!("{size} silent clients"));
                 let limit = crowd.grow(size).err();
                 let x = crowd.held as f64;
-                let both = kernel_memory().saturating_sub(kernel);
+                let both = meminfo("Slab:").saturating_sub(kernel);
                 taken.record(&subject.name, x, crowd.time.as_secs_f64());
                 memory.record(KERNEL, x, both as f64);
                 if let Some(gauge) = lab.gauge(&server)? {
@@ -174,9 +176,10 @@ impl<'a> Crowd<'a> {
             self.held += more;
             self.time = before + begun.elapsed();
             ensure!(self.time < TIME_MAX, "the time, at most {TIME_MAX:?}");
-            if is_memory_short() {
-                bail!("the memory, of which an eighth stays available");
-            }
+            ensure!(
+                meminfo("MemAvailable:") > meminfo("MemTotal:") / 8,
+                "the memory, of which an eighth stays available"
+            );
         }
         Ok(())
     }
@@ -243,21 +246,12 @@ fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
     Ok(())
 }
 
-/// The lines of /proc/meminfo with these names, in bytes.
+/// The line of /proc/meminfo with this name, in bytes.
 fn meminfo(name: &str) -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with(name));
     let number = line.and_then(|line| line.split_whitespace().nth(1));
     number.and_then(|it| it.parse().ok()).map_or(0, |kib: u64| kib * 1024)
-}
-
-/// Sockets, descriptors and all else that the kernel keeps in small pieces.
-fn kernel_memory() -> u64 {
-    meminfo("Slab:")
-}
-
-fn is_memory_short() -> bool {
-    meminfo("MemAvailable:") < meminfo("MemTotal:") / 8
 }
 
 fn seen(results: &Results) -> String {
