@@ -73,6 +73,10 @@ enum Command {
     Costs {
         /// Only these servers, such as zen-poll [default: all]
         names: Vec<String>,
+
+        /// How the listings are built: release or dev
+        #[arg(long, default_value = "release")]
+        profile: String,
     },
 
     /// Measure the processor time of an answer, and compare it with a bare
@@ -181,7 +185,9 @@ fn run(command: Command) -> anyhow::Result<bool> {
         }
         Command::Hold { server, from } => holders::hold(server, &from)?,
         #[cfg(target_os = "linux")]
-        Command::Costs { names } => return costs::count(&names),
+        Command::Costs { names, profile } => {
+            return costs::count(&names, &profile);
+        }
         #[cfg(target_os = "linux")]
         Command::Cpu { names, pairs } => return cpu::measure(&names, pairs),
         #[cfg(target_os = "linux")]

@@ -8,15 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A listing is read in one sitting. A longer file may hold two ideas: look
-/// again, and do not squeeze it. If it is one idea, name it below.
+/// again, and do not squeeze it.
 const MAIN_LINES_MAX: usize = 200;
 
 /// A module imitates a framework, or is one idea of its own.
 const MODULE_LINES_MAX: usize = 250;
-
-/// Files that are longer, and why.
-const LONGER: [(&str, &str); 1] =
-    [("zen-poll/src/main.rs", "its loop shows every step of the waiting")];
 
 /// "Its architecture in six words."
 const ARCHITECTURE_WORDS_MAX: usize = 6;
@@ -272,11 +268,10 @@ fn every_listing_is_read_in_one_sitting() {
                 false => MODULE_LINES_MAX,
             };
             let path = shown(&path);
-            let longer = LONGER.iter().any(|(file, _)| path.ends_with(file));
-            if longer != (lines > most) {
+            if lines > most {
                 findings.push(format!(
                     "{path}: {lines} lines, where more than {most} are a sign \
-                     of two ideas (or it is in LONGER without need)"
+                     of two ideas"
                 ));
             }
         }
