@@ -46,17 +46,17 @@ const HOLDERS_MAX: usize = 60;
 const FRESH: usize = 50;
 const TIME_MAX: Duration = Duration::from_secs(200);
 
-const SERVER: &str = "the server's processes";
-const KERNEL: &str = "the kernel, for both ends of the connections";
-const ONE: &str = "from one address";
-const THREE: &str = "from three addresses in turn";
+const SERVER: &str = "server";
+const KERNEL: &str = "kernel, both ends";
+const ONE: &str = "one address";
+const THREE: &str = "three addresses";
 
 fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     lab.make_once();
     let steps = |name, title, y: (&str, Scale)| {
         Chart::lines(name, title, ("silent clients", Scale::Steps), y)
     };
-    let y = ("bytes", Scale::Log);
+    let y = ("MB", Scale::Log);
     let mut memory = steps("memory", "Memory for a silent crowd", y);
     let y = ("seconds", Scale::Log);
     let title = "How long 50 new clients wait for an answer";
@@ -105,9 +105,9 @@ fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
                 let x = crowd.held as f64;
                 let both = meminfo("Slab:").saturating_sub(kernel);
                 taken.record(&subject.name, x, crowd.time.as_secs_f64());
-                memory.record(KERNEL, x, both as f64);
+                memory.record(KERNEL, x, both as f64 / 1e6);
                 if let Some(gauge) = lab.gauge(&server)? {
-                    memory.record(SERVER, x, gauge.memory as f64);
+                    memory.record(SERVER, x, gauge.memory as f64 / 1e6);
                 }
                 for (series, value) in fresh(server.address)? {
                     wait.record(series, x, value);
@@ -175,7 +175,11 @@ impl<'a> Crowd<'a> {
             answer_times(self.server.address)?;
             self.held += more;
             self.time = before + begun.elapsed();
-            ensure!(self.time < TIME_MAX, "the time, at most {TIME_MAX:?}");
+            ensure!(
+                self.time < TIME_MAX,
+                "the time, at most {} s",
+                TIME_MAX.as_secs()
+            );
             ensure!(
                 meminfo("MemAvailable:") > meminfo("MemTotal:") / 8,
                 "the memory, of which an eighth stays available"
@@ -225,7 +229,7 @@ fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
     for run in 0..lab.runs() {
         for subject in lab.listings(&["zen-hybrid"]) {
             for (count, series) in [(1, ONE), (3, THREE)] {
-                lab.tell(run, &format!("{clients} clients {series}"));
+                lab.tell(run, &format!("{clients} clients, {series}"));
                 let options = ["--loops", "1", "--backlog", "4096"];
                 let server = lab.start(&subject, &options)?;
                 let number = HOLDERS_MAX.try_into()?;
@@ -279,13 +283,12 @@ fn seen(results: &Results) -> String {
         (memory.at(SERVER, most), memory.at(KERNEL, most))
     {
         text += &format!(
-            " The server's processes used {:.1} MB of memory, {:.0} bytes a \
-             client. The kernel used {:.1} MB more than before, {:.0} bytes a \
+            " The server's processes used {server:.0} MB of memory, {:.0} bytes \
+             a client. The kernel used {:.1} GB more than before, {:.0} bytes a \
              client, for the sockets of both ends.",
-            server / 1e6,
-            server / most,
-            kernel / 1e6,
-            kernel / most
+            server * 1e6 / most,
+            kernel / 1e3,
+            kernel * 1e6 / most
         );
     }
     if results.left_out.is_empty() {
