@@ -7,6 +7,7 @@ mod backlog;
 mod churn;
 mod knees;
 mod loops;
+mod million;
 mod pollers;
 mod prices;
 mod rates;
@@ -15,7 +16,7 @@ mod slow;
 mod waiting;
 
 /// All of them, in the order of the chapter.
-pub static EXPERIMENTS: [Experiment; 10] = [
+pub static EXPERIMENTS: [Experiment; 11] = [
     silent::EXPERIMENT,
     waiting::EXPERIMENT,
     slow::EXPERIMENT,
@@ -26,6 +27,7 @@ pub static EXPERIMENTS: [Experiment; 10] = [
     rates::EXPERIMENT,
     prices::EXPERIMENT,
     loops::EXPERIMENT,
+    million::EXPERIMENT,
 ];
 
 /// Which claim of the chapter has which experiment, as a table for the book.

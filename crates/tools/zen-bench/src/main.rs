@@ -7,6 +7,7 @@
 //! cargo run --release -p zen-bench -- costs
 //! ```
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ use zen_harness::{inetd, system};
 use zen_bench::book;
 use zen_bench::experiment::Experiment;
 use zen_bench::experiments::EXPERIMENTS;
+use zen_bench::holders;
 use zen_bench::lab::{Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
@@ -89,6 +91,16 @@ enum Command {
             value_parser = clap::value_parser!(u16).range(1..)
         )]
         pairs: u16,
+    },
+
+    /// A client process that holds connections
+    #[command(hide = true)]
+    Hold {
+        /// Where to connect
+        server: SocketAddr,
+
+        /// From which addresses, in turn
+        from: Vec<Ipv4Addr>,
     },
 
     /// The bare loop itself
@@ -171,6 +183,7 @@ fn run(command: Command) -> anyhow::Result<bool> {
                 book::write(&book, experiment, &results)?;
             }
         }
+        Command::Hold { server, from } => holders::hold(server, &from)?,
         #[cfg(target_os = "linux")]
         Command::Costs { names, profile } => {
             return costs::count(&names, &profile);
