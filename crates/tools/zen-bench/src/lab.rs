@@ -130,17 +130,23 @@ impl Lab {
         }
     }
 
+    /// The listings of the workspace, in reading order.
+    pub fn names(&self) -> String {
+        let names = self.servers.listings.iter().map(|it| it.name.as_str());
+        names.collect::<Vec<_>>().join(" ")
+    }
+
     /// These listings, and the servers that the user has added.
-    pub fn servers(&mut self, names: &[&str]) -> Vec<Subject> {
+    pub fn servers(&mut self, names: &str) -> Vec<Subject> {
         let mut subjects = self.listings(names);
         subjects.extend(self.also.iter().cloned());
         subjects
     }
 
     /// Only these listings: the experiment needs the contract's options.
-    pub fn listings(&mut self, names: &[&str]) -> Vec<Subject> {
+    pub fn listings(&mut self, names: &str) -> Vec<Subject> {
         let mut subjects = Vec::new();
-        for name in names {
+        for name in names.split(' ') {
             match self.subject(name) {
                 Ok(subject) => subjects.push(subject),
                 Err(why) => self.leave_out(&format!("{name}: {why}")),

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 /// A machine, and how it was used.
@@ -85,6 +86,14 @@ impl Machine {
              {profile} build of {revision}"
         )
     }
+}
+
+/// Its cores and its kernel, for what is counted by means of Linux.
+pub fn linux() -> Result<String> {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease");
+    let kernel = kernel.context("this can be measured on Linux only")?;
+    let cores = thread::available_parallelism()?;
+    Ok(format!("{cores} cores, Linux {}", kernel.trim()))
 }
 
 /// Raises the limit on descriptors as far as it may be, and says how far that
