@@ -17,7 +17,6 @@ const ANSWER: &[u8] = b"Complex.";
 /// What each of them does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Errand {
-    /// Only connect.
     Connect,
     /// Ask one question, hear the answer, and leave.
     Ask,

@@ -8,11 +8,8 @@ use crate::results::{Chart, Results};
 /// A question that can be measured.
 #[derive(Debug)]
 pub struct Experiment {
-    /// One word.
     pub name: &'static str,
-    /// What is said of it.
     pub about: About,
-    /// Measures it.
     pub make: fn(&mut Lab) -> anyhow::Result<Vec<Chart>>,
     /// What came out, from the data alone.
     pub seen: fn(&Results) -> String,
@@ -20,7 +17,6 @@ pub struct Experiment {
 
 /// What `experiments/about.toml` says of an experiment.
 #[derive(Debug, Deserialize)]
-#[expect(missing_docs, reason = "the file says what each of them is")]
 pub struct About {
     pub title: String,
     pub pages: String,

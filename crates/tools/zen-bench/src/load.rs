@@ -37,7 +37,6 @@ const QUESTIONS: [(&str, &str); 4] = [
 /// What each client does.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How often it asks.
     pub rounds: usize,
     /// How many questions it asks at once.
     pub batch: usize,
@@ -80,7 +79,6 @@ pub(crate) struct Client {
 pub struct Script {
     /// So many questions, one after another.
     pub questions: String,
-    /// Their answers.
     pub answers: String,
 }
 

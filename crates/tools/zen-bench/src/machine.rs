@@ -10,11 +10,9 @@ use serde::{Deserialize, Serialize};
 /// A machine, and how it was used.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Machine {
-    /// How many cores there are.
     pub cores: usize,
     /// What kind of processor, if the system tells.
     pub processor: String,
-    /// The operating system and its version.
     pub system: String,
     /// How many descriptors a process may have, if there is such a limit.
     pub descriptors_max: Option<u64>,
@@ -32,7 +30,6 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This one.
     pub fn here(profile: &str, separate: bool) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let kernel = read("/proc/sys/kernel/osrelease");
@@ -61,7 +58,6 @@ impl Machine {
         }
     }
 
-    /// In a line.
     pub fn sentence(&self) -> String {
         let Self { cores, processor, system, profile, revision, .. } = self;
         let apart = match self.separate {

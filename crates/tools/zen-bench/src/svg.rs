@@ -32,9 +32,7 @@ const SERIES: [[&str; 5]; STYLES] = [
 
 /// Hatches that others use as well: lines that rise, fall, and cross.
 pub const UP: &str = "M-2 2L2 -2M0 8L8 0M6 10L10 6";
-/// See [`UP`].
 pub const DOWN: &str = "M-2 6L2 10M0 0L8 8M6 -2L10 2";
-/// See [`UP`].
 pub const CROSSED: &str = "M0 0L8 8M8 0L0 8";
 
 const PLUS: &str =
@@ -163,7 +161,6 @@ impl Svg {
         ));
     }
 
-    /// Adds a straight line.
     pub fn line(
         &mut self,
         class: &str,
@@ -232,7 +229,6 @@ impl Svg {
         format!("fill=\"url(#{})\"", self.id(class))
     }
 
-    /// The whole drawing.
     pub fn finish(mut self) -> String {
         self.add("</svg>");
         self.text
