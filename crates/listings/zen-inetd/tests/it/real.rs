@@ -5,16 +5,20 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 
-use crate::stand_in::{Client, PROGRAM, lines_of, logs, new_log, wait_for};
+use zen_harness::ports;
+use zen_harness::process::{self, Process};
+
+use crate::stand_in::{
+    Client, PATIENCE, lines_of, logs, new_log, program, wait_for,
+};
 
 /// A running super-server; it does not outlive its test.
 struct SuperServer {
-    child: Child,
+    process: Process,
     address: SocketAddr,
     log: PathBuf,
 }
@@ -25,9 +29,8 @@ impl SuperServer {
         address: SocketAddr,
         log: PathBuf,
     ) -> io::Result<Self> {
-        let nowhere = Stdio::null;
-        command.stdin(nowhere()).stdout(nowhere()).stderr(nowhere());
-        Ok(Self { child: command.spawn()?, address, log })
+        let process = Process::start(&mut command)?;
+        Ok(Self { process, address, log })
     }
 
     /// Connects as soon as it listens.
@@ -61,41 +64,31 @@ impl SuperServer {
 
 impl Drop for SuperServer {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.process.kill();
         fs::remove_file(&self.log).ok();
     }
 }
 
-/// A port on which no one listens, and no one will by chance: it lies below
-/// those that a system picks by itself.
 fn free_address() -> io::Result<SocketAddr> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Apart from those of another process that runs the same tests.
-    let first = process::id().wrapping_mul(100);
-    wait_for(|| {
-        let next = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 10_000 + (next % 20_000) as u16;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Ok(TcpListener::bind(address).is_ok().then_some(address))
-    })
+    Ok(([127, 0, 0, 1], ports::free_port()?).into())
 }
 
 /// Starts inetd with a configuration of one line.
 fn inetd(wait: &str, arguments: &str) -> io::Result<Option<SuperServer>> {
-    let Some(program) = installed("inetd") else { return Ok(None) };
+    let Some(inetd) = installed("inetd") else { return Ok(None) };
     let address = free_address()?;
     let log = new_log()?;
-    let user = Command::new("id").arg("-un").output()?.stdout;
-    let user = String::from_utf8_lossy(&user).trim().to_string();
+    let user = process::run(Command::new("id").arg("-un"), PATIENCE)?;
+    let user = user.output.join("");
     let configuration = log.with_extension("conf");
     let line = format!(
-        "{address} stream tcp {wait} {user} {PROGRAM} zen-inetd \
+        "{address} stream tcp {wait} {user} {} zen-inetd \
          --log {} {arguments}\n",
+        program(),
         log.display()
     );
     fs::write(&configuration, line)?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(inetd);
     command.args(["-d", "-i"]).arg(&configuration);
     let server = SuperServer::start(command, address, log)?;
     // It has read its configuration when it listens, and knows the port.
@@ -163,14 +156,14 @@ fn systemd(
     options: &[&str],
     arguments: &[&str],
 ) -> io::Result<Option<SuperServer>> {
-    let Some(program) = installed("systemd-socket-activate") else {
+    let Some(systemd) = installed("systemd-socket-activate") else {
         return Ok(None);
     };
     let address = free_address()?;
     let log = new_log()?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(systemd);
     command.args(["--listen", &address.to_string()]).args(options);
-    command.arg(PROGRAM).args(arguments).arg("--log").arg(&log);
+    command.arg(program()).args(arguments).arg("--log").arg(&log);
     Ok(Some(SuperServer::start(command, address, log)?))
 }
 
