@@ -12,14 +12,14 @@ use std::process::Command;
 use zen_harness::ports;
 use zen_harness::process::{self, Process};
 
-use crate::stand_in::{
-    Client, PATIENCE, lines_of, logs, new_log, program, wait_for,
-};
+use crate::stand_in::{Client, PATIENCE, lines_of, logs, program, wait_for};
 
 /// A running super-server; it does not outlive its test.
 struct SuperServer {
     process: Process,
     address: SocketAddr,
+    /// Of its own; removed at the end.
+    folder: PathBuf,
     log: PathBuf,
 }
 
@@ -27,10 +27,11 @@ impl SuperServer {
     fn start(
         mut command: Command,
         address: SocketAddr,
-        log: PathBuf,
+        folder: PathBuf,
     ) -> io::Result<Self> {
         let process = Process::start(&mut command)?;
-        Ok(Self { process, address, log })
+        let log = folder.join("log");
+        Ok(Self { process, address, folder, log })
     }
 
     /// Connects as soon as it listens.
@@ -65,8 +66,18 @@ impl SuperServer {
 impl Drop for SuperServer {
     fn drop(&mut self) {
         self.process.kill();
-        fs::remove_file(&self.log).ok();
+        fs::remove_dir_all(&self.folder).ok();
     }
+}
+
+/// A folder with a link to the program. The configuration of inetd has no way
+/// to write a path with a space, which a clone's may have.
+fn folder_of(address: SocketAddr) -> io::Result<PathBuf> {
+    let name = format!("zen-inetd-{}-{}", std::process::id(), address.port());
+    let folder = env::temp_dir().join(name);
+    fs::create_dir(&folder)?;
+    std::os::unix::fs::symlink(program(), folder.join("zen-inetd"))?;
+    Ok(folder)
 }
 
 fn free_address() -> io::Result<SocketAddr> {
@@ -77,20 +88,19 @@ fn free_address() -> io::Result<SocketAddr> {
 fn inetd(wait: &str, arguments: &str) -> io::Result<Option<SuperServer>> {
     let Some(inetd) = installed("inetd") else { return Ok(None) };
     let address = free_address()?;
-    let log = new_log()?;
+    let folder = folder_of(address)?;
     let user = process::run(Command::new("id").arg("-un"), PATIENCE)?;
     let user = user.output.join("");
-    let configuration = log.with_extension("conf");
+    let configuration = folder.join("inetd.conf");
+    let place = folder.display();
     let line = format!(
-        "{address} stream tcp {wait} {user} {} zen-inetd \
-         --log {} {arguments}\n",
-        program(),
-        log.display()
+        "{address} stream tcp {wait} {user} {place}/zen-inetd zen-inetd \
+         --log {place}/log {arguments}\n"
     );
     fs::write(&configuration, line)?;
     let mut command = Command::new(inetd);
     command.args(["-d", "-i"]).arg(&configuration);
-    let server = SuperServer::start(command, address, log)?;
+    let server = SuperServer::start(command, address, folder)?;
     // It has read its configuration when it listens, and knows the port.
     Ok(Some(server))
 }
@@ -160,11 +170,12 @@ fn systemd(
         return Ok(None);
     };
     let address = free_address()?;
-    let log = new_log()?;
+    let folder = folder_of(address)?;
     let mut command = Command::new(systemd);
     command.args(["--listen", &address.to_string()]).args(options);
-    command.arg(program()).args(arguments).arg("--log").arg(&log);
-    Ok(Some(SuperServer::start(command, address, log)?))
+    command.arg(program()).args(arguments);
+    command.arg("--log").arg(folder.join("log"));
+    Ok(Some(SuperServer::start(command, address, folder)?))
 }
 
 /// Where a program is, in the folders of an administrator too.

@@ -118,7 +118,7 @@ pub(crate) fn new_log() -> io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("{}-{number}.log", process::id());
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let log = zen_harness::built::scratch()?.join(name);
     // An earlier process with our number may have left one.
     if let Err(err) = fs::remove_file(&log) {
         assert_eq!(err.kind(), io::ErrorKind::NotFound, "{err}");
