@@ -2,10 +2,9 @@
 //! cores they run, how often everything is measured.
 
 use anyhow::{Context, Error, Result};
-use zen_harness::inetd::{self, Mode};
 use zen_harness::listing::Listing;
 use zen_harness::proc;
-use zen_harness::server::{PORT, Server};
+use zen_harness::server::Server;
 use zen_harness::workspace::Servers;
 
 use crate::cores::Cores;
@@ -21,7 +20,6 @@ pub enum Size {
     Tiny,
     /// All experiments within five minutes.
     Quick,
-    /// More runs, and longer ones.
     Full,
 }
 
@@ -30,7 +28,6 @@ pub enum Size {
 pub struct Subject {
     /// As figures call it.
     pub name: String,
-    /// The command that starts it.
     pub words: Vec<String>,
     /// What it is, if it takes the contract's options.
     pub listing: Option<Listing>,
@@ -151,17 +148,23 @@ impl Lab {
         }
     }
 
+    /// The listings of the workspace, in reading order.
+    pub fn names(&self) -> String {
+        let names = self.servers.listings.iter().map(|it| it.name.as_str());
+        names.collect::<Vec<_>>().join(" ")
+    }
+
     /// These listings, and the servers that the user has added.
-    pub fn servers(&mut self, names: &[&str]) -> Vec<Subject> {
+    pub fn servers(&mut self, names: &str) -> Vec<Subject> {
         let mut subjects = self.listings(names);
         subjects.extend(self.also.iter().cloned());
         subjects
     }
 
     /// Only these listings: the experiment needs the contract's options.
-    pub fn listings(&mut self, names: &[&str]) -> Vec<Subject> {
+    pub fn listings(&mut self, names: &str) -> Vec<Subject> {
         let mut subjects = Vec::new();
-        for name in names {
+        for name in names.split(' ') {
             match self.subject(name) {
                 Ok(subject) => subjects.push(subject),
                 Err(why) => self.leave_out(&format!("{name}: {why}")),
@@ -179,17 +182,12 @@ impl Lab {
         if let Some(why) = self.servers.cannot_run(listing) {
             return Err(why.trim().into());
         }
-        let path = self.servers.program(listing).to_string_lossy();
-        let mut words = vec![path.into_owned()];
-        if listing.is_inetds() {
-            words = inetd::before(Mode::Nowait, PORT, &words)
-                .map_err(|err| err.to_string())?;
-        }
+        let words = self.servers.command(listing, &[]);
+        let words = words.map_err(|err| err.to_string())?;
         let listing = Some(listing.clone());
         Ok(Subject { name: name.into(), words, listing })
     }
 
-    /// Notes that something is not measured here.
     pub fn leave_out(&mut self, why: &str) {
         if !self.left_out.iter().any(|it| it == why) {
             self.left_out.push(why.into());

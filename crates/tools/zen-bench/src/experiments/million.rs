@@ -8,28 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use zen_harness::server::Server;
 
-use crate::experiment::Experiment;
 use crate::holders::{Holder, addresses};
 use crate::lab::Lab;
 use crate::machine::descriptors_max;
 use crate::results::{Chart, Results, Scale, median};
 use crate::words::{count, seconds};
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "million",
-    title: "A million clients",
-    pages: "pages 125 and 133",
-    claim: "One call waits for a whole list of sockets, so a single thread \
-            serves hundreds or thousands of clients; and there can be a loop \
-            for each core.",
-    question: "How many silent clients can `zen-hybrid` hold on this machine, \
-               up to a million? What do they cost in memory, and how long \
-               does a new client wait for its answer?",
-    predict: "Which limit is met first: descriptors, ports, memory or time? \
-              And on which side, the server's or the clients'?",
-    make,
-    seen,
-};
 
 /// Clients that connect before the server is asked whether it has them all.
 /// They fit into its queue.
@@ -51,7 +34,7 @@ const KERNEL: &str = "kernel, both ends";
 const ONE: &str = "one address";
 const THREE: &str = "three addresses";
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     lab.make_once();
     let steps = |name, title, y: (&str, Scale)| {
         Chart::lines(name, title, ("silent clients", Scale::Steps), y)
@@ -86,7 +69,7 @@ fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
     ]);
     let target = crowds[crowds.len() - 1];
     for run in 0..lab.runs() {
-        for subject in lab.listings(&["zen-hybrid"]) {
+        for subject in lab.listings("zen-hybrid") {
             let held_max = held_max();
             let loops = (target / held_max).min(HOLDERS_MAX) * 8 / 7 + 2;
             let most = (loops * held_max).to_string();
@@ -227,7 +210,7 @@ fn fresh(server: SocketAddr) -> Result<[(&'static str, f64); 4]> {
 fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
     let clients = lab.pick([60, 4_000, 18_000]).min(held_max());
     for run in 0..lab.runs() {
-        for subject in lab.listings(&["zen-hybrid"]) {
+        for subject in lab.listings("zen-hybrid") {
             for (count, series) in [(1, ONE), (3, THREE)] {
                 lab.tell(run, &format!("{clients} clients, {series}"));
                 let options = ["--loops", "1", "--backlog", "4096"];
@@ -258,7 +241,7 @@ fn meminfo(name: &str) -> u64 {
     number.and_then(|it| it.parse().ok()).map_or(0, |kib: u64| kib * 1024)
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let (Some(memory), Some(wait), Some(taken)) = (
         results.chart("memory"),
         results.chart("wait"),

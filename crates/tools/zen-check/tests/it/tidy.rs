@@ -24,7 +24,7 @@ const TOOLS_LINES_MAX: usize = 27_720;
 const NO_LISTING: &str = "–";
 
 pub(crate) fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = zen_harness::folder!();
     folder.ancestors().nth(3).expect("crates/tools/zen-check").to_path_buf()
 }
 
@@ -636,6 +636,29 @@ fn async_std_stays_in_its_one_crate() {
         .map(|it| it.name)
         .collect();
     assert_eq!(users, ["zen-async-std"]);
+}
+
+/// A clone may be renamed or copied after it was built.
+#[test]
+fn nothing_remembers_where_it_was_built() {
+    let mut findings = Vec::new();
+    let allowed = ["zen-harness/src/built.rs", "zen-check/src/lib.rs"];
+    for path in files(&root().join("crates"), ".rs") {
+        let (text, path) = (read(&path), shown(&path));
+        if allowed.iter().any(|end| path.ends_with(end)) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            let places = ["BIN_EXE_", "MANIFEST_DIR", "TARGET_TMPDIR"];
+            if places.iter().any(|it| line.contains(&format!("CARGO_{it}"))) {
+                findings.push(format!(
+                    "{path}:{number}: ask zen_harness::program!, folder! or \
+                     built::scratch"
+                ));
+            }
+        }
+    }
+    none(&findings);
 }
 
 #[test]
