@@ -8,13 +8,15 @@ use crate::subject::Subject;
 use crate::verdict::Verdict;
 
 /// One thing to try.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Case {
     /// The clause that it is about, such as `wire/3`.
     pub(crate) clause: &'static str,
     /// What is expected, as the name of the function.
     pub(crate) name: &'static str,
     pub(crate) run: Run,
+    /// It is an assignment's, and the book does not know it.
+    pub(crate) own: bool,
     /// It would disturb others, or be disturbed: it runs when no other does.
     pub(crate) alone: bool,
     pub(crate) level: Level,
@@ -50,19 +52,16 @@ impl Run {
 pub(crate) type Only = (fn(Architecture) -> bool, &'static str);
 
 impl Case {
-    /// A case of an assignment, for every profile.
-    pub(crate) fn of_script(
-        clause: &'static str,
-        name: &'static str,
-        script: &'static dyn Text,
-    ) -> Self {
+    /// A case that is still to be told what it does.
+    pub(crate) const fn new(clause: &'static str, name: &'static str) -> Self {
         Self {
             clause,
             name,
-            run: Run::Script(script),
+            run: Run::Function(|_| Ok(())),
+            own: false,
             alone: false,
             level: Level::Must,
-            from: Some(Profile::Wire),
+            from: None,
             only: None,
             two: false,
         }
@@ -97,11 +96,18 @@ impl Case {
         contract::group(self.clause)
     }
 
+    /// The number of its clause in the group.
+    pub(crate) fn number(&self) -> u32 {
+        let number = self.clause.split_once('/').unwrap_or_default().1;
+        number.parse().unwrap_or_default()
+    }
+
     /// From which profile on it is put.
     pub(crate) fn profile(&self) -> Profile {
-        let (_, number) = self.clause.split_once('/').unwrap_or_default();
-        let number: u32 = number.parse().unwrap_or_default();
-        self.from.unwrap_or(match (self.group(), number) {
+        if self.own {
+            return Profile::Wire;
+        }
+        self.from.unwrap_or(match (self.group(), self.number()) {
             ("wire", _) | ("ending", 1..=5) => Profile::Wire,
             ("crowd", 7 | 11) | ("process", 2..=5 | 12 | 15 | 22) => {
                 Profile::Listing
@@ -163,14 +169,8 @@ impl Case {
 macro_rules! case {
     ($clause:literal, $run:ident) => {
         crate::case::Case {
-            clause: $clause,
-            name: stringify!($run),
             run: crate::case::Run::Function($run),
-            alone: false,
-            level: crate::contract::Level::Must,
-            from: None,
-            only: None,
-            two: false,
+            ..crate::case::Case::new($clause, stringify!($run))
         }
     };
 }

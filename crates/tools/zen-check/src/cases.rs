@@ -1,10 +1,10 @@
 //! The table of cases: for each clause of the book's page "The contract", what
-//! is done to a server to see whether it keeps it.
+//! is done to a server to see whether it keeps it. Most are text, in files
+//! that end in `.cases`; the others need an algorithm.
 
 mod architecture;
 mod cost;
 mod crowd;
-mod ending;
 mod family;
 mod limit;
 mod load;
@@ -15,26 +15,67 @@ mod race;
 mod surroundings;
 mod wire;
 
+use std::sync::LazyLock;
+
 use crate::case::Case;
+use crate::script;
+
+const TEXTS: [&str; 7] = [
+    include_str!("cases/wire.cases"),
+    include_str!("cases/ending.cases"),
+    include_str!("cases/limit.cases"),
+    include_str!("cases/crowd.cases"),
+    include_str!("cases/process.cases"),
+    include_str!("cases/option.cases"),
+    include_str!("cases/log.cases"),
+];
+
+const FUNCTIONS: [&[Case]; 12] = [
+    wire::CASES,
+    limit::CASES,
+    crowd::CASES,
+    race::CASES,
+    load::CASES,
+    family::CASES,
+    surroundings::CASES,
+    architecture::CASES,
+    process::CASES,
+    option::CASES,
+    log::CASES,
+    cost::CASES,
+];
+
+/// The groups of clauses, in the order of the page.
+const GROUPS: [&str; 9] = [
+    "wire",
+    "ending",
+    "limit",
+    "crowd",
+    "architecture",
+    "process",
+    "option",
+    "log",
+    "cost",
+];
+
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    let mut cases: Vec<Case> = FUNCTIONS.concat();
+    for text in TEXTS {
+        match script::read(None, text) {
+            Ok(of_text) => cases.extend(of_text),
+            Err(message) => panic!("a file of cases is wrong: {message}"),
+        }
+    }
+    cases.sort_by_key(|case| {
+        let group = GROUPS.iter().position(|group| *group == case.group());
+        (group, case.number())
+    });
+    cases
+});
 
 /// All cases, in the order of the page.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
-    let groups = [
-        wire::CASES,
-        ending::CASES,
-        limit::CASES,
-        crowd::CASES,
-        race::CASES,
-        load::CASES,
-        family::CASES,
-        surroundings::CASES,
-        architecture::CASES,
-        process::CASES,
-        option::CASES,
-        log::CASES,
-        cost::CASES,
-    ];
-    groups.into_iter().flatten()
+    CASES.iter()
 }
 
 /// The clauses that no case is about, and what checks them.

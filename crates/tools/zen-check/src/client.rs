@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use zen_harness::system;
@@ -21,10 +21,8 @@ use difference::difference;
 const BYTES_SHOWN_MAX: usize = 120;
 const PIECES_SHOWN_MAX: usize = 24;
 
-/// The questions of a client with answers waiting, and how they are sent.
-pub(crate) const QUESTIONS_WAITING: usize = FIRST_BATCH + LAST_BATCH;
-/// Their answers, 14 KB, fill most of the buffers of a narrow connection, but
-/// not all: nothing of them waits.
+/// Questions that a client asks without reading. Their answers, 14 KB, fill most
+/// of the buffers of a narrow connection, but not all: nothing of them waits.
 pub(crate) const FIRST_BATCH: usize = 600;
 /// As many as may be received at once; their answers are 61 KB.
 pub(crate) const LAST_BATCH: usize = 2560;
@@ -162,6 +160,28 @@ impl Client {
         self.send(&b"?".repeat(questions))?;
         thread::sleep(Duration::from_millis(20));
         Ok(())
+    }
+
+    /// Sends these bytes without end, each time after this pause, and reads what
+    /// comes. It cannot be used for anything else any more.
+    pub(crate) fn go_on_sending(
+        &self,
+        bytes: &[u8],
+        pause: Duration,
+    ) -> Verdict<Flood> {
+        let bytes = self.dialect.said(bytes).into_owned();
+        let (mut to, mut from) =
+            (self.sock.try_clone()?, self.sock.try_clone()?);
+        from.set_read_timeout(None)?;
+        let threads = vec![
+            thread::spawn(move || {
+                while to.write_all(&bytes).is_ok() {
+                    thread::sleep(pause);
+                }
+            }),
+            thread::spawn(move || _ = io::copy(&mut from, &mut io::sink())),
+        ];
+        Ok(Flood { sock: self.sock.try_clone()?, threads })
     }
 
     fn connected(sock: TcpStream) -> Verdict<Self> {
@@ -492,6 +512,22 @@ impl Client {
         let first = format!("client {}", self.address);
         let transcript = std::iter::once(first).chain(lines).collect();
         Fault::Server(Box::new(Failure { transcript, ..failure }))
+    }
+}
+
+/// A client that sends without end, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Flood {
+    sock: TcpStream,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.sock.shutdown(Shutdown::Both).ok();
+        for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }
     }
 }
 

@@ -178,7 +178,7 @@ pub(crate) fn two_ask(subject: &Subject, think_ms: &str) -> Verdict<Duration> {
     let server = subject.start(&["--think", think_ms])?;
     let mut clients = [server.connect()?, server.connect()?];
     for client in &clients {
-        server.expect_accepted(client)?;
+        server.expect_accepted(client.address)?;
     }
     let asked = Instant::now();
     for client in &mut clients {

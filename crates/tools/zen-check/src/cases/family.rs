@@ -8,6 +8,7 @@ use zen_harness::system::{self, SIGCONT, SIGSTOP, SIGTERM};
 
 use crate::architecture::Architecture;
 use crate::case::{Case, case};
+use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
@@ -62,7 +63,7 @@ fn one_process_that_is_told_to_end_ends_alone(subject: &Subject) -> Verdict {
         })?;
     }
     if subject.is(Architecture::is_process_per_client) {
-        let of_others = |client: &&mut _| server.holds(client);
+        let of_others = |client: &&mut Client| server.holds(client.address);
         let others = clients.iter_mut().filter(of_others);
         let answered = others.map(|client| client.asks().map(drop));
         let answered = answered.collect::<Verdict<Vec<_>>>()?.len();

@@ -293,7 +293,7 @@ fn what_came_in_time_is_answered_after_a_pause(subject: &Subject) -> Verdict {
     let since = Instant::now();
     let mut client = server.connect()?;
     client.send(b"Simple is bet")?;
-    server.expect_accepted(&client)?;
+    server.expect_accepted(client.address)?;
     server.wait_until_received(&client)?;
     server.freeze()?;
     client.send(b"ter than?")?;

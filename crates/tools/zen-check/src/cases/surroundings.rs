@@ -5,10 +5,8 @@ use std::thread;
 use std::time::Duration;
 
 use zen_harness::strace::{self, Failing};
-use zen_harness::system::{self, SIGALRM, SIGINT, SIGTERM};
+use zen_harness::system::{SIGINT, SIGTERM};
 
-use super::process::ends_in_time;
-use crate::architecture::Architecture;
 use crate::case::{Case, case};
 use crate::contract::{COMPLEX, Profile};
 use crate::process::{self, PATIENCE, wait_until};
@@ -21,63 +19,9 @@ pub(super) const CASES: &[Case] = &[
         .from(Profile::Server),
     case!("crowd/11", an_error_that_no_waiting_cures_ends_it),
     case!("process/5", without_a_thread_it_ends_with_one_line),
-    case!("process/18", signals_that_were_blocked_still_end_it).should(),
-    case!("process/18", a_blocked_sigchld_leaves_no_zombies)
-        .only(Architecture::is_process_per_client, "it has no children")
-        .should(),
-    case!("process/19", a_stray_sigalrm_does_not_end_it).should(),
     case!("process/20", as_process_1_the_second_signal_ends_it).should(),
     case!("process/22", needs_no_loopback_interface),
 ];
-
-/// A server whose parent has blocked all the signals that it may need.
-fn start_with_blocked_signals(subject: &Subject) -> Verdict<Server<'_>> {
-    Server::start_prepared(subject, system::block_signals)
-}
-
-fn signals_that_were_blocked_still_end_it(subject: &Subject) -> Verdict {
-    for signal in [SIGTERM, SIGINT] {
-        let mut server = start_with_blocked_signals(subject)?;
-        let mut client = server.connect()?;
-        client.asks()?;
-        server.signal(signal)?;
-        client.expect_eof()?;
-        server.expect_exit_0()?;
-    }
-    // It ends in time only if it hears its own alarm.
-    let mut server = start_with_blocked_signals(subject)?;
-    let waits = server.with_answers_waiting()?;
-    server.expect_accepted(&waits)?;
-    ends_in_time(&mut server)
-}
-
-fn a_blocked_sigchld_leaves_no_zombies(subject: &Subject) -> Verdict {
-    let server = start_with_blocked_signals(subject)?;
-    let process = server.process()?;
-    let clients = server.served(subject.at_once(3))?;
-    drop(clients);
-    let mut zombies = 0;
-    let rid = wait_until("rid of its children", PATIENCE, || {
-        let parts = process::parts(process)?;
-        zombies = parts.zombies;
-        Ok(zombies == 0 && parts.processes == 1)
-    });
-    // However busy the machine is, a parent that hears of them reaps them by
-    // then.
-    match zombies {
-        0 => rid,
-        _ => Err(Fault::certain(format!("{zombies} zombies are left"))),
-    }
-}
-
-fn a_stray_sigalrm_does_not_end_it(subject: &Subject) -> Verdict {
-    let (mut server, mut client) = subject.start_for_one(&[])?;
-    client.asks()?;
-    server.signal_all(SIGALRM)?;
-    client.asks()?.leave()?;
-    server.connect()?.asks()?.leave()?;
-    server.stop()
-}
 
 /// Whether this command runs here; such namespaces cannot be had everywhere.
 fn expect_namespaces(runner: &[&str]) -> Verdict {
@@ -96,7 +40,7 @@ fn as_process_1_the_second_signal_ends_it(subject: &Subject) -> Verdict {
     let mut server = Server::start_by(subject, &runner)?;
     server.look_who_listens()?;
     let waits = server.with_answers_waiting()?;
-    server.expect_accepted(&waits)?;
+    server.expect_accepted(waits.address)?;
     server.signal(SIGTERM)?;
     server.expect_shutting_down()?;
     thread::sleep(Duration::from_millis(150));
@@ -212,7 +156,7 @@ fn a_client_that_cannot_be_set_up_harms_no_other(subject: &Subject) -> Verdict {
     // What is printed for the next client comes after that.
     let mut next = server.connect()?;
     next.asks()?.leave()?;
-    server.expect_closed(&next)?;
+    server.expect_closed(next.address)?;
     if !subject.is_listing() {
         return Ok(());
     }
