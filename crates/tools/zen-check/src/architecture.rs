@@ -155,6 +155,8 @@ kinds! {
     is_event_driven: EventLoop | Loops(_) | Coroutine,
     is_thread_per_client: ThreadPerClient,
     is_process_per_client: ProcessPerClient | InetdNowait,
+    is_not_process_per_client: Single | InetdWait | Pool(_) | ThreadPerClient
+        | EventLoop | Loops(_) | Coroutine,
     is_counted: Pool(_) | Loops(_),
     /// Its clients do not change the number of its threads or processes.
     is_of_one_size: Single | Pool(_) | EventLoop | Loops(_) | Coroutine,

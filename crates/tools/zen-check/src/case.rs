@@ -12,7 +12,7 @@ use crate::verdict::Verdict;
 pub(crate) struct Case {
     /// The clause that it is about, such as `wire/3`.
     pub(crate) clause: &'static str,
-    /// What is expected, as the name of the function.
+    /// What is expected, with underscores for spaces.
     pub(crate) name: &'static str,
     pub(crate) run: Run,
     /// It is an assignment's, and the book does not know it.
@@ -53,7 +53,7 @@ pub(crate) type Only = (fn(Architecture) -> bool, &'static str);
 
 impl Case {
     /// A case that is still to be told what it does.
-    pub(crate) const fn new(clause: &'static str, name: &'static str) -> Self {
+    pub(crate) fn new(clause: &'static str, name: &'static str) -> Self {
         Self {
             clause,
             name,
@@ -67,7 +67,7 @@ impl Case {
         }
     }
 
-    pub(crate) const fn only(
+    pub(crate) fn only(
         self,
         holds: fn(Architecture) -> bool,
         otherwise: &'static str,
@@ -76,19 +76,19 @@ impl Case {
     }
 
     /// It takes a server that serves two clients at once.
-    pub(crate) const fn for_two(self) -> Self {
+    pub(crate) fn for_two(self) -> Self {
         Self { two: true, ..self }
     }
 
-    pub(crate) const fn alone(self) -> Self {
+    pub(crate) fn alone(self) -> Self {
         Self { alone: true, ..self }
     }
 
-    pub(crate) const fn should(self) -> Self {
+    pub(crate) fn should(self) -> Self {
         Self { level: Level::Should, ..self }
     }
 
-    pub(crate) const fn from(self, profile: Profile) -> Self {
+    pub(crate) fn from(self, profile: Profile) -> Self {
         Self { from: Some(profile), ..self }
     }
 
@@ -165,13 +165,11 @@ impl Case {
     }
 }
 
-/// A row of the table: a clause, and the function that tries it.
-macro_rules! case {
-    ($clause:literal, $run:ident) => {
-        crate::case::Case {
-            run: crate::case::Run::Function($run),
-            ..crate::case::Case::new($clause, stringify!($run))
-        }
-    };
+/// A function that tries a case, and its name.
+pub(crate) type Named = (&'static str, fn(&Subject) -> Verdict);
+
+/// Functions with their names, which are those of cases.
+macro_rules! functions {
+    ($($name:ident,)+) => { &[$((stringify!($name), $name)),+] };
 }
-pub(crate) use case;
+pub(crate) use functions;

@@ -1,6 +1,6 @@
 //! The table of cases: for each clause of the book's page "The contract", what
-//! is done to a server to see whether it keeps it. Most are text, in files
-//! that end in `.cases`; the others need an algorithm.
+//! is done to a server to see whether it keeps it. All are in files that end
+//! in `.cases`; those that need an algorithm are functions of the same name.
 
 mod architecture;
 mod cost;
@@ -17,60 +17,44 @@ mod wire;
 
 use std::sync::LazyLock;
 
-use crate::case::Case;
+use crate::case::{Case, Named};
 use crate::script;
 
-const TEXTS: [&str; 7] = [
+/// The groups of clauses, in the order of the page.
+const TEXTS: [&str; 9] = [
     include_str!("cases/wire.cases"),
     include_str!("cases/ending.cases"),
     include_str!("cases/limit.cases"),
     include_str!("cases/crowd.cases"),
+    include_str!("cases/architecture.cases"),
     include_str!("cases/process.cases"),
     include_str!("cases/option.cases"),
     include_str!("cases/log.cases"),
+    include_str!("cases/cost.cases"),
 ];
 
-const FUNCTIONS: [&[Case]; 12] = [
-    wire::CASES,
-    limit::CASES,
-    crowd::CASES,
-    race::CASES,
-    load::CASES,
-    family::CASES,
-    surroundings::CASES,
-    architecture::CASES,
-    process::CASES,
-    option::CASES,
-    log::CASES,
-    cost::CASES,
-];
-
-/// The groups of clauses, in the order of the page.
-const GROUPS: [&str; 9] = [
-    "wire",
-    "ending",
-    "limit",
-    "crowd",
-    "architecture",
-    "process",
-    "option",
-    "log",
-    "cost",
+const FUNCTIONS: [&[Named]; 12] = [
+    wire::FUNCTIONS,
+    limit::FUNCTIONS,
+    crowd::FUNCTIONS,
+    race::FUNCTIONS,
+    load::FUNCTIONS,
+    family::FUNCTIONS,
+    surroundings::FUNCTIONS,
+    architecture::FUNCTIONS,
+    process::FUNCTIONS,
+    option::FUNCTIONS,
+    log::FUNCTIONS,
+    cost::FUNCTIONS,
 ];
 
 static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
-    let mut cases: Vec<Case> = FUNCTIONS.concat();
-    for text in TEXTS {
-        match script::read(None, text) {
-            Ok(of_text) => cases.extend(of_text),
-            Err(message) => panic!("a file of cases is wrong: {message}"),
-        }
-    }
-    cases.sort_by_key(|case| {
-        let group = GROUPS.iter().position(|group| *group == case.group());
-        (group, case.number())
-    });
-    cases
+    let functions = FUNCTIONS.concat();
+    let cases = |text: &&str| match script::read(None, text, &functions) {
+        Ok(cases) => cases,
+        Err(message) => panic!("a file of cases is wrong: {message}"),
+    };
+    TEXTS.iter().flat_map(cases).collect()
 });
 
 /// All cases, in the order of the page.
@@ -87,3 +71,16 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("cost/4", "a script that counts system calls"),
     ("cost/5", "a script that counts system calls"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{CASES, FUNCTIONS};
+
+    #[test]
+    fn every_function_is_a_case() {
+        let functions = FUNCTIONS.concat();
+        for (name, _) in functions {
+            assert!(CASES.iter().any(|case| case.name == name), "{name}");
+        }
+    }
+}

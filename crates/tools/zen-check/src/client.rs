@@ -4,7 +4,7 @@ mod difference;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -118,31 +118,25 @@ impl fmt::Display for Line {
 
 impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Verdict<Self> {
-        let sock = TcpStream::connect_timeout(&to, PATIENCE);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
+        Self::over(to, TcpStream::connect_timeout(&to, PATIENCE))
     }
 
-    /// A client whose connection holds few bytes in each direction.
-    pub(crate) fn connect_narrow(to: SocketAddr) -> Verdict<Self> {
-        let sock = system::connect_narrow(to);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
-    }
-
-    /// A client with this address.
-    pub(crate) fn connect_from(from: IpAddr, to: SocketAddr) -> Verdict<Self> {
-        let sock = system::connect_from(from, to);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
-    }
-
-    /// A client of a server that does not accept now, or None if its queue is
-    /// full.
-    pub(crate) fn queue_up(to: SocketAddr) -> Verdict<Option<Self>> {
-        let patience = Duration::from_millis(300);
-        match TcpStream::connect_timeout(&to, patience) {
-            Ok(sock) => Self::connected(sock).map(Some),
-            Err(err) if is_timeout(err.kind()) => Ok(None),
-            Err(err) => Err(cannot_connect(to, &err)),
-        }
+    /// A client on this connection, if there is one.
+    pub(crate) fn over(
+        to: SocketAddr,
+        sock: io::Result<TcpStream>,
+    ) -> Verdict<Self> {
+        let sock = sock.map_err(|err| cannot_connect(to, &err))?;
+        // Each piece leaves at once, as a segment of its own.
+        sock.set_nodelay(true)?;
+        sock.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            address: sock.local_addr()?,
+            sock,
+            dialect: Arc::default(),
+            begun: Instant::now(),
+            transcript: Vec::new(),
+        })
     }
 
     /// It speaks this dialect, and counts the times of its transcript from
@@ -182,19 +176,6 @@ impl Client {
             thread::spawn(move || _ = io::copy(&mut from, &mut io::sink())),
         ];
         Ok(Flood { sock: self.sock.try_clone()?, threads })
-    }
-
-    fn connected(sock: TcpStream) -> Verdict<Self> {
-        // Each piece leaves at once, as a segment of its own.
-        sock.set_nodelay(true)?;
-        sock.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            address: sock.local_addr()?,
-            sock,
-            dialect: Arc::default(),
-            begun: Instant::now(),
-            transcript: Vec::new(),
-        })
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict<&mut Self> {
@@ -540,7 +521,7 @@ fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
     }))
 }
 
-fn is_timeout(kind: ErrorKind) -> bool {
+pub(crate) fn is_timeout(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 

@@ -91,7 +91,10 @@ pub(crate) fn growth(
 }
 
 /// More than every fifth client has one of its own.
-fn grows(crowds: &[Crowd], number: fn(&Crowd) -> Option<usize>) -> bool {
+pub(crate) fn grows(
+    crowds: &[Crowd],
+    number: fn(&Crowd) -> Option<usize>,
+) -> bool {
     growth(crowds, number).is_some_and(|more| more >= 10)
 }
 

@@ -15,10 +15,10 @@ use std::process::Command;
 use zen_harness::system;
 
 use crate::architecture;
-use crate::case::{Case, Run, Text};
+use crate::case::{Case, Named, Run, Text};
 use crate::contract::Profile;
 use crate::full::crowded;
-use crate::server::{Ended, Server};
+use crate::server::{Ended, Server, expect_namespaces};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 use play::{Play, Step};
@@ -58,6 +58,8 @@ struct Part {
     own: bool,
     options: Vec<String>,
     environment: Vec<(String, String)>,
+    /// A program that runs it, such as `unshare`.
+    within: Vec<String>,
     start: Start,
     steps: Vec<Step>,
 }
@@ -78,12 +80,17 @@ enum Start {
 /// # Errors
 /// The number of a line, and what is wrong with it.
 pub fn parse(group: &str, text: &str) -> Result<Vec<OwnCase>, String> {
-    let cases = read(Some(group), text)?.into_iter();
+    let cases = read(Some(group), text, &[])?.into_iter();
     Ok(cases.map(|case| OwnCase(Box::leak(Box::new(case)))).collect())
 }
 
-/// Reads cases of the contract, or, with a group, those of an assignment.
-pub(crate) fn read(own: Option<&str>, text: &str) -> Result<Vec<Case>, String> {
+/// Reads cases of the contract, or, with a group, those of an assignment. A
+/// case may be one of these functions.
+pub(crate) fn read(
+    own: Option<&str>,
+    text: &str,
+    functions: &[Named],
+) -> Result<Vec<Case>, String> {
     let mut cases: Vec<Vec<(usize, &str)>> = Vec::new();
     for (index, line) in text.lines().map(str::trim).enumerate() {
         if line.is_empty() || line.starts_with('#') {
@@ -101,12 +108,14 @@ pub(crate) fn read(own: Option<&str>, text: &str) -> Result<Vec<Case>, String> {
             }
         }
     }
-    cases.iter().map(|lines| read_case(own, lines)).collect()
+    let case = |lines: &Vec<_>| read_case(own, lines, functions);
+    cases.iter().map(case).collect()
 }
 
 fn read_case(
     own: Option<&str>,
     lines: &[(usize, &str)],
+    functions: &[Named],
 ) -> Result<Case, String> {
     let at = |number: usize| move |what| format!("line {number}: {what}");
     let (number, title) = lines[0];
@@ -121,10 +130,13 @@ fn read_case(
             case = script.read(case, &line).map_err(at(number))?;
         }
     }
-    if script.parts.iter().any(|part| part.steps.is_empty()) {
-        return Err(format!("{clause}::{name} is empty"));
-    }
-    case.run = Run::Script(Box::leak(Box::new(script)));
+    let is_empty = script.parts.iter().any(|part| part.steps.is_empty());
+    case.run = match functions.iter().find(|it| it.0 == name) {
+        Some((_, function)) if is_empty => Run::Function(*function),
+        Some(_) => return Err(format!("{clause}::{name} is both")),
+        None if is_empty => return Err(format!("{clause}::{name} is empty")),
+        None => Run::Script(Box::leak(Box::new(script))),
+    };
     Ok(case)
 }
 
@@ -160,6 +172,8 @@ impl Script {
         let (key, text) = line.split_once(':').unwrap_or((line, ""));
         match (key, text.trim()) {
             ("means", text) => self.means = Some(text.to_string()),
+            // It is found by its name.
+            ("function", "") if !case.own => {}
             ("for each", _) => {}
             ("again", "") => {
                 let own = case.own.then_some("");
@@ -222,6 +236,7 @@ impl Part {
                     self.environment.push((name.into(), value.into()));
                 }
             }
+            ("within", false) => self.within = command_line(text)?,
             ("with blocked signals", false) => {
                 self.start = Start::WithBlockedSignals;
             }
@@ -271,6 +286,14 @@ impl Part {
     fn server<'a>(&self, subject: &'a Subject) -> Verdict<Server<'a>> {
         if !self.environment.is_empty() {
             return Server::spawn(subject, self.command(subject)?, usize::MAX);
+        }
+        if !self.within.is_empty() {
+            let runner: Vec<_> =
+                self.within.iter().map(String::as_str).collect();
+            expect_namespaces(&runner)?;
+            let mut server = Server::start_by(subject, &runner)?;
+            server.look_who_listens()?;
+            return Ok(server);
         }
         match self.start {
             Start::WithBlockedSignals => {

@@ -3,7 +3,8 @@
 
 mod expect;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use zen_harness::proc;
 use zen_harness::process::{self as harness, Output, Process, Readiness};
 use zen_harness::system;
 
-use crate::client::Client;
+use crate::client::{Client, is_timeout};
 use crate::process::{self, PATIENCE, wait_until};
 use crate::program::{Launch, no_process};
 use crate::subject::{Started, Subject};
@@ -246,16 +247,28 @@ impl<'a> Server<'a> {
         Ok(Client::connect(self.address)?.of(self.subject))
     }
 
+    fn over(&self, sock: io::Result<TcpStream>) -> Verdict<Client> {
+        Ok(Client::over(self.address, sock)?.of(self.subject))
+    }
+
     /// A client of a server that is stopped, or None if no more clients can
     /// wait there.
     pub(crate) fn queue_up(&self) -> Verdict<Option<Client>> {
-        let client = Client::queue_up(self.address)?;
-        Ok(client.map(|client| client.of(self.subject)))
+        let patience = Duration::from_millis(300);
+        match TcpStream::connect_timeout(&self.address, patience) {
+            Err(err) if is_timeout(err.kind()) => Ok(None),
+            sock => self.over(sock).map(Some),
+        }
     }
 
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(&self) -> Verdict<Client> {
-        Ok(Client::connect_narrow(self.address)?.of(self.subject))
+        self.over(system::connect_narrow(self.address))
+    }
+
+    /// A client with this address.
+    pub(crate) fn connect_from(&self, from: IpAddr) -> Verdict<Client> {
+        self.over(system::connect_from(from, self.address))
     }
 
     /// The process that listens.
@@ -413,6 +426,17 @@ impl Client {
     /// times of its transcript from when the case began.
     pub(crate) fn of(self, subject: &Subject) -> Self {
         self.speaking(&subject.dialect, subject.begun)
+    }
+}
+
+/// Expects that this command runs here, which runs another one: namespaces
+/// cannot be had everywhere.
+pub(crate) fn expect_namespaces(runner: &[&str]) -> Verdict {
+    let mut trial = Command::new(runner[0]);
+    let trial = trial.args(&runner[1..]).arg("true").output();
+    match trial.is_ok_and(|output| output.status.success()) {
+        true => Ok(()),
+        false => Err(Fault::skipped("no namespaces can be had here")),
     }
 }
 

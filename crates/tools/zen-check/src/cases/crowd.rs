@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::architecture::Architecture;
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::client::Client;
 use crate::contract::{COMPLEX, IMPLICIT, UGLY, answer};
 use crate::full::{CANNOT_ACCEPT, crowded, make_room_for};
@@ -15,16 +15,16 @@ use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
-pub(super) const CASES: &[Case] = &[
-    case!("crowd/4", serves_64_conversations_at_once),
-    case!("crowd/4", keeps_the_begun_questions_of_its_clients_apart).for_two(),
-    case!("crowd/4", serves_a_burst_of_200_clients).alone(),
-    case!("crowd/4", serves_200_clients_that_stay).alone(),
-    case!("crowd/5", nothing_is_left_of_clients_that_have_left),
-    case!("crowd/5", nothing_is_left_of_a_crowd_that_leaves_at_once),
-    case!("crowd/7", out_of_descriptors_it_says_so_once),
-    case!("crowd/9", accepts_again_when_a_client_has_left).for_two(),
-    case!("crowd/9", accepts_again_when_it_may_open_more),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    serves_64_conversations_at_once,
+    keeps_the_begun_questions_of_its_clients_apart,
+    serves_a_burst_of_200_clients,
+    serves_200_clients_that_stay,
+    nothing_is_left_of_clients_that_have_left,
+    nothing_is_left_of_a_crowd_that_leaves_at_once,
+    out_of_descriptors_it_says_so_once,
+    accepts_again_when_a_client_has_left,
+    accepts_again_when_it_may_open_more,
 ];
 
 /// Runs the same in several threads, and returns the first fault.

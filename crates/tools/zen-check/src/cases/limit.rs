@@ -4,21 +4,16 @@ use std::io::Write;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::case::{Case, case};
-use crate::contract::{Profile, TOO_LONG};
+use crate::case::{Named, functions};
+use crate::contract::TOO_LONG;
 use crate::process;
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure, ensure_in_time};
 
-pub(super) const CASES: &[Case] = &[
-    case!("limit/5", waits_two_seconds_for_a_refused_client_to_close),
-    case!("limit/6", throws_away_16_mebibytes_and_no_more),
-    case!("limit/7", keeps_64_kibibytes_of_answers_and_no_more)
-        .only(
-            |server| !server.is_process_per_client(),
-            "the memory of its processes cannot be told apart",
-        )
-        .from(Profile::Listing),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    waits_two_seconds_for_a_refused_client_to_close,
+    throws_away_16_mebibytes_and_no_more,
+    keeps_64_kibibytes_of_answers_and_no_more,
 ];
 
 const MIB: usize = 1024 * 1024;

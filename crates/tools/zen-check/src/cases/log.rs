@@ -7,30 +7,23 @@ use zen_harness::ports::free_port;
 use zen_harness::system;
 
 use crate::architecture::Architecture;
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::client::Client;
-use crate::contract::{COMPLEX, Profile};
+use crate::contract::COMPLEX;
 use crate::full::expect_the_most;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("log/2", a_reader_that_goes_away_does_not_hurt).from(Profile::Server),
-    case!("log/3", prints_addresses_as_rust_does),
-    case!("log/8", says_what_the_system_says),
-    case!("log/11", a_thread_that_cannot_start_costs_one_client_only).only(
-        Architecture::is_thread_per_client,
-        "no client needs a thread of its own",
-    ),
-    case!("log/12", says_that_it_serves_the_most_once)
-        .only(Architecture::grows_with_its_clients, "no --max-clients"),
-    case!("log/18", a_reader_that_stops_reading_stops_nobody)
-        .from(Profile::Server),
-    case!("log/19", says_how_many_lines_it_has_dropped)
-        .from(Profile::Server)
-        .should(),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    a_reader_that_goes_away_does_not_hurt,
+    prints_addresses_as_rust_does,
+    says_what_the_system_says,
+    a_thread_that_cannot_start_costs_one_client_only,
+    says_that_it_serves_the_most_once,
+    a_reader_that_stops_reading_stops_nobody,
+    says_how_many_lines_it_has_dropped,
 ];
 
 fn a_reader_that_goes_away_does_not_hurt(subject: &Subject) -> Verdict {

@@ -5,40 +5,36 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::architecture::Architecture;
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::client::{Client, LAST_BATCH};
 use crate::contract::{COMPLEX, UGLY};
 use crate::full::expect_the_most;
 use crate::observe::two_ask;
 use crate::process::PATIENCE;
-use crate::server::{Ended, Server};
+use crate::server::{Ended, Server, expect_namespaces};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
-pub(super) const CASES: &[Case] = &[
-    case!("option/1", listens_at_a_name),
-    case!("option/2", listens_at_every_interface),
-    case!("option/3", listens_at_an_ipv6_address),
-    case!("option/4", takes_the_first_address_that_can_be_bound),
-    case!("option/5", listens_at_the_port_it_is_given),
-    case!("option/5", listens_at_port_1060_by_itself),
-    case!("option/6", says_which_port_the_system_has_picked),
-    case!("option/7", as_many_clients_wait_as_the_backlog_says),
-    case!("option/7", hundreds_of_clients_may_wait),
-    case!("option/12", a_partial_send_does_not_start_the_clock_again),
-    case!("option/13", the_clock_stands_still_while_it_thinks),
-    case!("option/16", thinks_for_one_client_after_another).only(
-        Architecture::is_event_loop,
-        "it does not serve all clients in one thread",
-    ),
-    case!("option/17", thinks_for_several_clients_at_once)
-        .only(Architecture::thinks_for_several, "one thread does it all"),
-    case!("option/21", is_quiet_about_clients),
-    case!("option/22", helps_with_the_listing_and_the_page),
-    case!("option/23", prints_its_version),
-    case!("option/24", takes_the_backlog_from_the_environment),
-    case!("option/24", takes_quiet_from_the_environment),
-    case!("option/25", the_command_line_wins),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    listens_at_a_name,
+    listens_at_every_interface,
+    listens_at_an_ipv6_address,
+    takes_the_first_address_that_can_be_bound,
+    listens_at_the_port_it_is_given,
+    listens_at_port_1060_by_itself,
+    says_which_port_the_system_has_picked,
+    as_many_clients_wait_as_the_backlog_says,
+    hundreds_of_clients_may_wait,
+    a_partial_send_does_not_start_the_clock_again,
+    the_clock_stands_still_while_it_thinks,
+    thinks_for_one_client_after_another,
+    thinks_for_several_clients_at_once,
+    is_quiet_about_clients,
+    helps_with_the_listing_and_the_page,
+    prints_its_version,
+    takes_the_backlog_from_the_environment,
+    takes_quiet_from_the_environment,
+    the_command_line_wins,
 ];
 
 /// The idle timeout of these cases, and how it is set.
@@ -80,21 +76,17 @@ fn listens_at_an_ipv6_address(subject: &Subject) -> Verdict {
     server.connect()?.asks()?.leave()
 }
 
-/// Starts the program in a name space of its own, in which `preparation` is
-/// run before it.
+/// Starts the program in a namespace of its own, in which `preparation` is run
+/// before it.
 fn start_apart<'a>(
     subject: &'a Subject,
     preparation: &str,
     arguments: &[&str],
 ) -> Verdict<Server<'a>> {
-    let words = |script| ["unshare", "-Urnm", "sh", "-c", script];
-    let mut trial = std::process::Command::new("unshare");
-    let trial = trial.args(&words(preparation)[1..]).arg("sh").output();
-    if !trial.is_ok_and(|output| output.status.success()) {
-        return Err(Fault::Skipped("no name spaces can be had here".into()));
-    }
     let script = format!("({preparation}) && exec \"$0\" \"$@\"");
-    let command = subject.command_line(&words(&script), 0, arguments)?;
+    let runner = ["unshare", "-Urnm", "sh", "-c", &script];
+    expect_namespaces(&runner)?;
+    let command = subject.command_line(&runner, 0, arguments)?;
     Server::spawn(subject, command, usize::MAX)
 }
 

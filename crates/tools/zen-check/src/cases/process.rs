@@ -5,21 +5,20 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use zen_harness::ports::free_port;
 use zen_harness::system::SIGTERM;
 
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::contract::COMPLEX;
 use crate::process::PATIENCE;
 use crate::server::{Ended, Server, how_it_ended};
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("process/1", says_that_the_port_is_taken),
-    case!("process/1", says_in_one_line_that_the_port_is_taken).should(),
-    case!("process/3", says_that_it_has_no_right_to_the_port),
-    case!("process/8", accepts_no_client_while_it_ends),
-    case!("process/17", starts_again_on_a_port_with_open_connections).alone(),
-    case!("process/17", starts_again_on_the_port_of_one_that_was_killed)
-        .alone(),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    says_that_the_port_is_taken,
+    says_in_one_line_that_the_port_is_taken,
+    says_that_it_has_no_right_to_the_port,
+    accepts_no_client_while_it_ends,
+    starts_again_on_a_port_with_open_connections,
+    starts_again_on_the_port_of_one_that_was_killed,
 ];
 
 /// Expects that it cannot listen, and says so as it must; returns the reason.

@@ -1,69 +1,22 @@
 //! What a server is started in, and what the system refuses it: blocked
 //! signals, a container, a network without loopback, system calls that fail.
 
-use std::thread;
 use std::time::Duration;
 
 use zen_harness::strace::{self, Failing};
-use zen_harness::system::{SIGINT, SIGTERM};
 
-use crate::case::{Case, case};
-use crate::contract::{COMPLEX, Profile};
+use crate::case::{Named, functions};
+use crate::contract::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::{Server, how_it_ended};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("ending/5", a_client_that_cannot_be_set_up_harms_no_other)
-        .from(Profile::Server),
-    case!("crowd/11", an_error_that_no_waiting_cures_ends_it),
-    case!("process/5", without_a_thread_it_ends_with_one_line),
-    case!("process/20", as_process_1_the_second_signal_ends_it).should(),
-    case!("process/22", needs_no_loopback_interface),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    a_client_that_cannot_be_set_up_harms_no_other,
+    an_error_that_no_waiting_cures_ends_it,
+    without_a_thread_it_ends_with_one_line,
 ];
-
-/// Whether this command runs here; such namespaces cannot be had everywhere.
-fn expect_namespaces(runner: &[&str]) -> Verdict {
-    let mut trial = std::process::Command::new(runner[0]);
-    let trial = trial.args(&runner[1..]).arg("true").output();
-    match trial.is_ok_and(|output| output.status.success()) {
-        true => Ok(()),
-        false => Err(Fault::skipped("no namespaces can be had here")),
-    }
-}
-
-fn as_process_1_the_second_signal_ends_it(subject: &Subject) -> Verdict {
-    // As in a container: the first process of a namespace of its own.
-    let runner = ["unshare", "-Urpf", "--kill-child"];
-    expect_namespaces(&runner)?;
-    let mut server = Server::start_by(subject, &runner)?;
-    server.look_who_listens()?;
-    let waits = server.with_answers_waiting()?;
-    server.expect_accepted(waits.address)?;
-    server.signal(SIGTERM)?;
-    server.expect_shutting_down()?;
-    thread::sleep(Duration::from_millis(150));
-    server.signal(SIGINT)?;
-    // unshare ends as its child does.
-    let status = server.wait(PATIENCE)?;
-    let expected = 128 + SIGINT;
-    ensure!(
-        status.code() == Some(expected),
-        "after a second signal, SIGINT, the first process of a container should \
-        end with status {expected}: it {}",
-        how_it_ended(status)
-    );
-    Ok(())
-}
-
-fn needs_no_loopback_interface(subject: &Subject) -> Verdict {
-    // In a network of its own, the loopback interface is there and down.
-    let runner = ["unshare", "-Urn"];
-    expect_namespaces(&runner)?;
-    let mut server = Server::start_by(subject, &runner)?;
-    server.stop()
-}
 
 /// The words before a command in which these system calls fail.
 fn failing(calls: &str) -> Verdict<Vec<String>> {

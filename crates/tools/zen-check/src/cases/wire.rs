@@ -3,21 +3,21 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::client::Client;
 use crate::contract::{COMPLEX, IMPLICIT, UGLY, answer, answers};
 use crate::random::Random;
 use crate::subject::Subject;
 use crate::verdict::Verdict;
 
-pub(super) const CASES: &[Case] = &[
-    case!("wire/2", a_question_may_hold_any_byte),
-    case!("wire/3", answers_a_question_that_comes_byte_by_byte),
-    case!("wire/3", answers_two_questions_cut_at_any_place),
-    case!("wire/3", answers_any_stream_cut_in_any_way),
-    case!("wire/7", skips_nothing_but_white_space),
-    case!("wire/9", knows_no_other),
-    case!("wire/10", answers_in_the_order_of_the_questions),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    a_question_may_hold_any_byte,
+    answers_a_question_that_comes_byte_by_byte,
+    answers_two_questions_cut_at_any_place,
+    answers_any_stream_cut_in_any_way,
+    skips_nothing_but_white_space,
+    knows_no_other,
+    answers_in_the_order_of_the_questions,
 ];
 
 /// Long enough for two pieces to be received as two. It waits for nothing: if

@@ -33,7 +33,7 @@ const CLIENT: &[Row<ClientAct>] = &[
     ("connect", |it, to, _| it.comes(|| to.connect())),
     ("connect from ADDRESS", |it, to, line| {
         let from = line.address.ok_or_else(|| checker("no address"))?;
-        it.comes(|| Ok(Client::connect_from(from, to.address)?.of(to.subject)))
+        it.comes(|| to.connect_from(from))
     }),
     ("send BYTES", |it, to, line| it.says(to, &bytes_of(to, line))),
     ("flood BYTES at most SIZE", |it, to, line| {

@@ -171,14 +171,42 @@ impl Golden {
         }
         sometimes.iter().try_for_each(|title| writeln!(text, "  {title}"))?;
         if let Some((result, failure)) = failed.first() {
-            writeln!(text, "\n{IN_FULL}{}\n", title(result))?;
-            for line in report(failure) {
-                writeln!(text, "  {line}")?;
-            }
+            write_in_full(&mut text, result, failure)?;
         }
         fs::write(file(server), text)?;
         Ok(())
     }
+
+    /// Writes only the report of the case that names the fault.
+    pub(crate) fn bless_report(
+        &self,
+        server: &Server,
+        results: &[CaseResult],
+    ) -> Result<(), Failed> {
+        let before = fs::read_to_string(file(server))?;
+        let (lists, _) = before.split_once(IN_FULL).unwrap_or((&before, ""));
+        let mut text = lists.trim_end().to_string() + "\n";
+        let mut failed = failures(results);
+        if let Some((result, failure)) =
+            failed.find(|it| title(it.0) == self.named_by)
+        {
+            write_in_full(&mut text, result, failure)?;
+            fs::write(file(server), text)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_in_full(
+    text: &mut String,
+    result: &CaseResult,
+    failure: &Failure,
+) -> Result<(), Failed> {
+    writeln!(text, "\n{IN_FULL}{}\n", title(result))?;
+    for line in report(failure) {
+        writeln!(text, "  {line}")?;
+    }
+    Ok(())
 }
 
 fn file(server: &Server) -> PathBuf {
