@@ -23,7 +23,8 @@ pub(crate) struct Case {
     /// From which profile on it is put, if not from its clause's.
     pub(crate) from: Option<Profile>,
     pub(crate) only: Option<Only>,
-    pub(crate) two: bool,
+    /// It takes a server that serves this many clients at once.
+    pub(crate) clients: usize,
 }
 
 /// What a case does.
@@ -63,33 +64,8 @@ impl Case {
             level: Level::Must,
             from: None,
             only: None,
-            two: false,
+            clients: 1,
         }
-    }
-
-    pub(crate) fn only(
-        self,
-        holds: fn(Architecture) -> bool,
-        otherwise: &'static str,
-    ) -> Self {
-        Self { only: Some((holds, otherwise)), ..self }
-    }
-
-    /// It takes a server that serves two clients at once.
-    pub(crate) fn for_two(self) -> Self {
-        Self { two: true, ..self }
-    }
-
-    pub(crate) fn alone(self) -> Self {
-        Self { alone: true, ..self }
-    }
-
-    pub(crate) fn should(self) -> Self {
-        Self { level: Level::Should, ..self }
-    }
-
-    pub(crate) fn from(self, profile: Profile) -> Self {
-        Self { from: Some(profile), ..self }
     }
 
     pub(crate) fn group(&self) -> &'static str {
@@ -160,8 +136,13 @@ impl Case {
         if subject.is(|one| one.inetd().is_some()) && self.is_inetds() {
             return Some("inetd does this, and not the program".into());
         }
-        let alone = self.two && subject.at_once(2) < 2;
-        alone.then(|| "it serves one client at a time".into())
+        if self.clients < 2 || subject.at_once(self.clients) == self.clients {
+            return None;
+        }
+        Some(match self.clients {
+            2 => "it serves one client at a time".into(),
+            _ => "it serves fewer at once".into(),
+        })
     }
 }
 

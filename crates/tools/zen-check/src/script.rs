@@ -10,13 +10,14 @@ mod steps;
 mod tests;
 mod words;
 
+use std::net::{Ipv6Addr, TcpListener};
 use std::process::Command;
 
 use zen_harness::system;
 
 use crate::architecture;
-use crate::case::{Case, Named, Run, Text};
-use crate::contract::Profile;
+use crate::case::{Case, Named, Only, Run, Text};
+use crate::contract::{Level, Profile};
 use crate::full::crowded;
 use crate::server::{Ended, Server, expect_namespaces};
 use crate::subject::Subject;
@@ -60,6 +61,7 @@ struct Part {
     environment: Vec<(String, String)>,
     /// A program that runs it, such as `unshare`.
     within: Vec<String>,
+    ipv6: bool,
     start: Start,
     steps: Vec<Step>,
 }
@@ -124,10 +126,10 @@ fn read_case(
     let mut script = Script::default();
     let each = lines.iter().find_map(|it| it.1.strip_prefix("for each:"));
     for value in each.unwrap_or_default().split(" | ") {
-        script.begin_part(own);
+        script.begin_part(case.own);
         for &(number, line) in &lines[1..] {
             let line = line.replace("{each}", value.trim());
-            case = script.read(case, &line).map_err(at(number))?;
+            script.read(&mut case, &line).map_err(at(number))?;
         }
     }
     let is_empty = script.parts.iter().any(|part| part.steps.is_empty());
@@ -161,60 +163,49 @@ fn read_title(
 }
 
 impl Script {
-    fn begin_part(&mut self, own: Option<&str>) {
-        let own = own.is_some();
+    fn begin_part(&mut self, own: bool) {
         self.parts.push(Part { own, ..Part::default() });
     }
 
     /// Reads a line about the case, or about how a server is started, or of
     /// what happens then.
-    fn read(&mut self, case: Case, line: &str) -> Result<Case, String> {
+    fn read(&mut self, case: &mut Case, line: &str) -> Result<(), String> {
         let (key, text) = line.split_once(':').unwrap_or((line, ""));
-        match (key, text.trim()) {
-            ("means", text) => self.means = Some(text.to_string()),
-            // It is found by its name.
-            ("function", "") if !case.own => {}
+        let text = text.trim();
+        match (key, case.own) {
+            ("means", _) => self.means = Some(text.to_string()),
             ("for each", _) => {}
-            ("again", "") => {
-                let own = case.own.then_some("");
-                self.begin_part(own);
+            ("again", own) => self.begin_part(own),
+            // It is found by its name.
+            ("function", false) => {}
+            ("should", false) => case.level = Level::Should,
+            ("alone", false) => case.alone = true,
+            ("only", false) => case.only = Some(only(text)?),
+            ("from", false) => {
+                let all = [Profile::Wire, Profile::Server, Profile::Listing];
+                let profile = all.into_iter().find(|it| it.name() == text);
+                case.from =
+                    Some(profile.ok_or(format!("no profile {text:?}"))?);
             }
-            _ if !case.own && is_about_servers(key) => {
-                return about_servers(case, key, text.trim());
-            }
-            _ => {
-                if let Some(part) = self.parts.last_mut() {
-                    part.read(line, key, text.trim())?;
+            _ => match (line.strip_prefix("for "), self.parts.last_mut()) {
+                (Some(clients), _) if !case.own => {
+                    let clients = clients.parse();
+                    case.clients = clients.map_err(|_| "for how many?")?;
                 }
-            }
+                (_, Some(part)) => part.read(line, key, text)?,
+                _ => {}
+            },
         }
-        Ok(case)
+        Ok(())
     }
 }
 
-/// Whether such a line says for which servers a case is.
-fn is_about_servers(key: &str) -> bool {
-    ["only", "from", "should", "alone", "for two"].contains(&key)
-}
-
-/// For which servers a case is, and how it counts.
-fn about_servers(case: Case, key: &str, text: &str) -> Result<Case, String> {
-    Ok(match key {
-        "should" => case.should(),
-        "alone" => case.alone(),
-        "for two" => case.for_two(),
-        "from" => {
-            let all = [Profile::Wire, Profile::Server, Profile::Listing];
-            let profile = all.into_iter().find(|it| it.name() == text);
-            case.from(profile.ok_or(format!("{text:?} is no profile"))?)
-        }
-        _ => {
-            let (kind, reason) = text.split_once(": ").unwrap_or((text, ""));
-            let holds = architecture::kind(&kind.replace(' ', "_"))
-                .ok_or(format!("{kind:?} is said of no architecture"))?;
-            case.only(holds, reason.to_string().leak())
-        }
-    })
+/// A kind of architecture, and what is said of others.
+fn only(text: &str) -> Result<Only, String> {
+    let (kind, otherwise) = text.split_once(": ").unwrap_or((text, ""));
+    let holds = architecture::kind(&kind.replace(' ', "_"));
+    let holds = holds.ok_or(format!("no architecture {kind:?}"))?;
+    Ok((holds, otherwise.to_string().leak()))
 }
 
 impl Part {
@@ -237,6 +228,7 @@ impl Part {
                 }
             }
             ("within", false) => self.within = command_line(text)?,
+            ("with IPv6", false) => self.ipv6 = true,
             ("with blocked signals", false) => {
                 self.start = Start::WithBlockedSignals;
             }
@@ -254,6 +246,9 @@ impl Part {
     }
 
     fn play(&self, subject: &Subject) -> Verdict {
+        if self.ipv6 && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+            return Err(Fault::skipped("this machine has no IPv6"));
+        }
         let play = match self.start {
             Start::ToTheEnd => {
                 let ended = Ended::run(self.command(subject)?)?;

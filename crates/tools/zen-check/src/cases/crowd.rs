@@ -19,7 +19,6 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     serves_64_conversations_at_once,
     keeps_the_begun_questions_of_its_clients_apart,
     serves_a_burst_of_200_clients,
-    serves_200_clients_that_stay,
     nothing_is_left_of_clients_that_have_left,
     nothing_is_left_of_a_crowd_that_leaves_at_once,
     out_of_descriptors_it_says_so_once,
@@ -100,17 +99,6 @@ fn serves_a_burst_of_200_clients(subject: &Subject) -> Verdict {
         );
         clients?.into_iter().try_for_each(|mut client| client.asks()?.leave())
     })
-}
-
-fn serves_200_clients_that_stay(subject: &Subject) -> Verdict {
-    if subject.at_once(200) < 200 {
-        return Err(Fault::skipped("it serves fewer at once"));
-    }
-    let server = subject.start(&[])?;
-    let clients: Verdict<Vec<_>> = (0..200).map(|_| server.connect()).collect();
-    let mut clients = clients?;
-    clients.iter_mut().try_for_each(|client| client.asks().map(drop))?;
-    clients.iter_mut().try_for_each(Client::leave)
 }
 
 /// Descriptors, threads, and processes in its group.

@@ -1,7 +1,7 @@
 //! The lines that the server prints.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use zen_harness::ports::free_port;
 use zen_harness::system;
@@ -18,7 +18,6 @@ use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_reader_that_goes_away_does_not_hurt,
-    prints_addresses_as_rust_does,
     says_what_the_system_says,
     a_thread_that_cannot_start_costs_one_client_only,
     says_that_it_serves_the_most_once,
@@ -49,18 +48,6 @@ fn a_reader_that_goes_away_does_not_hurt(subject: &Subject) -> Verdict {
     server.signal(system::SIGTERM)?;
     client.expect_eof()?;
     server.expect_exit_0()
-}
-
-fn prints_addresses_as_rust_does(subject: &Subject) -> Verdict {
-    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        return Err(Fault::Skipped("this machine has no IPv6".into()));
-    }
-    let (server, mut client) = subject.start_for_one(&["::1"])?;
-    let address = format!("[::1]:{}", client.address.port());
-    client.asks()?.leave()?;
-    server.expect_line(&format!("Accepted connection from {address}"))?;
-    server.expect_line(&format!("Client socket to {address} has closed"))?;
-    server.expect_line(&format!("Listening at [::1]:{}", server.address.port()))
 }
 
 fn says_what_the_system_says(subject: &Subject) -> Verdict {

@@ -1,24 +1,21 @@
 //! The command line, and the environment.
 
-use std::net::{Ipv6Addr, TcpListener};
+use std::net::TcpListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::architecture::Architecture;
 use crate::case::{Named, functions};
 use crate::client::{Client, LAST_BATCH};
-use crate::contract::{COMPLEX, UGLY};
 use crate::full::expect_the_most;
-use crate::observe::two_ask;
 use crate::process::PATIENCE;
 use crate::server::{Ended, Server, expect_namespaces};
 use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
+use crate::verdict::{Verdict, ensure};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     listens_at_a_name,
     listens_at_every_interface,
-    listens_at_an_ipv6_address,
     takes_the_first_address_that_can_be_bound,
     listens_at_the_port_it_is_given,
     listens_at_port_1060_by_itself,
@@ -26,9 +23,6 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     as_many_clients_wait_as_the_backlog_says,
     hundreds_of_clients_may_wait,
     a_partial_send_does_not_start_the_clock_again,
-    the_clock_stands_still_while_it_thinks,
-    thinks_for_one_client_after_another,
-    thinks_for_several_clients_at_once,
     is_quiet_about_clients,
     helps_with_the_listing_and_the_page,
     prints_its_version,
@@ -36,10 +30,6 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     takes_quiet_from_the_environment,
     the_command_line_wins,
 ];
-
-/// The idle timeout of these cases, and how it is set.
-const IDLE: Duration = Duration::from_secs(1);
-const IDLE_OPTION: [&str; 2] = ["--idle-timeout", "1"];
 
 fn listens_at_a_name(subject: &Subject) -> Verdict {
     let server = subject.start(&["localhost"])?;
@@ -61,19 +51,6 @@ fn listens_at_every_interface(subject: &Subject) -> Verdict {
         Client::connect(other)?.of(subject).asks()?.leave()?;
     }
     Ok(())
-}
-
-fn listens_at_an_ipv6_address(subject: &Subject) -> Verdict {
-    if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        return Err(Fault::Skipped("this machine has no IPv6".into()));
-    }
-    let server = subject.start(&["::1"])?;
-    ensure!(
-        server.address.is_ipv6(),
-        "for `::1` it listens at {}",
-        server.address
-    );
-    server.connect()?.asks()?.leave()
 }
 
 /// Starts the program in a namespace of its own, in which `preparation` is run
@@ -179,7 +156,7 @@ fn hundreds_of_clients_may_wait(subject: &Subject) -> Verdict {
 }
 
 fn a_partial_send_does_not_start_the_clock_again(subject: &Subject) -> Verdict {
-    let server = subject.start(&IDLE_OPTION)?;
+    let server = subject.start(&["--idle-timeout", "1"])?;
     let mut client = server.connect_narrow()?;
     client.send(&b"?".repeat(20 * LAST_BATCH))?;
     let (since, mut read) = (Instant::now(), 0);
@@ -209,35 +186,6 @@ fn a_partial_send_does_not_start_the_clock_again(subject: &Subject) -> Verdict {
         thread::sleep(Duration::from_millis(5));
     }
     server.expect_error(client.address, "no question for 1 seconds")
-}
-
-fn the_clock_stands_still_while_it_thinks(subject: &Subject) -> Verdict {
-    let [option, seconds] = IDLE_OPTION;
-    let (server, mut client) =
-        subject.start_for_one(&[option, seconds, "--think", "1400"])?;
-    client.send(&[COMPLEX, UGLY].concat())?.expect(b"Complex.Ugly.")?;
-    let since = Instant::now();
-    client.expect_eof()?;
-    server.expect_drop(client.address, since, IDLE)
-}
-
-fn thinks_for_one_client_after_another(subject: &Subject) -> Verdict {
-    let time = two_ask(subject, "300")?;
-    ensure!(
-        time >= Duration::from_millis(600),
-        "one thread worked out two answers of --think 300 in only {time:?}"
-    );
-    Ok(())
-}
-
-fn thinks_for_several_clients_at_once(subject: &Subject) -> Verdict {
-    let time = two_ask(subject, "600")?;
-    ensure_in_time!(
-        time,
-        Duration::from_millis(1150),
-        "two clients waited {time:.2?} with --think 600"
-    );
-    Ok(())
 }
 
 /// Expects no line about a client that comes and goes.
