@@ -8,7 +8,7 @@ use crate::subject::Subject;
 use crate::verdict::Verdict;
 
 /// One thing to try.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Case {
     /// The clause that it is about, such as `wire/3`.
     pub(crate) clause: &'static str,
@@ -27,25 +27,12 @@ pub(crate) struct Case {
     pub(crate) clients: usize,
 }
 
-/// What a case does.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Run {
-    Function(fn(&Subject) -> Verdict),
-    Script(&'static dyn Text),
-}
+/// What a case does to a program.
+pub(crate) type Run = &'static (dyn Fn(&Subject) -> Verdict + Sync);
 
-/// A case that is data.
-pub(crate) trait Text: fmt::Debug + Sync {
-    /// Puts it to a program.
-    fn play(&self, subject: &Subject) -> Verdict;
-}
-
-impl Run {
-    pub(crate) fn put(self, subject: &Subject) -> Verdict {
-        match self {
-            Self::Function(function) => function(subject),
-            Self::Script(script) => script.play(subject),
-        }
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.clause, self.name)
     }
 }
 
@@ -53,21 +40,6 @@ impl Run {
 pub(crate) type Only = (fn(Architecture) -> bool, &'static str);
 
 impl Case {
-    /// A case that is still to be told what it does.
-    pub(crate) fn new(clause: &'static str, name: &'static str) -> Self {
-        Self {
-            clause,
-            name,
-            run: Run::Function(|_| Ok(())),
-            own: false,
-            alone: false,
-            level: Level::Must,
-            from: None,
-            only: None,
-            clients: 1,
-        }
-    }
-
     pub(crate) fn group(&self) -> &'static str {
         contract::group(self.clause)
     }
@@ -147,10 +119,10 @@ impl Case {
 }
 
 /// A function that tries a case, and its name.
-pub(crate) type Named = (&'static str, fn(&Subject) -> Verdict);
+pub(crate) type Named = (&'static str, Run);
 
 /// Functions with their names, which are those of cases.
 macro_rules! functions {
-    ($($name:ident,)+) => { &[$((stringify!($name), $name)),+] };
+    ($($name:ident,)+) => { &[$((stringify!($name), &$name)),+] };
 }
 pub(crate) use functions;

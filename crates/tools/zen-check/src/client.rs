@@ -224,7 +224,9 @@ impl Client {
                 }
             }
         }
-        Err(self.fault(&format!("{sent} bytes taken, and nothing read")))
+        Err(self.fault(&format!(
+            "the server took {sent} bytes from a client that reads no answers"
+        )))
     }
 
     /// Expects exactly these bytes. What comes after them is left for the next
@@ -277,7 +279,7 @@ impl Client {
                 let end = end.trim_start_matches(", then ");
                 format!("instead of b\"{}\" came {end}", shown(expected))
             }
-            ([], _) => "the server sent bytes that answer no question".into(),
+            ([], _) => "the server sent bytes when no answer was due".into(),
             _ if received.starts_with(expected) => {
                 "the server sent too many bytes".into()
             }

@@ -113,7 +113,7 @@ fn crowd_in(server: Server<'_>, room: usize) -> Verdict<Crowded<'_>> {
             }
         }
     }
-    Err(Fault::skipped("a client costs it no descriptor that could be lacking"))
+    Err(Fault::skipped("a client costs it no descriptor: they cannot run out"))
 }
 
 /// Several loops may divide `most` among them: a client may then wait for its

@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::contract::COMPLEX;
 use crate::outcome::{Crowd, Observation};
 use crate::process;
-use crate::server::Server;
+use crate::server::{How, Server};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 
@@ -206,7 +206,8 @@ fn calls(subject: &Subject, answers: usize) -> Verdict<u64> {
     let file = std::env::temp_dir().join(name);
     let path = file.to_string_lossy().into_owned();
     let runner = strace::counting(&path);
-    let mut server = Server::start_by(subject, &runner)?;
+    let mut server =
+        Server::start_as(subject, How { runner: &runner, ..How::default() })?;
     let mut client = server.connect()?;
     client.asks()?;
     for _ in 0..answers {

@@ -13,13 +13,11 @@ mod words;
 use std::net::{Ipv6Addr, TcpListener};
 use std::process::Command;
 
-use zen_harness::system;
-
 use crate::architecture;
-use crate::case::{Case, Named, Only, Run, Text};
+use crate::case::{Case, Named, Only};
 use crate::contract::{Level, Profile};
 use crate::full::crowded;
-use crate::server::{Ended, Server, expect_namespaces};
+use crate::server::{Ended, How, Server, expect_namespaces};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 use play::{Play, Step};
@@ -122,7 +120,18 @@ fn read_case(
     let at = |number: usize| move |what| format!("line {number}: {what}");
     let (number, title) = lines[0];
     let (clause, name) = read_title(own, title).map_err(at(number))?;
-    let mut case = Case { own: own.is_some(), ..Case::new(clause, name) };
+    let known = functions.iter().find(|it| it.0 == name);
+    let mut case = Case {
+        clause,
+        name,
+        run: known.map_or(&|_| Ok(()), |it| it.1),
+        own: own.is_some(),
+        alone: false,
+        level: Level::Must,
+        from: None,
+        only: None,
+        clients: 1,
+    };
     let mut script = Script::default();
     let each = lines.iter().find_map(|it| it.1.strip_prefix("for each:"));
     for value in each.unwrap_or_default().split(" | ") {
@@ -133,12 +142,15 @@ fn read_case(
         }
     }
     let is_empty = script.parts.iter().any(|part| part.steps.is_empty());
-    case.run = match functions.iter().find(|it| it.0 == name) {
-        Some((_, function)) if is_empty => Run::Function(*function),
-        Some(_) => return Err(format!("{clause}::{name} is both")),
-        None if is_empty => return Err(format!("{clause}::{name} is empty")),
-        None => Run::Script(Box::leak(Box::new(script))),
-    };
+    match (is_empty, known) {
+        (true, Some(_)) => {}
+        (false, None) => {
+            let run = move |subject: &Subject| script.play(subject);
+            case.run = Box::leak(Box::new(run));
+        }
+        (true, None) => return Err(format!("{clause}::{name} is empty")),
+        (false, Some(_)) => return Err(format!("{clause}::{name} is both")),
+    }
     Ok(case)
 }
 
@@ -163,6 +175,20 @@ fn read_title(
 }
 
 impl Script {
+    /// Does part after part.
+    fn play(&self, subject: &Subject) -> Verdict {
+        let mut parts = self.parts.iter();
+        let result = parts.try_for_each(|part| part.play(subject));
+        result.map_err(|fault| match (fault, &self.means) {
+            (Fault::Server(mut failure), Some(means)) => {
+                let seen = failure.means.unwrap_or_default();
+                failure.means = Some(format!("{means} {seen}").trim().into());
+                Fault::Server(failure)
+            }
+            (fault, _) => fault,
+        })
+    }
+
     fn begin_part(&mut self, own: bool) {
         self.parts.push(Part { own, ..Part::default() });
     }
@@ -282,36 +308,21 @@ impl Part {
         if !self.environment.is_empty() {
             return Server::spawn(subject, self.command(subject)?, usize::MAX);
         }
-        if !self.within.is_empty() {
-            let runner: Vec<_> =
-                self.within.iter().map(String::as_str).collect();
-            expect_namespaces(&runner)?;
-            let mut server = Server::start_by(subject, &runner)?;
-            server.look_who_listens()?;
-            return Ok(server);
-        }
+        let options = &*self.options();
+        let runner: Vec<_> = self.within.iter().map(String::as_str).collect();
+        let how = How { options, runner: &runner, ..How::default() };
         match self.start {
             Start::WithBlockedSignals => {
-                Server::start_prepared(subject, system::block_signals)
+                Server::start_as(subject, How { blocked: true, ..how })
             }
-            _ if self.own => Server::start(subject, &self.options()),
-            _ => subject.start(&self.options()),
+            _ if !runner.is_empty() => {
+                expect_namespaces(&runner)?;
+                let mut server = Server::start_as(subject, how)?;
+                server.look_who_listens()?;
+                Ok(server)
+            }
+            _ if self.own => Server::start(subject, options),
+            _ => subject.start(options),
         }
-    }
-}
-
-impl Text for Script {
-    /// Does part after part.
-    fn play(&self, subject: &Subject) -> Verdict {
-        let mut parts = self.parts.iter();
-        let result = parts.try_for_each(|part| part.play(subject));
-        result.map_err(|fault| match (fault, &self.means) {
-            (Fault::Server(mut failure), Some(means)) => {
-                let seen = failure.means.unwrap_or_default();
-                failure.means = Some(format!("{means} {seen}").trim().into());
-                Fault::Server(failure)
-            }
-            (fault, _) => fault,
-        })
     }
 }

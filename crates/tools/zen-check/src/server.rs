@@ -39,6 +39,18 @@ pub(crate) struct Server<'a> {
     frozen: AtomicBool,
 }
 
+/// How a server is started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How<'a> {
+    pub(crate) options: &'a [&'a str],
+    /// Another program that starts it, such as `unshare`.
+    pub(crate) runner: &'a [&'a str],
+    /// None for one of its own.
+    pub(crate) port: Option<u16>,
+    /// Whether all signals that it may need are blocked.
+    pub(crate) blocked: bool,
+}
+
 impl<'a> Server<'a> {
     /// Starts it on a port of its own, with these options.
     pub(crate) fn start(
@@ -46,54 +58,29 @@ impl<'a> Server<'a> {
         options: &[&str],
     ) -> Verdict<Self> {
         let Launch::Running(address) = subject.launch else {
-            return Self::start_with(subject, &[], None, options, |_| ());
+            return Self::start_as(subject, How { options, ..How::default() });
         };
         Ok(Self::new(subject, address, Arc::default(), None))
     }
 
-    /// The same on this port.
-    pub(crate) fn start_at(
+    /// Starts a server of its own.
+    pub(crate) fn start_as(
         subject: &'a Subject,
-        port: u16,
-        options: &[&str],
-    ) -> Verdict<Self> {
-        Self::start_with(subject, &[], Some(port), options, |_| ())
-    }
-
-    /// Starts it by another program, such as `unshare`.
-    pub(crate) fn start_by(
-        subject: &'a Subject,
-        runner: &[&str],
-    ) -> Verdict<Self> {
-        Self::start_with(subject, runner, None, &[], |_| ())
-    }
-
-    /// Starts it after a last change to its command.
-    pub(crate) fn start_prepared(
-        subject: &'a Subject,
-        prepare: impl FnOnce(&mut Command),
-    ) -> Verdict<Self> {
-        Self::start_with(subject, &[], None, &[], prepare)
-    }
-
-    fn start_with(
-        subject: &'a Subject,
-        runner: &[&str],
-        port: Option<u16>,
-        options: &[&str],
-        prepare: impl FnOnce(&mut Command),
+        how: How<'_>,
     ) -> Verdict<Self> {
         let is_listing = subject.is_listing();
-        let port = match port {
+        let port = match how.port {
             None if is_listing => 0,
             None => free_port()?,
             Some(port) => port,
         };
         let number = port.to_string();
         let own = if is_listing { &["--port", &number][..] } else { &[] };
-        let options = [own, options].concat();
-        let mut command = subject.command_line(runner, port, &options)?;
-        prepare(&mut command);
+        let options = [own, how.options].concat();
+        let mut command = subject.command_line(how.runner, port, &options)?;
+        if how.blocked {
+            system::block_signals(&mut command);
+        }
         match is_listing {
             true => Self::spawn(subject, command, usize::MAX),
             false => Self::spawn_at(subject, command, port, usize::MAX),

@@ -98,6 +98,11 @@ fn keeps_64_kibibytes_of_answers_and_no_more(subject: &Subject) -> Verdict {
     // From outside two copies look like twice the answers: a framework may
     // have its own. Half as much for a stack and what the allocator keeps.
     let most = (clients.len() as u64 * 5 + 4) * ANSWERS_WAITING_MAX / 2;
-    ensure!(more <= most, "{more} bytes for {} clients", clients.len());
+    ensure!(
+        more <= most,
+        "{} clients read no answers, and it keeps {more} bytes for them: {most} \
+        are allowed",
+        clients.len()
+    );
     Ok(())
 }

@@ -68,7 +68,7 @@ fn a_thread_that_cannot_start_costs_one_client_only(
     system::limit_memory(server.process()?, 1 << 20)?;
     let mut unlucky = server.connect()?;
     let (bytes, _) = unlucky.rest(PATIENCE)?;
-    ensure!(bytes.is_empty(), "{} bytes without a thread", bytes.len());
+    ensure!(bytes.is_empty(), "it sent {} bytes without a thread", bytes.len());
     let error = std::io::Error::from_raw_os_error(system::EAGAIN);
     let error = format!("cannot start a thread: {error}");
     server.expect_error(unlucky.address, &error)?;
@@ -96,7 +96,7 @@ fn says_that_it_serves_the_most_once(subject: &Subject) -> Verdict {
         clients.swap_remove(0).leave()?;
     }
     let lines = server.log.count("Serving ");
-    ensure!(lines == 1, "said so {lines} times in a moment");
+    ensure!(lines == 1, "it printed this {lines} times, not once");
     Ok(())
 }
 
@@ -112,7 +112,7 @@ fn each_loop_says_that_it_serves_the_most_once(
     }
     let lines = server.log.count("Serving ");
     let ok = (1..=loops).contains(&lines);
-    ensure!(ok, "said so {lines} times in a moment");
+    ensure!(ok, "its {loops} loops printed this {lines} times");
     Ok(())
 }
 

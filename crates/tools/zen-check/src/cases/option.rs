@@ -133,7 +133,7 @@ fn expect_backlog(server: &Server, backlog: usize) -> Verdict {
     let connected = can_connect(server, loops * least + 4)?;
     ensure!(
         (least..=loops * least).contains(&connected),
-        "{connected} clients can wait with --backlog {backlog}"
+        "with --backlog {backlog}, {connected} clients can wait to be accepted"
     );
     Ok(())
 }
@@ -246,7 +246,10 @@ fn prints_its_version(subject: &Subject) -> Verdict {
         let ok = version.is_some_and(|(name, number)| {
             name == subject.name() && number.split('.').count() == 3
         });
-        ensure!(ok && lines.len() == 1, "{option} prints {lines:?}");
+        ensure!(
+            ok && lines.len() == 1,
+            "{option} should print its name and its version: {lines:?}"
+        );
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use zen_harness::system::SIGTERM;
 use crate::case::{Named, functions};
 use crate::contract::COMPLEX;
 use crate::process::PATIENCE;
-use crate::server::{Ended, Server, how_it_ended};
+use crate::server::{Ended, How, Server, how_it_ended};
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure};
 
@@ -154,7 +154,9 @@ fn starts_again(subject: &Subject, end: fn(&mut Server) -> Verdict) -> Verdict {
     server.process()?;
     let mut clients = server.served(subject.at_once(3))?;
     end(&mut server)?;
-    let again = Server::start_at(subject, server.address.port(), &[])?;
+    let port = Some(server.address.port());
+    let how = How { port, ..How::default() };
+    let again = Server::start_as(subject, how)?;
     again.connect()?.asks()?.leave()?;
     clients.iter_mut().try_for_each(|client| client.rest(PATIENCE).map(drop))
 }

@@ -8,7 +8,7 @@ use zen_harness::strace::{self, Failing};
 use crate::case::{Named, functions};
 use crate::contract::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::server::{Server, how_it_ended};
+use crate::server::{How, Server, how_it_ended};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
@@ -76,7 +76,8 @@ fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
 fn an_error_that_no_waiting_cures_ends_it(subject: &Subject) -> Verdict {
     let runner = failing("accept,accept4:error=EBADF")?;
     let runner: Vec<_> = runner.iter().map(String::as_str).collect();
-    let mut server = Server::start_by(subject, &runner)?;
+    let mut server =
+        Server::start_as(subject, How { runner: &runner, ..How::default() })?;
     // It may have ended already: one that blocks does not wait for a client.
     if let Ok(mut client) = server.connect() {
         client.send(COMPLEX).ok();

@@ -46,7 +46,7 @@ fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
     let its_subject = Arc::clone(subject);
     let thread =
         thread::Builder::new().name(case.name.into()).spawn(move || {
-            let verdict = case.run.put(&its_subject);
+            let verdict = (case.run)(&its_subject);
             let verdict = verdict.and_then(|()| its_subject.was_quiet());
             its_subject.case_has_waited(process::own_turns().delay);
             sender.send(verdict).ok();

@@ -141,8 +141,8 @@ impl Times {
             let time = sent.elapsed();
             ensure!(
                 time >= after,
-                "this came {time:.0?} after the client had sent, and not after \
-                {after:?}"
+                "this came {time:.0?} after the client last sent or connected: \
+                it is not due before {after:?}"
             );
         }
         if let Some(within) = self.within {
@@ -150,7 +150,7 @@ impl Times {
             ensure_in_time!(
                 time,
                 within,
-                "this came after {time:.0?}, and not within {within:?}"
+                "this came after {time:.0?}, and {within:?} are allowed"
             );
         }
         Ok(())

@@ -180,8 +180,8 @@ impl<'a> Play<'a> {
 
     pub(super) fn expect_log(&self, text: &str, number: usize) -> Verdict {
         let what = match number {
-            1 => format!("seen to print {text:?}"),
-            _ => format!("seen to print {text:?} in {number} lines"),
+            1 => format!("printed: {text:?}"),
+            _ => format!("printed in {number} lines: {text:?}"),
         };
         wait_until(&what, PATIENCE, || {
             let lines = self.printed();
@@ -204,8 +204,8 @@ impl<'a> Play<'a> {
         let words = line.bound.words();
         ensure!(
             line.bound.holds(lines, line.number),
-            "it printed {lines} lines that begin with {text:?}, and not \
-            {words}{}",
+            "it printed {lines} lines that begin with {text:?}, but should \
+            print {words}{}",
             line.number
         );
         Ok(())
@@ -238,7 +238,7 @@ impl<'a> Play<'a> {
             lines.len() == head.len() || more && lines.len() > head.len();
         ensure!(
             enough && lines.iter().zip(head).all(fits),
-            "on standard {what} it should print {expected:#?}, and printed \
+            "on standard {what} it should print {expected:#?}, but it printed \
             {lines:#?}"
         );
         Ok(())
@@ -288,7 +288,7 @@ impl<'a> Play<'a> {
         }
         ensure!(
             came.is_ok() && holds(last),
-            "it has {last} {what}, and not {}{}",
+            "it has {last} {what}, but should have {}{}",
             line.bound.words(),
             line.number
         );
