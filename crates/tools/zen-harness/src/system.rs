@@ -22,8 +22,7 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 
 /// Connects with buffers as small as they get, and with a small segment size,
 /// which on Linux also keeps the *server's* buffer small. Its answers soon
-/// have nowhere to go. Windows takes what a server sends however small the
-/// buffers are, so no answer would wait there.
+/// have nowhere to go.
 #[cfg(unix)]
 pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = tcp_socket(address)?;

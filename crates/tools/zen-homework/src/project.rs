@@ -137,41 +137,6 @@ impl Project {
     }
 }
 
-<<<<<<< HEAD
-/// Runs a build, and returns the program if it is Cargo's, or else why there
-/// is none.
-pub(crate) fn built(
-    command: &mut Command,
-    assignment: &Assignment,
-) -> Result<Result<PathBuf, String>, String> {
-    if assignment.is_cargos() {
-        command.stdout(Stdio::piped());
-    }
-    let seconds = assignment.build_seconds;
-    let mut build = Process::spawn(command).map_err(|err| err.to_string())?;
-    let ended = build.wait(Duration::from_secs(seconds));
-    Ok(match ended.map_err(|err| err.to_string())? {
-        Some(status) if !status.success() => Err("it does not build".into()),
-        None => Err(format!("it is not built within {seconds} s")),
-        Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
-        Some(_) => {
-            let output = &build.output;
-            let all = output.wait_for_end(Duration::from_secs(8));
-            all.map_err(|err| err.to_string())?;
-            let lines = output.lines();
-            let lines = lines.iter().map(String::as_str);
-            workspace::programs_in(lines)
-                .remove(&assignment.name)
-                .ok_or_else(|| format!("cargo built no {}", assignment.name))
-        }
-    })
-}
-
-pub(crate) fn cannot_run(command: &Command, err: &io::Error) -> String {
-    let program = command.get_program().to_string_lossy();
-    format!("cannot run {program}: {err}")
-}
-
 /// The whole path of a folder. `canonicalize` would begin it with `\\?\` on
 /// Windows, and there are programs that cannot run in such a folder.
 pub fn whole_path(folder: &Path) -> Result<PathBuf, String> {
@@ -182,8 +147,6 @@ pub fn whole_path(folder: &Path) -> Result<PathBuf, String> {
     path.map_err(|err| err.to_string())
 }
 
-=======
->>>>>>> main
 /// Copies an assignment's files that a student may change from one folder into
 /// another, and returns how many there were.
 pub fn copy_files(

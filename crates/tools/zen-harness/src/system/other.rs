@@ -27,14 +27,11 @@ pub const ECONNRESET: i32 = 10054;
 stubs! {
     block_signals(&mut Command) -> () = ();
     ended_by(ExitStatus) -> Option<i32> = None;
-    forget_group(u32) -> () = ();
     limit_descriptors(u32, u64) -> io::Result<()> = unsupported();
     limit_memory(u32, u64) -> io::Result<()> = unsupported();
     pipe_is_full(u32) -> bool = false;
     prepare(&mut Command) -> () = ();
     raise_own_descriptor_limit(u64) -> io::Result<()> = unsupported();
-    remember_group(u32) -> () = ();
-    reset_on_close(&TcpStream) -> io::Result<()> = unsupported();
     segments_received(&TcpStream) -> io::Result<u32> = unsupported();
     shrink_pipe(u32) -> () = ();
     signal(u32, i32) -> io::Result<()> = unsupported();
@@ -43,31 +40,13 @@ stubs! {
     signal_name(i32) -> &'static str = "";
     take_servers_along() -> () = ();
 }
-<<<<<<< HEAD
-unsupported! { "signals":
-    signal(u32, i32) => ()
-    signal_first_thread(u32, i32) => ()
-    signal_group(u32, i32) => ()
-}
-unsupported! { "prlimit()":
-    limit_descriptors(u32, u64) => ()
-    limit_memory(u32, u64) => ()
-    raise_own_descriptor_limit(u64) => ()
-}
-unsupported! { "TCP_INFO": segments_received(&TcpStream) => u32 }
-unsupported! { "small buffers, so no answer waits":
-    connect_narrow(SocketAddr) => TcpStream
-}
 
-/// Here there are no signals to block.
-pub fn block_signals(_: &mut Command) {}
-
-pub(crate) fn prepare(_: &mut Command) {}
-
-/// Here they end with this process anyway, by their jobs.
-pub fn take_servers_along() {}
-=======
->>>>>>> main
+/// Windows takes what a server sends however small the buffers of the client
+/// are. An answer that has to wait cannot be had.
+pub fn connect_narrow(_: SocketAddr) -> io::Result<TcpStream> {
+    let what = "on Windows no answer waits for a client with small buffers";
+    Err(io::Error::new(io::ErrorKind::Unsupported, what))
+}
 
 pub(crate) fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {
     child.try_wait()
