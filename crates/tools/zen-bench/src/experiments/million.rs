@@ -41,12 +41,13 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     };
     let y = ("MB", Scale::Log);
     let mut memory = steps("memory", "Memory for a silent crowd", y);
-    let y = ("seconds", Scale::Log);
+    let y = ("µs", Scale::Log);
     let title = "How long 50 new clients wait for an answer";
     let mut wait = steps("wait", title, y);
+    let y = ("seconds", Scale::Log);
     let mut taken = steps("taken", "Time to take them in", y);
     taken.is_table = true;
-    let y = ("seconds for each client", Scale::Log);
+    let y = ("µs for each client", Scale::Log);
     let title = "What it costs a client process to connect";
     let mut ports = steps("ports", title, y);
     let charts = [&mut memory, &mut wait, &mut taken];
@@ -93,7 +94,7 @@ fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
                     memory.record(SERVER, x, gauge.memory as f64 / 1e6);
                 }
                 for (series, value) in fresh(server.address)? {
-                    wait.record(series, x, value);
+                    wait.record(series, x, value * 1e6);
                 }
                 if let Some(limit) = limit {
                     let most = count(x);
@@ -223,7 +224,7 @@ fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
                     let time = holder.connect(more)?.as_secs_f64();
                     answer_times(server.address)?;
                     let x = (held + more) as f64;
-                    ports.record(series, x, time / more as f64);
+                    ports.record(series, x, time / more as f64 * 1e6);
                 }
                 drop(holder);
                 server.stop()?;
@@ -250,7 +251,7 @@ pub(super) fn seen(results: &Results) -> String {
         return "Nothing could be measured here: it needs Linux.".into();
     };
     let most = taken.x_max();
-    let time = |series| seconds(wait.at(series, most).unwrap_or(0.0));
+    let time = |series| seconds(wait.at(series, most).unwrap_or(0.0) / 1e6);
     let mut text = format!(
         "`zen-hybrid` held {} silent clients, and took them in within {}. \
          Then {FRESH} new clients got their first answer {} after they began \
@@ -267,10 +268,10 @@ pub(super) fn seen(results: &Results) -> String {
     {
         text += &format!(
             " The server's processes used {server:.0} MB of memory, {:.0} bytes \
-             a client. The kernel used {:.1} GB more than before, {:.0} bytes a \
+             a client. The kernel used {} MB more than before, {:.0} bytes a \
              client, for the sockets of both ends.",
             server * 1e6 / most,
-            kernel / 1e3,
+            count(kernel),
             kernel * 1e6 / most
         );
     }
@@ -287,8 +288,8 @@ pub(super) fn seen(results: &Results) -> String {
             " With {} clients from one address, one more took {} to connect; \
              from three addresses it took {}.",
             count(last),
-            seconds(one),
-            seconds(three)
+            seconds(one / 1e6),
+            seconds(three / 1e6)
         );
     }
     text
