@@ -34,9 +34,6 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// machine one of them may wake up a few times more.
 const NOISE: f64 = 0.02;
 
-/// How servers are built that are measured.
-const RELEASE: &str = "release";
-
 /// Counts allocations, and prints the count at the end.
 const COUNTING: &str = "zen-utils/count-allocations";
 
@@ -46,11 +43,11 @@ const SILENT_CLIENTS: usize = 9_000;
 type Counts = BTreeMap<String, f64>;
 
 /// Counts everything and prints it; false if a bound was passed.
-pub(crate) fn count(names: &[String]) -> Result<bool> {
+pub(crate) fn count(names: &[String], profile: &str) -> Result<bool> {
     let is_wanted = |it: &Listing| {
         !it.is_inetds() && (names.is_empty() || names.contains(&it.name))
     };
-    let mut servers = servers(RELEASE, is_wanted)?;
+    let mut servers = servers(profile, is_wanted)?;
     for name in names {
         ensure!(servers.find(name).is_some(), "no server is called {name}");
     }
@@ -67,7 +64,7 @@ pub(crate) fn count(names: &[String]) -> Result<bool> {
     within_bounds &= memory(&servers)?;
     let folder = zen_harness::folder!();
     let is_wanted = |it: &Listing| servers.find(&it.name).is_some();
-    let counting = Servers::build(&folder, RELEASE, Some(COUNTING), is_wanted);
+    let counting = Servers::build(&folder, profile, Some(COUNTING), is_wanted);
     within_bounds &= allocations(&counting.map_err(Error::msg)?)?;
     Ok(within_bounds)
 }

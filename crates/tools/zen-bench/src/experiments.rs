@@ -10,6 +10,7 @@ mod backlog;
 mod churn;
 mod knees;
 mod loops;
+mod million;
 mod pollers;
 mod prices;
 mod rates;
@@ -33,6 +34,7 @@ pub static EXPERIMENTS: LazyLock<Vec<Experiment>> = LazyLock::new(|| {
     }
     experiments! {
         silent waiting slow churn knees backlog pollers rates prices loops
+        million
     }
 });
 

@@ -44,6 +44,8 @@ pub struct Lab {
     left_out: Vec<String>,
     /// The experiment that is being made.
     name: String,
+    /// It counts, and is too long to be made several times.
+    is_made_once: bool,
 }
 
 /// Builds the servers of this workspace that are wanted, with a profile of
@@ -78,7 +80,17 @@ impl Lab {
         let cores = Cores::separate();
         let machine = Machine::here(profile, cores.is_some());
         let (left_out, name) = (Vec::new(), String::new());
-        Ok(Self { size, machine, servers, also, cores, left_out, name })
+        let is_made_once = false;
+        Ok(Self {
+            size,
+            machine,
+            servers,
+            also,
+            cores,
+            left_out,
+            name,
+            is_made_once,
+        })
     }
 
     /// Makes an experiment. From then on the load, which is the calling
@@ -89,6 +101,7 @@ impl Lab {
         make: fn(&mut Self) -> Result<Vec<Chart>>,
     ) -> Result<Results> {
         self.left_out.clear();
+        self.is_made_once = false;
         self.name = name.into();
         if let Some(cores) = &self.cores {
             Cores::take(&cores.load);
@@ -100,7 +113,9 @@ impl Lab {
         progress::end();
         let wanted = (turns.cpu + turns.delay).as_secs_f64();
         let delay = turns.delay.as_secs_f64() / wanted.max(1e-9);
-        let known = cfg!(target_os = "linux") && self.size != Size::Tiny;
+        let known = cfg!(target_os = "linux")
+            && self.size != Size::Tiny
+            && !self.is_made_once;
         let separate = self.cores.is_some();
         Ok(Results {
             experiment: name.into(),
@@ -115,7 +130,13 @@ impl Lab {
 
     /// How often everything is measured.
     pub fn runs(&self) -> usize {
-        self.pick([1, 3, 7])
+        if self.is_made_once { 1 } else { self.pick([1, 3, 7]) }
+    }
+
+    /// For an experiment that counts, and is too long to be made several times.
+    /// Its load is in other processes, so nothing is known of their delay.
+    pub fn make_once(&mut self) {
+        self.is_made_once = true;
     }
 
     /// What suits the size: tiny, quick, full.

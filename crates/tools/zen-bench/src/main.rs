@@ -7,6 +7,7 @@
 //! cargo run --release -p zen-bench -- costs
 //! ```
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ use zen_harness::{inetd, system};
 use zen_bench::book;
 use zen_bench::experiment::{About, Experiment};
 use zen_bench::experiments::EXPERIMENTS;
+use zen_bench::holders;
 use zen_bench::lab::{Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
@@ -69,6 +71,10 @@ enum Command {
     Costs {
         /// Only these servers, such as zen-poll [default: all]
         names: Vec<String>,
+
+        /// How the listings are built: release or dev
+        #[arg(long, default_value = "release")]
+        profile: String,
     },
 
     /// Measure the processor time of an answer, and compare it with a bare
@@ -83,6 +89,16 @@ enum Command {
             value_parser = clap::value_parser!(u16).range(1..)
         )]
         pairs: u16,
+    },
+
+    /// A client process that holds connections
+    #[command(hide = true)]
+    Hold {
+        /// Where to connect
+        server: SocketAddr,
+
+        /// From which addresses, in turn
+        from: Vec<Ipv4Addr>,
     },
 
     /// The bare loop itself
@@ -166,7 +182,10 @@ fn run(command: Command) -> anyhow::Result<bool> {
                 book::write(&book, experiment, &results)?;
             }
         }
-        Command::Costs { names } => return costs::count(&names),
+        Command::Hold { server, from } => holders::hold(server, &from)?,
+        Command::Costs { names, profile } => {
+            return costs::count(&names, &profile);
+        }
         Command::Cpu { names, pairs } => return cpu::measure(&names, pairs),
         #[cfg(target_os = "linux")]
         Command::BareLoop { batch, port, .. } => bare_loop::serve(batch, port)?,

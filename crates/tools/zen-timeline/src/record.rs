@@ -42,10 +42,21 @@ pub fn record(
     let file = Trace::new();
     let calls = CALLS.split(' ').map(|it| format!("?{it}"));
     let calls = calls.collect::<Vec<_>>().join(",");
-    let mut strace: Vec<String> =
-        ["strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "16"]
-            .map(String::from)
-            .into();
+    // With -DD the server is our child and not strace's, so the system ends it
+    // if we are killed.
+    let mut strace: Vec<String> = [
+        "strace",
+        "-DD",
+        "-f",
+        "--seccomp-bpf",
+        "-ttt",
+        "-T",
+        "-yy",
+        "-s",
+        "16",
+    ]
+    .map(String::from)
+    .into();
     strace.extend(["-o".into(), file.0.to_string_lossy().into_owned()]);
     strace.extend(["-e".into(), format!("trace={calls}")]);
     strace.push("--".into());

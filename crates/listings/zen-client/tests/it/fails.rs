@@ -252,6 +252,7 @@ fn refuses_a_wrong_command_line_before_connecting() -> io::Result<()> {
         &["--clients", "99999"],
         &["--interactive", "-e"],
         &["--interactive", "--count", "2"],
+        &["--interactive", "--clients", "2"],
         &["--interactive", "--question", "Who?"],
         &["-p", "65536"],
         &["one.host", "another.host"],

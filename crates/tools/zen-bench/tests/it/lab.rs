@@ -59,7 +59,7 @@ macro_rules! can_be_made {
     )* };
 }
 
-can_be_made! { waiting slow churn knees backlog pollers rates prices loops }
+can_be_made! { waiting slow churn knees backlog pollers rates prices loops million }
 
 #[cfg(target_os = "linux")]
 #[test]
@@ -148,7 +148,9 @@ fn every_data_file_says_what_it_was_measured_on() {
         assert!(machine.cores > 0 && machine.system.starts_with("Linux"));
         assert_eq!(machine.profile, "release");
         assert_ne!(machine.revision, "unknown");
-        assert!(results.runs >= 3, "{}", experiment.name);
+        // It counts, and takes minutes: it is made once.
+        let once = experiment.name == "million";
+        assert!(once || results.runs >= 3, "{}", experiment.name);
     }
 }
 
