@@ -156,7 +156,7 @@ fn holds_conversations_one_after_another() -> io::Result<()> {
         for _ in 0..3 {
             let mut sock = listener.accept()?;
             sock.peek()?;
-            assert!(!listener.a_client_waits()?);
+            assert!(!listener.has_client_waiting()?);
             questions.extend(sock.answer(right)?);
         }
         Ok(questions)

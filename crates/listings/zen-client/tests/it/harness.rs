@@ -166,7 +166,7 @@ impl Listener {
     }
 
     /// Whether a client is waiting to be accepted.
-    pub(crate) fn a_client_waits(&self) -> io::Result<bool> {
+    pub(crate) fn has_client_waiting(&self) -> io::Result<bool> {
         self.0.set_nonblocking(true)?;
         would_not_block(self.0.accept().map(|_| ()))
     }
