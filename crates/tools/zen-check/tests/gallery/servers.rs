@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use zen_check::report::Profile;
 use zen_check::{Architecture, Program};
@@ -110,12 +111,16 @@ fn python() -> Vec<Server> {
 
 /// The interpreter itself: what is found in the path may be a slow script that
 /// looks for it.
-fn interpreter() -> Option<PathBuf> {
-    let script = "import sys; print(sys.version_info >= (3, 8) and \
-        sys.executable or '')";
-    let output = Command::new("python3").args(["-c", script]).output().ok()?;
-    let path = String::from_utf8(output.stdout).ok()?;
-    Some(PathBuf::from(path.trim())).filter(|path| path.is_absolute())
+fn interpreter() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let script = "import sys; print(sys.version_info >= (3, 8) and \
+            sys.executable or '')";
+        let output = Command::new("python3").args(["-c", script]).output();
+        let path = String::from_utf8(output.ok()?.stdout).ok()?;
+        Some(PathBuf::from(path.trim())).filter(|path| path.is_absolute())
+    };
+    FOUND.get_or_init(find).as_deref()
 }
 
 pub(crate) fn folder() -> PathBuf {
