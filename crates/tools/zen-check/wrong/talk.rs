@@ -71,7 +71,7 @@ impl Talk {
         }
     }
 
-    /// The events for which somebody has to wait.
+    /// The events that have to be waited for.
     pub(crate) fn wants(&self) -> c_short {
         match self.phase {
             Phase::Forgotten => 0,
