@@ -1,10 +1,11 @@
 //! A line of the picture, and what is on it.
 
+use zen_bench::svg;
+
 use crate::run::Kind;
 
-/// What a lane's owner did.
+/// What a lane's owner did, in the order of the legend.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "`State::says` says it")]
 pub enum State {
     Work,
     Accept,
@@ -14,55 +15,44 @@ pub enum State {
     Send,
     Sleep,
     Other,
-    Idle,
     Asked,
+    Idle,
 }
+
+/// For each state, in the same order: one word in the picture, the words of
+/// the legend, and the lines of its pattern.
+const LOOKS: [(State, [&str; 3]); 10] = [
+    (State::Work, ["work", "working", ""]),
+    (State::Accept, ["accept", "waiting in accept", "M2 2h2M6 6h2"]),
+    (State::Recv, ["recv", "waiting in recv", svg::UP]),
+    (State::Poll, ["poller", "waiting in the poller", "M0 2H8M0 6H8"]),
+    (State::Futex, ["futex", "futex: lock or channel", svg::CROSSED]),
+    (State::Send, ["send", "waiting in send", svg::DOWN]),
+    (State::Sleep, ["sleep", "sleeping", "M2 0V8"]),
+    (State::Other, ["other", "waiting elsewhere", "M4 0V8M0 4H8"]),
+    (State::Asked, ["asked", "has asked, waits", svg::UP]),
+    (State::Idle, ["idle", "connected, idle", ""]),
+];
 
 impl State {
     /// In the order of the legend.
-    pub const ALL: [Self; 10] = [
-        Self::Work,
-        Self::Accept,
-        Self::Recv,
-        Self::Poll,
-        Self::Futex,
-        Self::Send,
-        Self::Sleep,
-        Self::Other,
-        Self::Asked,
-        Self::Idle,
-    ];
-
-    /// As the legend has it.
-    pub fn says(self) -> &'static str {
-        match self {
-            Self::Work => "working",
-            Self::Accept => "waiting in accept",
-            Self::Recv => "waiting in recv",
-            Self::Poll => "waiting in the poller",
-            Self::Futex => "futex: lock or channel",
-            Self::Send => "waiting in send",
-            Self::Sleep => "sleeping",
-            Self::Other => "waiting elsewhere",
-            Self::Idle => "connected, idle",
-            Self::Asked => "has asked, waits",
-        }
+    pub fn all() -> impl Iterator<Item = Self> {
+        LOOKS.into_iter().map(|(state, _)| state)
     }
 
     /// One word, in the picture.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Work => "work",
-            Self::Accept => "accept",
-            Self::Recv => "recv",
-            Self::Poll => "poller",
-            Self::Futex => "futex",
-            Self::Send => "send",
-            Self::Sleep => "sleep",
-            Self::Other => "other",
-            Self::Idle => "idle",
-            Self::Asked => "asked",
-        }
+        LOOKS[self as usize].1[0]
+    }
+
+    /// As the legend has it.
+    pub fn says(self) -> &'static str {
+        LOOKS[self as usize].1[1]
+    }
+
+    /// The lines of its pattern.
+    pub(crate) fn hatch(self) -> &'static str {
+        LOOKS[self as usize].1[2]
     }
 
     /// What a task is in while it makes this call, if it is worth a colour.
@@ -85,14 +75,12 @@ impl State {
 pub struct Span {
     /// Its begin and its end.
     pub time: (i64, i64),
-    /// What it is.
     pub state: State,
     /// Whom it concerns, by number.
     pub client: Option<u16>,
 }
 
 impl Span {
-    /// How long it is.
     pub fn length(&self) -> i64 {
         self.time.1 - self.time.0
     }
@@ -105,11 +93,8 @@ pub struct Mark {
     pub at: i64,
     /// Whose they are, by number.
     pub client: u16,
-    /// They arrive.
     pub arrives: bool,
-    /// How many there are.
     pub bytes: u64,
-    /// In how many calls.
     pub calls: u64,
 }
 
@@ -122,9 +107,7 @@ pub struct Lane {
     pub label: String,
     /// The lane of its parent, if that is drawn.
     pub parent: Option<usize>,
-    /// When it was there.
     pub life: (i64, i64),
-    /// How it ended, if that was seen.
     pub death: Option<String>,
     /// One after the other.
     pub spans: Vec<Span>,
@@ -162,4 +145,15 @@ impl Detail {
         mark_cells: 10_000,
         marks_max: 8_000,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LOOKS, State};
+
+    #[test]
+    fn every_state_has_its_own_look() {
+        let states: Vec<_> = State::all().map(|it| it as usize).collect();
+        assert_eq!(states, (0..LOOKS.len()).collect::<Vec<_>>());
+    }
 }
