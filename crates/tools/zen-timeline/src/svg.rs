@@ -3,6 +3,7 @@
 //! size.
 
 use zen_bench::svg::{self, Length, Svg, escaped};
+use zen_harness::waiting::COLOURS;
 
 use crate::lane::{Lane, Mark, Span, State};
 use crate::picture::Picture;
@@ -14,18 +15,6 @@ const STYLES: usize = 6;
 
 /// What pictures have and other drawings have not.
 const STYLE: &str = include_str!("style.css");
-
-/// The colour of each state, on light and on dark paper.
-const COLOURS: [[&str; 3]; 8] = [
-    ["work", "#1c1c1c", "#f2f2f2"],
-    ["accept", "#2f6fb0", "#6cb6ff"],
-    ["recv", "#1d7a46", "#6fd69a"],
-    ["poller", "#7d3fa0", "#cfa2f0"],
-    ["futex", "#b3261e", "#ff8f87"],
-    ["send", "#00707c", "#5fd3e0"],
-    ["sleep", "#7a6a00", "#e0d060"],
-    ["other", "#666", "#a8a8a8"],
-];
 
 /// Heights, from the top of a lane to its bottom.
 const LABEL: usize = 13;
@@ -144,7 +133,7 @@ impl<'a> Sheet<'a> {
         svg.style("zt", &COLOURS, STYLE);
         svg.add("<defs>");
         for state in State::ALL {
-            svg.pattern(state.word(), hatch(state));
+            svg.pattern(state.word(), state.hatch());
         }
         svg.hatches(STYLES);
         for style in 0..STYLES {
@@ -342,20 +331,6 @@ fn hollow(is_full: bool) -> &'static str {
 /// Others were born before the picture begins.
 fn shows_birth(picture: &Picture, lane: &Lane) -> bool {
     lane.parent.is_some() && lane.life.0 >= picture.time.0
-}
-
-/// The lines of a state's pattern.
-fn hatch(state: State) -> &'static str {
-    match state {
-        State::Work | State::Idle => "",
-        State::Accept => "M2 2h2M6 6h2",
-        State::Recv | State::Asked => svg::UP,
-        State::Poll => "M0 2H8M0 6H8",
-        State::Futex => svg::CROSSED,
-        State::Send => svg::DOWN,
-        State::Sleep => "M2 0V8",
-        State::Other => "M4 0V8M0 4H8",
-    }
 }
 
 fn legend_height(picture: &Picture) -> usize {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use super::{Parts, Resident, Threads, Turns};
+use super::{Call, Parts, Resident, Threads, Turns};
 
 /// Never made here.
 pub(super) struct Member {
@@ -29,11 +29,13 @@ macro_rules! unsupported {
 }
 
 unsupported! {
+    calls: u32 => Vec<(u32, Call)>
     cpu_time: u32 => Duration
     descriptors: u32 => Vec<u64>
     has_no_signal_pending: u32 => bool
     is_all_stopped: u32 => bool
     memory: u32 => u64
+    own_cpu_time: u32 => Duration
     parts: u32 => Parts
     resident: u32 => Resident
     shared_memory: u32 => u64
@@ -43,6 +45,23 @@ unsupported! {
 
 pub(super) fn members(_: u32) -> io::Result<Vec<Member>> {
     unsupported()
+}
+
+/// Not to be had here.
+pub fn name(_: u32, _: u32) -> io::Result<String> {
+    unsupported()
+}
+
+/// It alone is known here.
+#[must_use]
+pub fn lineage(leader: u32) -> Vec<u32> {
+    vec![leader]
+}
+
+/// Not known here.
+#[must_use]
+pub fn socket_at(_: u32, _: u64) -> Option<u64> {
+    None
 }
 
 /// Not known here.

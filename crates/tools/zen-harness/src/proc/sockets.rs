@@ -16,6 +16,26 @@ pub enum End {
     Gone,
 }
 
+/// A socket of this machine, at either end of a connection, or one that
+/// listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Socket {
+    /// Its own port.
+    pub local: u16,
+    /// The port at the other end.
+    pub remote: u16,
+    /// It listens: what is unread are clients to be accepted.
+    pub listens: bool,
+    /// Both ends are there, or the other one has sent the end of file.
+    pub is_open: bool,
+    /// Its number; 0 while no process holds it.
+    pub inode: u64,
+    /// Bytes that the other end has not acknowledged.
+    pub unsent: u32,
+    /// Bytes that its process has not received.
+    pub unread: u32,
+}
+
 /// Where the server's end of this client's connection is; None if this system
 /// does not list it.
 #[must_use]
@@ -30,7 +50,7 @@ pub fn unread(server: SocketAddr, client: SocketAddr) -> Option<u32> {
     system::look_up(server, client).map(|(_, unread)| unread)
 }
 
-pub use system::{is_free, is_unused, listens, queued};
+pub use system::{is_free, is_unused, listens, queued, sockets};
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -40,20 +60,40 @@ mod system {
     use procfs_core::net::{TcpNetEntries, TcpNetEntry, TcpState};
     use procfs_core::{ExplicitSystemInfo, FromBufReadSI};
 
-    use super::End;
+    use super::{End, Socket};
 
-    /// The sockets with this port at either end; None if no sockets are
-    /// listed at all. There are many lines, and few have the port, so only
-    /// those are parsed.
-    fn sockets(port: u16) -> Option<Vec<TcpNetEntry>> {
-        let port = format!(":{port:04X} ");
+    /// The sockets with one of these ports at either end.
+    #[must_use]
+    pub fn sockets(ports: &[u16]) -> Vec<Socket> {
+        let socket = |it: TcpNetEntry| Socket {
+            local: it.local_address.port(),
+            remote: it.remote_address.port(),
+            listens: it.state == TcpState::Listen,
+            is_open: is_open(&it),
+            inode: it.inode,
+            unsent: it.tx_queue,
+            unread: it.rx_queue,
+        };
+        let entries = entries(ports).unwrap_or_default();
+        entries.into_iter().map(socket).collect()
+    }
+
+    fn is_open(it: &TcpNetEntry) -> bool {
+        matches!(it.state, TcpState::Established | TcpState::CloseWait)
+    }
+
+    /// The same; None if no sockets are listed at all. There are many lines,
+    /// and few have such a port, so only those are parsed.
+    fn entries(ports: &[u16]) -> Option<Vec<TcpNetEntry>> {
+        let ports = ports.iter().map(|port| format!(":{port:04X} "));
+        let ports: Vec<_> = ports.collect();
         let mut is_listed = false;
         let mut found = String::from("header\n");
         for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
             let text = fs::read_to_string(table).unwrap_or_default();
             for line in text.lines().skip(1) {
                 is_listed = true;
-                if line.contains(&port) {
+                if ports.iter().any(|port| line.contains(port)) {
                     found += line;
                     found += "\n";
                 }
@@ -78,13 +118,12 @@ mod system {
             entry.local_address.port() == server.port()
                 && entry.remote_address.port() == client.port()
         };
-        let Some(entry) = sockets(client.port())?.into_iter().find(its) else {
+        let Some(entry) = entries(&[client.port()])?.into_iter().find(its)
+        else {
             return Some((End::Gone, 0));
         };
-        let is_open =
-            matches!(entry.state, TcpState::Established | TcpState::CloseWait);
         // In the queue, and when it is closed, it is no file.
-        let end = match (entry.inode, is_open) {
+        let end = match (entry.inode, is_open(&entry)) {
             (0, true) => End::Queued,
             (0, false) => End::Gone,
             (_, true) => End::Held,
@@ -97,18 +136,16 @@ mod system {
     /// seen.
     #[must_use]
     pub fn queued(port: u16) -> usize {
-        let mut sockets = sockets(port).unwrap_or_default();
+        let mut sockets = entries(&[port]).unwrap_or_default();
         sockets.retain(|it| {
-            let is_open =
-                matches!(it.state, TcpState::Established | TcpState::CloseWait);
-            is_open && it.inode == 0 && it.local_address.port() == port
+            is_open(it) && it.inode == 0 && it.local_address.port() == port
         });
         sockets.len()
     }
 
     /// The sockets that listen at this port, by number.
     fn listening(port: u16) -> Vec<u64> {
-        let mut sockets = sockets(port).unwrap_or_default();
+        let mut sockets = entries(&[port]).unwrap_or_default();
         sockets.retain(|it| {
             it.state == TcpState::Listen && it.local_address.port() == port
         });
@@ -120,7 +157,7 @@ mod system {
     /// SO_REUSEADDR from listening.
     #[must_use]
     pub fn is_unused(port: u16) -> bool {
-        let sockets = sockets(port).unwrap_or_default();
+        let sockets = entries(&[port]).unwrap_or_default();
         sockets.iter().all(|it| it.local_address.port() != port)
     }
 
@@ -150,7 +187,13 @@ mod system {
 mod system {
     use std::net::SocketAddr;
 
-    use super::End;
+    use super::{End, Socket};
+
+    /// Not known here.
+    #[must_use]
+    pub fn sockets(_: &[u16]) -> Vec<Socket> {
+        Vec::new()
+    }
 
     pub(super) fn look_up(_: SocketAddr, _: SocketAddr) -> Option<(End, u32)> {
         None
