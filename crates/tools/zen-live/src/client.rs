@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use zen_harness::proc::Socket;
@@ -17,33 +17,37 @@ const QUESTIONS: [&str; 3] = [
     "Explicit is better than?",
 ];
 
-/// What a client that floods sends at most.
-const FLOOD_QUESTIONS: usize = 50_000;
+/// What a client that floods asks, and at once: the answers are much longer.
+const FLOOD: usize = 50_000;
+const FLOOD_AT_ONCE: [u8; 1_000] = [b'?'; 1_000];
 
 /// Of an answer this much is shown.
 const SHOWN_BYTES: usize = 40;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Client {
+    /// None when it is over, and then `ended` says why.
     sock: Option<TcpStream>,
-    /// Its own port, by which the kernel's tables know it.
+    ended: String,
+    /// By these two ports the kernel's tables know it.
     pub(crate) port: u16,
+    server: u16,
     is_connected: bool,
-    reads: bool,
-    has_finished: bool,
+    is_deaf: bool,
+    is_finished: bool,
     /// Bytes of the question that it has begun.
     begun: usize,
-    /// What the kernel has not taken: filled by `send`, emptied by `tick`.
+    /// Questions that are sent as soon as the kernel takes them.
+    floods: usize,
+    /// What the kernel has not taken: filled by `send`, emptied by `flush`.
     backlog: Vec<u8>,
     asked: usize,
     answered: usize,
-    /// Since it asked, or got the answer before.
-    since: Instant,
+    /// When it asked or got the answer before, as the page's clock has it.
+    since: Duration,
     took: Option<Duration>,
     /// The answer that is arriving, or arrived last.
     answer: Vec<u8>,
-    /// Why it is over.
-    ended: Option<String>,
 }
 
 /// Where a client is, as the kernel has it.
@@ -56,56 +60,25 @@ pub(crate) enum Place {
     Unknown,
 }
 
-/// The sockets of a lane, by the port of the other end, and by their number.
+/// The sockets of all lanes.
 #[derive(Debug, Default)]
 pub(crate) struct Sockets {
-    /// The server's ends, by the client's port.
-    pub(crate) servers: HashMap<u16, Socket>,
-    /// The clients' ends, by their port.
-    clients: HashMap<u16, Socket>,
-    /// By the number of the server's ends.
+    /// By their own port and that of the other end, 0 if they listen.
+    pub(crate) ends: HashMap<(u16, u16), Socket>,
+    /// By the kernel's number.
     pub(crate) numbers: HashMap<u64, Socket>,
 }
 
-impl Sockets {
-    pub(crate) fn of(port: u16, all: &[Socket]) -> Self {
-        let mut sockets = Self::default();
-        for socket in all {
-            if socket.local == port {
-                sockets.servers.insert(socket.remote, *socket);
-                sockets.numbers.insert(socket.inode, *socket);
-            } else if socket.remote == port {
-                sockets.clients.insert(socket.local, *socket);
-            }
-        }
-        sockets
-    }
-
-    /// How many clients the kernel has connected that no one has accepted.
-    pub(crate) fn queue(&self) -> u32 {
-        let all = self.numbers.values();
-        all.filter(|it| it.listens).map(|it| it.unread).sum()
-    }
+fn now() -> Duration {
+    UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         let sock = system::begin_to_connect(address)?;
-        Ok(Self {
-            port: sock.local_addr()?.port(),
-            sock: Some(sock),
-            is_connected: false,
-            reads: true,
-            has_finished: false,
-            begun: 0,
-            backlog: Vec::new(),
-            asked: 0,
-            answered: 0,
-            since: Instant::now(),
-            took: None,
-            answer: Vec::new(),
-            ended: None,
-        })
+        let port = sock.local_addr()?.port();
+        let (server, sock) = (address.port(), Some(sock));
+        Ok(Self { port, server, sock, ..Self::default() })
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -113,7 +86,7 @@ impl Client {
     }
 
     pub(crate) fn act(&mut self, act: &ClientAct) {
-        let question = QUESTIONS[self.asked % QUESTIONS.len()].as_bytes();
+        let question = self.question().as_bytes();
         let rest = &question[self.begun.min(question.len() - 1)..];
         match act {
             ClientAct::Connect => {}
@@ -121,20 +94,13 @@ impl Client {
             ClientAct::Ask | ClientAct::Rest => self.send(rest),
             ClientAct::Half => self.send(&rest[..rest.len() / 2]),
             ClientAct::Byte => self.send(&rest[..1]),
-            ClientAct::Flood => {
-                for _ in 0..FLOOD_QUESTIONS {
-                    if !self.backlog.is_empty() || self.is_over() {
-                        break;
-                    }
-                    self.send(QUESTIONS[0].as_bytes());
-                }
-            }
-            ClientAct::StopReading => self.reads = false,
-            ClientAct::Read => self.reads = true,
+            ClientAct::Flood => self.floods = FLOOD,
+            ClientAct::StopReading => self.is_deaf = true,
+            ClientAct::Read => self.is_deaf = false,
             ClientAct::Finish => {
                 let sock = self.sock.as_ref();
                 sock.map(|it| it.shutdown(Shutdown::Write));
-                self.has_finished = true;
+                self.is_finished = true;
             }
             ClientAct::Reset => {
                 self.sock.as_ref().map(system::reset_on_close);
@@ -144,10 +110,13 @@ impl Client {
         }
     }
 
+    fn question(&self) -> &'static str {
+        QUESTIONS[self.asked % QUESTIONS.len()]
+    }
+
     fn end(&mut self, why: &str) {
-        if self.sock.take().is_some() {
-            self.ended = Some(why.into());
-        }
+        self.sock = None;
+        self.ended = why.into();
     }
 
     fn send(&mut self, bytes: &[u8]) {
@@ -155,7 +124,7 @@ impl Client {
             self.begun += 1;
             if byte == b'?' {
                 if self.asked == self.answered {
-                    self.since = Instant::now();
+                    self.since = now();
                 }
                 self.asked += 1;
                 self.begun = 0;
@@ -166,9 +135,8 @@ impl Client {
     }
 
     fn flush(&mut self) {
-        while let (Some(sock), false) =
-            (&mut self.sock, self.backlog.is_empty())
-        {
+        while !self.backlog.is_empty() {
+            let Some(sock) = &mut self.sock else { return };
             match sock.write(&self.backlog) {
                 Ok(n) => _ = self.backlog.drain(..n),
                 Err(err) => return self.failed(&err),
@@ -179,12 +147,17 @@ impl Client {
     /// Sends and receives what can be.
     pub(crate) fn tick(&mut self) {
         self.flush();
+        while self.floods > 0 && self.backlog.is_empty() && !self.is_over() {
+            self.floods -= FLOOD_AT_ONCE.len();
+            self.send(&FLOOD_AT_ONCE);
+        }
         let mut buffer = [0; 4096];
-        // One that never stops may not keep the others from their turn.
+        // One that gets answers without end may not keep all others waiting.
         for _ in 0..64 {
-            let Some(sock) = self.sock.as_mut().filter(|_| self.reads) else {
+            let Some(sock) = &mut self.sock else { return };
+            if self.is_deaf {
                 return;
-            };
+            }
             match sock.read(&mut buffer) {
                 Ok(0) => return self.end("end of file from the server"),
                 Ok(n) => self.received(&buffer[..n]),
@@ -195,10 +168,10 @@ impl Client {
 
     fn failed(&mut self, err: &io::Error) {
         match err.kind() {
-            ErrorKind::WouldBlock | ErrorKind::Interrupted => {}
-            // The connection is not there yet.
-            ErrorKind::NotConnected => {}
-            ErrorKind::ConnectionRefused => self.end("connection refused"),
+            // The last one: the kernel has not connected it yet.
+            ErrorKind::WouldBlock
+            | ErrorKind::Interrupted
+            | ErrorKind::NotConnected => {}
             ErrorKind::ConnectionReset => self.end("reset by the server"),
             _ => self.end(&err.to_string()),
         }
@@ -210,95 +183,76 @@ impl Client {
             if self.answer.last() == Some(&b'.') {
                 self.answer.clear();
             }
-            if self.answer.len() < SHOWN_BYTES {
+            if self.answer.len() < SHOWN_BYTES || byte == b'.' {
                 self.answer.push(byte);
             }
             if byte == b'.' {
                 self.answered += 1;
-                self.took = Some(self.since.elapsed());
-                self.since = Instant::now();
+                self.took = Some(now().saturating_sub(self.since));
+                self.since = now();
             }
         }
-    }
-
-    fn owed(&self) -> usize {
-        self.asked.saturating_sub(self.answered)
     }
 
     pub(crate) fn place(&mut self, sockets: &Sockets) -> Place {
-        if let (Some(sock), false) = (&self.sock, self.is_connected) {
-            self.is_connected = sock.peer_addr().is_ok();
-        }
-        match sockets.servers.get(&self.port) {
-            _ if self.is_over() => Place::Gone,
+        let Some(sock) = &self.sock else { return Place::Gone };
+        self.is_connected = self.is_connected || sock.peer_addr().is_ok();
+        match sockets.ends.get(&(self.server, self.port)) {
             _ if !self.is_connected => Place::Connecting,
             Some(it) if it.inode == 0 && it.is_open => Place::Queued,
             Some(it) if it.inode != 0 => Place::Held,
-            _ if cfg!(not(target_os = "linux")) => Place::Unknown,
-            _ => Place::Gone,
+            _ if cfg!(target_os = "linux") => Place::Gone,
+            _ => Place::Unknown,
         }
     }
 
-    /// What the page shows of it; moments are milliseconds since `epoch`.
-    pub(crate) fn shown(&mut self, sockets: &Sockets, epoch: Instant) -> Value {
+    /// What the page shows of it.
+    pub(crate) fn shown(&mut self, sockets: &Sockets) -> Value {
         let place = self.place(sockets);
-        let mut says = vec![match (&self.ended, place) {
-            (Some(why), _) => why.clone(),
-            (None, Place::Connecting) => "the kernel does not answer".into(),
-            (None, Place::Queued) => "in the accept queue".into(),
-            (None, Place::Held) => "accepted".into(),
-            (None, Place::Gone) => "closed by the server".into(),
-            (None, Place::Unknown) => "connected".into(),
+        let owed = self.asked.saturating_sub(self.answered);
+        let mut says = vec![match place {
+            _ if self.is_over() => self.ended.clone(),
+            Place::Connecting => "the kernel does not answer".into(),
+            Place::Queued => "in the accept queue".into(),
+            Place::Held => "accepted".into(),
+            Place::Gone => "closed by the server".into(),
+            Place::Unknown => "connected".into(),
         }];
-        let is_over = self.is_over();
-        if self.has_finished && !is_over {
-            says.push("sends no more".into());
+        if !self.is_over() {
+            says.extend(self.is_finished.then(|| "sends no more".into()));
+            says.extend(self.is_deaf.then(|| "does not read".into()));
         }
-        if !self.reads && !is_over {
-            says.push("does not read".into());
-        }
-        says.push(match (self.asked, self.begun, self.owed()) {
-            (_, _, owed) if owed > 1 && !is_over => {
-                format!("waits for {owed} answers")
-            }
-            (_, _, 1) if !is_over => "has asked".into(),
-            (_, 1.., _) if !is_over => {
-                let question = QUESTIONS[self.asked % QUESTIONS.len()];
-                let begun = &question[..self.begun.min(question.len())];
+        says.push(match (self.is_over(), owed, self.begun) {
+            (false, 2.., _) => format!("waits for {owed} answers"),
+            (false, 1, _) => "has asked".into(),
+            (false, 0, n @ 1..) => {
+                let begun = self.question().get(..n).unwrap_or("something");
                 format!("has said \u{201c}{begun}\u{201d}")
             }
-            (0, ..) => "silent".into(),
+            _ if self.asked == 0 => "silent".into(),
             _ => format!("got {} of {} answers", self.answered, self.asked),
         });
-        says.extend(self.bytes(sockets));
-        let answer = String::from_utf8_lossy(&self.answer);
-        let waits = (self.owed() > 0 && !is_over)
-            .then(|| self.since.saturating_duration_since(epoch).as_millis());
+        let end = |ports| sockets.ends.get(&ports).copied().unwrap_or_default();
+        let theirs = end((self.server, self.port));
+        let own = end((self.port, self.server));
+        let backlog = self.backlog.len() as u32;
+        for (bytes, what) in [
+            (theirs.unread, "unread by the server"),
+            (own.unsent + backlog, "cannot be sent"),
+            (own.unread, "unread by the client"),
+            (theirs.unsent, "the server cannot send"),
+        ] {
+            if bytes > 0 && !self.is_over() {
+                says.push(format!("{bytes} bytes {what}"));
+            }
+        }
+        let since = self.since.as_millis();
         json!({
             "place": format!("{place:?}").to_lowercase(),
             "says": says.join(", "),
-            "waits": waits,
-            "answer": answer,
+            "waits": (owed > 0 && !self.is_deaf && !self.is_over()).then_some(since),
+            "answer": String::from_utf8_lossy(&self.answer),
             "took": self.took.map(|it| it.as_millis()),
         })
-    }
-
-    /// Bytes that one side has sent and the other has not received.
-    fn bytes(&self, sockets: &Sockets) -> Vec<String> {
-        if self.is_over() {
-            return Vec::new();
-        }
-        let of = |sockets: &HashMap<u16, Socket>| {
-            sockets.get(&self.port).copied().unwrap_or_default()
-        };
-        let (server, client) = (of(&sockets.servers), of(&sockets.clients));
-        let counts = [
-            (server.unread, "unread by the server"),
-            (client.unsent + self.backlog.len() as u32, "cannot be sent"),
-            (client.unread, "unread by the client"),
-            (server.unsent, "the server cannot send"),
-        ];
-        let counts = counts.into_iter().filter(|it| it.0 > 0);
-        counts.map(|(bytes, what)| format!("{bytes} bytes {what}")).collect()
     }
 }

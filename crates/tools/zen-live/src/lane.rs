@@ -1,13 +1,13 @@
 //! A lane: a server, its clients, and what the kernel says of both.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Write;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use zen_harness::proc::{self, Call, Socket};
+use zen_harness::proc::{self, Call};
 use zen_harness::server::Server;
 use zen_harness::system;
 use zen_harness::waiting::State;
@@ -20,7 +20,7 @@ use crate::line::ClientAct;
 const NAMED_MAX: usize = 60;
 
 /// Threads that are shown one by one; others are counted.
-const SHOWN_MAX: usize = 24;
+const SHOWN_MAX: usize = 10;
 
 /// How often what takes longer to read is read.
 const NUMBERS_EVERY: Duration = Duration::from_millis(250);
@@ -28,91 +28,74 @@ const NUMBERS_EVERY: Duration = Duration::from_millis(250);
 /// What the page shows, by the name of each part.
 pub(crate) type Shown = BTreeMap<String, Value>;
 
-#[derive(Debug)]
-pub(crate) struct Lane {
+/// What a lane is about.
+#[derive(Debug, Default)]
+pub(crate) struct Subject {
     pub(crate) name: String,
-    /// The program and its own options.
-    words: Vec<String>,
+    /// The command, without options.
+    pub(crate) words: Vec<String>,
     /// The listing's sentence, or the command.
-    about: String,
+    pub(crate) about: String,
     /// Its page of the book.
-    page: Option<String>,
+    pub(crate) page: Option<String>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    pub(crate) subject: Subject,
     options: Vec<String>,
     server: Option<Server>,
-    /// Why there is none, or what became of it.
-    ended: Option<String>,
+    /// Why there is no server.
+    ended: String,
     clients: Vec<(String, Client)>,
     crowd: Vec<Client>,
     busy: Option<Busy>,
-    /// What threads are called, by number: filled when one is first seen,
-    /// emptied at a start.
+    /// What threads are called, by number, and how many have got a name.
     names: HashMap<u32, String>,
+    born: usize,
     /// For which client each thread was last in recv or send, by its port.
     last: HashMap<u32, u16>,
-    numbers: Value,
+    numbers: String,
     /// When the numbers were read, and the processor time then.
     read: Option<(Instant, Duration)>,
 }
 
 impl Lane {
-    pub(crate) fn new(
-        name: &str,
-        words: Vec<String>,
-        about: &str,
-        page: Option<String>,
-    ) -> Self {
-        Self {
-            name: name.into(),
-            words,
-            about: about.into(),
-            page,
-            options: Vec::new(),
-            server: None,
-            ended: None,
-            clients: Vec::new(),
-            crowd: Vec::new(),
-            busy: None,
-            names: HashMap::new(),
-            last: HashMap::new(),
-            numbers: Value::Null,
-            read: None,
-        }
+    pub(crate) fn new(subject: Subject) -> Self {
+        Self { subject, ..Self::default() }
     }
 
     /// Starts the server, or starts it again without its clients.
     pub(crate) fn start(&mut self, options: &[String]) {
         self.end();
         self.options = options.to_vec();
-        let words = [&self.words[..], options].concat();
-        match Server::run(&words) {
+        match Server::run(&[&self.subject.words[..], options].concat()) {
             Ok(server) => self.server = Some(server),
-            Err(err) => self.ended = Some(err.to_string()),
+            Err(err) => self.ended = err.to_string(),
         }
     }
 
     /// Ends everything, at once.
     pub(crate) fn end(&mut self) {
-        self.dismiss();
-        self.server = None;
-        self.ended = None;
-        self.names.clear();
-        self.last.clear();
-        self.numbers = Value::Null;
-        self.read = None;
+        *self = Self::new(mem::take(&mut self.subject));
     }
 
-    /// Has the server end as it likes to: it is waited for elsewhere.
+    /// All clients leave.
+    pub(crate) fn dismiss(&mut self) {
+        self.clients.clear();
+        self.crowd.clear();
+        self.busy = None;
+    }
+
+    /// Tells the server to end as it likes to.
     pub(crate) fn stop(&mut self) -> io::Result<()> {
-        match &mut self.server {
-            Some(it) => it.process().signal_group(system::SIGTERM),
-            None => Ok(()),
-        }
+        let Some(server) = &mut self.server else { return Ok(()) };
+        server.process().signal_group(system::SIGTERM)
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
-        self.server.as_mut().is_none_or(|it| {
-            it.process().ended().is_ok_and(|status| status.is_some())
-        })
+        let Some(server) = &mut self.server else { return true };
+        server.process().ended().is_ok_and(|status| status.is_some())
     }
 
     /// Kills the youngest child, or else the server itself.
@@ -123,18 +106,14 @@ impl Lane {
         system::signal(youngest, system::SIGKILL)
     }
 
-    fn address(&self) -> Option<SocketAddr> {
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.server.as_ref().map(|it| it.address)
     }
 
-    pub(crate) fn port(&self) -> Option<u16> {
-        self.address().map(|it| it.port())
-    }
-
-    /// All clients that are there.
+    /// How many clients are there.
     pub(crate) fn clients(&self) -> usize {
-        let named = self.clients.iter().filter(|it| !it.1.is_over()).count();
-        named + self.crowd.len() + self.busy.as_ref().map_or(0, Busy::clients)
+        let busy = self.busy.as_ref().map_or(0, Busy::clients);
+        self.clients.len() + self.crowd.len() + busy
     }
 
     pub(crate) fn client(
@@ -143,34 +122,30 @@ impl Lane {
         act: &ClientAct,
     ) -> Result<(), String> {
         let Some(address) = self.address() else { return Ok(()) };
-        if *act == ClientAct::Connect {
-            let others = self.clients.iter().filter(|it| it.0 != name).count();
-            if others >= NAMED_MAX {
-                return Err(format!("{NAMED_MAX} clients have a name already"));
-            }
-            let new = Client::connect(address).map_err(|it| it.to_string())?;
-            match self.clients.iter_mut().find(|it| it.0 == name) {
-                Some((_, it)) if it.is_over() => *it = new,
-                Some(_) => {}
-                None => self.clients.push((name.into(), new)),
-            }
-            return Ok(());
-        }
         let found = self.clients.iter_mut().find(|it| it.0 == name);
-        if let Some((_, client)) = found {
-            client.act(act);
-            if client.is_over() && *act == ClientAct::Leave {
+        match (found, act) {
+            (Some((_, it)), ClientAct::Connect) if !it.is_over() => {}
+            (_, ClientAct::Connect) => {
                 self.clients.retain(|it| it.0 != name);
+                if self.clients.len() >= NAMED_MAX {
+                    return Err(format!("{name} would be one client too many"));
+                }
+                let new = Client::connect(address);
+                let new = new.map_err(|it| it.to_string())?;
+                self.clients.push((name.into(), new));
             }
+            (_, ClientAct::Leave) => self.clients.retain(|it| it.0 != name),
+            (Some((_, it)), act) => it.act(act),
+            (None, _) => {}
         }
         Ok(())
     }
 
-    pub(crate) fn silent(&mut self, clients: usize) -> io::Result<()> {
+    pub(crate) fn silent(&mut self, clients: usize) -> Result<(), String> {
         let Some(address) = self.address() else { return Ok(()) };
-        for _ in 0..clients {
-            self.crowd.push(Client::connect(address)?);
-        }
+        let new = (0..clients).map(|_| Client::connect(address));
+        let new: io::Result<Vec<_>> = new.collect();
+        self.crowd.extend(new.map_err(|it| it.to_string())?);
         Ok(())
     }
 
@@ -178,60 +153,49 @@ impl Lane {
         self.busy = self.address().map(Busy::start);
     }
 
-    /// All clients leave.
-    pub(crate) fn dismiss(&mut self) {
-        self.clients.clear();
-        self.crowd.clear();
-        self.busy = None;
-    }
-
-    /// Adds to what is shown.
-    pub(crate) fn show(
-        &mut self,
-        shown: &mut Shown,
-        all: &[Socket],
-        epoch: Instant,
-    ) {
+    /// Lets clients go on, and adds to what is shown.
+    pub(crate) fn show(&mut self, shown: &mut Shown, sockets: &Sockets) {
         let named = self.clients.iter_mut().map(|it| &mut it.1);
         named.chain(&mut self.crowd).for_each(Client::tick);
         self.look_for_end();
-        let sockets = Sockets::of(self.port().unwrap_or_default(), all);
-        let key = format!("lane/{}", self.name);
-        let (processes, threads) = self.tasks(&key, shown, &sockets);
+        let key = format!("lane/{}", self.subject.name);
+        let (processes, threads) = self.tasks(&key, shown, sockets);
         for (name, client) in &mut self.clients {
             let key = format!("{key}/client/{name}");
-            shown.insert(key, client.shown(&sockets, epoch));
+            shown.insert(key, client.shown(sockets));
         }
-        let crowd = self.crowd(&sockets);
         self.read_numbers(&processes);
-        let counts = [(threads, "thread", "threads"), {
-            (processes.len(), "process", "processes")
-        }];
-        let counts = counts.map(|(n, one, many)| {
-            format!("{n} {}", if n == 1 { one } else { many })
+        let mut crowd = [0; 3];
+        for client in &mut self.crowd {
+            crowd[match client.place(sockets) {
+                Place::Held | Place::Unknown => 0,
+                Place::Queued | Place::Connecting => 1,
+                Place::Gone => 2,
+            }] += 1;
+        }
+        let port = self.address().map_or(0, |it| it.port());
+        let value = json!({
+            "about": self.subject.about,
+            "page": self.subject.page,
+            "options": self.options.join(" "),
+            "ended": self.ended,
+            "queue": sockets.ends.get(&(port, 0)).map_or(0, |it| it.unread),
+            "threads": threads,
+            "processes": processes.len(),
+            "numbers": self.numbers,
+            "crowd": crowd,
+            "flood": self.busy.as_ref().map(Busy::says),
         });
-        shown.insert(
-            key,
-            json!({
-                "about": self.about,
-                "page": self.page,
-                "options": self.options.join(" "),
-                "runs": self.server.is_some(),
-                "ended": self.ended,
-                "queue": self.server.as_ref().map(|_| sockets.queue()),
-                "counts": counts.join(", "),
-                "numbers": self.numbers,
-                "crowd": crowd,
-            }),
-        );
+        shown.insert(key, value);
     }
 
     fn look_for_end(&mut self) {
         let Some(server) = &mut self.server else { return };
-        let Ok(Some(status)) = server.process().ended() else { return };
-        let words = server.process().last_words();
-        self.ended = Some(format!("ended: {status} {words}"));
-        self.server = None;
+        if let Ok(Some(status)) = server.process().ended() {
+            let words = server.process().last_words();
+            self.ended = format!("ended: {status} {words}");
+            self.server = None;
+        }
     }
 
     /// Adds the threads that are shown one by one; returns the processes, and
@@ -245,17 +209,27 @@ impl Lane {
         let Some(server) = &self.server else { return (Vec::new(), 0) };
         let leader = server.id();
         let mut processes = proc::lineage(leader);
-        let mut threads = 0;
-        let mut alive = HashSet::new();
-        let mut more = BTreeMap::new();
+        let (mut alive, mut more) = (HashSet::new(), BTreeMap::new());
         processes.retain(|&process| {
             let calls = proc::calls(process).unwrap_or_default();
             for &(thread, call) in &calls {
-                threads += 1;
                 alive.insert(thread);
-                let (state, task) =
-                    self.task((leader, process, thread), call, sockets);
-                if threads <= SHOWN_MAX {
+                let kind = match (thread == leader, thread == process) {
+                    (true, _) => "main",
+                    (_, true) => "process",
+                    _ => "thread",
+                };
+                let (state, mut task) =
+                    self.task((process, thread), call, sockets);
+                if alive.len() <= SHOWN_MAX {
+                    let name = self.names.entry(thread).or_insert_with(|| {
+                        self.born += 1;
+                        match self.born - 1 {
+                            0 => kind.into(),
+                            n => format!("{kind} {n}"),
+                        }
+                    });
+                    task["name"] = (&**name).into();
                     shown.insert(format!("{key}/task/{thread:08}"), task);
                 } else {
                     *more.entry(state.says()).or_insert(0) += 1;
@@ -263,46 +237,36 @@ impl Lane {
             }
             !calls.is_empty()
         });
-        self.names.retain(|thread, _| alive.contains(thread));
         self.last.retain(|thread, _| alive.contains(thread));
-        let more: Vec<_> =
-            more.iter().map(|(says, n)| format!("{n} more {says}")).collect();
-        if !more.is_empty() {
-            shown.insert(format!("{key}/more"), more.join(", ").into());
-        }
-        (processes, threads)
+        self.names.retain(|thread, _| alive.contains(thread));
+        let more = more.iter().map(|(says, n)| format!("{n} more {says}"));
+        let more = more.collect::<Vec<_>>().join(", ");
+        shown.insert(format!("{key}/more"), more.into());
+        (processes, alive.len())
     }
 
     fn task(
         &mut self,
-        (leader, process, thread): (u32, u32, u32),
+        (process, thread): (u32, u32),
         call: Call,
         sockets: &Sockets,
     ) -> (State, Value) {
-        let born = self.names.len();
-        let name = self.names.entry(thread).or_insert_with(|| {
-            let kind = match (thread == leader, thread == process) {
-                (true, _) => return "main".into(),
-                (_, true) => "process",
-                _ => "thread",
-            };
-            format!("{kind} {born}")
-        });
-        let (state, word, socket) = match call {
-            Call::Running => (State::Work, "", None),
-            Call::In(word, first) => {
+        let (mut state, mut call_name, mut client) = (State::Other, "", None);
+        match call {
+            Call::Running => state = State::Work,
+            Call::In(name, first) => {
                 let number = proc::socket_at(process, first);
                 let socket = number.and_then(|it| sockets.numbers.get(&it));
-                let state = State::of_call(word).unwrap_or(State::Other);
-                let is_on_socket = matches!(state, State::Recv | State::Send);
-                match is_on_socket && socket.is_none() {
-                    true => (State::Other, word, None),
-                    false => (state, word, socket),
-                }
+                client = socket.map(|it| it.remote).filter(|it| *it != 0);
+                // A pipe can be received from as well.
+                let named = State::of_call(name).filter(|it| {
+                    socket.is_some() || !matches!(it, State::Recv | State::Send)
+                });
+                state = named.unwrap_or(State::Other);
+                call_name = name;
             }
-            Call::None | Call::Unknown => (State::Other, "", None),
-        };
-        let client = socket.filter(|it| !it.listens).map(|it| it.remote);
+            Call::None | Call::Unknown => {}
+        }
         if let Some(port) = client {
             self.last.insert(thread, port);
         }
@@ -310,70 +274,46 @@ impl Lane {
         let is_vague =
             matches!(state, State::Sleep | State::Futex | State::Work);
         let before = self.last.get(&thread).copied().filter(|_| is_vague);
-        let before = before.filter(|it| sockets.servers.contains_key(it));
-        let whose = client.or(before);
-        let whose = whose.map(|port| {
+        let port = self.address().map_or(0, |it| it.port());
+        let before =
+            before.filter(|it| sockets.ends.contains_key(&(port, *it)));
+        let whose = client.or(before).map(|port| {
             let named = self.clients.iter().find(|it| it.1.port == port);
-            let silent = self.crowd.iter().any(|it| it.port == port);
-            let other = if silent { "a silent one" } else { "another" };
-            named.map_or(other, |it| &it.0).to_string()
+            let is_silent = self.crowd.iter().any(|it| it.port == port);
+            let other = if is_silent { "a silent one" } else { "another" };
+            named.map_or(other, |it| &*it.0)
         });
-        let mut says = state.says().to_string();
-        if state == State::Other && !word.is_empty() {
-            write!(says, ": {word}").ok();
-        }
         let task = json!({
-            "name": name,
             "state": state.word(),
-            "says": says,
+            "says": match state {
+                State::Other => format!("{}: {call_name}", state.says()),
+                state => state.says().into(),
+            },
             "client": whose,
             "inferred": client.is_none(),
         });
         (state, task)
     }
 
-    /// What is said of the crowd, and how many are where.
-    fn crowd(&mut self, sockets: &Sockets) -> Value {
-        let mut counts = [0_usize; 3];
-        for client in &mut self.crowd {
-            let at = match client.place(sockets) {
-                Place::Held | Place::Unknown => 0,
-                Place::Queued | Place::Connecting => 1,
-                Place::Gone => 2,
-            };
-            counts[at] += 1;
-        }
-        let busy = self.busy.as_ref().map(Busy::says);
-        json!({ "counts": counts, "busy": busy })
-    }
-
     fn read_numbers(&mut self, processes: &[u32]) {
         let now = Instant::now();
-        let (before, cpu_before) = self.read.unwrap_or((now, Duration::ZERO));
-        let took = now - before;
-        if self.read.is_some() && took < NUMBERS_EVERY {
+        let took = self.read.map_or(NUMBERS_EVERY, |it| now - it.0);
+        if took < NUMBERS_EVERY {
             return;
         }
-        let cpu: Duration =
-            processes.iter().flat_map(|&it| proc::own_cpu_time(it)).sum();
-        let descriptors: Option<usize> = processes
-            .iter()
-            .map(|&it| proc::descriptors(it).ok().map(|all| all.len()))
-            .sum();
-        let memory: u64 =
-            processes.iter().flat_map(|&it| proc::memory(it)).sum();
-        let share = cpu.saturating_sub(cpu_before).as_secs_f64()
-            / took.as_secs_f64().max(1e-3);
-        let share = if self.read.is_some() { share } else { 0.0 };
-        self.numbers = descriptors.filter(|_| !processes.is_empty()).map_or(
-            Value::Null,
-            |it| {
-                let memory = (memory / 1024 + 5) / 10 * 10;
-                let share = (share * 100.0).round() as u64;
-                let text = format!("{it} descriptors, {memory} KiB");
-                format!("{text}, CPU {share} %").into()
-            },
-        );
+        let (mut cpu, mut descriptors, mut memory) = (Duration::ZERO, 0, 0);
+        for &it in processes {
+            cpu += proc::own_cpu_time(it).unwrap_or_default();
+            descriptors += proc::descriptors(it).map_or(0, |all| all.len());
+            memory += proc::memory(it).unwrap_or_default() / 1024;
+        }
+        let before = self.read.map_or(cpu, |it| it.1);
+        let share = cpu.saturating_sub(before).as_secs_f64();
+        let percent = (100.0 * share / took.as_secs_f64()).round();
+        self.numbers = match descriptors {
+            0 => String::new(),
+            n => format!("{n} descriptors, {memory} KiB, CPU {percent} %"),
+        };
         self.read = Some((now, cpu));
     }
 }

@@ -9,11 +9,7 @@
 //! threaded/server: restart --workers 2
 //! ```
 
-use std::time::Duration;
-
-/// Longer names and longer waits are no lesson.
 const NAME_BYTES_MAX: usize = 12;
-const WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// What happens where; in every lane, if none is named.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,7 +27,6 @@ pub(crate) enum Act {
     Restart(Vec<String>),
     Stop,
     Kill,
-    Wait(Duration),
     /// Begins this lesson; none if it is empty.
     Lesson(String),
     Next,
@@ -69,13 +64,12 @@ impl Line {
 fn act(text: &str) -> Option<Act> {
     if let Some((name, rest)) = text.split_once(": ") {
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        if name == "server" {
-            return server_act(rest.trim());
-        }
-        let is_short = (1..=NAME_BYTES_MAX).contains(&name.len());
-        return (is_short && name.chars().all(is_name)).then(|| {
-            Some(Act::Client(name.into(), client_act(rest.trim())?))
-        })?;
+        let is_fine = (1..=NAME_BYTES_MAX).contains(&name.len());
+        return match name {
+            "server" => server_act(rest.trim()),
+            _ if !is_fine || !name.chars().all(is_name) => None,
+            _ => Some(Act::Client(name.into(), client_act(rest.trim())?)),
+        };
     }
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     Some(match (word, rest.trim()) {
@@ -84,11 +78,6 @@ fn act(text: &str) -> Option<Act> {
         ("dismiss", "") => Act::Dismiss,
         ("next", "") => Act::Next,
         ("lesson", name) => Act::Lesson(name.into()),
-        ("wait", time) => {
-            let time = time.strip_suffix("ms")?.parse().ok()?;
-            let time = Duration::from_millis(time);
-            return (time <= WAIT_MAX).then_some(Act::Wait(time));
-        }
         _ => return None,
     })
 }
@@ -150,8 +139,6 @@ mod tests {
             (Some("x".into()), Act::Restart(options))
         );
         assert_eq!(parsed("x/silent 5"), (Some("x".into()), Act::Silent(5)));
-        let wait = Act::Wait(Duration::from_millis(20));
-        assert_eq!(parsed("wait 20ms"), (None, wait));
         assert_eq!(parsed("lesson").1, Act::Lesson(String::new()));
     }
 
@@ -165,7 +152,6 @@ mod tests {
             "aaaaaaaaaaaaa: ask",
             "silent many",
             "silent -1",
-            "wait 99999ms",
             "server: signal KILL",
             "a: send hello",
             "/",

@@ -15,6 +15,7 @@ mod line;
 mod stage;
 mod web;
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -24,10 +25,12 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Parser;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use zen_harness::listing::Listing;
 use zen_harness::system;
 use zen_harness::workspace::Servers;
 
-use crate::lane::Lane;
+use crate::lane::{Lane, Subject};
 use crate::stage::{Order, Stage};
 
 /// The lanes of the chapter, without `zen-`.
@@ -66,7 +69,7 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
-    match run(CommandLine::parse()) {
+    match run(&CommandLine::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => {
             eprintln!("zen-live: {err:#}");
@@ -75,90 +78,87 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: CommandLine) -> Result<()> {
+fn run(arguments: &CommandLine) -> Result<()> {
     let folder = zen_harness::folder!();
     system::raise_own_descriptor_limit(DESCRIPTORS).ok();
-    let stage = stage(&arguments, &folder)?;
-    // The process that starts a server has to be there as long as that is, and
-    // so has the thread.
+    let stage = stage(arguments, &folder)?;
+    let lesson = arguments.lesson.clone().unwrap_or_default();
     let (orders, inbox) = mpsc::channel();
-    let lesson = arguments.lesson.clone();
-    let (alone, is_alone) = tokio::sync::oneshot::channel::<()>();
+    let (alone, is_alone) = oneshot::channel::<()>();
+    // The servers end with the thread that started them: it is there as long
+    // as they are.
     let thread = thread::spawn(move || {
-        let mut stage = stage;
-        if let Some(name) = lesson {
-            stage.begin(&name).ok();
-        }
-        stage.run(&inbox);
+        stage.run(&lesson, &inbox);
         drop(alone);
     });
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let served = runtime.block_on(async {
-        let book = folder.join("../../../book/book");
         tokio::select! {
-            served = serve(&arguments, orders.clone(), &book) => served,
+            served = serve(arguments, orders.clone(), &folder) => served,
             _ = is_alone => Ok(()),
-            told = told_to_end() => told,
+            told = told_to_end() => Ok(told?),
         }
     });
     orders.send(Order::End).ok();
-    let ended = thread.join().map_err(|_| anyhow!("the stage has panicked"));
-    served.and(ended)
+    thread.join().map_err(|_| anyhow!("it has panicked"))?;
+    served
 }
 
 /// Builds the servers; none of them is started yet.
 fn stage(arguments: &CommandLine, folder: &Path) -> Result<Stage> {
     let lessons = lesson::all().map_err(|err| anyhow!("a lesson: {err}"))?;
-    if let Some(name) = &arguments.lesson {
-        let names: Vec<_> = lessons.iter().map(|it| &*it.name).collect();
-        if !names.contains(&&**name) {
-            bail!("no lesson {name:?}; there are: {}", names.join(", "));
-        }
-    }
-    let chosen: Vec<_> =
-        arguments.lanes.iter().map(|it| short(it).to_string()).collect();
-    let is_wanted = |name: &str| {
-        USUAL.contains(&short(name))
-            || chosen.iter().any(|it| it == short(name))
-    };
-    eprintln!("Building the servers ...");
-    let servers = Servers::build(folder, "dev", None, |it| {
-        !it.is_inetds() && is_wanted(&it.name)
-    })
-    .map_err(|err| anyhow!(err))?;
-    let mut lanes = Vec::new();
-    for listing in &servers.listings {
-        let name = short(&listing.name);
-        let program = servers.program(listing);
-        let words = vec![program.to_string_lossy().into_owned()];
-        let page = format!("{name}.html");
-        lanes.push(Lane::new(name, words, &listing.description, Some(page)));
-    }
-    if let Some(name) =
-        chosen.iter().find(|name| !lanes.iter().any(|it| it.name == **name))
+    let names: Vec<_> = lessons.iter().map(|it| &*it.name).collect();
+    if let Some(name) = &arguments.lesson
+        && !names.contains(&&**name)
     {
+        bail!("no lesson {name:?}; there are: {}", names.join(", "));
+    }
+    let chosen = arguments.lanes.iter().map(|it| short(it).to_string());
+    let mut always: Vec<_> = chosen.collect();
+    eprintln!("Building the servers ...");
+    let is_wanted = |it: &Listing| {
+        let name = short(&it.name);
+        let is_chosen = always.iter().any(|it| it == name);
+        !it.is_inetds() && (is_chosen || USUAL.contains(&name))
+    };
+    let servers = Servers::build(folder, "dev", None, is_wanted)
+        .map_err(|err| anyhow!(err))?;
+    let lane = |listing: &Listing| Subject {
+        name: short(&listing.name).into(),
+        words: vec![servers.program(listing).to_string_lossy().into()],
+        about: listing.description.clone(),
+        page: Some(format!("{}.html", short(&listing.name))),
+    };
+    let mut lanes: Vec<_> = servers.listings.iter().map(lane).collect();
+    let is_there = |name: &str, lanes: &[Subject]| {
+        lanes.iter().any(|lane| lane.name == name)
+    };
+    if let Some(name) = always.iter().find(|it| !is_there(it, &lanes)) {
         bail!("no listing zen-{name} that listens by itself");
     }
-    let mut always = chosen.clone();
+    let usual = if always.is_empty() { &USUAL[..] } else { &[] };
     for also in &arguments.also {
         let (name, command) =
             also.split_once('=').context("--also NAME='COMMAND {port}'")?;
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let is_new = !lanes.iter().any(|it| it.name == name);
-        if name.is_empty() || !name.chars().all(is_name) || !is_new {
-            bail!("--also {name}: a new name, of small letters and digits");
+        if !name.chars().all(is_name) || name.is_empty() {
+            bail!("--also {name}: only small letters and digits, please");
+        } else if is_there(name, &lanes) {
+            bail!("--also {name}: there is a lane of this name");
         }
         let words = shlex::split(command).filter(|it| !it.is_empty());
-        let words = words.with_context(|| format!("--also {also}"))?;
-        lanes.push(Lane::new(name, words, command, None));
+        lanes.push(Subject {
+            name: name.into(),
+            words: words.with_context(|| format!("--also {also}"))?,
+            about: command.into(),
+            page: None,
+        });
         always.push(name.into());
     }
-    let mut usual: Vec<_> = match chosen.is_empty() {
-        true => USUAL.map(String::from).into(),
-        false => Vec::new(),
-    };
-    usual.extend(always.iter().cloned());
+    let usual = usual.iter().map(|it| it.to_string());
+    let usual = usual.chain(always.iter().cloned()).collect();
+    let lanes = lanes.into_iter().map(Lane::new).collect();
     Ok(Stage::new(lanes, usual, always, lessons))
 }
 
@@ -169,7 +169,7 @@ fn short(name: &str) -> &str {
 async fn serve(
     arguments: &CommandLine,
     orders: mpsc::Sender<Order>,
-    book: &Path,
+    folder: &Path,
 ) -> Result<()> {
     let at = (Ipv4Addr::LOCALHOST, arguments.port);
     let listener = TcpListener::bind(at).await;
@@ -184,24 +184,24 @@ async fn serve(
     if !arguments.no_open {
         opener::open_browser(&url)?;
     }
-    let router = web::router(orders, (address, &token), book);
+    let book = folder.join("../../../book/book");
+    let router = web::router(orders, (address, &token), &book);
     Ok(axum::serve(listener, router).await?)
 }
 
-/// Waits for Ctrl-C, or for what else is said to a process that is to end.
-async fn told_to_end() -> Result<()> {
+/// Waits for Ctrl-C, or for another signal that asks for the same.
+async fn told_to_end() -> io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         tokio::select! {
-            told = tokio::signal::ctrl_c() => told?,
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
+            told = tokio::signal::ctrl_c() => told,
+            _ = terminate.recv() => Ok(()),
+            _ = hangup.recv() => Ok(()),
         }
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    tokio::signal::ctrl_c().await
 }

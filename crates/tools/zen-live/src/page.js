@@ -4,28 +4,26 @@
 "use strict";
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const state = new Map(), shown = new Map(), proven = new Set();
-const where = one("#where"), who = one("#who");
-let clock = 0, step = "";
+const state = new Map(), shown = new Map();
+const where = one("#where"), who = one("#who"), note = one("#note");
+let step = "";
 
 // Asking for something
 
 async function say(line) {
   const reply = await fetch("do", { method: "POST", body: line }).catch(() => null);
-  one("#note").textContent = reply?.ok ? "" :
-    reply ? await reply.text() : "zen-live has ended: start it again, and open its address.";
+  note.textContent = !reply ? "zen-live has ended: start it again, and open its address." : await reply.text();
 }
 const here = (line) => say((where.value && `${where.value}/`) + line);
-const clients = (lane) => [...state.keys()].map((key) => key.split("/"))
+const names = (lane) => [...state.keys()].map((key) => key.split("/"))
   .filter((it) => it[2] === "client" && (!lane || it[1] === lane)).map((it) => it[3]);
 
 function connect() {
-  const taken = new Set(clients(where.value));
-  let number = 0;
-  const name = () => String.fromCharCode(97 + number % 26) + (number < 26 ? "" : Math.floor(number / 26));
-  while (taken.has(name())) number += 1;
-  choose(name(), where.value);
-  here(`${name()}: connect`);
+  const taken = names(where.value), letters = [..."abcdefghijklmnopqrstuvwxyz"];
+  const name = ["", 1, 2].flatMap((it) => letters.map((letter) => letter + it)).find((it) => !taken.includes(it));
+  one("#hint").open = false;
+  if (name) choose(name, where.value);
+  if (name) here(`${name}: connect`);
 }
 function choose(client, lane) {
   if (!all("option", who).some((it) => it.value === client)) who.add(new Option(client));
@@ -34,13 +32,11 @@ function choose(client, lane) {
   mark();
 }
 function mark() {
-  for (const [key, part] of shown) {
-    const [, lane, kind, name] = key.split("/");
-    const isHere = !where.value || lane === where.value;
-    if (kind === "client") {
-      part.classList.toggle("chosen", isHere && name === who.value);
-      part.setAttribute("aria-pressed", isHere && name === who.value);
-    } else if (!kind) part.classList.toggle("chosen", !!where.value && isHere);
+  for (const [key, it] of shown) {
+    const [, lane, kind, name] = key.split("/"), isHere = !where.value || lane === where.value;
+    const isChosen = isHere && (kind ? name === who.value : !!where.value);
+    it.classList.toggle("chosen", isChosen);
+    if (kind === "client") it.setAttribute("aria-pressed", isChosen);
   }
 }
 document.addEventListener("click", ({ target }) => {
@@ -48,14 +44,13 @@ document.addEventListener("click", ({ target }) => {
   if (!button) return;
   const { act, line } = button.dataset;
   if (act && who.value) here(`${who.value}: ${act}`);
-  else if (act) one("#note").textContent = "There is no client yet: press Connect.";
+  else if (act) note.textContent = "There is no client yet: press Connect.";
   else if (line) here(line);
-  else if ("new" in button.dataset) connect();
-  else if (button.closest("#lesson")) say(state.get("lesson").question ? "next" : "lesson");
+  else if (button.id === "new") connect();
+  else if (button.closest("#lesson")) say(state.get("lesson").question === null ? "lesson" : "next");
 });
 document.addEventListener("keydown", (event) => {
-  const isWriting = event.target.matches("input, select");
-  if (isWriting || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (event.target.matches("input, select") || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
   const button = all("button[data-key]").find((it) => it.dataset.key === event.key);
   if (button && !button.closest("[hidden]")) button.click();
 });
@@ -69,160 +64,143 @@ for (const select of [where, who]) select.addEventListener("change", mark);
 
 // Showing what there is
 
-const text = (node, value) => { if (node.textContent !== value) node.textContent = value; };
-function part(key, make, list) {
-  if (!shown.has(key)) {
-    const made = make();
-    made.dataset.part = key;
-    shown.set(key, made);
-  }
+const text = (it, value) => { if (it.textContent !== value) it.textContent = value; };
+const clone = (id) => one(id).content.firstElementChild.cloneNode(true);
+
+// The element of this name, in the order of names in its list.
+function place(key, list, make) {
+  if (!shown.has(key)) shown.set(key, make());
   const it = shown.get(key), item = it.closest("li") ?? it;
-  if (list && item.parentElement !== list) {
-    const after = [...list.children].find((other) => (one("[data-part]", other) ?? other).dataset.part > key);
-    list.insertBefore(item, after ?? null);
+  item.dataset.part = key;
+  if (item.parentElement !== list) {
+    list.insertBefore(item, [...list.children].find((other) => other.dataset.part > key) ?? null);
   }
   return it;
 }
-function element(html) {
-  const holder = document.createElement("template");
-  holder.innerHTML = html;
-  return holder.content.firstElementChild;
+function lane(name) {
+  const key = `lane/${name}`;
+  if (!shown.has(key)) {
+    const it = clone("#lane");
+    it.dataset.lane = name;
+    it.setAttribute("aria-label", name);
+    text(one("h2", it), name);
+    shown.set(key, it);
+    one("#lanes").append(it);
+  }
+  return shown.get(key);
 }
-function lane(name, value) {
-  const it = part(`lane/${name}`, () => {
-    const made = one("#lane").content.firstElementChild.cloneNode(true);
-    made.dataset.lane = name;
-    made.setAttribute("aria-label", name);
-    text(one("h2", made), name);
-    return made;
-  });
-  if (!it.isConnected) one("#lanes").append(it);
-  if (!value) return it;
-  const link = one("a", it), [held, queued, gone] = value.crowd.counts, crowd = held + queued + gone;
-  link.hidden = !value.page;
-  if (value.page) link.href = `book/${value.page}`;
-  link.setAttribute("aria-label", `${name} in the book`);
-  text(one(".about", it), `${value.about} ${value.options}`);
-  text(one(".counts", it), value.runs ? value.counts : "");
-  text(one(".numbers", it), value.numbers ?? "");
-  text(one(".ended", it), value.ended ?? "");
-  text(one(".length", it), String(value.queue ?? 0));
-  one(".length", it).classList.toggle("some", value.queue > 0);
-  const parts = [[held, "accepted"], [queued, "in the queue"], [gone, "gone"]].filter((it) => it[0]);
-  const says = crowd ? `${crowd} silent: ${parts.map((it) => it.join(" ")).join(", ")}` : "";
-  text(one(".crowd", it), [says, value.crowd.busy].filter(Boolean).join("; "));
-  return it;
-}
-function task(name, key, value) {
-  const it = part(key, () => element(`<li class="task"><i></i><span><b></b> <span></span></span></li>`), one(".tasks", lane(name)));
-  it.className = `task ${value.state}`;
-  text(one("b", it), value.name);
-  const whose = value.client && (value.inferred ? `, perhaps for ${value.client}` : `, for ${value.client}`);
-  text(one("span > span", it), value.says + (whose ?? ""));
-}
-function client(name, key, value) {
-  const home = one(value.place === "queued" ? ".queue" : ".held", lane(name)), id = key.split("/")[3];
-  const it = part(key, () => {
-    const item = element(`<li><button type="button" class="client"><b></b> <span></span><span class="time" aria-hidden="true"></span></button></li>`);
-    const made = one("button", item);
-    text(one("b", made), id);
-    made.addEventListener("click", () => choose(id, name));
-    return made;
-  }, home);
-  const took = value.took === null ? "" : value.took < 100 ? " at once" : ` after ${(value.took / 1000).toFixed(1)} s`;
-  text(one("span", it), value.says + (value.answer ? `: “${value.answer}”${took}` : ""));
-  it.classList.toggle("over", value.place === "gone");
-  if (it.dataset.says !== value.says) speak(`${name}, ${id}: ${value.says}`);
-  it.dataset.says = value.says;
-}
+const counted = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+const parts = {
+  lane(key, name, value) {
+    const it = lane(name), link = one("a", it), [held, queued, gone] = value.crowd;
+    link.hidden = !value.page;
+    link.href = `book/${value.page}`;
+    link.setAttribute("aria-label", `${name} in the book`);
+    const crowd = [[held, "accepted"], [queued, "in the queue"], [gone, "gone"]].filter((it) => it[0]);
+    const silent = crowd.length ? `${held + queued + gone} silent: ${crowd.map((it) => it.join(" ")).join(", ")}` : "";
+    for (const [selector, says] of Object.entries({
+      ".about": `${value.about} ${value.options}`,
+      ".counts": value.threads ? `${counted(value.threads, "thread", "threads")}, ${
+        counted(value.processes, "process", "processes")}` : "",
+      ".ended": value.ended,
+      ".length": String(value.queue),
+      ".crowd": [silent, value.flood].filter(Boolean).join("; "),
+      ".numbers": value.numbers,
+    })) text(one(selector, it), says);
+    one(".length", it).classList.toggle("some", value.queue > 0);
+  },
+  more: (key, name, value) => text(one(".more", lane(name)), value),
+  task(key, name, value) {
+    const it = place(key, one(".tasks", lane(name)), () => clone("#task"));
+    it.className = `task ${value.state}${it.classList.contains("chosen") ? " chosen" : ""}`;
+    text(one("b", it), value.name);
+    text(one("span > span", it), value.says + (value.client ? `, ${value.inferred ? "perhaps " : ""}for ${value.client}` : ""));
+  },
+  client(key, name, value, id) {
+    const it = place(key, one(value.place === "queued" ? ".queue" : ".held", lane(name)), () => {
+      const made = one("button", clone("#client"));
+      text(one("b", made), id);
+      made.addEventListener("click", () => choose(id, name));
+      return made;
+    });
+    const took = value.took === null ? "" : value.took < 100 ? " at once" : ` after ${(value.took / 1000).toFixed(1)} s`;
+    text(one("span", it), value.says + (value.answer && `: “${value.answer}”${took}`));
+    it.classList.toggle("over", value.place === "gone");
+    if (it.dataset.says !== value.says) speak(`${name}, ${id}: ${value.says}`);
+    it.dataset.says = value.says;
+  },
+  stage(key, name, value) {
+    const fill = (select, entries) => {
+      const before = select.value;
+      select.replaceChildren(select[0], ...entries.map(([it, label]) => new Option(label, it)));
+      select.value = entries.some(([it]) => it === before) ? before : "";
+    };
+    fill(where, value.lanes.map((it) => [it, it]));
+    fill(one("#lessons"), value.lessons);
+    text(one("#missing"), value.missing);
+    one("#missing").hidden = !value.missing;
+    for (const name of value.lanes) one("#lanes").append(lane(name));
+  },
+};
 function lesson(value) {
-  const box = one("#lesson");
+  const box = one("#lesson"), now = value && `${value.name} ${value.step}`;
   box.hidden = !value;
   one("#lessons").value = value?.name ?? "";
-  if (!value) return;
-  const now = `${value.name} ${value.said.length}`;
   if (now === step) return;
   step = now;
-  proven.clear();
-  text(one("h2", box), `${value.title}, step ${value.said.length} of ${value.steps}`);
-  text(one(".said", box), value.said.at(-1) ?? "");
+  if (!value) return;
+  one("#hint").open = false;
+  text(one("h2", box), `${value.title}, step ${value.step} of ${value.steps}`);
+  text(one(".said", box), value.says);
   text(one(".question", box), value.question ?? "");
-  one(".claims", box).replaceChildren(...(value.claims ?? []).map(([lane, what]) => {
-    const item = element("<li></li>");
+  one("a", box).href = `book/${value.page}`;
+  one(".claims", box).replaceChildren(...value.claims.map(([lane, what]) => {
+    const item = document.createElement("li");
     Object.assign(item.dataset, { lane, what });
     item.textContent = `${lane}: ${what}`;
     return item;
   }));
-  const isLast = value.question === null, next = one("button", box);
-  text(next, isLast ? "End the lesson" : value.question ? "Show me" : "Next");
+  text(one("button", box), value.question === null ? "End the lesson" : value.question ? "Show me" : "Next");
 }
-// What a lane says, as text: claims are looked for in it.
-function words(name) {
-  const it = shown.get(`lane/${name}`);
-  return it ? ` ${it.textContent.replace(/\s+/g, " ")} ` : "";
-}
+// A claim is true once it was to be read in its lane.
 function prove() {
   for (const item of all("#lesson .claims li:not(.true)")) {
     const what = item.dataset.what.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    item.classList.toggle("true", new RegExp(`(?<![\\w])${what}(?![\\w])`).test(words(item.dataset.lane)));
+    const says = shown.get(`lane/${item.dataset.lane}`)?.textContent.replace(/\s+/g, " ") ?? "";
+    item.classList.toggle("true", new RegExp(`(?<!\\w)${what}(?!\\w)`).test(says));
   }
 }
-function stage(value) {
-  const missing = one("#missing");
-  missing.hidden = !value.missing;
-  text(missing, value.missing ?? "");
-  const options = (select, first, entries) => {
-    const before = select.value;
-    if (select.length !== entries.length + first.length || entries.some(([it], at) => select[at + first.length].value !== it)) {
-      select.replaceChildren(...first, ...entries.map(([value, label]) => new Option(label, value)));
-      select.value = entries.some(([it]) => it === before) ? before : "";
-    }
-  };
-  options(where, [where[0]], value.lanes.map((it) => [it, it]));
-  options(one("#lessons"), [one("#lessons")[0]], value.lessons);
-  for (const name of value.lanes) one("#lanes").append(lane(name));
-  document.body.dataset.cost = value.cost ?? "";
-}
-function remove(key) {
-  const it = shown.get(key);
-  if (key.endsWith("/more")) return text(one(".more", lane(key.split("/")[1])), "");
-  (it?.closest("li") ?? it)?.remove();
-  shown.delete(key);
-}
-
-const parts = { task, client };
-function show({ now, all: isAll, set }) {
-  clock = performance.now() - now;
-  const gone = Object.keys(set).filter((key) => set[key] === null);
-  if (isAll) gone.push(...[...state.keys()].filter((key) => !(key in set)));
-  for (const key of gone) { state.delete(key); remove(key); }
-  if (set.stage) stage(set.stage);
+function show({ all: isAll, set }) {
+  for (const key of [...state.keys()]) {
+    if (set[key] !== null && (key in set || !isAll)) continue;
+    const it = shown.get(key);
+    (it?.closest("li") ?? it)?.remove();
+    state.delete(key);
+    shown.delete(key);
+  }
   for (const [key, value] of Object.entries(set)) {
-    if (value === null) continue;
+    if (value === null && key !== "lesson") continue;
     state.set(key, value);
-    const [, name, kind] = key.split("/");
-    if (kind === "more") text(one(".more", lane(name)), value);
-    else if (kind) parts[kind](name, key, value);
-    else if (name) lane(name, value);
+    const [kind, name, part, id] = key.split("/");
+    if (kind !== "lesson") parts[part ?? kind](key, name, value, id);
   }
-  if ("lesson" in set) { state.set("lesson", set.lesson); lesson(set.lesson); }
-  const names = [...new Set(clients())].sort();
-  if (all("option", who).map((it) => it.value).join() !== names.join()) {
-    const before = who.value;
-    who.replaceChildren(...names.map((it) => new Option(it)));
-    if (names.includes(before)) who.value = before;
+  lesson(state.get("lesson"));
+  const known = [...new Set(names())].sort(), before = who.value;
+  if (all("option", who).map((it) => it.value).join() !== known.join()) {
+    who.replaceChildren(...known.map((it) => new Option(it)));
+    if (known.includes(before)) who.value = before;
   }
   mark();
   prove();
 }
 
-// What a client has waited for goes on between messages.
+// What a client has waited goes on between messages.
 setInterval(() => {
   for (const [key, value] of state) {
-    if (key.split("/")[2] !== "client") continue;
-    const it = shown.get(key), waited = performance.now() - clock - value.waits;
-    const isLoud = value.waits !== null && waited > 400;
-    if (isLoud && !it.classList.contains("loud")) speak(`${key.split("/")[1]}: ${key.split("/")[3]} is kept waiting`);
+    const [, lane, kind, name] = key.split("/"), it = shown.get(key);
+    if (kind !== "client") continue;
+    const waited = Date.now() - value.waits, isLoud = value.waits !== null && waited > 400;
+    if (isLoud && !it.classList.contains("loud")) speak(`${lane}: ${name} is kept waiting`);
     it.classList.toggle("loud", isLoud);
     text(one(".time", it), isLoud ? `waits ${(waited / 1000).toFixed(1)} s` : "");
   }

@@ -91,10 +91,8 @@ async fn guard(
     if !is_own(request.headers(), &address) {
         return (StatusCode::FORBIDDEN, "Not from here.\n").into_response();
     }
-    let mut response = next.run(request).await;
-    let referrer = axum::http::HeaderValue::from_static("no-referrer");
-    response.headers_mut().insert(REFERRER_POLICY, referrer);
-    response
+    let referrer = [(REFERRER_POLICY, "no-referrer")];
+    (referrer, next.run(request).await).into_response()
 }
 
 fn is_own(headers: &HeaderMap, address: &str) -> bool {
@@ -126,26 +124,28 @@ async fn events(State(orders): State<Sender<Order>>) -> impl IntoResponse {
     Sse::new(Messages(messages)).keep_alive(KeepAlive::default())
 }
 
-async fn look(State(orders): State<Sender<Order>>) -> Response {
+/// Gives an order, and waits for what comes of it.
+async fn give<T>(
+    orders: &Sender<Order>,
+    order: impl FnOnce(oneshot::Sender<T>) -> Order,
+) -> Result<T, (StatusCode, String)> {
     let (answer, answered) = oneshot::channel();
-    orders.send(Order::Look(answer)).ok();
-    match answered.await {
-        Ok(text) => (named("application/json"), text).into_response(),
-        Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-    }
+    orders.send(order(answer)).ok();
+    let ending = (StatusCode::SERVICE_UNAVAILABLE, "It is ending.".into());
+    answered.await.map_err(|_| ending)
+}
+
+async fn look(State(orders): State<Sender<Order>>) -> impl IntoResponse {
+    let text = give(&orders, Order::Look).await;
+    text.map(|text| (named("application/json"), text))
 }
 
 async fn perform(
     State(orders): State<Sender<Order>>,
-    text: String,
-) -> (StatusCode, String) {
-    let (answer, answered) = oneshot::channel();
-    orders.send(Order::Do(text, answer)).ok();
-    match answered.await {
-        Ok(Ok(())) => (StatusCode::OK, String::new()),
-        Ok(Err(why)) => (StatusCode::BAD_REQUEST, why),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "It is ending.".into()),
-    }
+    line: String,
+) -> Result<(), (StatusCode, String)> {
+    let done = give(&orders, |answer| Order::Do(line, answer)).await?;
+    done.map_err(|why| (StatusCode::BAD_REQUEST, why))
 }
 
 /// The colours and hatches of all pictures of the book.

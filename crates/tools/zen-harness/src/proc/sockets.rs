@@ -62,7 +62,12 @@ mod system {
 
     use super::{End, Socket};
 
-    /// The sockets with one of these ports at either end.
+    /// Those of IPv4, and those of IPv6.
+    const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+    /// The sockets with one of these ports at either end. A table is read only
+    /// if it takes it to find one that listens at each port: the kernel looks
+    /// for its lines in a large table of its own.
     #[must_use]
     pub fn sockets(ports: &[u16]) -> Vec<Socket> {
         let socket = |it: TcpNetEntry| Socket {
@@ -74,8 +79,17 @@ mod system {
             unsent: it.tx_queue,
             unread: it.rx_queue,
         };
-        let entries = entries(ports).unwrap_or_default();
-        entries.into_iter().map(socket).collect()
+        let mut found: Vec<Socket> = Vec::new();
+        for table in TABLES {
+            let listens = |port: &u16| {
+                found.iter().any(|it| it.listens && it.local == *port)
+            };
+            if !ports.iter().all(listens) {
+                let entries = entries(ports, &[table]).unwrap_or_default();
+                found.extend(entries.into_iter().map(socket));
+            }
+        }
+        found
     }
 
     fn is_open(it: &TcpNetEntry) -> bool {
@@ -84,16 +98,19 @@ mod system {
 
     /// The same; None if no sockets are listed at all. There are many lines,
     /// and few have such a port, so only those are parsed.
-    fn entries(ports: &[u16]) -> Option<Vec<TcpNetEntry>> {
-        let ports = ports.iter().map(|port| format!(":{port:04X} "));
+    fn entries(ports: &[u16], tables: &[&str]) -> Option<Vec<TcpNetEntry>> {
+        let ports = ports.iter().map(|port| format!("{port:04X}"));
         let ports: Vec<_> = ports.collect();
         let mut is_listed = false;
         let mut found = String::from("header\n");
-        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        for table in tables {
             let text = fs::read_to_string(table).unwrap_or_default();
             for line in text.lines().skip(1) {
                 is_listed = true;
-                if ports.iter().any(|port| line.contains(port)) {
+                // `0: 0100007F:0424 0100007F:A1B2 01 ...`
+                let ends = line.split(':').skip(2).take(2);
+                let mut ends = ends.filter_map(|it| it.get(..4));
+                if ends.any(|end| ports.iter().any(|port| port == end)) {
                     found += line;
                     found += "\n";
                 }
@@ -118,7 +135,8 @@ mod system {
             entry.local_address.port() == server.port()
                 && entry.remote_address.port() == client.port()
         };
-        let Some(entry) = entries(&[client.port()])?.into_iter().find(its)
+        let Some(entry) =
+            entries(&[client.port()], &TABLES)?.into_iter().find(its)
         else {
             return Some((End::Gone, 0));
         };
@@ -136,7 +154,7 @@ mod system {
     /// seen.
     #[must_use]
     pub fn queued(port: u16) -> usize {
-        let mut sockets = entries(&[port]).unwrap_or_default();
+        let mut sockets = entries(&[port], &TABLES).unwrap_or_default();
         sockets.retain(|it| {
             is_open(it) && it.inode == 0 && it.local_address.port() == port
         });
@@ -145,7 +163,7 @@ mod system {
 
     /// The sockets that listen at this port, by number.
     fn listening(port: u16) -> Vec<u64> {
-        let mut sockets = entries(&[port]).unwrap_or_default();
+        let mut sockets = entries(&[port], &TABLES).unwrap_or_default();
         sockets.retain(|it| {
             it.state == TcpState::Listen && it.local_address.port() == port
         });
@@ -157,7 +175,7 @@ mod system {
     /// SO_REUSEADDR from listening.
     #[must_use]
     pub fn is_unused(port: u16) -> bool {
-        let sockets = entries(&[port]).unwrap_or_default();
+        let sockets = entries(&[port], &TABLES).unwrap_or_default();
         sockets.iter().all(|it| it.local_address.port() != port)
     }
 
