@@ -44,6 +44,22 @@ pub use listener::{
 };
 pub use shutdown::StoppableSocket;
 
+/// As [`run`], for a listing that not every system can run: `probe` fails with
+/// what is missing, and then nothing listens.
+pub fn run_if<Own: Args>(
+    probe: fn() -> io::Result<()>,
+    description: &'static str,
+    serve: fn(&Listener, &Options<Own>) -> io::Result<()>,
+) -> ExitCode {
+    // `run` does this again; here it lets `--help` work on every system.
+    let _: Options<Own> = command_line::parse_command_line(description);
+    if let Err(err) = probe() {
+        log::complain(err);
+        return ExitCode::FAILURE;
+    }
+    run(description, serve)
+}
+
 /// Runs a listing: parses the command line, listens, and calls `serve`.
 ///
 /// `serve` returns when a signal has ended the server and no client is left, or

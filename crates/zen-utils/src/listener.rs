@@ -16,6 +16,23 @@ use crate::shutdown::{self, StoppableSocket};
 /// out: long enough to cost nothing, too short for a client to notice.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+/// Errors of accept() that are about one client or its network, beside those
+/// that are an `ErrorKind`: see accept(2), "Error handling".
+#[cfg(unix)]
+const OF_CLIENT: &[i32] = &[libc::EHOSTDOWN, libc::ENOPROTOOPT, libc::EPROTO];
+#[cfg(windows)]
+const OF_CLIENT: &[i32] = &[];
+
+/// Descriptors or memory have run out, until a client leaves. ENOSPC is of a
+/// framework that also registers the client within accept(): epoll(7) limits
+/// how many descriptors are watched.
+#[cfg(unix)]
+const LACK_OF_RESOURCES: &[i32] =
+    &[libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::ENOSPC];
+/// WSAEMFILE and WSAENOBUFS.
+#[cfg(windows)]
+const LACK_OF_RESOURCES: &[i32] = &[10024, 10055];
+
 /// A listening socket that stops accepting when a signal ends the server.
 #[derive(Debug)]
 pub struct Listener(StoppableSocket<TcpListener>);
@@ -123,16 +140,22 @@ impl Deref for Listener {
 /// The given one, if the listener is broken and trying again would not help.
 // ANCHOR: pause_after_failed_accept
 pub fn pause_after_failed_accept(err: io::Error) -> io::Result<Duration> {
-    use io::ErrorKind as Kind;
+    use io::ErrorKind::*;
+    let among = |errors: &[i32]| {
+        err.raw_os_error().is_some_and(|number| errors.contains(&number))
+    };
     match err.kind() {
         // The stop shuts the listener down, and that is what accept() reports.
         _ if shutdown::begun() => Ok(Duration::ZERO),
         // Another thread took the client, or a signal came.
-        Kind::WouldBlock | Kind::Interrupted => Ok(Duration::ZERO),
-        _ if is_of_client(&err) => Ok(Duration::ZERO),
+        WouldBlock | Interrupted => Ok(Duration::ZERO),
+        // The client has gone, or its network.
+        ConnectionAborted | ConnectionReset | TimedOut | HostUnreachable
+        | NetworkDown | NetworkUnreachable => Ok(Duration::ZERO),
+        _ if among(OF_CLIENT) => Ok(Duration::ZERO),
         // A firewall rejects this client, or rejects every one.
-        Kind::PermissionDenied => Ok(ACCEPT_AGAIN_AFTER),
-        _ if is_lack_of_resources(&err) => {
+        PermissionDenied => Ok(ACCEPT_AGAIN_AFTER),
+        _ if among(LACK_OF_RESOURCES) => {
             log::cannot_accept(&err);
             Ok(ACCEPT_AGAIN_AFTER)
         }
@@ -140,54 +163,6 @@ pub fn pause_after_failed_accept(err: io::Error) -> io::Result<Duration> {
     }
 }
 // ANCHOR_END: pause_after_failed_accept
-
-/// Whether the client has gone, or its network, before it was accepted: see
-/// accept(2), "Error handling".
-#[cfg(unix)]
-fn is_of_client(err: &io::Error) -> bool {
-    use libc::{
-        ECONNABORTED, ECONNRESET, EHOSTDOWN, EHOSTUNREACH, ENETDOWN,
-        ENETUNREACH, ENOPROTOOPT, EPROTO, ETIMEDOUT,
-    };
-    matches!(
-        err.raw_os_error(),
-        Some(
-            ECONNABORTED
-                | ECONNRESET
-                | EHOSTDOWN
-                | EHOSTUNREACH
-                | ENETDOWN
-                | ENETUNREACH
-                | ENOPROTOOPT
-                | EPROTO
-                | ETIMEDOUT
-        )
-    )
-}
-
-/// Whether descriptors or memory have run out, which lasts until a client
-/// leaves. ENOSPC is of a framework that also registers the client within
-/// accept(): epoll(7) limits how many descriptors are watched.
-#[cfg(unix)]
-fn is_lack_of_resources(err: &io::Error) -> bool {
-    use libc::{EMFILE, ENFILE, ENOBUFS, ENOMEM, ENOSPC};
-    matches!(
-        err.raw_os_error(),
-        Some(EMFILE | ENFILE | ENOBUFS | ENOMEM | ENOSPC)
-    )
-}
-
-#[cfg(windows)]
-fn is_of_client(err: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionReset, NetworkDown};
-    [ConnectionAborted, ConnectionReset, NetworkDown].contains(&err.kind())
-}
-
-/// WSAEMFILE and WSAENOBUFS.
-#[cfg(windows)]
-fn is_lack_of_resources(err: &io::Error) -> bool {
-    matches!(err.raw_os_error(), Some(10024 | 10055))
-}
 
 /// Raises the soft limit on open descriptors to the hard one, for a server that
 /// holds thousands of clients. Never lowers it; does nothing if the system

@@ -9,7 +9,8 @@
 //!            100 ms have gone  -> is anyone late?  -> disconnect
 //! ```
 //!
-//! Read `serve`: its one loop makes every decision of this server.
+//! Read `serve`: its one loop makes every decision of this server. What it does
+//! with one client is in `lib.rs`.
 //! Left out: more than one core (see `zen-hybrid`).
 //!
 //! ```sh
@@ -18,17 +19,16 @@
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use polling::{Event, Events, PollMode, Poller};
+use polling::{Event, Events, Poller};
 
+use zen_poll::{Client, LEVEL};
 use zen_utils::{
-    Conversation, Listener, MaxClients, Options, RECV_BYTES_MAX,
-    StoppableSocket, Timing, Wants, log, ok_if_not_ready,
-    pause_after_failed_accept, shutdown, sleep_until,
+    Listener, MaxClients, Options, RECV_BYTES_MAX, log,
+    pause_after_failed_accept, shutdown,
 };
 
 /// The listener's key. The keys of clients count up from here and are never
@@ -39,25 +39,9 @@ const LISTENER: usize = 0;
 /// How often to look for late clients, while any client has a deadline.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Level-triggered: a socket that is still ready is reported again at the next
-/// wait, so nothing needs re-arming.
-const LEVEL: PollMode = PollMode::Level;
-
 fn main() -> ExitCode {
     zen_utils::run("low-level async server (7-6, page 126)", serve)
 }
-
-// ANCHOR: client
-/// What the chapter keeps in four dictionaries, and what the poller watches.
-struct Client {
-    sock: StoppableSocket<TcpStream>,
-    address: SocketAddr,
-    /// Bytes received and bytes to send: filled and emptied by `advance`.
-    conversation: Conversation,
-    /// The poller watches for room to send; otherwise for bytes to receive.
-    wants_room: bool,
-}
-// ANCHOR_END: client
 
 // ANCHOR: serve
 fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
@@ -101,9 +85,9 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
                     Ok((sock, address)) => {
                         last_key += 1;
                         let timing = options.timing;
-                        if let Some(client) =
-                            admit(sock, address, timing, &poller, last_key)
-                        {
+                        if let Some(client) = Client::admit(
+                            sock, address, timing, &poller, last_key,
+                        ) {
                             clients.insert(last_key, client);
                             deadlines |= timing.idle_timeout.is_some();
                         }
@@ -133,103 +117,3 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     Ok(())
 }
 // ANCHOR_END: serve
-
-// ANCHOR: admit
-/// Watches a new client. An error here is this client's, not the listener's.
-fn admit(
-    sock: StoppableSocket<TcpStream>,
-    address: SocketAddr,
-    timing: Timing,
-    poller: &Poller,
-    key: usize,
-) -> Option<Box<Client>> {
-    log::accepted(address);
-    let conversation = Conversation::new(timing, Instant::now());
-    let watched = sock.set_nonblocking(true).and_then(|()| {
-        // SAFETY: `disconnect` deletes the socket before it is closed.
-        unsafe { poller.add_with_mode(&*sock, Event::readable(key), LEVEL) }
-    });
-    if watched.is_err() {
-        log::ended(address, conversation.outcome(watched));
-        return None;
-    }
-    let wants_room = false;
-    Some(Box::new(Client { sock, address, conversation, wants_room }))
-}
-// ANCHOR_END: admit
-
-impl Client {
-    // ANCHOR: advance
-    /// Takes the conversation as far as possible without waiting. Returns
-    /// whether it continues; if not, the client is disconnected.
-    fn advance(
-        &mut self,
-        now: Instant,
-        poller: &Poller,
-        key: usize,
-        buffer: &mut [u8],
-    ) -> bool {
-        let result = self.converse(poller, key, buffer);
-        // Only now: what the client sent in time may have been received above.
-        self.conversation.expire(now);
-        let over = result.is_err() || self.conversation.is_over();
-        if over {
-            self.disconnect(poller, result);
-        }
-        !over
-    }
-
-    /// One recv(), and send() until the socket is full. Questions that arrive
-    /// together are answered together.
-    fn converse(
-        &mut self,
-        poller: &Poller,
-        key: usize,
-        buffer: &mut [u8],
-    ) -> io::Result<()> {
-        let mut sock: &TcpStream = &self.sock;
-        let conversation = &mut self.conversation;
-        if conversation.wants() == Wants::Receive {
-            match sock.read(buffer) {
-                Ok(0) => conversation.end_of_file(),
-                Ok(n) => conversation.received(&buffer[..n], Instant::now()),
-                Err(err) => ok_if_not_ready(err)?,
-            }
-        }
-        loop {
-            match conversation.wants() {
-                // There is one thread, so all other clients wait as well.
-                Wants::Think(until) => {
-                    sleep_until(until);
-                    conversation.finished_thinking();
-                }
-                Wants::Send => match sock.write(conversation.to_send()) {
-                    Ok(n) => conversation.sent(n, Instant::now()),
-                    Err(err) => break ok_if_not_ready(err)?,
-                },
-                Wants::StopSending => {
-                    sock.shutdown(Shutdown::Write)?;
-                    conversation.stopped_sending(Instant::now());
-                }
-                Wants::Receive | Wants::Close => break,
-            }
-        }
-        let wants_room = conversation.wants() == Wants::Send;
-        if wants_room != self.wants_room {
-            let interest = Event::new(key, !wants_room, wants_room);
-            poller.modify_with_mode(&*self.sock, interest, LEVEL)?;
-            self.wants_room = wants_room;
-        }
-        Ok(())
-    }
-    // ANCHOR_END: advance
-
-    // ANCHOR: disconnect
-    /// The chapter closes the socket first and cleans up later. Here the poller
-    /// forgets it first; removing the client from the map then closes it.
-    fn disconnect(&self, poller: &Poller, result: io::Result<()>) {
-        let result = result.and(poller.delete(&*self.sock));
-        log::ended(self.address, self.conversation.outcome(result));
-    }
-    // ANCHOR_END: disconnect
-}

@@ -29,25 +29,17 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ring::{Completion, Done, Ring};
-use zen_utils::command_line::parse_command_line;
 use zen_utils::{
     Conversation, Listener, MaxClients, Options, StoppableSocket, Timing,
     Wants, log, pause_after_failed_accept, shutdown, sleep_until,
 };
 
-const DESCRIPTION: &str = "server on completions, by io_uring (7-6, page 126)";
-
 /// How often to look for late clients, while any client has a deadline.
 const TICK: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
-    // `run` does this again; here it lets `--help` work without io_uring.
-    let _: Options<MaxClients> = parse_command_line(DESCRIPTION);
-    if let Err(err) = ring::probe() {
-        log::complain(err);
-        return ExitCode::FAILURE;
-    }
-    zen_utils::run(DESCRIPTION, serve)
+    let description = "server on completions, by io_uring (7-6, page 126)";
+    zen_utils::run_if(ring::probe, description, serve)
 }
 
 /// What the chapter keeps in four dictionaries; the ring has the socket.

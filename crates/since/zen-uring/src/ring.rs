@@ -13,7 +13,6 @@
 
 mod buffers;
 mod completions;
-mod connections;
 mod tag;
 #[cfg(test)]
 mod tests;
@@ -28,18 +27,22 @@ use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, opcode, squeue};
+use slab::Slab;
 use socket2::{SockAddrStorage, socklen_t};
 
 use zen_utils::{Listener, StoppableSocket};
 
 use buffers::Buffers;
 pub(crate) use completions::{Completion, Done};
-use connections::Connections;
 use tag::{ACCEPT, CANCEL, RECV, SEND, tag};
 
 /// How many submissions there is room for. Also the most completions for each
 /// wait, because most of them lead to a submission.
 const SUBMISSIONS: u32 = 256;
+
+/// A buffer of up to this size is kept after a send(), so that the next answer
+/// allocates nothing. The larger buffer of a burst is freed.
+const KEPT_BYTES_MAX: usize = 1024;
 
 /// How many completions there is room for. The kernel keeps more than that in a
 /// list of its own until there is room again.
@@ -55,7 +58,7 @@ pub(crate) struct Ring<'a> {
     /// `accepted`. Null if no accept() is under way.
     peer: *mut Peer,
     /// Filled by `insert`, emptied by `close`.
-    connections: Connections,
+    connections: Slab<Connection>,
     /// How many completions `next` may still take. Set by `wait`; without this
     /// limit, clients that keep sending would keep the caller's loop over
     /// `next` busy forever.
@@ -68,6 +71,18 @@ struct Peer {
     address: SockAddrStorage,
     length: socklen_t,
 }
+
+// ANCHOR: connection
+/// A client's socket, and what the kernel is doing with it.
+struct Connection {
+    sock: StoppableSocket<TcpStream>,
+    /// What the kernel is sending. Filled by `send`, emptied by `next`.
+    sending: Vec<u8>,
+    /// What the kernel is doing, `RECV` or `SEND`. Filled by `recv` and `send`,
+    /// emptied by `next`.
+    under_way: Option<u8>,
+}
+// ANCHOR_END: connection
 
 /// Fails where there is no io_uring: the system is too old, or forbids it.
 pub(crate) fn probe() -> io::Result<()> {
@@ -97,7 +112,7 @@ impl<'a> Ring<'a> {
             ring,
             listener,
             peer: ptr::null_mut(),
-            connections: Connections::default(),
+            connections: Slab::new(),
             completed: 0,
         })
     }
@@ -123,7 +138,21 @@ impl<'a> Ring<'a> {
 
     /// Owns a socket from now on, and returns its key.
     pub(crate) fn insert(&mut self, sock: StoppableSocket<TcpStream>) -> usize {
-        self.connections.insert(sock)
+        let (sending, under_way) = (Vec::new(), None);
+        self.connections.insert(Connection { sock, sending, under_way })
+    }
+
+    fn connection(&mut self, key: usize) -> io::Result<&mut Connection> {
+        let connection = self.connections.get_mut(key);
+        connection.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// The same, if nothing is under way: its bytes and its socket may change.
+    fn at_rest(&mut self, key: usize) -> io::Result<&mut Connection> {
+        match self.connection(key)? {
+            connection if connection.under_way.is_none() => Ok(connection),
+            _ => Err(io::ErrorKind::ResourceBusy.into()),
+        }
     }
 
     // ANCHOR: recv
@@ -133,7 +162,7 @@ impl<'a> Ring<'a> {
     }
 
     fn submit_recv(&mut self, key: usize, flags: i32) -> io::Result<()> {
-        let connection = self.connections.at_rest(key)?;
+        let connection = self.at_rest(key)?;
         connection.under_way = Some(RECV);
         let sock = Fd(connection.sock.as_raw_fd());
         let recv = opcode::Recv::new(sock, ptr::null_mut(), 0).flags(flags);
@@ -146,7 +175,7 @@ impl<'a> Ring<'a> {
     // ANCHOR: send
     /// Sends these bytes, or the first of them.
     pub(crate) fn send(&mut self, key: usize, bytes: &[u8]) -> io::Result<()> {
-        let connection = self.connections.at_rest(key)?;
+        let connection = self.at_rest(key)?;
         connection.under_way = Some(SEND);
         connection.sending.extend_from_slice(bytes);
         let sock = Fd(connection.sock.as_raw_fd());
@@ -158,14 +187,14 @@ impl<'a> Ring<'a> {
 
     /// Shuts down the sending side, so that the client reads end of file.
     pub(crate) fn stop_sending(&mut self, key: usize) -> io::Result<()> {
-        self.connections.get(key)?.sock.shutdown(Shutdown::Write)
+        self.connection(key)?.sock.shutdown(Shutdown::Write)
     }
 
     // ANCHOR: close
     /// Makes the recv() or send() that is under way complete at once: with the
     /// bytes that have arrived until now, or with [`Done::Nothing`].
     pub(crate) fn cancel(&mut self, key: usize) -> io::Result<()> {
-        let under_way = self.connections.get(key)?.under_way;
+        let under_way = self.connection(key)?.under_way;
         let Some(kind) = under_way else { return Ok(()) };
         let cancel = opcode::AsyncCancel::new(tag(key, kind)).build();
         self.submit(cancel.user_data(tag(key, CANCEL)))
@@ -174,7 +203,7 @@ impl<'a> Ring<'a> {
     /// Closes the socket. Refuses while something is under way: it would go on,
     /// and the kernel would keep the connection open for it.
     pub(crate) fn close(&mut self, key: usize) -> io::Result<()> {
-        self.connections.at_rest(key)?;
+        self.at_rest(key)?;
         self.connections.remove(key);
         Ok(())
     }

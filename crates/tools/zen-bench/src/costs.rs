@@ -5,7 +5,6 @@
 //! start nor the end of a server is in it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use zen_harness::{proc, strace};
 
 use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
-use zen_bench::machine::descriptors_max;
+use zen_bench::machine;
 
 /// So many clients, every one of them busy, are the contract's measure.
 const CROWD: usize = 64;
@@ -35,9 +34,6 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// machine one of them may wake up a few times more.
 const NOISE: f64 = 0.02;
 
-/// How servers are built that are measured.
-const RELEASE: &str = "release";
-
 /// Counts allocations, and prints the count at the end.
 const COUNTING: &str = "zen-utils/count-allocations";
 
@@ -47,18 +43,16 @@ const SILENT_CLIENTS: usize = 9_000;
 type Counts = BTreeMap<String, f64>;
 
 /// Counts everything and prints it; false if a bound was passed.
-pub(crate) fn count(names: &[String]) -> Result<bool> {
+pub(crate) fn count(names: &[String], profile: &str) -> Result<bool> {
     let is_wanted = |it: &Listing| {
         !it.is_inetds() && (names.is_empty() || names.contains(&it.name))
     };
-    let mut servers = servers(RELEASE, is_wanted)?;
+    let mut servers = servers(profile, is_wanted)?;
     for name in names {
         ensure!(servers.find(name).is_some(), "no server is called {name}");
     }
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let cores = thread::available_parallelism()?;
-    println!("{cores} cores, Linux {}", kernel.trim());
-    descriptors_max();
+    println!("{}", machine::linux()?);
+    machine::descriptors_max();
     let why_not: Vec<_> =
         servers.listings.iter().map(|it| servers.cannot_run(it)).collect();
     for why in why_not.iter().flatten() {
@@ -70,7 +64,7 @@ pub(crate) fn count(names: &[String]) -> Result<bool> {
     within_bounds &= memory(&servers)?;
     let folder = zen_harness::folder!();
     let is_wanted = |it: &Listing| servers.find(&it.name).is_some();
-    let counting = Servers::build(&folder, RELEASE, Some(COUNTING), is_wanted);
+    let counting = Servers::build(&folder, profile, Some(COUNTING), is_wanted);
     within_bounds &= allocations(&counting.map_err(Error::msg)?)?;
     Ok(within_bounds)
 }

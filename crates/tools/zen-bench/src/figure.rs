@@ -28,16 +28,7 @@ const LEGEND_COLUMNS: usize = 2;
 const CHARACTER: f64 = 8.0;
 
 /// What charts have and other drawings have not.
-const STYLE: &str = "\
-.zen{max-width:100%;height:auto;overflow:visible;font:14px system-ui,sans-serif}
-.zen .small{font-size:12px}
-.zen .bold{font-weight:bold}
-.zen .axis,.zen .spread{stroke:var(--ink);fill:none}
-.zen .spread{stroke:var(--own)}
-.zen .line{stroke-width:2}
-.zen .mark{stroke-width:2;fill-opacity:.55}
-@media (max-width:600px){.zen text{font-size:17px}.zen .small{font-size:15px}}
-";
+const STYLE: &str = include_str!("figure.css");
 
 /// More marks than these would hide the line.
 const MARKS_MAX: usize = 24;

@@ -20,11 +20,9 @@ pub struct Gauge {
     pub cpu: Duration,
     /// Bytes of memory; what processes share is shared out (PSS).
     pub memory: u64,
-    /// In all processes.
     pub threads: u64,
     /// Zombies included.
     pub processes: u64,
-    /// In all processes.
     pub descriptors: u64,
     /// Of the threads that live.
     pub context_switches: u64,

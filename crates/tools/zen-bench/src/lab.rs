@@ -2,10 +2,9 @@
 //! cores they run, how often everything is measured.
 
 use anyhow::{Context, Error, Result};
-use zen_harness::inetd::{self, Mode};
 use zen_harness::listing::Listing;
 use zen_harness::proc;
-use zen_harness::server::{PORT, Server};
+use zen_harness::server::Server;
 use zen_harness::workspace::Servers;
 
 use crate::cores::Cores;
@@ -21,7 +20,6 @@ pub enum Size {
     Tiny,
     /// All experiments within five minutes.
     Quick,
-    /// More runs, and longer ones.
     Full,
 }
 
@@ -30,7 +28,6 @@ pub enum Size {
 pub struct Subject {
     /// As figures call it.
     pub name: String,
-    /// The command that starts it.
     pub words: Vec<String>,
     /// What it is, if it takes the contract's options.
     pub listing: Option<Listing>,
@@ -47,6 +44,8 @@ pub struct Lab {
     left_out: Vec<String>,
     /// The experiment that is being made.
     name: String,
+    /// It counts, and is too long to be made several times.
+    is_made_once: bool,
 }
 
 /// Builds the servers of this workspace that are wanted, with a profile of
@@ -81,7 +80,17 @@ impl Lab {
         let cores = Cores::separate();
         let machine = Machine::here(profile, cores.is_some());
         let (left_out, name) = (Vec::new(), String::new());
-        Ok(Self { size, machine, servers, also, cores, left_out, name })
+        let is_made_once = false;
+        Ok(Self {
+            size,
+            machine,
+            servers,
+            also,
+            cores,
+            left_out,
+            name,
+            is_made_once,
+        })
     }
 
     /// Makes an experiment. From then on the load, which is the calling
@@ -92,6 +101,7 @@ impl Lab {
         make: fn(&mut Self) -> Result<Vec<Chart>>,
     ) -> Result<Results> {
         self.left_out.clear();
+        self.is_made_once = false;
         self.name = name.into();
         if let Some(cores) = &self.cores {
             Cores::take(&cores.load);
@@ -103,7 +113,9 @@ impl Lab {
         progress::end();
         let wanted = (turns.cpu + turns.delay).as_secs_f64();
         let delay = turns.delay.as_secs_f64() / wanted.max(1e-9);
-        let known = cfg!(target_os = "linux") && self.size != Size::Tiny;
+        let known = cfg!(target_os = "linux")
+            && self.size != Size::Tiny
+            && !self.is_made_once;
         let separate = self.cores.is_some();
         Ok(Results {
             experiment: name.into(),
@@ -118,7 +130,13 @@ impl Lab {
 
     /// How often everything is measured.
     pub fn runs(&self) -> usize {
-        self.pick([1, 3, 7])
+        if self.is_made_once { 1 } else { self.pick([1, 3, 7]) }
+    }
+
+    /// For an experiment that counts, and is too long to be made several times.
+    /// Its load is in other processes, so nothing is known of their delay.
+    pub fn make_once(&mut self) {
+        self.is_made_once = true;
     }
 
     /// What suits the size: tiny, quick, full.
@@ -130,17 +148,23 @@ impl Lab {
         }
     }
 
+    /// The listings of the workspace, in reading order.
+    pub fn names(&self) -> String {
+        let names = self.servers.listings.iter().map(|it| it.name.as_str());
+        names.collect::<Vec<_>>().join(" ")
+    }
+
     /// These listings, and the servers that the user has added.
-    pub fn servers(&mut self, names: &[&str]) -> Vec<Subject> {
+    pub fn servers(&mut self, names: &str) -> Vec<Subject> {
         let mut subjects = self.listings(names);
         subjects.extend(self.also.iter().cloned());
         subjects
     }
 
     /// Only these listings: the experiment needs the contract's options.
-    pub fn listings(&mut self, names: &[&str]) -> Vec<Subject> {
+    pub fn listings(&mut self, names: &str) -> Vec<Subject> {
         let mut subjects = Vec::new();
-        for name in names {
+        for name in names.split(' ') {
             match self.subject(name) {
                 Ok(subject) => subjects.push(subject),
                 Err(why) => self.leave_out(&format!("{name}: {why}")),
@@ -158,17 +182,12 @@ impl Lab {
         if let Some(why) = self.servers.cannot_run(listing) {
             return Err(why.trim().into());
         }
-        let path = self.servers.program(listing).to_string_lossy();
-        let mut words = vec![path.into_owned()];
-        if listing.is_inetds() {
-            words = inetd::before(Mode::Nowait, PORT, &words)
-                .map_err(|err| err.to_string())?;
-        }
+        let words = self.servers.command(listing, &[]);
+        let words = words.map_err(|err| err.to_string())?;
         let listing = Some(listing.clone());
         Ok(Subject { name: name.into(), words, listing })
     }
 
-    /// Notes that something is not measured here.
     pub fn leave_out(&mut self, why: &str) {
         if !self.left_out.iter().any(|it| it == why) {
             self.left_out.push(why.into());

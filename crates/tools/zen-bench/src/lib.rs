@@ -4,7 +4,7 @@
 //! processes, and loaded through sockets on the loopback interface.
 //!
 //! - [`load`], [`schedule`], [`drive`]: clients that ask, in a closed or an
-//!   open loop; [`crowd`]: clients that do not;
+//!   open loop; [`crowd`], [`holders`]: clients that do not;
 //! - [`gauge`], [`cores`], [`machine`]: what a server uses, where it runs, and
 //!   on what it was measured;
 //! - [`lab`], [`experiment`], [`experiments`], [`results`]: what is asked, how,
@@ -13,6 +13,10 @@
 #![expect(
     clippy::missing_errors_doc,
     reason = "every error is a sentence for the user"
+)]
+#![expect(
+    missing_docs,
+    reason = "only its own program uses it, and a name may say enough"
 )]
 
 pub mod book;
@@ -23,6 +27,7 @@ pub mod experiment;
 pub mod experiments;
 pub mod figure;
 pub mod gauge;
+pub mod holders;
 pub mod lab;
 pub mod load;
 pub mod machine;

@@ -7,6 +7,7 @@
 //! cargo run --release -p zen-bench -- costs
 //! ```
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,15 +15,14 @@ use clap::{Args, Parser, Subcommand};
 use zen_harness::{inetd, system};
 
 use zen_bench::book;
-use zen_bench::experiment::Experiment;
+use zen_bench::experiment::{About, Experiment};
 use zen_bench::experiments::EXPERIMENTS;
+use zen_bench::holders;
 use zen_bench::lab::{Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
 mod bare_loop;
-#[cfg(target_os = "linux")]
 mod costs;
-#[cfg(target_os = "linux")]
 mod cpu;
 mod loading;
 
@@ -71,6 +71,10 @@ enum Command {
     Costs {
         /// Only these servers, such as zen-poll [default: all]
         names: Vec<String>,
+
+        /// How the listings are built: release or dev
+        #[arg(long, default_value = "release")]
+        profile: String,
     },
 
     /// Measure the processor time of an answer, and compare it with a bare
@@ -87,7 +91,18 @@ enum Command {
         pairs: u16,
     },
 
+    /// A client process that holds connections
+    #[command(hide = true)]
+    Hold {
+        /// Where to connect
+        server: SocketAddr,
+
+        /// From which addresses, in turn
+        from: Vec<Ipv4Addr>,
+    },
+
     /// The bare loop itself
+    #[cfg(target_os = "linux")]
     #[command(hide = true)]
     BareLoop {
         /// How many questions clients ask at once
@@ -162,26 +177,25 @@ fn run(command: Command) -> anyhow::Result<bool> {
         }
         Command::Draw { book } => {
             let book = book.unwrap_or_else(book::here);
-            for experiment in &EXPERIMENTS {
+            for experiment in &*EXPERIMENTS {
                 let results = book::read(&book, experiment)?;
                 book::write(&book, experiment, &results)?;
             }
         }
-        #[cfg(target_os = "linux")]
-        Command::Costs { names } => return costs::count(&names),
-        #[cfg(target_os = "linux")]
+        Command::Hold { server, from } => holders::hold(server, &from)?,
+        Command::Costs { names, profile } => {
+            return costs::count(&names, &profile);
+        }
         Command::Cpu { names, pairs } => return cpu::measure(&names, pairs),
         #[cfg(target_os = "linux")]
         Command::BareLoop { batch, port, .. } => bare_loop::serve(batch, port)?,
-        #[cfg(not(target_os = "linux"))]
-        _ => println!("Counted with strace and /proc, on Linux only."),
     }
     Ok(true)
 }
 
 fn list() {
-    for Experiment { name, title, pages, question, predict, .. } in &EXPERIMENTS
-    {
+    for Experiment { name, about, .. } in &*EXPERIMENTS {
+        let About { title, pages, question, predict, .. } = about;
         println!("{name}: {title} ({pages})\n  {question}\n  {predict}\n");
     }
 }
@@ -195,7 +209,7 @@ fn make(experiments: &[&Experiment], options: Making) -> anyhow::Result<()> {
     };
     let mut lab = Lab::new(size, &options.profile, options.also)?;
     for (index, experiment) in experiments.iter().enumerate() {
-        let Experiment { title, pages, question, predict, .. } = experiment;
+        let About { title, pages, question, predict, .. } = &experiment.about;
         println!(
             "[{} of {}] {title} ({pages})\n\n{question}\n\nPredict \
              first. {predict}\n",

@@ -16,51 +16,39 @@ pub const DELAY_MAX: f64 = 0.1;
 /// All that an experiment has found.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Results {
-    /// Its name.
     pub experiment: String,
     /// `quick`, `full` or `tiny`.
     pub size: String,
     /// How often everything was measured.
     pub runs: usize,
-    /// What it was measured on.
     pub machine: Machine,
     /// Of the time in which the load wanted a core, the share in which it had
     /// to wait for one; None where that is not known.
     pub delay: Option<f64>,
     /// What was not measured, and why.
     pub left_out: Vec<String>,
-    /// The figures.
     pub charts: Vec<Chart>,
 }
 
-/// A figure.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Chart {
-    /// One word.
     pub name: String,
-    /// What it shows.
     pub title: String,
-    /// What was chosen.
     pub x: Axis,
-    /// What was measured.
     pub y: Axis,
     /// Above this nothing was waited for.
     pub limit: Option<f64>,
-    /// Bars rather than lines.
     pub bars: bool,
     /// It is not drawn: its numbers stand in tables.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_table: bool,
-    /// What is compared.
     pub series: Vec<Series>,
 }
 
-/// A direction of a figure.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Axis {
     /// What it is, and in what unit.
     pub label: String,
-    /// How it is laid out.
     pub scale: Scale,
     /// In place of numbers: the name of 0, of 1, and so on.
     pub names: Vec<String>,
@@ -81,16 +69,13 @@ pub enum Scale {
 /// A line, or the bars of one colour.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Series {
-    /// Who it was.
     pub name: String,
-    /// What was measured.
     pub points: Vec<Point>,
 }
 
 /// What was measured at one place.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Point {
-    /// Where.
     pub x: f64,
     /// In each run.
     pub values: Vec<f64>,
@@ -156,7 +141,6 @@ impl Chart {
         series.points.iter().find(|it| it.x == x).map(Point::median)
     }
 
-    /// The name of this place.
     pub fn name_at(&self, x: f64) -> Option<&str> {
         self.x.names.get(x as usize).map(String::as_str)
     }
@@ -215,12 +199,10 @@ pub fn median(values: &[f64]) -> Option<f64> {
 }
 
 impl Point {
-    /// The value in the middle.
     pub fn median(&self) -> f64 {
         median(&self.values).unwrap_or(0.0)
     }
 
-    /// The least and the most.
     pub fn spread(&self) -> (f64, f64) {
         let of = |choose: fn(f64, f64) -> f64| {
             self.values.iter().copied().reduce(choose).unwrap_or(0.0)
@@ -230,7 +212,6 @@ impl Point {
 }
 
 impl Results {
-    /// A chart by its name.
     pub fn chart(&self, name: &str) -> Option<&Chart> {
         self.charts.iter().find(|chart| chart.name == name)
     }

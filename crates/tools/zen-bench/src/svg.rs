@@ -37,18 +37,7 @@ const PLUS: &str =
 
 /// The classes of every drawing. `cN` is a series: it sets a colour and dashes,
 /// with which a `line`, a `mark`, and a pattern are drawn.
-const STYLE: &str = "\
-.zen .paper{fill:var(--paper)}
-.zen text{fill:var(--ink)}
-.zen .middle{text-anchor:middle}
-.zen .end{text-anchor:end}
-.zen .grid{stroke:var(--faint);stroke-width:.6;fill:none}
-.zen .line{stroke:var(--own);stroke-dasharray:var(--dash);fill:none}
-.zen .mark{stroke:var(--own);fill:var(--own)}
-.zen pattern rect{fill:var(--own);fill-opacity:.22}
-.zen pattern path{stroke:var(--own);stroke-width:1.3;fill:none}
-.zen pattern.c0 rect{fill-opacity:.75}
-";
+const STYLE: &str = include_str!("svg.css");
 
 /// A drawing that grows.
 #[derive(Debug)]
@@ -169,7 +158,6 @@ impl Svg {
         ));
     }
 
-    /// Adds a straight line.
     pub fn line(
         &mut self,
         class: &str,
@@ -238,7 +226,6 @@ impl Svg {
         format!("fill=\"url(#{})\"", self.id(class))
     }
 
-    /// The whole drawing.
     pub fn finish(mut self) -> String {
         self.add("</svg>");
         self.text

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use mdbook_driver::MDBook;
 
+use crate::caption;
+
 /// Where the book is.
 pub(crate) fn book() -> PathBuf {
     zen_harness::folder!().join("../../../book")
@@ -13,10 +15,13 @@ pub(crate) fn book() -> PathBuf {
 
 /// Builds the book, and returns the folder in which it is.
 pub(crate) fn build() -> Result<PathBuf> {
-    let book = MDBook::load(book())?;
+    let crates = book().join("../crates");
+    let mut book = MDBook::load(book())?;
+    let sources = caption::add(&mut book);
     let html = book.build_dir_for("html");
     book.build()?;
     let html = html.canonicalize()?;
+    caption::copy(&sources, &crates, &html)?;
     let mut leftovers = Vec::new();
     find_leftovers(&html, &mut leftovers)?;
     if !leftovers.is_empty() {

@@ -7,6 +7,7 @@
 //! cargo run -p zen-book -- check
 //! ```
 
+mod caption;
 mod html;
 mod serve;
 #[cfg(target_os = "linux")]

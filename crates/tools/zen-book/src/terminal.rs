@@ -96,7 +96,8 @@ impl Terminal {
         self.output.wait_for_end(PATIENCE)?;
         match self.process.wait(PATIENCE)? {
             Some(status) => {
-                Ok((status.success(), self.output.lines_as_shown()))
+                let text = self.output.text();
+                Ok((status.success(), text.lines().map(String::from).collect()))
             }
             None => bail!("has not ended after {PATIENCE:?}"),
         }

@@ -21,6 +21,25 @@
     reason = "an error says itself what the system refused"
 )]
 
+/// Functions that a system has no use for, with what they return there.
+#[cfg(not(target_os = "linux"))]
+macro_rules! stubs {
+    ($($name:ident($($of:ty),*) -> $result:ty = $value:expr;)+) => {
+        $(
+            /// Not to be had on this system.
+            pub fn $name($(_: $of),*) -> $result {
+                $value
+            }
+        )+
+    };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unsupported<T>() -> std::io::Result<T> {
+    let what = "this system can neither do nor tell this";
+    Err(std::io::Error::new(std::io::ErrorKind::Unsupported, what))
+}
+
 pub mod built;
 pub mod inetd;
 pub mod listing;

@@ -243,6 +243,19 @@ impl Process {
         }
     }
 
+    /// Waits until it has ended by itself, or kills it after this time, and
+    /// returns what came of it.
+    pub fn finish(mut self, patience: Duration) -> io::Result<Ended> {
+        let status = self.wait(patience)?;
+        if status.is_none() {
+            self.kill();
+        }
+        self.output.wait_for_end(patience)?;
+        self.errors.wait_for_end(patience)?;
+        let (output, errors) = (self.output.lines(), self.errors.lines());
+        Ok(Ended { status, output, errors })
+    }
+
     /// Tells it and all of its group to end, as Ctrl-C does but by SIGTERM,
     /// and waits for it. Without signals it is killed.
     pub fn stop(
@@ -305,18 +318,18 @@ pub struct Ended {
     pub errors: Vec<String>,
 }
 
+impl Ended {
+    /// Whether it ended by itself, with status 0.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+}
+
 /// Runs a command to its end, as [`Process::start`] does, for at most this
 /// long.
 pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
-    let mut process = Process::start(command)?;
-    let status = process.wait(patience)?;
-    if status.is_none() {
-        process.kill();
-    }
-    process.output.wait_for_end(patience)?;
-    process.errors.wait_for_end(patience)?;
-    let (output, errors) = (process.output.lines(), process.errors.lines());
-    Ok(Ended { status, output, errors })
+    Process::start(command)?.finish(patience)
 }
 
 /// Calls until it gets something, or None after this time.

@@ -21,6 +21,7 @@ use zen_homework::student::{self, CheckOptions};
 
 fn main() -> ExitCode {
     inetd::be_it_if_told();
+    system::take_servers_along();
     let Options { root, what } = Options::parse();
     match run(root, what) {
         Ok(true) => ExitCode::SUCCESS,
@@ -47,18 +48,11 @@ fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
     };
     match what {
         What::Check { name, exit_zero, options } => {
-            system::take_servers_along();
             let (project, assignment) = of(name)?;
-            let options = CheckOptions {
-                seed: options.seed,
-                reports: options.report,
-                submission: options.submission,
-            };
             let done = student::check(&project, &assignment, &options)?;
             Ok(done || exit_zero)
         }
         What::Watch { name } => {
-            system::take_servers_along();
             let (project, assignment) = of(name)?;
             let options = CheckOptions::default();
             student::watch(&project, &assignment, &options).map(|()| true)

@@ -26,14 +26,8 @@ pub struct Project {
     pub target: Option<PathBuf>,
 }
 
-/// What came of a build.
-#[derive(Debug)]
-pub enum Built {
-    /// The program, and what the compiler said.
-    Program(PathBuf, Vec<String>),
-    /// Why not, in a line, and what the compiler said.
-    Failed(String, Vec<String>),
-}
+/// The program, if it is Cargo's, or in a line why there is none.
+pub type Built = Result<PathBuf, String>;
 
 impl Project {
     /// The project in which this folder is.
@@ -81,7 +75,7 @@ impl Project {
     }
 
     /// What builds the assignment, if anything has to.
-    pub(crate) fn build_command(
+    fn build_command(
         &self,
         assignment: &Assignment,
     ) -> Result<Option<Command>, String> {
@@ -107,52 +101,40 @@ impl Project {
         Ok(Some(command))
     }
 
-    /// Builds an assignment; the compiler speaks for itself.
-    pub fn build(&self, assignment: &Assignment) -> Result<Built, String> {
+    /// Builds an assignment, with a command that `prepare` may have changed.
+    pub fn build(
+        &self,
+        assignment: &Assignment,
+        prepare: impl FnOnce(Command) -> Result<Command, String>,
+    ) -> Result<Built, String> {
         let mut command = match self.build_command(assignment) {
-            Ok(Some(command)) => command,
-            Ok(None) => return Ok(Built::Program(PathBuf::new(), Vec::new())),
-            Err(what) => return Ok(Built::Failed(what, Vec::new())),
+            Ok(Some(command)) => prepare(command)?,
+            Ok(None) => return Ok(Ok(PathBuf::new())),
+            Err(what) => return Ok(Err(what)),
         };
-        Ok(match built(&mut command, assignment)? {
-            Ok(program) => Built::Program(program, Vec::new()),
-            Err(what) => Built::Failed(what, Vec::new()),
+        if assignment.is_cargos() {
+            command.stdout(Stdio::piped());
+        }
+        let seconds = assignment.build_seconds;
+        let build = Process::spawn(&mut command);
+        let mut build = build.map_err(|err| err.to_string())?;
+        let ended = build.wait(Duration::from_secs(seconds));
+        Ok(match ended.map_err(|err| err.to_string())? {
+            Some(it) if !it.success() => Err("it does not build".into()),
+            None => Err(format!("it is not built within {seconds} s")),
+            Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
+            Some(_) => {
+                let output = &build.output;
+                let all = output.wait_for_end(Duration::from_secs(8));
+                all.map_err(|err| err.to_string())?;
+                let lines = output.lines();
+                let lines = lines.iter().map(String::as_str);
+                let name = &assignment.name;
+                let program = workspace::programs_in(lines).remove(name);
+                program.ok_or_else(|| format!("cargo built no {name}"))
+            }
         })
     }
-}
-
-/// Runs a build, and returns the program if it is Cargo's, or else why there
-/// is none.
-pub(crate) fn built(
-    command: &mut Command,
-    assignment: &Assignment,
-) -> Result<Result<PathBuf, String>, String> {
-    if assignment.is_cargos() {
-        command.stdout(Stdio::piped());
-    }
-    let seconds = assignment.build_seconds;
-    let mut build = Process::spawn(command).map_err(|err| err.to_string())?;
-    let ended = build.wait(Duration::from_secs(seconds));
-    Ok(match ended.map_err(|err| err.to_string())? {
-        Some(status) if !status.success() => Err("it does not build".into()),
-        None => Err(format!("it is not built within {seconds} s")),
-        Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
-        Some(_) => {
-            let output = &build.output;
-            let all = output.wait_for_end(Duration::from_secs(8));
-            all.map_err(|err| err.to_string())?;
-            let lines = output.lines();
-            let lines = lines.iter().map(String::as_str);
-            workspace::programs_in(lines)
-                .remove(&assignment.name)
-                .ok_or_else(|| format!("cargo built no {}", assignment.name))
-        }
-    })
-}
-
-pub(crate) fn cannot_run(command: &Command, err: &io::Error) -> String {
-    let program = command.get_program().to_string_lossy();
-    format!("cannot run {program}: {err}")
 }
 
 /// Copies an assignment's files that a student may change from one folder into

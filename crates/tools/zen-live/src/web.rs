@@ -156,7 +156,7 @@ fn colours() -> String {
     };
     let all: String = COLOURS.iter().map(colour).collect();
     let mut css = format!(":root {{ {all} }}\n");
-    for state in Waiting::ALL.iter().filter(|it| !it.hatch().is_empty()) {
+    for state in Waiting::all().filter(|it| !it.hatch().is_empty()) {
         let (word, lines) = (state.word(), state.hatch());
         css += &format!(
             ".{word} {{ --hatch: url(\"data:image/svg+xml,<svg xmlns='http:\

@@ -5,8 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, ensure};
-use zen_harness::inetd::{self, Mode};
-use zen_harness::server::PORT;
 use zen_harness::workspace::{self, Servers};
 
 use crate::html;
@@ -78,12 +76,7 @@ pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
     }
     for Exhibit { name, server, options } in &exhibits {
         let Some(listing) = servers.find(server) else { continue };
-        let program = servers.program(listing).to_string_lossy().into_owned();
-        let mut words = vec![program];
-        words.extend(options.iter().map(ToString::to_string));
-        if listing.is_inetds() {
-            words = inetd::before(Mode::Nowait, PORT, &words)?;
-        }
+        let words = servers.command(listing, options)?;
         let mut runs = Vec::new();
         for _ in 0..tries.max(1) {
             let run = record(name, &words, &scenario);

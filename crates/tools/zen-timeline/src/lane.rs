@@ -7,14 +7,12 @@ pub use zen_harness::waiting::State;
 pub struct Span {
     /// Its begin and its end.
     pub time: (i64, i64),
-    /// What it is.
     pub state: State,
     /// Whom it concerns, by number.
     pub client: Option<u16>,
 }
 
 impl Span {
-    /// How long it is.
     pub fn length(&self) -> i64 {
         self.time.1 - self.time.0
     }
@@ -27,11 +25,8 @@ pub struct Mark {
     pub at: i64,
     /// Whose they are, by number.
     pub client: u16,
-    /// They arrive.
     pub arrives: bool,
-    /// How many there are.
     pub bytes: u64,
-    /// In how many calls.
     pub calls: u64,
 }
 
@@ -44,9 +39,7 @@ pub struct Lane {
     pub label: String,
     /// The lane of its parent, if that is drawn.
     pub parent: Option<usize>,
-    /// When it was there.
     pub life: (i64, i64),
-    /// How it ended, if that was seen.
     pub death: Option<String>,
     /// One after the other.
     pub spans: Vec<Span>,

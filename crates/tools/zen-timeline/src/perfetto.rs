@@ -10,7 +10,6 @@ use crate::run::{Call, Client, Kind, Run, Seen, Task};
 /// The clients are a process of their own, with a number that no task has.
 const CLIENTS: u32 = 1_000_000;
 
-/// The whole trace, as JSON.
 pub fn trace(run: &Run) -> Value {
     let first = run.tasks.iter().map(|task| task.born).min();
     // A viewer begins at 0.

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use anyhow::{Context, Error, Result};
 use zen_bench::results::median;
@@ -43,10 +42,21 @@ pub fn record(
     let file = Trace::new();
     let calls = CALLS.split(' ').map(|it| format!("?{it}"));
     let calls = calls.collect::<Vec<_>>().join(",");
-    let mut strace: Vec<String> =
-        ["strace", "-f", "--seccomp-bpf", "-ttt", "-T", "-yy", "-s", "16"]
-            .map(String::from)
-            .into();
+    // With -DD the server is our child and not strace's, so the system ends it
+    // if we are killed.
+    let mut strace: Vec<String> = [
+        "strace",
+        "-DD",
+        "-f",
+        "--seccomp-bpf",
+        "-ttt",
+        "-T",
+        "-yy",
+        "-s",
+        "16",
+    ]
+    .map(String::from)
+    .into();
     strace.extend(["-o".into(), file.0.to_string_lossy().into_owned()]);
     strace.extend(["-e".into(), format!("trace={calls}")]);
     strace.push("--".into());
@@ -103,9 +113,7 @@ impl Drop for Trace {
 
 fn machine() -> Result<String> {
     let version = strace::version().map_err(Error::msg)?;
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let cores = thread::available_parallelism()?;
-    Ok(format!("{cores} cores, Linux {}, strace {version}", kernel.trim()))
+    Ok(format!("{}, strace {version}", zen_bench::machine::linux()?))
 }
 
 /// The lines of a trace, whatever bytes are in them.

@@ -7,7 +7,6 @@ use crate::picture::LANES_MAX;
 use crate::run::{Kind, Run, Seen, Task};
 use crate::text::milliseconds;
 
-/// The whole story.
 #[derive(Debug)]
 pub struct Story {
     /// What stands before each row of the table of states.
@@ -23,7 +22,6 @@ pub struct Story {
 pub struct Step {
     /// When; of several, the first.
     pub at: i64,
-    /// What happens.
     pub says: String,
     /// Which rows change with it, and to which text.
     pub changes: Vec<(usize, usize)>,

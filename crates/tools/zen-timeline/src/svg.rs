@@ -132,7 +132,7 @@ impl<'a> Sheet<'a> {
         let mut svg = Svg::new(name, root, &title, &description(picture));
         svg.style("zt", &COLOURS, STYLE);
         svg.add("<defs>");
-        for state in State::ALL {
+        for state in State::all() {
             svg.pattern(state.word(), state.hatch());
         }
         svg.hatches(STYLES);
@@ -347,7 +347,7 @@ fn legend_entries(picture: &Picture) -> Vec<(Entry, &'static str)> {
         let spans = spans.filter(|span| span.state == *state);
         spans.map(Span::length).sum::<i64>() > least
     };
-    let states = State::ALL.into_iter().filter(occurs);
+    let states = State::all().filter(occurs);
     let mut entries: Vec<_> =
         states.map(|it| (Entry::State(it), it.says())).collect();
     entries.extend([
@@ -410,7 +410,7 @@ fn legend(svg: &mut Svg, picture: &Picture, top: usize) {
 pub fn shares(lane: &Lane) -> String {
     let whole: i64 = lane.spans.iter().map(Span::length).sum();
     let mut shares = Vec::new();
-    for state in State::ALL {
+    for state in State::all() {
         let spans = lane.spans.iter().filter(|span| span.state == state);
         let part: i64 = spans.map(Span::length).sum();
         let percent = 100.0 * part as f64 / whole.max(1) as f64;

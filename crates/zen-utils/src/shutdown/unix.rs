@@ -140,7 +140,8 @@ fn unblock(signal: c_int) {
 /// allows, and setitimer(2), which is a plain system call.
 // ANCHOR: stop
 extern "C" fn stop(signal: c_int) {
-    let errno = Errno::save();
+    // A handler must leave errno as it found it.
+    let errno = errno::errno();
     let now = now_ms();
     match BEGUN_AT_MS.compare_exchange(0, now, SeqCst, SeqCst) {
         Ok(_) => begin_to_stop(),
@@ -149,7 +150,7 @@ extern "C" fn stop(signal: c_int) {
         }
         Err(_) => {}
     }
-    errno.restore();
+    errno::set_errno(errno);
 }
 
 fn begin_to_stop() {
@@ -172,7 +173,7 @@ fn begin_to_stop() {
         }
     }
     wake_accept();
-    // SAFETY: getpid() and write() are async-signal-safe; the text is static.
+    // SAFETY: getpid() and write() are async-signal-safe; the message is static.
     unsafe {
         if libc::getpid() == PROCESS.load(SeqCst) && log::has_room() {
             let line = b"Shutting down\n";
@@ -243,32 +244,6 @@ fn wake_accept() {
 fn now_ms() -> u32 {
     let ms = STARTED.get().map_or(0, |at| at.elapsed().as_millis() as u32);
     ms.wrapping_add(1).max(1)
-}
-
-/// A handler must leave errno as it found it.
-struct Errno(c_int);
-
-impl Errno {
-    fn save() -> Self {
-        Self(io::Error::last_os_error().raw_os_error().unwrap_or(0))
-    }
-
-    fn restore(self) {
-        #[cfg(any(target_os = "illumos", target_os = "solaris"))]
-        use libc::___errno as location;
-        #[cfg(any(
-            target_os = "android",
-            target_os = "netbsd",
-            target_os = "openbsd"
-        ))]
-        use libc::__errno as location;
-        #[cfg(any(target_os = "linux", target_os = "dragonfly"))]
-        use libc::__errno_location as location;
-        #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
-        use libc::__error as location;
-        // SAFETY: the location of this thread's errno is always valid.
-        unsafe { *location() = self.0 };
-    }
 }
 
 /// See [`crate::raise_descriptor_limit`].

@@ -62,33 +62,6 @@ fn interactive_can_be_silent_and_slow() -> io::Result<()> {
 }
 
 #[test]
-fn sends_a_typed_line_from_every_client() -> io::Result<()> {
-    let (more, next) = mpsc::channel();
-    let server = Server::start(move |listener| {
-        let (mut one, mut two) = (listener.accept()?, listener.accept()?);
-        assert_eq!((one.recv()?, two.recv()?), (b"Q?".into(), b"Q?".into()));
-        one.send("One")?;
-        next.recv_timeout(DEADLINE).unwrap();
-        two.send("Two.")?;
-        next.recv_timeout(DEADLINE).unwrap();
-        one.send("!.")
-    })?;
-    let mut client = interactive(server.port, &["--clients", "2"])?;
-    let mut keyboard = client.keyboard()?;
-    keyboard.write_all(b"Q?")?;
-    assert_eq!(client.prints(6)?, "1: One");
-    more.send(()).unwrap();
-    assert_eq!(client.line()?, "\n");
-    assert_eq!(client.line()?, "2: Two.\n");
-    more.send(()).unwrap();
-    assert_eq!(client.line()?, "1: !.\n");
-    drop(keyboard);
-    server.finish()?;
-    client.finish()?;
-    Ok(())
-}
-
-#[test]
 fn reports_a_close_in_the_middle_of_typing() -> io::Result<()> {
     let server = Server::start(|listener| {
         let mut sock = listener.accept()?;

@@ -12,7 +12,7 @@ use socket2::SockAddr;
 
 use super::buffers::Received;
 use super::tag::{ACCEPT, CANCEL, RECV, SEND, outcome, untag};
-use super::{Peer, Ring};
+use super::{KEPT_BYTES_MAX, Peer, Ring};
 
 // ANCHOR: completion
 /// What the kernel has done, or tried to.
@@ -72,9 +72,10 @@ impl Ring<'_> {
         let bytes = buffer_select(entry.flags()).map(|id| {
             self.buffers.received(id, result.as_ref().copied().unwrap_or(0))
         });
-        let connection = self.connections.get(key)?;
+        let connection = self.connection(key)?;
         connection.under_way = None;
-        connection.clear_sent();
+        connection.sending.clear();
+        connection.sending.shrink_to(KEPT_BYTES_MAX);
         Ok(Some(match (result, -entry.result()) {
             (Ok(n), _) if kind == SEND => Ok(Done::Sent(n)),
             (Ok(_), _) => Ok(match bytes {

@@ -2,37 +2,19 @@
 
 use anyhow::Result;
 
-use crate::experiment::Experiment;
 use crate::figure;
 use crate::lab::Lab;
 use crate::results::{Chart, Results};
 use crate::words::{NOTHING, count, seconds};
 
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "pollers",
-    title: "The price of one event",
-    pages: "page 125",
-    claim: "select() is the oldest call that waits on many sockets, and \
-            inefficient; poll() and epoll are its modern replacements. \
-            (poll() is as old and as inefficient; epoll is Linux's, and BSD's \
-            is kqueue.)",
-    question: "One of many watched sockets becomes readable. How much \
-               processor time does it take to learn which one, as the number \
-               of watched sockets grows from 1 to 10,000?",
-    predict: "Which of the three lines rise, and by what factor from 100 \
-              sockets to 10,000? Which one ends early, and where?",
-    make,
-    seen,
-};
-
 #[cfg(not(target_os = "linux"))]
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     lab.leave_out("epoll is Linux's");
     Ok(Vec::new())
 }
 
 #[cfg(target_os = "linux")]
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     use crate::results::Scale;
     let x = ("watched sockets", Scale::Log);
     let y = ("microseconds of processor time", Scale::Log);
@@ -170,7 +152,7 @@ mod linux {
     }
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let Some(price) = results.chart("price") else { return NOTHING.into() };
     let mut text = String::new();
     for series in &price.series {

@@ -6,46 +6,12 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::rates;
-use crate::crowd::{Silent, visit};
-use crate::experiment::Experiment;
+use crate::crowd::visit;
 use crate::lab::{Lab, Subject};
+use crate::load::Load;
 use crate::results::{Chart, Results, Scale};
 use crate::schedule::Pace;
 use crate::words::{NOTHING, list};
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "prices",
-    title: "Server by server",
-    pages: "pages 120-135",
-    claim: "What a server costs the machine depends on how it waits, and not \
-            on what it answers.",
-    question: "How much processor time does an answer take in every server of \
-               this workspace, and what do 0, 1, 5 and 50 clients take that \
-               are connected and silent?",
-    predict: "In which servers does a silent client take a thread, in which \
-              a process, in which only a descriptor? And which server needs \
-              most processor time for a client that asks alone?",
-    make,
-    seen,
-};
-
-/// Behind inetd: a small stand-in for it counts as part of the server.
-const SERVERS: [&str; 14] = [
-    "zen-single",
-    "zen-threaded",
-    "zen-legacy",
-    "zen-fork",
-    "zen-poll",
-    "zen-callback",
-    "zen-coroutine",
-    "zen-asyncore",
-    "zen-inetd",
-    "zen-async-std",
-    "zen-tokio",
-    "zen-executor",
-    "zen-hybrid",
-    "zen-uring",
-];
 
 const CROWDS: [usize; 4] = [0, 1, 5, 50];
 
@@ -62,8 +28,9 @@ const COUNTED: [(&str, &str); 4] = [
     ("memory", "bytes (PSS)"),
 ];
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let subjects = lab.servers(&SERVERS);
+pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    // Behind inetd: a small stand-in for it counts as part of the server.
+    let subjects = lab.servers(&lab.names());
     let names = subjects.iter().map(|it| &it.name);
     let y = ("microseconds of processor time", Scale::Log);
     let mut price = Chart::bars("price", "For one answer", names, y);
@@ -105,7 +72,7 @@ fn silent(
     let mut crowd = Vec::new();
     let mut before = 0;
     for clients in CROWDS {
-        crowd.push(Silent::connect(server.address, clients - before)?);
+        crowd.push(Load::connect(server.address, clients - before)?);
         before = clients;
         if clients > 0 {
             visit(server.address, patience)?;
@@ -122,7 +89,7 @@ fn silent(
     Ok(())
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let price = results.chart("price").filter(|it| !it.series.is_empty());
     let Some(price) = price else { return NOTHING.into() };
     let mut text = String::new();
@@ -154,8 +121,10 @@ fn seen(results: &Results) -> String {
 
 /// For each server a table, as its page includes it: the server's name, and
 /// the table.
-pub(super) fn tables(results: &Results) -> Vec<(&'static str, String)> {
-    SERVERS.map(|name| (name, table(name, results))).into()
+pub(super) fn tables(results: &Results) -> Vec<(String, String)> {
+    let names = results.chart("price").map_or(&[][..], |it| &it.x.names);
+    let table = |name: &String| (name.clone(), table(name, results));
+    names.iter().map(table).collect()
 }
 
 fn table(name: &str, results: &Results) -> String {

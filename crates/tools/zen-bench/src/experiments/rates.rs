@@ -5,46 +5,22 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::drive::Outcome;
-use crate::experiment::Experiment;
 use crate::lab::{Lab, Subject};
 use crate::load::{Load, Plan};
 use crate::results::{Chart, Results, Scale, Series};
 use crate::schedule::{Order, Pace};
 use crate::words::{count, list, seconds};
 
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "rates",
-    title: "Rate, latency and price",
-    pages: "pages 125 and 133",
-    claim: "One thread that waits on many sockets serves hundreds or thousands \
-            of clients; it hits the wall of one processor at 100 %.",
-    question: "From 1 to 1000 clients ask as fast as they are answered: what \
-               happens to the rate, the latency and the processor time for \
-               each answer? And what if questions come by a schedule, faster \
-               and faster?",
-    predict: "Which server is fastest with 1 client, and which with 1000? Is it \
-              the same one? Where is the wall, and what does the latency do \
-              in front of it?",
-    make,
-    seen,
-};
-
-const SERVERS: [&str; 6] = [
-    "zen-threaded",
-    "zen-legacy",
-    "zen-fork",
-    "zen-poll",
-    "zen-callback",
-    "zen-coroutine",
-];
-const PACED: [&str; 3] = ["zen-threaded", "zen-poll", "zen-coroutine"];
+const SERVERS: &str = "zen-threaded zen-legacy zen-fork zen-poll \
+                       zen-callback zen-coroutine";
+const PACED: &str = "zen-threaded zen-poll zen-coroutine";
 const PACED_CLIENTS: usize = 32;
 const BATCH_CLIENTS: usize = 16;
 
 /// A latency above this is behind the wall.
 const WALL: f64 = 0.05;
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     let all: &[usize] = &[1, 4, 16, 64, 256, 1000];
     let clients = lab.pick([&[1, 8], all, all]);
     let batches: &[usize] =
@@ -72,7 +48,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
     for run in 0..lab.runs() {
         for &clients in clients {
             lab.tell(run, &format!("{clients} clients"));
-            for subject in lab.servers(&SERVERS) {
+            for subject in lab.servers(SERVERS) {
                 let (outcome, cost) =
                     drive(lab, &subject, clients, 1, Pace::Closed)?;
                 let (name, x) = (&subject.name, clients as f64);
@@ -86,7 +62,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
         }
         for &batch in batches {
             lab.tell(run, &format!("{batch} questions at once"));
-            for subject in lab.servers(&SERVERS) {
+            for subject in lab.servers(SERVERS) {
                 let (_, cost) =
                     drive(lab, &subject, BATCH_CLIENTS, batch, Pace::Closed)?;
                 if let Some(cost) = cost {
@@ -96,7 +72,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
         }
         for &rate in rates {
             lab.tell(run, &format!("{rate} questions a second"));
-            for subject in lab.servers(&PACED) {
+            for subject in lab.servers(PACED) {
                 let pace = Pace::Open(rate);
                 let (outcome, _) =
                     drive(lab, &subject, PACED_CLIENTS, 1, pace)?;
@@ -132,7 +108,7 @@ pub(super) fn drive(
     Ok((outcome, price))
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let Some(rate) = results.chart("rate") else { return String::new() };
     let most = rate.x_max();
     let at = |x| {

@@ -409,6 +409,12 @@ fn no_prediction_is_answered_above_itself() {
         if before.contains(&format!("\n## {CLAIMS}\n")) {
             findings.push(format!("{path}: verdicts before the predictions"));
         }
+        // Numbers in what is included are not compared below.
+        for include in before.split("{{#include ").skip(1) {
+            if !include.starts_with("figures/ideas/") {
+                findings.push(format!("{path}: {include} before them"));
+            }
+        }
         let part = page.part(PREDICT);
         let mut questions = String::new();
         let mut answers = String::new();
@@ -426,6 +432,33 @@ fn no_prediction_is_answered_above_itself() {
         for number in numbers(&answers).difference(&asked) {
             if told.contains(number) {
                 findings.push(format!("{path}: {number} is told too early"));
+            }
+        }
+    }
+    none(&findings);
+}
+
+#[test]
+fn a_paragraph_refers_to_one_clause_at_its_end() {
+    let mut findings = Vec::new();
+    for page in pages().values() {
+        let is_any = |name| page.path.ends_with(name);
+        if ["contract.md", "departures.md"].into_iter().any(is_any) {
+            continue;
+        }
+        for paragraph in page.text.split("\n\n") {
+            let is_prose = paragraph.starts_with(char::is_alphabetic);
+            let mut references = paragraph.split("](contract.md#").skip(1);
+            let first = references.next().filter(|_| is_prose);
+            let clause = first.and_then(|it| it.split_once(')'));
+            let Some((name, rest)) = clause else { continue };
+            if !name.contains('-') || name.starts_with("the-") {
+                continue;
+            }
+            let is_end = rest.trim_matches([')', '.', ':', '\n']).is_empty();
+            if !is_end || references.next().is_some() {
+                let path = shown(&page.path);
+                findings.push(format!("{path}: {name} in mid-paragraph"));
             }
         }
     }

@@ -263,13 +263,6 @@ pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
     Ok(calls)
 }
 
-/// What a thread calls itself.
-pub fn name(process: u32, thread: u32) -> io::Result<String> {
-    let name =
-        fs::read_to_string(format!("/proc/{process}/task/{thread}/comm"));
-    Ok(name?.trim_end().into())
-}
-
 /// A process and its descendants, as far as first threads have started them:
 /// in a few quick looks, where [`family`](super::family) looks at all
 /// processes of the machine.

@@ -217,27 +217,10 @@ mod system {
         None
     }
 
-    /// Not known here.
-    #[must_use]
-    pub fn queued(_: u16) -> usize {
-        0
-    }
-
-    /// Not known here.
-    #[must_use]
-    pub fn is_unused(_: u16) -> bool {
-        true
-    }
-
-    /// Not known here.
-    #[must_use]
-    pub fn is_free(_: u16) -> bool {
-        true
-    }
-
-    /// Not known here.
-    #[must_use]
-    pub fn listens(_: u32, _: u16) -> bool {
-        false
+    stubs! {
+        queued(u16) -> usize = 0;
+        is_unused(u16) -> bool = true;
+        is_free(u16) -> bool = true;
+        listens(u32, u16) -> bool = false;
     }
 }

@@ -133,14 +133,15 @@ impl Output {
         self.lock().lines.clone()
     }
 
-    /// The same, where it is of no interest whether the last line has an end.
-    pub fn lines_as_shown(&self) -> Vec<String> {
+    /// The same as one text, just as it was printed.
+    pub fn text(&self) -> String {
         let printed = self.lock();
-        let mut lines = printed.lines.clone();
-        if let (Some(last), Some(rest)) = (lines.last_mut(), &printed.unended) {
-            last.clone_from(rest);
-        }
-        lines
+        let unended = printed.unended.clone();
+        let ended = printed.lines.len() - usize::from(unended.is_some());
+        let lines = printed.lines[..ended].iter();
+        let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+        let rest = || String::from_utf8_lossy(&printed.rest).into_owned();
+        text + &unended.unwrap_or_else(rest)
     }
 
     /// How many of the lines so far begin like this.
@@ -275,8 +276,10 @@ mod tests {
             drained("one\nhalf").lines(),
             ["one", "half (no end of line)"]
         );
-        assert_eq!(drained("one\nhalf").lines_as_shown(), ["one", "half"]);
         assert_eq!(drained("one\n").lines(), ["one"]);
+        for text in ["one\nhalf", "one\n", "\n\nhalf", "half", ""] {
+            assert_eq!(drained(text).text(), text);
+        }
     }
 
     #[test]

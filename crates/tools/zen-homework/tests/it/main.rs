@@ -9,15 +9,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use zen_harness::built;
+
 /// The workspace in which this is.
 fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = zen_harness::folder!();
     folder.ancestors().nth(3).expect("crates/tools/zen-homework").into()
 }
 
 /// The program, told where the project is.
 fn homework(project: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zen-homework"));
+    let mut command = Command::new(zen_harness::program!("zen-homework"));
     command.arg("--root").arg(project).args(words);
     command.output().expect("the program can be started")
 }
@@ -32,7 +34,7 @@ fn succeeds(output: &Output) -> String {
 
 /// A folder for one test, empty.
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = built::scratch().expect("a folder").join(name);
     fs::remove_dir_all(&folder).ok();
     folder
 }

@@ -7,8 +7,9 @@ use super::{Crate, code, crates, files, none, read};
 
 /// Which crates of ours the crates of a folder, or a single one, may use. The
 /// first row that fits a crate counts.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("zen-fork", &["zen-utils", "zen-legacy"]),
+    ("zen-hybrid", &["zen-utils", "zen-poll"]),
     ("zen-check", &["zen-harness"]),
     ("zen-homework", &["zen-harness", "zen-check"]),
     ("zen-timeline", &["zen-harness", "zen-bench"]),

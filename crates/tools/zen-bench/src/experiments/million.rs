@@ -1,0 +1,295 @@
+//! As many silent clients as the machine can hold.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use zen_harness::server::Server;
+
+use crate::holders::{Holder, addresses};
+use crate::lab::Lab;
+use crate::machine::descriptors_max;
+use crate::results::{Chart, Results, Scale, median};
+use crate::words::{count, seconds};
+
+/// Clients that connect before the server is asked whether it has them all.
+/// They fit into its queue.
+const STEP: usize = 2_000;
+
+/// Of one client process. Three addresses then need less than half of the
+/// ports that the system gives away for each.
+const HELD_MAX: usize = 19_800;
+
+/// Descriptors of a process that are no clients.
+const DESCRIPTORS_OTHER: usize = 100;
+
+const HOLDERS_MAX: usize = 60;
+const FRESH: usize = 50;
+const TIME_MAX: Duration = Duration::from_secs(200);
+
+const SERVER: &str = "server";
+const KERNEL: &str = "kernel, both ends";
+const ONE: &str = "one address";
+const THREE: &str = "three addresses";
+
+pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+    lab.make_once();
+    let steps = |name, title, y: (&str, Scale)| {
+        Chart::lines(name, title, ("silent clients", Scale::Steps), y)
+    };
+    let y = ("MB", Scale::Log);
+    let mut memory = steps("memory", "Memory for a silent crowd", y);
+    let y = ("seconds", Scale::Log);
+    let title = "How long 50 new clients wait for an answer";
+    let mut wait = steps("wait", title, y);
+    let mut taken = steps("taken", "Time to take them in", y);
+    taken.is_table = true;
+    let y = ("seconds for each client", Scale::Log);
+    let title = "What it costs a client process to connect";
+    let mut ports = steps("ports", title, y);
+    let charts = [&mut memory, &mut wait, &mut taken];
+    if cfg!(target_os = "linux") {
+        hold(lab, charts)?;
+        connect(lab, &mut ports)?;
+    } else {
+        lab.leave_out("only Linux has so many loopback addresses");
+    }
+    Ok(vec![memory, wait, taken, ports])
+}
+
+/// Holds more and more of them, and measures at some sizes of the crowd.
+fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
+    let [memory, wait, taken] = charts;
+    let crowds: &[usize] = lab.pick([
+        &[60][..],
+        &[1_000, 4_000],
+        &[1_000, 10_000, 100_000, 300_000, 1_000_000],
+    ]);
+    let target = crowds[crowds.len() - 1];
+    for run in 0..lab.runs() {
+        for subject in lab.listings("zen-hybrid") {
+            let held_max = held_max();
+            let loops = (target / held_max).min(HOLDERS_MAX) * 8 / 7 + 2;
+            let most = (loops * held_max).to_string();
+            let loops = loops.to_string();
+            let mut options = vec!["--share", "processes"];
+            options.extend(["--backlog", "4096", "--loops", &loops]);
+            options.extend(["--max-clients", &most]);
+            let server = lab.start(&subject, &options)?;
+            // Sockets, descriptors and all else that the kernel keeps in small
+            // pieces.
+            let kernel = meminfo("Slab:");
+            let mut crowd = Crowd::new(&server, held_max);
+            for &size in crowds {
+                lab.tell(run, &format!("{size} silent clients"));
+                let limit = crowd.grow(size).err();
+                let x = crowd.held as f64;
+                let both = meminfo("Slab:").saturating_sub(kernel);
+                taken.record(&subject.name, x, crowd.time.as_secs_f64());
+                memory.record(KERNEL, x, both as f64 / 1e6);
+                if let Some(gauge) = lab.gauge(&server)? {
+                    memory.record(SERVER, x, gauge.memory as f64 / 1e6);
+                }
+                for (series, value) in fresh(server.address)? {
+                    wait.record(series, x, value);
+                }
+                if let Some(limit) = limit {
+                    let most = count(x);
+                    lab.leave_out(&format!(
+                        "more than {most} clients, because of {limit}"
+                    ));
+                    break;
+                }
+            }
+            drop(crowd);
+            server.stop()?;
+        }
+    }
+    Ok(())
+}
+
+/// How many clients a process may hold.
+fn held_max() -> usize {
+    let descriptors = descriptors_max().unwrap_or(256).try_into();
+    let descriptors: usize = descriptors.unwrap_or(usize::MAX);
+    descriptors.saturating_sub(DESCRIPTORS_OTHER).clamp(1, HELD_MAX)
+}
+
+/// All silent clients of a server.
+struct Crowd<'a> {
+    server: &'a Server,
+    holders: Vec<Holder>,
+    held_max: usize,
+    held: usize,
+    /// From the first to the last.
+    time: Duration,
+}
+
+impl<'a> Crowd<'a> {
+    fn new(server: &'a Server, held_max: usize) -> Self {
+        let (holders, time) = (Vec::new(), Duration::ZERO);
+        Self { server, holders, held_max, held: 0, time }
+    }
+
+    /// Until there are this many of them. The error is the limit that was met.
+    fn grow(&mut self, size: usize) -> Result<()> {
+        let begun = Instant::now();
+        let before = self.time;
+        while self.held < size {
+            let room = self.holders.len() * self.held_max - self.held;
+            if room == 0 {
+                let number = self.holders.len();
+                ensure!(
+                    number < HOLDERS_MAX,
+                    "the descriptors, {} in each of {number} client processes",
+                    self.held_max
+                );
+                let from = addresses(number.try_into()?, 3);
+                let holder = Holder::start(self.server.address, &from)?;
+                self.holders.push(holder);
+                continue;
+            }
+            let more = STEP.min(room).min(size - self.held);
+            let Some(holder) = self.holders.last_mut() else { continue };
+            holder.connect(more)?;
+            // Behind them all.
+            answer_times(self.server.address)?;
+            self.held += more;
+            self.time = before + begun.elapsed();
+            ensure!(
+                self.time < TIME_MAX,
+                "the time, at most {} s",
+                TIME_MAX.as_secs()
+            );
+            ensure!(
+                meminfo("MemAvailable:") > meminfo("MemTotal:") / 8,
+                "the memory, of which an eighth stays available"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The time from connecting to the first answer, and that of a second answer.
+fn answer_times(server: SocketAddr) -> Result<[f64; 2]> {
+    let begun = Instant::now();
+    let mut sock = TcpStream::connect(server)?;
+    sock.set_nodelay(true)?;
+    sock.set_read_timeout(Some(Duration::from_secs(20)))?;
+    let mut answer = |begun: Instant| -> Result<f64> {
+        sock.write_all(b"Simple is better than?")?;
+        let mut answer = [0; 8];
+        sock.read_exact(&mut answer)?;
+        ensure!(&answer == b"Complex.", "{:?}", answer.escape_ascii());
+        Ok(begun.elapsed().as_secs_f64())
+    };
+    Ok([answer(begun)?, answer(Instant::now())?])
+}
+
+fn fresh(server: SocketAddr) -> Result<[(&'static str, f64); 4]> {
+    let times: Result<Vec<_>> =
+        (0..FRESH).map(|_| answer_times(server)).collect();
+    let times = times?;
+    let of = |which: usize| -> Vec<f64> {
+        times.iter().map(|times| times[which]).collect()
+    };
+    let middle = |which| median(&of(which)).unwrap_or(0.0);
+    let worst = |which| of(which).into_iter().fold(0.0, f64::max);
+    Ok([
+        ("first answer, median", middle(0)),
+        ("first answer, worst", worst(0)),
+        ("second answer, median", middle(1)),
+        ("second answer, worst", worst(1)),
+    ])
+}
+
+/// What each further client costs its own process, if all come from one
+/// address, and if they come from three.
+fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
+    let clients = lab.pick([60, 4_000, 18_000]).min(held_max());
+    for run in 0..lab.runs() {
+        for subject in lab.listings("zen-hybrid") {
+            for (count, series) in [(1, ONE), (3, THREE)] {
+                lab.tell(run, &format!("{clients} clients, {series}"));
+                let options = ["--loops", "1", "--backlog", "4096"];
+                let server = lab.start(&subject, &options)?;
+                let number = HOLDERS_MAX.try_into()?;
+                let from = addresses(number, count);
+                let mut holder = Holder::start(server.address, &from)?;
+                for held in (0..clients).step_by(STEP) {
+                    let more = STEP.min(clients - held);
+                    let time = holder.connect(more)?.as_secs_f64();
+                    answer_times(server.address)?;
+                    let x = (held + more) as f64;
+                    ports.record(series, x, time / more as f64);
+                }
+                drop(holder);
+                server.stop()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The line of /proc/meminfo with this name, in bytes.
+fn meminfo(name: &str) -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find(|line| line.starts_with(name));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    number.and_then(|it| it.parse().ok()).map_or(0, |kib: u64| kib * 1024)
+}
+
+pub(super) fn seen(results: &Results) -> String {
+    let (Some(memory), Some(wait), Some(taken)) = (
+        results.chart("memory"),
+        results.chart("wait"),
+        results.chart("taken"),
+    ) else {
+        return "Nothing could be measured here: it needs Linux.".into();
+    };
+    let most = taken.x_max();
+    let time = |series| seconds(wait.at(series, most).unwrap_or(0.0));
+    let mut text = format!(
+        "`zen-hybrid` held {} silent clients, and took them in within {}. \
+         Then {FRESH} new clients got their first answer {} after they began \
+         to connect (median; the worst {}), and a second one in {} (worst {}).",
+        count(most),
+        seconds(taken.at("zen-hybrid", most).unwrap_or(0.0)),
+        time("first answer, median"),
+        time("first answer, worst"),
+        time("second answer, median"),
+        time("second answer, worst")
+    );
+    if let (Some(server), Some(kernel)) =
+        (memory.at(SERVER, most), memory.at(KERNEL, most))
+    {
+        text += &format!(
+            " The server's processes used {server:.0} MB of memory, {:.0} bytes \
+             a client. The kernel used {:.1} GB more than before, {:.0} bytes a \
+             client, for the sockets of both ends.",
+            server * 1e6 / most,
+            kernel / 1e3,
+            kernel * 1e6 / most
+        );
+    }
+    if results.left_out.is_empty() {
+        text += " No limit of the machine was met: the experiment asks for no \
+                 more clients.";
+    }
+    let Some(ports) = results.chart("ports") else { return text };
+    let last = ports.x_max();
+    if let (Some(one), Some(three)) =
+        (ports.at(ONE, last), ports.at(THREE, last))
+    {
+        text += &format!(
+            " With {} clients from one address, one more took {} to connect; \
+             from three addresses it took {}.",
+            count(last),
+            seconds(one),
+            seconds(three)
+        );
+    }
+    text
+}
