@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 pub use sockets::{
-    End, Socket, is_free, is_unused, listens, queued, server_end, sockets,
+    End, Socket, Sockets, is_free, is_unused, listens, queued, server_end,
     unread,
 };
 

@@ -1,12 +1,11 @@
 //! A client: a real socket, and what it has seen.
 
-use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use zen_harness::proc::Socket;
+use zen_harness::proc::Sockets;
 use zen_harness::system;
 
 use crate::line::ClientAct;
@@ -58,15 +57,6 @@ pub(crate) enum Place {
     Held,
     Gone,
     Unknown,
-}
-
-/// The sockets of all lanes.
-#[derive(Debug, Default)]
-pub(crate) struct Sockets {
-    /// By their own port and that of the other end, 0 if they listen.
-    pub(crate) ends: HashMap<(u16, u16), Socket>,
-    /// By the kernel's number.
-    pub(crate) numbers: HashMap<u64, Socket>,
 }
 
 fn now() -> Duration {

@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use zen_harness::proc::{self, Call};
+use zen_harness::proc::{self, Call, Sockets};
 use zen_harness::server::Server;
 use zen_harness::system;
 use zen_harness::waiting::State;
 
 use crate::busy::Busy;
-use crate::client::{Client, Place, Sockets};
+use crate::client::{Client, Place};
 use crate::line::ClientAct;
 
 /// Clients that have a name; others come in crowds.
@@ -101,9 +101,8 @@ impl Lane {
     /// Kills the youngest child, or else the server itself.
     pub(crate) fn kill(&mut self) -> io::Result<()> {
         let Some(server) = &self.server else { return Ok(()) };
-        let lineage = proc::lineage(server.id());
-        let youngest = lineage.last().copied().unwrap_or(server.id());
-        system::signal(youngest, system::SIGKILL)
+        let youngest = proc::lineage(server.id()).pop();
+        system::signal(youngest.unwrap_or(server.id()), system::SIGKILL)
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
@@ -207,26 +206,21 @@ impl Lane {
         sockets: &Sockets,
     ) -> (Vec<u32>, usize) {
         let Some(server) = &self.server else { return (Vec::new(), 0) };
-        let leader = server.id();
-        let mut processes = proc::lineage(leader);
+        let mut processes = proc::lineage(server.id());
         let (mut alive, mut more) = (HashSet::new(), BTreeMap::new());
         processes.retain(|&process| {
             let calls = proc::calls(process).unwrap_or_default();
             for &(thread, call) in &calls {
                 alive.insert(thread);
-                let kind = match (thread == leader, thread == process) {
-                    (true, _) => "main",
-                    (_, true) => "process",
-                    _ => "thread",
-                };
                 let (state, mut task) =
                     self.task((process, thread), call, sockets);
                 if alive.len() <= SHOWN_MAX {
                     let name = self.names.entry(thread).or_insert_with(|| {
                         self.born += 1;
                         match self.born - 1 {
-                            0 => kind.into(),
-                            n => format!("{kind} {n}"),
+                            0 => "main".into(),
+                            n if thread == process => format!("process {n}"),
+                            n => format!("thread {n}"),
                         }
                     });
                     task["name"] = (&**name).into();

@@ -2,16 +2,15 @@
 
 use crate::line::{Line, quoted};
 
-const TEXTS: [&str; 8] = [
-    include_str!("../lessons/one-silent.txt"),
-    include_str!("../lessons/fifth-client.txt"),
-    include_str!("../lessons/crowd-decides.txt"),
-    include_str!("../lessons/attacker.txt"),
-    include_str!("../lessons/killed-worker.txt"),
-    include_str!("../lessons/does-not-read.txt"),
-    include_str!("../lessons/slow-answer.txt"),
-    include_str!("../lessons/stop-under-load.txt"),
-];
+macro_rules! lessons {
+    ($($name:literal)+) => {
+        pub(crate) const NAMES: [&str; 8] = [$($name),+];
+        const TEXTS: [&str; 8] =
+            [$(include_str!(concat!("../lessons/", $name, ".txt"))),+];
+    };
+}
+lessons! { "one-silent" "fifth-client" "crowd-decides" "attacker"
+"killed-worker" "does-not-read" "slow-answer" "stop-under-load" }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lesson {
@@ -43,17 +42,12 @@ impl Lesson {
     fn parse(text: &str) -> Result<Self, String> {
         let mut lesson = Self::default();
         let mut question = String::new();
-        let lines = text.lines().map(str::trim).enumerate();
-        for (index, line) in lines {
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
+        let lines = text.lines().map(str::trim);
+        for line in lines.filter(|it| !it.is_empty() && !it.starts_with('#')) {
             let (key, rest) = line.split_once(": ").unwrap_or((line, ""));
+            let names = rest.split_whitespace().map(String::from);
             match (key, lesson.steps.last_mut()) {
-                ("lanes", _) => {
-                    let names = rest.split_whitespace().map(String::from);
-                    lesson.lanes = names.collect();
-                }
+                ("lanes", _) => lesson.lanes = names.collect(),
                 ("page", _) => lesson.page = rest.into(),
                 ("question", _) => question = rest.into(),
                 ("step", _) => lesson.steps.push(Step {
@@ -61,10 +55,13 @@ impl Lesson {
                     question: std::mem::take(&mut question),
                     ..Step::default()
                 }),
-                (_, Some(step)) => {
-                    let result = step.read(key, rest, line);
-                    let at = |why| format!("line {}: {why}", index + 1);
-                    result.map_err(at)?;
+                (lane, Some(step)) => {
+                    match rest.strip_prefix("expect ").and_then(quoted) {
+                        Some(text) => {
+                            step.claims.push((lane.into(), text.into()));
+                        }
+                        None => step.lines.push(Line::parse(line)?),
+                    }
                 }
                 (key, None) => {
                     let name = key.strip_prefix("lesson ");
@@ -77,28 +74,15 @@ impl Lesson {
     }
 }
 
-impl Step {
-    fn read(
-        &mut self,
-        key: &str,
-        rest: &str,
-        line: &str,
-    ) -> Result<(), String> {
-        match rest.strip_prefix("expect ").and_then(quoted) {
-            Some(text) => self.claims.push((key.into(), text.into())),
-            None => self.lines.push(Line::parse(line)?),
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_lesson_is_complete_and_asks_before_its_last_step() {
-        for lesson in all().unwrap() {
+        let lessons = all().unwrap();
+        assert!(lessons.iter().map(|it| &*it.name).eq(NAMES));
+        for lesson in lessons {
             let Lesson { name, title, lanes, page, steps } = &lesson;
             assert!(!name.is_empty() && !title.is_empty(), "{lesson:?}");
             let folder = zen_harness::folder!();

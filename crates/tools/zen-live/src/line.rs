@@ -61,13 +61,17 @@ impl Line {
     }
 }
 
+/// What lanes and clients may be called.
+pub(crate) fn is_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    (1..=NAME_BYTES_MAX).contains(&text.len()) && text.chars().all(is_part)
+}
+
 fn act(text: &str) -> Option<Act> {
     if let Some((name, rest)) = text.split_once(": ") {
-        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let is_fine = (1..=NAME_BYTES_MAX).contains(&name.len());
         return match name {
             "server" => server_act(rest.trim()),
-            _ if !is_fine || !name.chars().all(is_name) => None,
+            _ if !is_name(name) => None,
             _ => Some(Act::Client(name.into(), client_act(rest.trim())?)),
         };
     }

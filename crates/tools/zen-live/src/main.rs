@@ -37,9 +37,6 @@ use crate::stage::{Order, Stage};
 const USUAL: [&str; 7] =
     ["single", "threaded", "legacy", "fork", "poll", "callback", "coroutine"];
 
-/// For the clients of all lanes, both ends of a flood, and some more.
-const DESCRIPTORS: u64 = 4_096;
-
 /// Real servers side by side in one page: drive them, and see what waits
 ///
 /// Opens a page in your browser. There you connect clients and let them ask,
@@ -54,9 +51,8 @@ struct CommandLine {
     #[arg(long, value_name = "NAME='COMMAND {port}'")]
     also: Vec<String>,
 
-    /// Begin with this lesson: one-silent, fifth-client, crowd-decides,
-    /// attacker, killed-worker, does-not-read, slow-answer, stop-under-load
-    #[arg(long, value_name = "NAME")]
+    /// Begin with this lesson
+    #[arg(long, value_name = "NAME", value_parser = lesson::NAMES)]
     lesson: Option<String>,
 
     /// The port of the page [default: a free one]
@@ -69,18 +65,15 @@ struct CommandLine {
 }
 
 fn main() -> ExitCode {
-    match run(&CommandLine::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(err) => {
-            eprintln!("zen-live: {err:#}");
-            ExitCode::from(2)
-        }
-    }
+    let Err(err) = run(&CommandLine::parse()) else { return ExitCode::SUCCESS };
+    eprintln!("zen-live: {err:#}");
+    ExitCode::from(2)
 }
 
 fn run(arguments: &CommandLine) -> Result<()> {
     let folder = zen_harness::folder!();
-    system::raise_own_descriptor_limit(DESCRIPTORS).ok();
+    // For all clients, and more.
+    system::raise_own_descriptor_limit(4_096).ok();
     let stage = stage(arguments, &folder)?;
     let lesson = arguments.lesson.clone().unwrap_or_default();
     let (orders, inbox) = mpsc::channel();
@@ -108,12 +101,6 @@ fn run(arguments: &CommandLine) -> Result<()> {
 /// Builds the servers; none of them is started yet.
 fn stage(arguments: &CommandLine, folder: &Path) -> Result<Stage> {
     let lessons = lesson::all().map_err(|err| anyhow!("a lesson: {err}"))?;
-    let names: Vec<_> = lessons.iter().map(|it| &*it.name).collect();
-    if let Some(name) = &arguments.lesson
-        && !names.contains(&&**name)
-    {
-        bail!("no lesson {name:?}; there are: {}", names.join(", "));
-    }
     let chosen = arguments.lanes.iter().map(|it| short(it).to_string());
     let mut always: Vec<_> = chosen.collect();
     eprintln!("Building the servers ...");
@@ -139,22 +126,16 @@ fn stage(arguments: &CommandLine, folder: &Path) -> Result<Stage> {
     }
     let usual = if always.is_empty() { &USUAL[..] } else { &[] };
     for also in &arguments.also {
-        let (name, command) =
-            also.split_once('=').context("--also NAME='COMMAND {port}'")?;
-        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        if !name.chars().all(is_name) || name.is_empty() {
-            bail!("--also {name}: only small letters and digits, please");
+        let (name, command) = also.split_once('=').unwrap_or_default();
+        let words = shlex::split(command).unwrap_or_default();
+        if words.is_empty() || !line::is_name(name) {
+            bail!("--also {also}: not a small NAME='COMMAND {{port}}'");
         } else if is_there(name, &lanes) {
             bail!("--also {name}: there is a lane of this name");
         }
-        let words = shlex::split(command).filter(|it| !it.is_empty());
-        lanes.push(Subject {
-            name: name.into(),
-            words: words.with_context(|| format!("--also {also}"))?,
-            about: command.into(),
-            page: None,
-        });
-        always.push(name.into());
+        let (name, about) = (name.to_string(), command.into());
+        always.push(name.clone());
+        lanes.push(Subject { name, words, about, page: None });
     }
     let usual = usual.iter().map(|it| it.to_string());
     let usual = usual.chain(always.iter().cloned()).collect();
@@ -189,17 +170,15 @@ async fn serve(
     Ok(axum::serve(listener, router).await?)
 }
 
-/// Waits for Ctrl-C, or for another signal that asks for the same.
+/// Waits for Ctrl-C, or for SIGTERM.
 async fn told_to_end() -> io::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
-        let mut hangup = signal(SignalKind::hangup())?;
         tokio::select! {
             told = tokio::signal::ctrl_c() => told,
             _ = terminate.recv() => Ok(()),
-            _ = hangup.recv() => Ok(()),
         }
     }
     #[cfg(not(unix))]

@@ -4,9 +4,8 @@
 "use strict";
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const state = new Map(), shown = new Map();
-const where = one("#where"), who = one("#who"), note = one("#note");
-let step = "";
+const state = new Map(), shown = new Map(), where = one("#where"), who = one("#who"), note = one("#note");
+let step = "", unsaid = [];
 
 // Asking for something
 
@@ -40,18 +39,16 @@ function mark() {
   }
 }
 document.addEventListener("click", ({ target }) => {
-  const button = target.closest("button");
-  if (!button) return;
-  const { act, line } = button.dataset;
+  const button = target.closest("button"), { act, line } = button?.dataset ?? {};
   if (act && who.value) here(`${who.value}: ${act}`);
   else if (act) note.textContent = "There is no client yet: press Connect.";
   else if (line) here(line);
-  else if (button.id === "new") connect();
-  else if (button.closest("#lesson")) say(state.get("lesson").question === null ? "lesson" : "next");
+  else if (button?.id === "new") connect();
+  else if (button?.closest("#lesson")) say(state.get("lesson").question === null ? "lesson" : "next");
 });
 document.addEventListener("keydown", (event) => {
   if (event.target.matches("input, select") || event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
-  const button = all("button[data-key]").find((it) => it.dataset.key === event.key);
+  const button = all("button[data-key]").find((it) => it.dataset.key === (event.key === "ArrowRight" ? "→" : event.key));
   if (button && !button.closest("[hidden]")) button.click();
 });
 one("#server").addEventListener("submit", (event) => {
@@ -67,29 +64,31 @@ for (const select of [where, who]) select.addEventListener("change", mark);
 const text = (it, value) => { if (it.textContent !== value) it.textContent = value; };
 const clone = (id) => one(id).content.firstElementChild.cloneNode(true);
 
+function fill(select, entries, ...first) {
+  const before = select.value;
+  select.replaceChildren(...first, ...entries.map(([it, label]) => new Option(label, it)));
+  if (entries.some(([it]) => it === before)) select.value = before;
+}
 // The element of this name, in the order of names in its list.
 function place(key, list, make) {
   if (!shown.has(key)) shown.set(key, make());
   const it = shown.get(key), item = it.closest("li") ?? it;
   item.dataset.part = key;
-  if (item.parentElement !== list) {
-    list.insertBefore(item, [...list.children].find((other) => other.dataset.part > key) ?? null);
-  }
+  const after = list && [...list.children].find((other) => other.dataset.part > key);
+  if (list && item.parentElement !== list) list.insertBefore(item, after ?? null);
   return it;
 }
 function lane(name) {
-  const key = `lane/${name}`;
-  if (!shown.has(key)) {
+  return place(`lane/${name}`, null, () => {
     const it = clone("#lane");
     it.dataset.lane = name;
     it.setAttribute("aria-label", name);
     text(one("h2", it), name);
-    shown.set(key, it);
-    one("#lanes").append(it);
-  }
-  return shown.get(key);
+    return it;
+  });
 }
 const counted = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+const took = (ms) => ms === null ? "" : ms < 100 ? " at once" : ` after ${(ms / 1000).toFixed(1)} s`;
 const parts = {
   lane(key, name, value) {
     const it = lane(name), link = one("a", it), [held, queued, gone] = value.crowd;
@@ -123,20 +122,14 @@ const parts = {
       made.addEventListener("click", () => choose(id, name));
       return made;
     });
-    const took = value.took === null ? "" : value.took < 100 ? " at once" : ` after ${(value.took / 1000).toFixed(1)} s`;
-    text(one("span", it), value.says + (value.answer && `: “${value.answer}”${took}`));
+    text(one("span", it), value.says + (value.answer && `: “${value.answer}”${took(value.took)}`));
     it.classList.toggle("over", value.place === "gone");
     if (it.dataset.says !== value.says) speak(`${name}, ${id}: ${value.says}`);
     it.dataset.says = value.says;
   },
   stage(key, name, value) {
-    const fill = (select, entries) => {
-      const before = select.value;
-      select.replaceChildren(select[0], ...entries.map(([it, label]) => new Option(label, it)));
-      select.value = entries.some(([it]) => it === before) ? before : "";
-    };
-    fill(where, value.lanes.map((it) => [it, it]));
-    fill(one("#lessons"), value.lessons);
+    fill(where, value.lanes.map((it) => [it, it]), where[0]);
+    fill(one("#lessons"), value.lessons, one("#lessons")[0]);
     text(one("#missing"), value.missing);
     one("#missing").hidden = !value.missing;
     for (const name of value.lanes) one("#lanes").append(lane(name));
@@ -185,11 +178,8 @@ function show({ all: isAll, set }) {
     if (kind !== "lesson") parts[part ?? kind](key, name, value, id);
   }
   lesson(state.get("lesson"));
-  const known = [...new Set(names())].sort(), before = who.value;
-  if (all("option", who).map((it) => it.value).join() !== known.join()) {
-    who.replaceChildren(...known.map((it) => new Option(it)));
-    if (known.includes(before)) who.value = before;
-  }
+  const known = [...new Set(names())].sort();
+  if (all("option", who).map((it) => it.value).join() !== known.join()) fill(who, known.map((it) => [it, it]));
   mark();
   prove();
 }
@@ -207,7 +197,6 @@ setInterval(() => {
 }, 100);
 
 // A screen reader hears the last changes, and not more than it can say.
-let unsaid = [];
 const speak = (sentence) => { unsaid = [...unsaid.slice(-3), sentence]; };
 setInterval(() => {
   if (unsaid.length) one("#spoken").textContent = unsaid.join(". ");

@@ -9,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
-use zen_harness::proc;
+use zen_harness::proc::{self, Sockets};
 
 use crate::busy;
-use crate::client::Sockets;
 use crate::lane::{Lane, Shown};
 use crate::lesson::Lesson;
 use crate::line::{Act, ClientAct, Line};
@@ -91,6 +90,7 @@ impl Stage {
                     answer.send(self.perform(&text)).ok();
                     next = next.min(Instant::now() + LOOK_AFTER);
                     looks_soon = LOOKS_AFTER;
+                    visited = next;
                 }
                 Ok(Order::Watch(page)) if self.pages.len() < PAGES_MAX => {
                     let message = Self::message(&json!(self.shown), true);
@@ -136,10 +136,7 @@ impl Stage {
         let line = Line::parse(text)?;
         match &line.act {
             Act::Lesson(name) => self.begin(name),
-            Act::Next => {
-                self.step();
-                Ok(())
-            }
+            Act::Next => self.step(),
             _ => self.apply(&line),
         }
     }
@@ -165,29 +162,23 @@ impl Stage {
         }
         self.present = names;
         self.lesson = found.map(|index| (index, 0));
-        self.step();
-        Ok(())
+        self.step()
     }
 
-    fn step(&mut self) {
-        let Some((index, done)) = &mut self.lesson else { return };
-        let Some(step) = self.lessons[*index].steps.get(*done) else { return };
-        *done += 1;
-        for line in step.lines.clone() {
-            if let Err(err) = self.apply(&line) {
-                eprintln!("zen-live: {err}");
-            }
-        }
+    fn step(&mut self) -> Result<(), String> {
+        let Some((index, done)) = &mut self.lesson else { return Ok(()) };
+        let step = self.lessons[*index].steps.get(*done).cloned();
+        *done += usize::from(step.is_some());
+        let lines = step.into_iter().flat_map(|it| it.lines);
+        lines.into_iter().try_for_each(|line| self.apply(&line))
     }
 
     fn apply(&mut self, line: &Line) -> Result<(), String> {
         let clients: usize = self.lanes.iter().map(Lane::clients).sum();
         let is_meant = |it: &&mut Lane| {
-            self.present.contains(&it.subject.name)
-                && line
-                    .lane
-                    .as_ref()
-                    .is_none_or(|name| *name == it.subject.name)
+            let name = &it.subject.name;
+            let is_named = line.lane.as_ref().is_none_or(|it| it == name);
+            is_named && self.present.contains(name)
         };
         let lanes: Vec<_> = self.lanes.iter_mut().filter(is_meant).collect();
         let new = match &line.act {
@@ -225,14 +216,7 @@ impl Stage {
     fn look(&mut self) {
         let addresses = self.lanes.iter().filter_map(Lane::address);
         let ports: Vec<_> = addresses.map(|it| it.port()).collect();
-        let mut sockets = Sockets::default();
-        for mut it in proc::sockets(&ports) {
-            sockets.numbers.insert(it.inode, it);
-            // Several may listen at one port.
-            let end = sockets.ends.entry((it.local, it.remote)).or_default();
-            it.unread += if it.listens { end.unread } else { 0 };
-            *end = it;
-        }
+        let sockets = Sockets::with(&ports);
         let mut shown = Shown::new();
         for lane in &mut self.lanes {
             if self.present.contains(&lane.subject.name) {

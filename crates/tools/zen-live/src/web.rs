@@ -3,23 +3,20 @@
 
 use std::convert::Infallible;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN,
-    REFERRER_POLICY,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN, REFERRER_POLICY,
 };
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use futures_core::Stream;
+use futures_util::stream::poll_fn;
 use tokio::sync::{mpsc, oneshot};
 use tower_http::services::ServeDir;
 use zen_harness::waiting::{COLOURS, State as Waiting};
@@ -36,9 +33,8 @@ const LINE_BYTES_MAX: usize = 1024;
 /// Messages that a page has not taken.
 const MESSAGES_MAX: usize = 64;
 
-/// Nothing from elsewhere; the pages of the book have scripts in them.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                      img-src data:; connect-src 'self'; base-uri 'none'; \
+/// Nothing from elsewhere. The book, whose pages have scripts, has none.
+const POLICY: &str = "default-src 'self'; img-src data:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
 /// Serves below `/TOKEN/`. The address is how this server is called.
@@ -74,11 +70,10 @@ pub(crate) fn router(
         .layer(middleware::from_fn_with_state(Arc::new(address), guard))
 }
 
-fn named(kind: &str) -> [(HeaderName, String); 3] {
+fn named(kind: &str) -> [(HeaderName, String); 2] {
     [
         (CONTENT_TYPE, format!("{kind}; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, POLICY.into()),
-        (CACHE_CONTROL, "no-store".into()),
     ]
 }
 
@@ -88,40 +83,27 @@ async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    if !is_own(request.headers(), &address) {
+    let is_own = {
+        let says = |name| Some(request.headers().get(name)?.as_bytes());
+        let origin = format!("http://{address}");
+        says(HOST) == Some(address.as_bytes())
+            && says(ORIGIN).is_none_or(|it| it == origin.as_bytes())
+    };
+    if !is_own {
         return (StatusCode::FORBIDDEN, "Not from here.\n").into_response();
     }
     let referrer = [(REFERRER_POLICY, "no-referrer")];
     (referrer, next.run(request).await).into_response()
 }
 
-fn is_own(headers: &HeaderMap, address: &str) -> bool {
-    let says = |name: HeaderName| {
-        headers.get(name).map(|it| it.to_str().unwrap_or_default())
-    };
-    let origin = format!("http://{address}");
-    says(HOST) == Some(address) && says(ORIGIN).is_none_or(|it| it == origin)
-}
-
-/// What the stage sends to one page.
-struct Messages(mpsc::Receiver<Arc<str>>);
-
-impl Stream for Messages {
-    type Item = Result<Event, Infallible>;
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Self::Item>> {
-        let message = self.0.poll_recv(context);
-        message.map(|it| it.map(|text| Ok(Event::default().data(text))))
-    }
-}
-
 async fn events(State(orders): State<Sender<Order>>) -> impl IntoResponse {
-    let (page, messages) = mpsc::channel(MESSAGES_MAX);
+    let (page, mut messages) = mpsc::channel::<Arc<str>>(MESSAGES_MAX);
     orders.send(Order::Watch(page)).ok();
-    Sse::new(Messages(messages)).keep_alive(KeepAlive::default())
+    let event = |text| Ok::<_, Infallible>(Event::default().data(text));
+    let events = poll_fn(move |context| {
+        messages.poll_recv(context).map(|message| message.map(event))
+    });
+    Sse::new(events).keep_alive(KeepAlive::default())
 }
 
 /// Gives an order, and waits for what comes of it.
@@ -150,12 +132,10 @@ async fn perform(
 
 /// The colours and hatches of all pictures of the book.
 fn colours() -> String {
-    let colour = |it: &[&str; 3]| {
-        let [word, light, dark] = it;
-        format!("--{word}: light-dark({light}, {dark});")
-    };
-    let all: String = COLOURS.iter().map(colour).collect();
-    let mut css = format!(":root {{ {all} }}\n");
+    let mut css = String::new();
+    for [word, light, dark] in COLOURS {
+        css += &format!(".{word} {{ --own: light-dark({light}, {dark}) }}\n");
+    }
     for state in Waiting::all().filter(|it| !it.hatch().is_empty()) {
         let (word, lines) = (state.word(), state.hatch());
         css += &format!(

@@ -1,6 +1,7 @@
 //! The server's end of a connection, as the kernel lists it: the only way to
 //! see from outside whether a client has been accepted.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 /// Where the server's end of a connection is.
@@ -36,6 +37,31 @@ pub struct Socket {
     pub unread: u32,
 }
 
+/// The sockets of some servers and of their clients.
+#[derive(Clone, Debug, Default)]
+pub struct Sockets {
+    /// By their own port and that of the other end, which is 0 if they listen.
+    pub ends: HashMap<(u16, u16), Socket>,
+    /// By the kernel's number.
+    pub numbers: HashMap<u64, Socket>,
+}
+
+impl Sockets {
+    /// All with one of these ports at either end.
+    #[must_use]
+    pub fn with(ports: &[u16]) -> Self {
+        let mut sockets = Self::default();
+        for mut it in system::sockets(ports) {
+            sockets.numbers.insert(it.inode, it);
+            // Several may listen at one port.
+            let end = sockets.ends.entry((it.local, it.remote)).or_default();
+            it.unread += if it.listens { end.unread } else { 0 };
+            *end = it;
+        }
+        sockets
+    }
+}
+
 /// Where the server's end of this client's connection is; None if this system
 /// does not list it.
 #[must_use]
@@ -50,7 +76,7 @@ pub fn unread(server: SocketAddr, client: SocketAddr) -> Option<u32> {
     system::look_up(server, client).map(|(_, unread)| unread)
 }
 
-pub use system::{is_free, is_unused, listens, queued, sockets};
+pub use system::{is_free, is_unused, listens, queued};
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -68,8 +94,7 @@ mod system {
     /// The sockets with one of these ports at either end. A table is read only
     /// if it takes it to find one that listens at each port: the kernel looks
     /// for its lines in a large table of its own.
-    #[must_use]
-    pub fn sockets(ports: &[u16]) -> Vec<Socket> {
+    pub(super) fn sockets(ports: &[u16]) -> Vec<Socket> {
         let socket = |it: TcpNetEntry| Socket {
             local: it.local_address.port(),
             remote: it.remote_address.port(),
@@ -207,9 +232,7 @@ mod system {
 
     use super::{End, Socket};
 
-    /// Not known here.
-    #[must_use]
-    pub fn sockets(_: &[u16]) -> Vec<Socket> {
+    pub(super) fn sockets(_: &[u16]) -> Vec<Socket> {
         Vec::new()
     }
 

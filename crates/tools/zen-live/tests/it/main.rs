@@ -275,9 +275,9 @@ fn a_page_gets_everything_once_and_then_what_has_changed() {
 #[test]
 fn a_wrong_command_line_is_explained() {
     for (arguments, what) in [
-        (&["--lesson", "nothing"][..], "there are: one-silent"),
+        (&["--lesson", "nothing"][..], "one-silent, fifth-client"),
         (&["nothing"], "no listing zen-nothing"),
-        (&["--also", "no-port"], "NAME="),
+        (&["--also", "no-port"], "not a small NAME="),
         (&["--also", "poll=x {port}"], "there is a lane of this name"),
     ] {
         let mut command = Command::new(zen_harness::program!("zen-live"));
