@@ -25,12 +25,38 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 /// have nowhere to go.
 #[cfg(unix)]
 pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
-    let sock = tcp_socket(address)?;
-    sock.set_recv_buffer_size(1152)?;
-    sock.set_send_buffer_size(16384)?;
-    sock.set_tcp_mss(256)?;
+    let sock = narrow_socket(address)?;
     sock.connect(&address.into())?;
     Ok(sock.into())
+}
+
+/// The same, but waits for nothing, and never will.
+pub fn begin_to_connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = narrow_socket(address)?;
+    sock.set_nonblocking(true)?;
+    match sock.connect(&address.into()) {
+        Err(err) if !is_under_way(&err) => Err(err),
+        _ => Ok(sock.into()),
+    }
+}
+
+fn is_under_way(err: &io::Error) -> bool {
+    #[cfg(unix)]
+    if err.raw_os_error() == Some(libc::EINPROGRESS) {
+        return true;
+    }
+    err.kind() == io::ErrorKind::WouldBlock
+}
+
+fn narrow_socket(address: SocketAddr) -> io::Result<Socket> {
+    let sock = tcp_socket(address)?;
+    #[cfg(unix)]
+    {
+        sock.set_recv_buffer_size(1152)?;
+        sock.set_send_buffer_size(16384)?;
+        sock.set_tcp_mss(256)?;
+    }
+    Ok(sock)
 }
 
 /// Connects with a small buffer for what is sent, and never blocks: a flood of
