@@ -101,7 +101,7 @@ const parts = {
     const crowd = [[held, "accepted"], [queued, "in the queue"], [gone, "gone"]].filter((it) => it[0]);
     const silent = crowd.length ? `${held + queued + gone} silent: ${crowd.map((it) => it.join(" ")).join(", ")}` : "";
     for (const [selector, says] of Object.entries({
-      ".about": `${value.about} ${value.options}`,
+      ".about": `${value.about.replace("7-", "7\u2011")} ${value.options}`,
       ".counts": value.threads ? `${counted(value.threads, "thread", "threads")}, ${
         counted(value.processes, "process", "processes")}` : "",
       ".ended": value.ended,
