@@ -156,7 +156,12 @@ pub(crate) fn expect_the_most(server: &Server, most: usize) -> Verdict {
     let mut clients = server.served(most)?;
     let mut next = server.connect()?;
     next.send(COMPLEX)?;
-    let waits = || next.expect_silence(Duration::from_millis(300));
+    let waits = || {
+        let silence = next.expect_silence(Duration::from_millis(300));
+        silence.map_err(|fault| {
+            fault.after(&format!("with {most} clients served, one more"))
+        })
+    };
     match process::while_idle(server.process()?, waits) {
         Err(Fault::Skipped(_)) => {}
         verdict => verdict?,

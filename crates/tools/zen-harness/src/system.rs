@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 #[cfg(not(unix))]
 mod other;
@@ -22,6 +23,7 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 /// Connects with buffers as small as they get, and with a small segment size,
 /// which on Linux also keeps the *server's* buffer small. Its answers soon
 /// have nowhere to go.
+#[cfg(unix)]
 pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = narrow_socket(address)?;
     sock.connect(&address.into())?;
@@ -78,4 +80,9 @@ pub fn connect_from(
     }
     sock.connect(&address.into())?;
     Ok(sock.into())
+}
+
+/// From now on, closing this socket sends a reset.
+pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
+    SockRef::from(sock).set_linger(Some(Duration::ZERO))
 }

@@ -363,6 +363,16 @@ fn legend_entries(picture: &Picture) -> Vec<(Entry, &'static str)> {
     entries
 }
 
+/// The client that waits longest for answers: its pattern is the one to explain.
+fn asker(picture: &Picture) -> Option<usize> {
+    let asked = |index: &usize| -> i64 {
+        let spans = picture.lanes[*index].spans.iter();
+        let spans = spans.filter(|span| span.state == State::Asked);
+        spans.map(Span::length).sum()
+    };
+    (0..picture.clients).filter(|it| asked(it) > 0).max_by_key(asked)
+}
+
 enum Entry {
     State(State),
     Mark(bool),
@@ -382,7 +392,12 @@ fn legend(svg: &mut Svg, picture: &Picture, top: usize) {
         match entry {
             Entry::State(state) => {
                 let word = state.word();
-                let attributes = format!("class=\"{word}\" {}", svg.fill(word));
+                let fill =
+                    match asker(picture).filter(|_| state == State::Asked) {
+                        Some(client) => svg.fill(&class(client)),
+                        None => svg.fill(word),
+                    };
+                let attributes = format!("class=\"{word}\" {fill}");
                 svg.rect(attributes, (0, -11.0), (24, 14));
             }
             Entry::Mark(is_full) => {

@@ -32,11 +32,11 @@ fn waits_two_seconds_for_a_refused_client_to_close(
     let asked = Instant::now();
     client.send(&too_long(subject))?.expect(TOO_LONG)?.expect_eof()?;
     let refused = Instant::now();
-    // Whoever closes sooner answers one of these bytes with a reset.
+    // A server that closes sooner answers one of these bytes with a reset.
     process::while_idle(server.process()?, || {
         while asked.elapsed() < Duration::from_millis(1700) {
             let sent = client.send(b"x").map(drop);
-            // The other side may close by now, if it took so long to send.
+            // If sending took too long, the other side may close by now.
             sent.or_else(|fault| match asked.elapsed().as_millis() {
                 ..1900 => Err(fault),
                 _ => Ok(()),
@@ -71,7 +71,7 @@ fn throws_away_16_mebibytes_and_no_more(subject: &Subject) -> Verdict {
         );
     }
     let time = asked.elapsed();
-    // Who takes so long to send has met the other limit.
+    // A client that needs this long to send has met the other limit.
     ensure!(
         sent > 15 * MIB || time > Duration::from_millis(1900),
         "it closed after {:.1} MiB and {time:.2?}: before 2 s and 16 MiB",
@@ -88,7 +88,7 @@ fn keeps_64_kibibytes_of_answers_and_no_more(subject: &Subject) -> Verdict {
     let mut clients = Vec::new();
     for _ in 0..subject.at_once(16) {
         let mut client = server.with_answers_waiting()?;
-        // Whoever receives these as well has answers of 1.2 MB to keep.
+        // A server that receives these as well has answers of 1.2 MB to keep.
         client.send(&[b'?'; 50_000])?;
         clients.push(client);
     }

@@ -9,7 +9,6 @@ use zen_harness::system;
 use crate::architecture::Architecture;
 use crate::case::{Named, functions};
 use crate::client::Client;
-use crate::contract::COMPLEX;
 use crate::full::expect_the_most;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::Server;
@@ -80,31 +79,8 @@ fn a_thread_that_cannot_start_costs_one_client_only(
 }
 
 fn says_that_it_serves_the_most_once(subject: &Subject) -> Verdict {
-    let loops = subject.architecture.map_or(1, Architecture::loops);
-    if loops > 1 {
-        return each_loop_says_that_it_serves_the_most_once(subject, loops);
-    }
-    let server = subject.start(&["--max-clients", "2"])?;
-    let line = "Serving 2 clients, the most allowed; others wait";
-    for _ in 0..3 {
-        let mut clients = server.served(2)?;
-        let mut waits = server.connect()?;
-        waits.send(COMPLEX)?;
-        server.expect_line(line)?;
-        clients.swap_remove(0).leave()?;
-        waits.expect(b"Complex.")?.leave()?;
-        clients.swap_remove(0).leave()?;
-    }
-    let lines = server.log.count("Serving ");
-    ensure!(lines == 1, "it printed this {lines} times, not once");
-    Ok(())
-}
-
-/// Each may say it for its own part of the clients.
-fn each_loop_says_that_it_serves_the_most_once(
-    subject: &Subject,
-    loops: usize,
-) -> Verdict {
+    // Each of several loops may say it for its own part of the clients.
+    let loops = subject.loops();
     let most = 2 * loops;
     let server = subject.start(&["--max-clients", &most.to_string()])?;
     for _ in 0..3 {
@@ -112,13 +88,17 @@ fn each_loop_says_that_it_serves_the_most_once(
     }
     let lines = server.log.count("Serving ");
     let ok = (1..=loops).contains(&lines);
-    ensure!(ok, "its {loops} loops printed this {lines} times");
+    ensure!(ok, "in a moment it printed this {lines} times");
     Ok(())
 }
 
 /// Many clients come and go while the reader of the log does not read. Returns
 /// their addresses, and whether the pipe to the reader is full.
 fn unread(server: &Server) -> Verdict<(Vec<SocketAddr>, bool)> {
+    if cfg!(windows) {
+        let why = "on Windows a server cannot ask whether its log has room";
+        return Err(Fault::skipped(why));
+    }
     let process = server.process()?;
     server.log.pause();
     system::shrink_pipe(process);

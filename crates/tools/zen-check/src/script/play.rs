@@ -222,24 +222,30 @@ impl<'a> Play<'a> {
         if !self.subject.is_listing() {
             return Ok(());
         }
-        let expected: Vec<_> =
-            expected.iter().map(|line| self.filled(line)).collect();
-        let (more, head) = match expected.split_last() {
-            Some((last, head)) if last == "(more)" => (true, head),
-            _ => (false, &expected[..]),
-        };
-        let fits = |(line, expected): (&String, &String)| match expected
+        let fits = |line: &str, expected: &str| match expected
             .strip_suffix("...")
         {
             Some(begin) => line.len() > begin.len() && line.starts_with(begin),
             None => line == expected,
         };
-        let enough =
-            lines.len() == head.len() || more && lines.len() > head.len();
+        let mut lines = lines.iter();
+        for (number, expected) in (1..).zip(expected) {
+            if expected == "(more)" {
+                return Ok(());
+            }
+            let expected = self.filled(expected);
+            let line = lines.next().map_or("", String::as_str);
+            ensure!(
+                fits(line, &expected),
+                "line {number} on standard {what} should be {expected:?}, but \
+                is {line:?}"
+            );
+        }
+        let more = lines.next();
         ensure!(
-            enough && lines.iter().zip(head).all(fits),
-            "on standard {what} it should print {expected:#?}, but it printed \
-            {lines:#?}"
+            more.is_none(),
+            "on standard {what} it also printed {:?}",
+            more.map_or("", String::as_str)
         );
         Ok(())
     }

@@ -99,8 +99,8 @@ impl Server<'_> {
             .map_err(|fault| fault.after("the client's connection"))
     }
 
-    /// Expects that this client is dropped now, by `--idle-timeout` of so many
-    /// seconds: not sooner, and not much later.
+    /// Expects that this client is dropped now, by `--idle-timeout` of `idle`:
+    /// not sooner, and not much later.
     pub(crate) fn expect_drop(
         &self,
         client: SocketAddr,

@@ -140,7 +140,7 @@ impl Golden {
 
     /// Writes the file. The case that names the fault stays the one that it
     /// was, if it still fails. What differs from the file that was there is a
-    /// race; whether it is the server's is for whoever commits that to see.
+    /// race; check that it is the server's before you commit it.
     pub(crate) fn bless(
         &self,
         server: &Server,

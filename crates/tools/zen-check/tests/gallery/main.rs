@@ -33,8 +33,8 @@ use zen_harness::system;
 use golden::Golden;
 use servers::Server;
 
-/// So many servers are put their naming case at a time: most wait most of the
-/// time, and some measure it.
+/// The number of servers whose naming case runs at a time: most wait most of
+/// the time, and some measure it.
 const SERVERS_AT_ONCE: usize = 3;
 
 /// A server that is wrong makes its cases wait until they lose patience.

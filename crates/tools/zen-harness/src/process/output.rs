@@ -199,10 +199,13 @@ impl Output {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if printed.ended || left.is_zero() {
-                let why = if printed.ended { "its end" } else { "the wait" };
-                return Err(Unprinted(format!(
-                    "by {why} the server has not printed {what}"
-                )));
+                let seconds = patience.as_secs();
+                return Err(Unprinted(match printed.ended {
+                    true => format!("the server ended without printing {what}"),
+                    false => format!(
+                        "the server did not print {what} within {seconds} s"
+                    ),
+                }));
             }
             let waited = self.changed.wait_timeout(printed, left);
             printed = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -294,7 +297,7 @@ mod tests {
     fn what_never_comes_is_not_waited_for_beyond_the_end() {
         let output = drained("one\n");
         let err = output.wait_for("two", 100 * PATIENCE, |_| None::<()>);
-        let says = "by its end the server has not printed two";
+        let says = "the server ended without printing two";
         assert_eq!(err.unwrap_err().to_string(), says);
     }
 }
