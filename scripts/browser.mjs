@@ -1,5 +1,5 @@
-// Opens every page of the book, and says what is wrong with it. Started by
-// scripts/browser, which says what that is.
+// Opens every page of the book, and prints what is wrong with it. Started by
+// scripts/browser, which lists the checks.
 
 import { createRequire } from "node:module";
 import { readdir, readFile } from "node:fs/promises";
@@ -9,8 +9,8 @@ const [address, html, pictures, ...only] = process.argv.slice(2);
 const axe = await readFile(
   createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-// Figures are looked at in the pages that show them; toc.html is the frame that
-// shows the table of contents without JavaScript.
+// Figures are checked in the pages that show them. toc.html is a frame: it shows
+// the table of contents without JavaScript.
 const pages = only.length ? only : (await readdir(html, { recursive: true }))
   .filter((name) => name.endsWith(".html") && !name.startsWith("figures/"))
   .filter((name) => !["404.html", "toc.html"].includes(name));
@@ -75,7 +75,7 @@ for (const theme of ["light", "navy"]) {
     });
     await context.addInitScript((theme) => {
       localStorage.setItem("mdbook-theme", theme);
-      // The whole book on one page opens the dialogue for printing.
+      // The page with the whole book opens the print dialogue.
       window.print = () => {};
     }, theme);
     const waiting = [...pages];

@@ -1,4 +1,4 @@
-// The service, in Go 1.19 or later: its standard library, and no more.
+// The service, in Go 1.19 or later, with the standard library only.
 //
 //	go build -o target/server . && target/server --port 1060
 package main
@@ -38,15 +38,16 @@ var answers = map[string]string{
 }
 var unknown = "Error: unknown aphorism."
 
-// A lone `?` costs a client one byte, and its answer has 24: the answers to so
-// many bytes have less than 64 KiB.
+// A client can ask with one byte, a lone `?`, and that answer has 24 bytes. So
+// the answers to one receive have less than 64 KiB.
 const receivedBytesMax = 2560
 
 // BEGIN SOLUTION limit
 var tooLong = "Error: question too long."
 var questionBytesMax = 1024
 
-// Of whoever has asked too much, so much is read, for so long.
+// After a refusal, at most this much is read and thrown away, for at most this
+// long.
 const discardedBytesMax = 16 << 20
 const discardedTimeMax = 2 * time.Second
 
@@ -62,7 +63,7 @@ const againTimeMin = 100 * time.Millisecond
 var port = flag.Int("port", 1060, "the port")
 var think = flag.Int("think", 0, "how many milliseconds an answer takes")
 var idleTimeout = flag.Float64("idle-timeout", 0,
-	"drop a client that is idle for so many seconds")
+	"drop a client that is idle for this many seconds")
 
 func main() {
 	flag.Parse()
@@ -79,8 +80,8 @@ func main() {
 }
 
 // BEGIN SOLUTION wire
-// Where there is such a file, an author tries this solution in other words than
-// the contract's own: they are its lines.
+// An author tests this solution with other words than the contract's. They are
+// the lines of this file, if it exists.
 func readDialect(path string) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -119,7 +120,7 @@ func serve(listener *net.TCPListener) {
 			crowd.wait()
 			return
 		default:
-			// Too many are connected. Whoever waits will still be there.
+			// Out of descriptors. Clients that wait stay in the backlog.
 			time.Sleep(100 * time.Millisecond)
 		}
 	}
@@ -131,7 +132,7 @@ func serve(listener *net.TCPListener) {
 // STARTER: 		if err != nil {
 // STARTER: 			continue
 // STARTER: 		}
-// STARTER: 		// What one Read() returns need not be a question.
+// STARTER: 		// One Read() need not return exactly one question.
 // STARTER: 		question := make([]byte, receivedBytesMax)
 // STARTER: 		n, _ := conn.Read(question)
 // STARTER: 		fmt.Fprint(conn, getAnswer(question[:n]))
@@ -163,7 +164,7 @@ func (crowd *crowd) serve(conn *net.TCPConn) {
 	}()
 }
 
-// Forgotten first, and closed then.
+// First forgets the connection, then closes it.
 func (crowd *crowd) forget(conn *net.TCPConn) {
 	crowd.lock.Lock()
 	delete(crowd.conns, conn)
@@ -186,8 +187,8 @@ func (crowd *crowd) stopWhenTold(listener *net.TCPListener) {
 	}
 }
 
-// From now on nobody is accepted, and every Read() returns what has arrived,
-// and then the end of file.
+// From now on no client is accepted. Every Read() returns what has arrived, and
+// then the end of file.
 func (crowd *crowd) stop(listener *net.TCPListener) {
 	crowd.lock.Lock()
 	defer crowd.lock.Unlock()
@@ -212,8 +213,8 @@ func (crowd *crowd) wait() {
 
 // END SOLUTION
 // BEGIN SOLUTION ending
-// Until when a client may say nothing, and take nothing; the zero time means
-// for ever.
+// When a client that neither sends nor reads is dropped. The zero time means
+// never.
 func idleDeadline() time.Time {
 	if *idleTimeout <= 0 {
 		return time.Time{}
@@ -243,7 +244,7 @@ func handleConversation(conn *net.TCPConn) {
 	}
 }
 
-// Without a thought, all answers go out in one piece.
+// Without --think, all answers are sent in one piece.
 func answerAll(conn *net.TCPConn, questions [][]byte) bool {
 	var together bytes.Buffer
 	for index, question := range questions {
@@ -262,10 +263,10 @@ func answerAll(conn *net.TCPConn, questions [][]byte) bool {
 
 // END SOLUTION
 // BEGIN SOLUTION wire
-// Takes the whole questions that come first, and what has begun of the next
-// one, and says whether one of them is too long.
+// Returns the complete questions, the beginning of the next one, and whether
+// one of them is too long.
 func takeQuestions(stream []byte) (questions [][]byte, rest []byte, isTooLong bool) {
-	// What bytes.TrimSpace() skips has a vertical tab among it.
+	// Not bytes.TrimSpace(), which also skips a vertical tab.
 	rest = bytes.TrimLeft(stream, " \t\n\f\r")
 	for {
 		end := bytes.IndexByte(rest, questionEnd)
@@ -282,8 +283,8 @@ func takeQuestions(stream []byte) (questions [][]byte, rest []byte, isTooLong bo
 
 // END SOLUTION
 // BEGIN SOLUTION limit
-// Closes in such a way that the client can read why: to close with unread
-// bytes would send a reset, and destroy the answer on its way.
+// Closes so that the client can read the reason. Closing with unread bytes would
+// send a reset, which can destroy the answer on its way.
 func refuse(conn *net.TCPConn) {
 	conn.SetDeadline(time.Now().Add(discardedTimeMax))
 	if _, err := io.WriteString(conn, tooLong); err == nil {

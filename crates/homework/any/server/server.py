@@ -1,4 +1,4 @@
-"""The service, in Python 3.8 or later: its standard library, and no more.
+"""The service, in Python 3.8 or later, with the standard library only.
 
     python3 server.py --port 1060
 """
@@ -23,12 +23,12 @@ ANSWERS = {
 }
 UNKNOWN = b"Error: unknown aphorism."
 
-# A lone `?` costs a client one byte, and its answer has 24: the answers to so
-# many bytes have less than 64 KiB.
+# A client can ask with one byte, a lone `?`, and that answer has 24 bytes. So
+# the answers to one receive have less than 64 KiB.
 RECEIVED_BYTES_MAX = 2560
 
 # BEGIN SOLUTION wire
-# What bytes.lstrip() would skip by itself has a vertical tab among it.
+# Not the default of bytes.lstrip(), which also skips a vertical tab.
 WHITE_SPACE = b" \t\n\x0c\r"
 
 # END SOLUTION
@@ -36,7 +36,8 @@ WHITE_SPACE = b" \t\n\x0c\r"
 TOO_LONG = b"Error: question too long."
 QUESTION_BYTES_MAX = 1024
 
-# Of whoever has asked too much, so much is read, for so long.
+# After a refusal, at most this much is read and thrown away, for at most this
+# long.
 DISCARDED_BYTES_MAX = 16 * 1024 * 1024
 DISCARDED_SECONDS_MAX = 2.0
 
@@ -71,14 +72,14 @@ def parse_command_line():
                         help="how long an answer takes to work out")
     parser.add_argument("--idle-timeout", type=float, default=0,
                         metavar="SECONDS",
-                        help="drop a client that is idle for so long")
+                        help="drop a client that is idle for this long")
     return parser.parse_args()
 
 
 def create_srv_socket(port):
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     # BEGIN SOLUTION process
-    # Else the connections of the one before keep the port for a while.
+    # Otherwise connections of the previous server keep the port for a while.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # END SOLUTION
     listener.bind(("127.0.0.1", port))
@@ -88,8 +89,8 @@ def create_srv_socket(port):
 
 # BEGIN SOLUTION wire
 def read_dialect(path):
-    """Where there is such a file, an author tries this solution in other words
-    than the contract's own: they are its lines."""
+    """An author tests this solution with other words than the contract's. They
+    are the lines of this file, if it exists."""
     global QUESTION_END, QUESTION_BYTES_MAX, ANSWERS, UNKNOWN, TOO_LONG
     if not os.path.exists(path):
         return
@@ -114,8 +115,8 @@ def serve(listener, options):
         try:
             sock, _ = listener.accept()
         except OSError:
-            # Too many are connected, or we are told to stop. Whoever waits
-            # will still be there.
+            # Out of descriptors, or told to stop. Clients that wait stay in
+            # the backlog.
             time.sleep(0 if crowd.is_leaving() else 0.1)
         else:
             crowd.serve(sock)
@@ -123,7 +124,7 @@ def serve(listener, options):
 # STARTER: def serve(listener, options):
 # STARTER:     while True:
 # STARTER:         sock, address = listener.accept()
-# STARTER:         # What one recv() returns need not be a question.
+# STARTER:         # One recv() need not return exactly one question.
 # STARTER:         question = sock.recv(RECEIVED_BYTES_MAX)
 # STARTER:         sock.sendall(get_answer(question, options))
 # STARTER:         sock.close()
@@ -147,17 +148,17 @@ class Crowd:
 
     def serve(self, sock):
         thread = threading.Thread(target=self.converse, args=(sock,))
-        # The process does not wait for it, whatever its client does.
+        # The process can end although this thread's client stays.
         thread.daemon = True
         self.threads[sock] = thread
         try:
             thread.start()
         except RuntimeError:
-            # There can be no more threads. That costs this client only.
+            # No more threads can be started. Only this client is closed.
             del self.threads[sock]
             sock.close()
         else:
-            # Told to stop just now, stop() may not have seen it.
+            # If the signal came just now, stop() may have missed this client.
             if self.is_leaving():
                 end(sock, socket.SHUT_RD)
 
@@ -167,10 +168,10 @@ class Crowd:
         try:
             handle_conversation(sock, self.options)
         except OSError:
-            pass  # It is this client's, and harms no other.
+            pass  # This client failed. The others go on.
         finally:
-            # Forgotten first, so that stop() does not meet the next one that
-            # is given its number.
+            # Forget the socket before closing it: then its number may belong
+            # to a new client, which stop() must not take for this one.
             del self.threads[sock]
             sock.close()
 
@@ -193,7 +194,7 @@ class Crowd:
         until = self.told_to_stop + STOP_SECONDS_MAX
         for thread in list(self.threads.values()):
             thread.join(max(until - time.monotonic(), 0))
-        # Not sys.exit(), which would wait for what a thread holds.
+        # Not sys.exit(), which would wait for a lock that a thread holds.
         os._exit(0)
 
 
@@ -207,7 +208,7 @@ def end(sock, how):
 # END SOLUTION
 # BEGIN SOLUTION ending
 class IdleClock:
-    """How long a client may still say nothing, and take nothing."""
+    """How much longer a client may neither send nor read."""
 
     def __init__(self, sock, seconds):
         self.sock = sock
@@ -220,7 +221,7 @@ class IdleClock:
     def limit_next_call(self):
         if self.seconds > 0:
             left = self.begun + self.seconds - time.monotonic()
-            # Of 0 seconds, settimeout() would make a socket that never waits.
+            # settimeout(0) would make the socket non-blocking.
             self.sock.settimeout(max(left, 0.001))
 
 
@@ -239,7 +240,7 @@ def handle_conversation(sock, options):
 
 def answer_all(sock, questions, options, clock):
     if options.think == 0:
-        # All in one piece.
+        # Send all answers in one piece.
         questions, answers = [], [get_answer(it, options) for it in questions]
         send(sock, b"".join(answers), clock)
     for question in questions:
@@ -257,8 +258,8 @@ def send(sock, answers, clock):
 # END SOLUTION
 # BEGIN SOLUTION wire
 def take_questions(stream):
-    """Returns the whole questions that come first, and what has begun of the
-    next one, or None if that, or one of them, is too long."""
+    """Returns the complete questions and the beginning of the next one, or None
+    in its place if that or one of the questions is too long."""
     *questions, rest = stream.split(QUESTION_END)
     questions = [it.lstrip(WHITE_SPACE) + QUESTION_END for it in questions]
     for index, question in enumerate(questions):
@@ -271,8 +272,8 @@ def take_questions(stream):
 # END SOLUTION
 # BEGIN SOLUTION limit
 def refuse(sock):
-    """Closes in such a way that the client can read why: to close with unread
-    bytes would send a reset, and destroy the answer on its way."""
+    """Closes so that the client can read the reason. Closing with unread bytes
+    would send a reset, which can destroy the answer on its way."""
     until = time.monotonic() + DISCARDED_SECONDS_MAX
     left = DISCARDED_BYTES_MAX
     sock.settimeout(DISCARDED_SECONDS_MAX)

@@ -1,4 +1,4 @@
-//! What becomes of a client for whom there is no room.
+//! What happens to a client for which there is no room.
 
 use std::io::{self, Read};
 use std::net::TcpStream;
@@ -18,43 +18,44 @@ use zen_utils::conversation::LINGER_TIME_MAX;
 
 const BUSY: &[u8] = b"Error: busy.";
 
-/// So many may stand at the door at once: a descriptor each, for two seconds.
+/// How many refused clients may stay at once. Each costs a descriptor for two
+/// seconds.
 pub(crate) const REFUSED_MAX: usize = 256;
 
-/// A client that was told to go, and when.
+/// A refused client, and when it was refused.
 pub(crate) type Refused = (StoppableSocket<TcpStream>, Instant);
 
-/// Says why, and stops sending. Neither can block, since nothing was sent to
-/// this client before. It is not closed here: what it has asked, unread, would
-/// make that a reset.
+/// Sends the reason, and stops sending. This cannot block, because nothing was
+/// sent to this client before. The socket is not closed here: its unread
+/// questions would turn the close into a reset.
 pub(crate) fn refuse(
     mut sock: StoppableSocket<TcpStream>,
     door: &Sender<Refused>,
 ) -> io::Result<()> {
     sock.write_all(BUSY)?;
     sock.shutdown(Shutdown::Write)?;
-    // With so many at the door, this one is closed as it is.
+    // If too many refused clients are waiting, this one is closed at once.
     door.try_send((sock, Instant::now())).ok();
     Ok(())
 }
 
-/// Each has its two seconds from when it was told to go. So whoever stands
-/// behind a client that stays has them over when its turn comes.
+/// Each client has two seconds from when it was refused. If the client before
+/// it has stayed for that long, this one's time is over when its turn comes.
 pub(crate) fn see_off(refused: &Receiver<Refused>) {
     for (sock, since) in refused {
-        // Its errors are no news: it was told to go.
+        // Errors do not matter: the client was refused.
         read_until(&sock, since + LINGER_TIME_MAX).ok();
     }
 }
 // END SOLUTION
 
-/// Reads and throws away until the client closes, or until then.
+/// Reads and throws away until the client closes, or until this instant.
 fn read_until(mut sock: &TcpStream, until: Instant) -> io::Result<()> {
     let mut buffer = [0; RECV_BYTES_MAX];
     let mut bytes_left = LINGER_BYTES_MAX;
     while bytes_left > 0 {
         let time_left = until.saturating_duration_since(Instant::now());
-        // Zero would mean for ever.
+        // set_read_timeout() does not accept zero.
         if time_left < Duration::from_millis(1) {
             break;
         }

@@ -1,7 +1,8 @@
-//! `busy`: a pool of threads that says so when its queue is full.
+//! `busy`: a pool of threads that says when it is full.
 //!
-//! The text: listing 7-4, pages 123-124. The listing: `zen-threaded
-//! --dispatch queue`, which stands still instead and lets clients wait unseen.
+//! The chapter: listing 7-4, pages 123-124. The listing is `zen-threaded
+//! --dispatch queue`. When its queue is full it accepts no more, and clients
+//! wait without being told.
 //!
 //! ```text
 //!                 room        queue   +- recv(), send()
@@ -15,7 +16,7 @@
 //! ```
 
 // BEGIN SOLUTION say
-// STARTER: #[expect(dead_code, reason = "nobody is refused yet")]
+// STARTER: #[expect(dead_code, reason = "no client is refused yet")]
 // END SOLUTION
 mod door;
 
@@ -65,7 +66,8 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
     // BEGIN SOLUTION room
     let room = usize::from(workers) + usize::from(queue);
     let (queue, clients) = channel::bounded(room);
-    // Raised here for each client that is let in, lowered when it has left.
+    // Incremented here for each client that is let in, decremented by a worker
+    // when the client has left.
     let inside = AtomicUsize::new(0);
     // STARTER: let (queue, clients) = channel::bounded(queue.into());
     // END SOLUTION
@@ -88,19 +90,19 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
         start_thread(scope, || door::see_off(&refused));
         let door = door;
         // END SOLUTION
-        // Dropped at the end of this scope: the threads empty the queue and
-        // return.
+        // Dropped at the end of this scope. Then the threads empty the queue
+        // and return.
         let queue = queue;
         while !shutdown::begun() {
             match listener.accept() {
                 Ok((sock, address)) => {
                     log::accepted(address);
                     // BEGIN SOLUTION say
-                    // Nobody but this thread raises it: no one can take the
-                    // place between the look and the taking.
+                    // Only this thread increments it, so no one can take the
+                    // place between this check and the increment.
                     if inside.load(Ordering::SeqCst) == room {
                         log::client_error(address, "busy");
-                        // It fails only if the client has left already.
+                        // This fails only if the client has already left.
                         door::refuse(sock, &door).ok();
                         continue;
                     }
@@ -130,8 +132,8 @@ fn start_thread<'scope>(
     }
 }
 
-/// Exit if a thread cannot start or the listener fails: no one can wake the
-/// threads that are blocked with a silent client.
+/// Exits if a thread cannot start or the listener fails: there is no way to
+/// wake the threads that wait for a silent client.
 fn exit(why: impl std::fmt::Display) -> ! {
     log::complain(why);
     process::exit(1)

@@ -1,4 +1,4 @@
-//! One client of the loop, as in `zen-poll`; and a count of what is looked at.
+//! One client of the loop, as in `zen-poll`, and a count of looks at deadlines.
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::io::{self, Read, Write};
@@ -20,10 +20,11 @@ pub(crate) const LEVEL: PollMode = PollMode::Level;
 /// How often a client's deadline was looked at.
 static LOOKS: AtomicUsize = AtomicUsize::new(0);
 
-/// How often something happened to a client: it came, was ready, or was late.
+/// How often something happened to a client: it connected, was ready, or was
+/// late.
 static TURNS: AtomicUsize = AtomicUsize::new(0);
 
-/// So many looks at deadlines are allowed for each of those.
+/// How many looks at deadlines are allowed for each of those.
 const LOOKS_PER_TURN: usize = 4;
 
 pub(crate) struct Client {
@@ -34,19 +35,20 @@ pub(crate) struct Client {
     wants_room: bool,
 }
 
-/// Says at the end how often deadlines were looked at.
+/// Logs at the end how often deadlines were looked at.
 pub(crate) fn log_looks() {
     let looks = LOOKS.load(Ordering::Relaxed);
     let turns = TURNS.load(Ordering::Relaxed);
     let verdict = match looks <= LOOKS_PER_TURN * turns {
         true => "when something happened to a client",
-        false => "at clients to whom nothing had happened",
+        false => "at clients to which nothing had happened",
     };
     log::server(format_args!("Looked {looks} times in {turns}: {verdict}"));
 }
 
 impl Client {
-    /// Accepts a client. `None`: it could not be set up, and the log says so.
+    /// Accepts a client. `None` means that it could not be set up, as the log
+    /// says.
     pub(crate) fn admit(
         listener: &Listener,
         poller: &Poller,
@@ -69,14 +71,15 @@ impl Client {
         Ok(Some(Box::new(Self { sock, address, conversation, wants_room })))
     }
 
-    /// When it will be late, if nothing happens until then. It may be later
-    /// than at the last look, and sooner as well.
+    /// When it will be late if nothing happens until then. This may be later or
+    /// earlier than at the last look.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         LOOKS.fetch_add(1, Ordering::Relaxed);
         self.conversation.deadline()
     }
 
-    /// Ends the conversation if its deadline has passed, and says whether.
+    /// Ends the conversation if its deadline has passed. Returns whether it
+    /// has.
     pub(crate) fn expire(&mut self, now: Instant) -> bool {
         LOOKS.fetch_add(1, Ordering::Relaxed);
         let late = self.conversation.expire(now);
@@ -88,13 +91,13 @@ impl Client {
         self.conversation.is_over()
     }
 
-    /// First the poller forgets it, then its descriptor is closed.
+    /// Removes it from the poller before its descriptor is closed.
     pub(crate) fn disconnect(&self, poller: &Poller, result: io::Result<()>) {
         let result = result.and(poller.delete(&*self.sock));
         log::ended(self.address, self.conversation.outcome(result));
     }
 
-    /// Does what can be done at once, to the letter as in `zen-poll`.
+    /// Does everything that can be done without waiting, as in `zen-poll`.
     pub(crate) fn advance(
         &mut self,
         poller: &Poller,

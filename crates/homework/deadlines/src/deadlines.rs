@@ -1,4 +1,4 @@
-//! Whose deadline is the next. No I/O, no clock of its own.
+//! Which deadline is the next. It does no I/O and does not read a clock.
 
 use std::time::Instant;
 // BEGIN SOLUTION next
@@ -11,10 +11,10 @@ use std::collections::{BinaryHeap, HashMap};
 #[derive(Default)]
 pub(crate) struct Deadlines {
     // BEGIN SOLUTION next
-    /// The next one on top. Filled by `watch`, emptied by `due`.
+    /// The next alarm on top. Filled by `watch`, emptied by `due`.
     heap: BinaryHeap<Reverse<(Instant, usize)>>,
-    /// Which entry of the heap counts for a client, if any. Those that do not
-    /// count any more stay in the heap until their time has come.
+    /// Which entry of the heap is valid for a client, if any. Entries that are
+    /// no longer valid stay in the heap until their time has come.
     alarms: HashMap<usize, Instant>,
     // END SOLUTION
 }
@@ -24,8 +24,8 @@ impl Deadlines {
     pub(crate) fn watch(&mut self, key: usize, deadline: Instant) {
         // BEGIN SOLUTION next
         match self.alarms.get(&key) {
-            // It will be looked at before: that is soon enough to see that
-            // its deadline has moved on.
+            // The alarm comes first. That is early enough to see that the
+            // deadline has moved to later.
             Some(alarm) if *alarm <= deadline => {}
             _ => {
                 self.alarms.insert(key, deadline);
@@ -44,7 +44,7 @@ impl Deadlines {
         // END SOLUTION
     }
 
-    /// When somebody has to be looked at next.
+    /// When a client has to be looked at next.
     pub(crate) fn next(&self) -> Option<Instant> {
         // BEGIN SOLUTION next
         self.heap.peek().map(|&Reverse((at, _))| at)
@@ -52,8 +52,8 @@ impl Deadlines {
         // END SOLUTION
     }
 
-    /// Somebody whose alarm has come: it is taken out, and whoever asks sets
-    /// a new one if the client is not late after all.
+    /// A client whose alarm has come. The alarm is removed; if the client is
+    /// not late, the caller sets a new one.
     pub(crate) fn due(&mut self, now: Instant) -> Option<usize> {
         // BEGIN SOLUTION next
         loop {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_left_is_not_due() {
+    fn a_client_that_has_left_is_not_due() {
         let (mut it, now) = (Deadlines::default(), Instant::now());
         it.watch(1, now + S);
         it.watch(2, now + S);

@@ -1,7 +1,7 @@
 //! `deadlines`: a loop that wakes for the next deadline, and for no other.
 //!
-//! The text: listing 7-6, pages 126-128. The listing: `zen-poll`, which looks
-//! at every client ten times in a second to see whether it is late.
+//! The chapter: listing 7-6, pages 126-128. The listing is `zen-poll`, which
+//! looks at every client ten times a second to see whether it is late.
 //!
 //! ```text
 //!            listener readable -> accept()      -> a deadline
@@ -30,10 +30,10 @@ use zen_utils::{
     Listener, Options, RECV_BYTES_MAX, log, pause_after_failed_accept, shutdown,
 };
 
-/// Clients' keys count up from here, and none is used twice.
+/// Clients' keys count up from here and are never reused.
 const LISTENER: usize = 0;
 
-/// The poller may return with nothing now and then.
+/// The poller may return without an event now and then.
 const WOKE_FOR_NOTHING_MAX: usize = 3;
 
 // BEGIN SOLUTION next
@@ -58,12 +58,12 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
     // END SOLUTION
     let mut idle_wakes = 0;
     let mut buffer = [0; RECV_BYTES_MAX];
-    // Declared after all that it watches, and so dropped before it.
+    // Declared after everything that it watches, so it is dropped first.
     let poller = Poller::new()?;
     let mut events = Events::new();
 
     while !(shutdown::begun() && clients.is_empty()) {
-        // Whatever happens before this instant is among the events.
+        // Everything that happens before this instant is in the events.
         let now = Instant::now();
         let accept = now >= accept_after && !shutdown::begun();
         if accept && !accepting {
@@ -116,7 +116,7 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
         // BEGIN SOLUTION next
         while let Some(key) = deadlines.due(now) {
             let Some(client) = clients.get_mut(&key) else { continue };
-            // It may have sent something in time: look there first.
+            // It may have sent something in time: receive that first.
             let result = client.advance(&poller, key, &mut buffer);
             if result.is_err() || client.is_over() || client.expire(now) {
                 client.disconnect(&poller, result);
@@ -131,7 +131,7 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
         // STARTER:         if client.deadline().is_none_or(|at| at > now) {
         // STARTER:             return true;
         // STARTER:         }
-        // STARTER:         // It may have sent something in time: look there first.
+        // STARTER:         // It may have sent something in time: receive that first.
         // STARTER:         let result = client.advance(&poller, key, &mut buffer);
         // STARTER:         let over = result.is_err()
         // STARTER:             || client.is_over()
@@ -149,7 +149,7 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Says at the end how often the loop woke and found nothing to do.
+/// Logs at the end how often the loop woke and found nothing to do.
 fn log_wakes(for_nothing: usize) {
     let verdict = match for_nothing {
         0..=WOKE_FOR_NOTHING_MAX => "that is next to never",

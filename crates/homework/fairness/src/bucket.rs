@@ -1,5 +1,5 @@
-//! A bucket of tokens: a question costs one, and time brings new ones. No I/O,
-//! no clock of its own.
+//! A bucket of tokens: a question costs one token, and time brings new ones. It
+//! does no I/O and does not read a clock.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use clap::Args;
 /// What the administrator decides, the same for every client.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Rate {
-    /// How many questions a client may ask in a second, in the long run
+    /// How many questions a client may ask per second, on average
     #[arg(
         long, value_name = "N", default_value_t = 1_000_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
     )]
     rate: u32,
 
-    /// How many it may ask at once, after it was silent
+    /// How many questions it may ask at once after it was silent
     #[arg(
         long, value_name = "N", default_value_t = 1_000_000,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000)
@@ -29,23 +29,23 @@ pub(crate) struct Bucket {
     limits: Rate,
     /// Filled by `fill`, emptied by `take`; never more than the burst.
     tokens: u32,
-    /// Up to when the time that has passed was turned into tokens.
+    /// The time until this instant has already become tokens.
     filled_at: Instant,
 }
 
 impl Bucket {
-    /// A full one: who has just come was silent for long enough.
+    /// A full one: a new client may ask a burst at once.
     pub(crate) fn new(limits: Rate, now: Instant) -> Self {
         Self { limits, tokens: limits.burst, filled_at: now }
     }
 
-    /// The time in which one token comes.
+    /// The time from one token to the next.
     fn interval(&self) -> Duration {
         Duration::from_secs(1) / self.limits.rate
     }
 
-    /// Turns the time that has passed into tokens. What is left of it, less
-    /// than a token, is kept for the next time.
+    /// Turns the time that has passed into tokens. The rest, which is too short
+    /// for a token, is kept for the next call.
     pub(crate) fn fill(&mut self, now: Instant) {
         // BEGIN SOLUTION pace
         let passed = now.saturating_duration_since(self.filled_at);
@@ -61,14 +61,14 @@ impl Bucket {
                 self.filled_at = now;
             }
         }
-        // STARTER: // Here time becomes tokens.
+        // STARTER: // Turn time into tokens here.
         // STARTER: self.filled_at = now;
         // END SOLUTION
     }
 
-    /// Pays for the questions that end in these bytes, as far as the tokens
-    /// go, and says how many of the bytes are paid for. A question that has
-    /// only begun costs nothing yet.
+    /// Pays for the questions that end in these bytes, until there is no token
+    /// left. Returns how many of the bytes are paid for. An incomplete question
+    /// costs nothing yet.
     pub(crate) fn take(&mut self, bytes: &[u8]) -> usize {
         // BEGIN SOLUTION burst
         let mut paid = 0;
@@ -87,7 +87,7 @@ impl Bucket {
         // END SOLUTION
     }
 
-    /// When the next token comes, if the bucket is empty.
+    /// When the next token comes; for an empty bucket.
     pub(crate) fn next_token_at(&self) -> Instant {
         // BEGIN SOLUTION pace
         self.filled_at + self.interval()
@@ -108,14 +108,14 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_paid_for_and_what_is_beyond_it_waits() {
+    fn a_burst_is_paid_for_and_further_questions_wait() {
         let (mut bucket, _) = bucket(10, 2);
         assert_eq!(bucket.take(b"a?bc?d?e"), 5);
         assert_eq!(bucket.take(b"d?e"), 0);
     }
 
     #[test]
-    fn what_has_only_begun_costs_nothing() {
+    fn an_incomplete_question_costs_nothing() {
         let (mut bucket, _) = bucket(10, 1);
         assert_eq!(bucket.take(b"a?bc"), 4);
         assert_eq!(bucket.take(b"de"), 2);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_comes_when_it_was_said_to_come() {
+    fn a_token_comes_at_the_predicted_time() {
         let (mut bucket, now) = bucket(10, 1);
         assert_eq!(bucket.take(b"a?"), 2);
         assert_eq!(bucket.next_token_at(), now + 100 * MS);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_saves_no_more_than_a_burst() {
+    fn silence_saves_up_no_more_than_a_burst() {
         let (mut bucket, now) = bucket(1_000_000, 3);
         bucket.fill(now + 1_000_000_000 * MS);
         assert_eq!(bucket.take(b"?????"), 3);

@@ -1,14 +1,14 @@
 //! `fairness`: a bucket of tokens for each client, in the loop.
 //!
-//! The text: listing 7-6, pages 126-128. The listing: `zen-poll`, in which a
-//! client that asks without end has as many turns as it likes.
+//! The chapter: listing 7-6, pages 126-128. The listing is `zen-poll`, where a
+//! client that keeps asking gets as many turns as it likes.
 //!
 //! ```text
 //!            client readable -> recv() -> a token? -> conversation -> send()
 //! wait() --> a token is due  -------------^
 //! ```
 //!
-//! Two kinds of waiting in one call: for sockets, and for the next token.
+//! One call waits for two things: for sockets, and for the next token.
 //!
 //! ```sh
 //! cargo run -p fairness -- 127.0.0.1 -p 1060 --rate 5 --burst 2
@@ -35,7 +35,7 @@ use zen_utils::{
     log, ok_if_not_ready, pause_after_failed_accept, shutdown, sleep_until,
 };
 
-/// Clients' keys count up from here, and none is used twice.
+/// Clients' keys count up from here and are never reused.
 const LISTENER: usize = 0;
 
 /// How often to look for clients that are late.
@@ -56,15 +56,15 @@ struct Client {
     address: SocketAddr,
     conversation: Conversation,
     bucket: Bucket,
-    /// Received, and not paid for yet: filled by recv(), emptied by `ask`.
-    /// Nothing is received while something is left in it.
+    /// Received, and not paid for yet. Filled by recv(), emptied by `ask`.
+    /// Nothing more is received while it is not empty.
     unpaid: Vec<u8>,
-    /// What the poller watches for, if it watches this client.
+    /// What the poller watches this client for, if it does.
     watched: Option<Event>,
 }
 
 // BEGIN SOLUTION pace
-/// When the next token is due for a client that waits for one, and its key.
+/// When the token that a client waits for is due, and the client's key.
 type Due = Reverse<(Instant, usize)>;
 
 // END SOLUTION
@@ -73,7 +73,7 @@ fn serve(listener: &Listener, options: &Options<Rate>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let mut clients: HashMap<usize, Box<Client>> = HashMap::new();
     // BEGIN SOLUTION pace
-    // Filled by whoever is held back, emptied here when a token is due.
+    // Filled when a client is held back, emptied when its token is due.
     let mut held_back: BinaryHeap<Due> = BinaryHeap::new();
     // END SOLUTION
     let mut ready = Vec::new();
@@ -82,7 +82,7 @@ fn serve(listener: &Listener, options: &Options<Rate>) -> io::Result<()> {
     let mut accept_after = Instant::now();
     let mut next_look = Instant::now();
     let mut buffer = [0; RECV_BYTES_MAX];
-    // Declared after all that it watches, and so dropped before it.
+    // Declared after everything that it watches, so it is dropped first.
     let poller = Poller::new()?;
     let mut events = Events::new();
 
@@ -115,10 +115,10 @@ fn serve(listener: &Listener, options: &Options<Rate>) -> io::Result<()> {
             held_back.pop();
             ready.push(key);
         }
-        // STARTER: // Who is held back goes on when a token is due: put it
-        // STARTER: // among those that are ready.
+        // STARTER: // If the token of a client that is held back is due, add
+        // STARTER: // the client to those that are ready.
         // END SOLUTION
-        // A late client may have sent something in time: look there first.
+        // A late client may have sent something in time: receive that first.
         let tick = now >= next_look;
         if tick {
             next_look = now + TICK;
@@ -208,15 +208,15 @@ fn admit(
     Ok(Some(client))
 }
 
-/// First the poller forgets a client, then its descriptor is closed.
+/// Removes a client from the poller before its descriptor is closed.
 fn disconnect(poller: &Poller, client: &mut Client, result: io::Result<()>) {
     let result = result.and(client.watch(poller, None));
     log::ended(client.address, client.conversation.outcome(result));
 }
 
 impl Client {
-    /// Does what can be done at once. Says when to go on with a client that is
-    /// held back until it has a token.
+    /// Does everything that can be done without waiting. For a client that is
+    /// held back, returns when its next token is due.
     fn advance(
         &mut self,
         poller: &Poller,
@@ -258,23 +258,23 @@ impl Client {
         let wants_room = self.conversation.wants() == Wants::Send;
         let event = Event::new(self.key, !wants_room, wants_room);
         // BEGIN SOLUTION calm
-        // Ready, and never received from, it would not let us sleep. And to
-        // ask for no event is not enough: a reset is told in any case.
+        // A socket that is ready but not read from would wake us again and
+        // again. Event::none is not enough: a reset is always reported.
         self.watch(poller, due.is_none().then_some(event))?;
         // STARTER: self.watch(poller, Some(event))?;
         // END SOLUTION
         Ok(due)
     }
 
-    /// Asks what is paid for. Says when the next token is due if that was not
-    /// all.
+    /// Passes on what is paid for. If something is left, returns when the next
+    /// token is due.
     fn ask(&mut self, now: Instant) -> Option<Instant> {
         self.bucket.fill(now);
         let paid = self.bucket.take(&self.unpaid);
         self.conversation.received(&self.unpaid[..paid], now);
         self.unpaid.drain(..paid);
         if self.unpaid.is_empty() {
-            // Not clear(): a client that fell silent shall hold no memory.
+            // Not clear(): a silent client must not keep memory allocated.
             self.unpaid = Vec::new();
             return None;
         }

@@ -1,9 +1,9 @@
-//! Where one frame ends and the next begins. No I/O.
+//! Where one frame ends and the next begins. It does no I/O.
 //!
-//! A frame is a question that ends in `?`, or a netstring: `4:Who?,`, that is
-//! the number of its bytes in decimal digits, a colon, so many bytes, a comma.
-//! Digits and a colon begin a netstring; anything else is a question. White
-//! space before either is skipped.
+//! A frame is a question that ends in `?`, or a netstring such as `4:Who?,`.
+//! That is the length in decimal digits, a colon, that number of bytes, and a
+//! comma. A frame that begins with digits and a colon is a netstring; any other
+//! frame is a question. White space before a frame is skipped.
 
 /// The longest question, in a frame of either kind.
 const QUESTION_BYTES_MAX: usize = 1024;
@@ -21,7 +21,7 @@ pub(crate) enum Frame<'a> {
     // END SOLUTION
 }
 
-/// What a client is told before it is shown the door.
+/// What a client is told before it is disconnected.
 type Refusal = &'static [u8];
 
 const TOO_LONG: Refusal = b"Error: question too long.";
@@ -29,8 +29,8 @@ const TOO_LONG: Refusal = b"Error: question too long.";
 const BAD_NETSTRING: Refusal = b"Error: bad netstring.";
 // END SOLUTION
 
-/// The first whole frame, and how many bytes it takes up with the white space
-/// before it; None if it is not whole yet.
+/// The first complete frame, and its length with the white space before it.
+/// None if the frame is not complete yet.
 pub(crate) fn next_frame(
     received: &[u8],
 ) -> Result<Option<(Frame<'_>, usize)>, Refusal> {
@@ -42,7 +42,7 @@ pub(crate) fn next_frame(
         let netstring = next_netstring(bytes, digits)?;
         return Ok(netstring.map(|(frame, n)| (frame, skipped + n)));
     }
-    // STARTER: // Here a netstring is to be told from a question, and cut.
+    // STARTER: // Recognize a netstring here, and cut it.
     // END SOLUTION
     let within_limit = &bytes[..bytes.len().min(QUESTION_BYTES_MAX)];
     match within_limit.iter().position(|&byte| byte == b'?') {
@@ -56,7 +56,7 @@ pub(crate) fn next_frame(
 }
 // BEGIN SOLUTION whole
 
-/// Cuts a netstring whose length has so many digits.
+/// Cuts a netstring whose length has this many digits.
 fn next_netstring(
     bytes: &[u8],
     digits: usize,

@@ -1,7 +1,7 @@
 //! Homework `framing`: questions by length, beside those that end in `?`.
 //!
-//! One thread serves one client at a time, as in listing 7-3. Nothing has to
-//! be changed here: what is to be done stands in `framing.rs`.
+//! One thread serves one client at a time, as in listing 7-3. There is nothing
+//! to change here: your work is in `framing.rs`.
 
 mod framing;
 
@@ -35,7 +35,7 @@ fn serve(listener: &Listener, _: &Options) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers each frame as it becomes whole, until the client has done talking.
+/// Answers each frame when it is complete, until the client stops sending.
 fn handle_conversation(mut sock: &TcpStream) -> Result<(), ClientError> {
     let mut buffer = [0; RECV_BYTES_MAX];
     let mut bytes_received = Vec::new();
@@ -84,7 +84,7 @@ fn answer(frame: Frame<'_>, answers: &mut Vec<u8>) {
     }
 }
 
-/// Lets the client read what it was refused with.
+/// Closes so that the client can read why it was refused.
 fn refuse(mut sock: &TcpStream) -> Result<(), ClientError> {
     sock.shutdown(Shutdown::Write).map_err(ClientError::Io)?;
     sock.set_read_timeout(Some(std::time::Duration::from_secs(2)))

@@ -1,4 +1,4 @@
-//! One client of the loop, to the letter as in `zen-poll`.
+//! One client of the loop, as in `zen-poll`.
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::io::{self, Read, Write};
@@ -25,7 +25,8 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Accepts a client. `None`: it could not be set up, and the log says so.
+    /// Accepts a client. `None` means that it could not be set up, as the log
+    /// says.
     pub(crate) fn admit(
         listener: &Listener,
         poller: &Poller,
@@ -51,7 +52,8 @@ impl Client {
         self.conversation.is_late(now)
     }
 
-    /// Ends the conversation if its deadline has passed, and says whether.
+    /// Ends the conversation if its deadline has passed. Returns whether it
+    /// has.
     pub(crate) fn expire(&mut self, now: Instant) -> bool {
         self.conversation.expire(now)
     }
@@ -60,13 +62,13 @@ impl Client {
         self.conversation.is_over()
     }
 
-    /// First the poller forgets it, then its descriptor is closed.
+    /// Removes it from the poller before its descriptor is closed.
     pub(crate) fn disconnect(&self, poller: &Poller, result: io::Result<()>) {
         let result = result.and(poller.delete(&*self.sock));
         log::ended(self.address, self.conversation.outcome(result));
     }
 
-    /// Does what can be done at once.
+    /// Does everything that can be done without waiting.
     pub(crate) fn advance(
         &mut self,
         poller: &Poller,

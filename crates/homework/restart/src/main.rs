@@ -1,8 +1,8 @@
-//! `restart`: a process ends, another one begins, and no client notices.
+//! `restart`: a process ends, the next one begins, and no client notices.
 //!
-//! The text: listing 7-6, pages 126-128, and what pages 115-117 say of
-//! failures that nobody is to notice. The listing: `zen-poll`; and
-//! `zen-inetd`, which is handed a listener by somebody else (page 134).
+//! The chapter: listing 7-6, pages 126-128, and what pages 115-117 say about
+//! failures that clients must not notice. The listings are `zen-poll`, and
+//! `zen-inetd`, which another program hands a listener (page 134).
 //!
 //! ```text
 //! SIGHUP --> old: start, go on serving ------------> close, finish -> end
@@ -43,26 +43,26 @@ use zen_utils::{Listener, Options, log};
 /// What the administrator decides.
 #[derive(Args, Clone, Debug)]
 struct Restart {
-    /// What to start at SIGHUP; without it, this program, as it was started
+    /// Program to start at SIGHUP [default: this program]
     #[arg(long, value_name = "PROGRAM")]
     next: Option<PathBuf>,
 
-    /// How long the next process may take until it is ready
+    /// How long the next process may take to become ready
     #[arg(
         long, value_name = "SECONDS", default_value = "10",
         value_parser = parse_seconds
     )]
     ready_within: Duration,
 
-    /// How long a process takes until it is ready: stands for all that has to
-    /// be read before the first answer
+    /// How long a process takes to become ready, in place of everything that a
+    /// real server reads before its first answer
     #[arg(
         long, value_name = "MILLISECONDS", default_value = "0",
         value_parser = parse_milliseconds
     )]
     warm_up: Duration,
 
-    /// How long clients may stay with a process that accepts no more
+    /// How long clients may stay with a process that no longer accepts
     #[arg(
         long, value_name = "SECONDS", default_value = "30",
         value_parser = parse_seconds
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The listener of the process before this one; if there was none, a new one.
+/// The listener of the previous process; a new one if there was none.
 fn listen(options: &Options<Restart>) -> Result<Listener, String> {
     let address = &options.address;
     inherited()

@@ -1,4 +1,4 @@
-//! The process that comes after this one.
+//! The next process, which takes over from this one.
 
 use std::io;
 
@@ -23,17 +23,17 @@ use std::time::{Duration, Instant};
 // END SOLUTION
 
 // BEGIN SOLUTION ready
-/// Of a recv() that has found nothing, but may next time.
+/// Errors of a recv() that has found nothing yet.
 const NOT_YET: [ErrorKind; 2] = [ErrorKind::WouldBlock, ErrorKind::Interrupted];
 
 // END SOLUTION
-/// Started, and as far as this process knows not ready yet.
+/// A next process that is started and has not yet said that it is ready.
 pub(crate) struct Next {
     // BEGIN SOLUTION hand
     child: Child,
     // END SOLUTION
     // BEGIN SOLUTION ready
-    /// A byte comes when it is ready, the end of file if it ends before.
+    /// Brings a byte when it is ready, or the end of file if it ends before.
     pub(crate) says: UnixStream,
     ready_within: Duration,
     late_at: Option<Instant>,
@@ -51,22 +51,22 @@ pub(crate) enum Standing {
 // END SOLUTION
 
 impl Next {
-    /// Starts it as this one was started, and hands the listener down.
+    /// Starts it with the arguments of this process, and hands it the listener.
     pub(crate) fn start(
         listener: &Listener,
         options: &Restart,
     ) -> io::Result<Self> {
         // BEGIN SOLUTION hand
         let mut words = env::args_os();
-        // Not the file that runs: another one may have taken its place, and
-        // that is why somebody restarts us.
+        // Not current_exe(): its file may have been replaced with a new
+        // version, which is a usual reason for a restart.
         let itself = words.next().unwrap_or_default();
         let program = options.next.as_deref().unwrap_or(itself.as_ref());
         let (says, hears) = UnixStream::pair()?;
         says.set_nonblocking(true)?;
-        // These copies stay open in the program that is started. Here all of
-        // them are closed at the end of this function: as long as anybody has
-        // the other end open, there is no end of file.
+        // These copies stay open in the program that is started. In this
+        // process they are closed at the end of this function: there is no end
+        // of file while any process has the other end open.
         let (listener, hears) = (dup(&**listener)?, dup(&hears)?);
         let child = Command::new(program)
             .args(words)
@@ -81,11 +81,11 @@ impl Next {
         // BEGIN SOLUTION hand
         Ok(Self { child, says, ready_within, late_at })
         // STARTER: let _ = (listener, options);
-        // STARTER: Err(io::Error::other("nobody has written that yet"))
+        // STARTER: Err(io::Error::other("this is not written yet"))
         // END SOLUTION
     }
 
-    /// The number of the process.
+    /// Its process number.
     pub(crate) fn id(&self) -> u32 {
         // BEGIN SOLUTION hand
         self.child.id()
@@ -109,15 +109,14 @@ impl Next {
         }
     }
 
-    /// Ends it, whatever it does, and waits for it: else its number would not
-    /// be free again. A signal that it takes for a stop would shut the
-    /// listener down, and that is still ours.
+    /// Kills it, and waits for it so that no zombie stays. SIGTERM would be
+    /// wrong: its stop would shut down the listener, which is still ours.
     pub(crate) fn end(mut self) -> io::Result<()> {
         self.child.kill()?;
         self.child.wait().map(drop)
     }
     // STARTER:
-    // STARTER: // How does this process know that that one is ready, that it
-    // STARTER: // has ended, that it takes too long? And what becomes of it?
+    // STARTER: // How does this process learn that the next one is ready, has
+    // STARTER: // ended, or takes too long? And what does it do then?
     // END SOLUTION
 }

@@ -1,5 +1,5 @@
-//! Where there is no SIGHUP, and no descriptor is handed down: a server that
-//! says so.
+//! For systems that have no SIGHUP and cannot hand over descriptors: a server
+//! that says so.
 
 use std::io;
 

@@ -1,5 +1,4 @@
-//! The loop of `zen-poll`, of which one process does the first part, and the
-//! next one goes on.
+//! The loop of `zen-poll`, which one process begins and the next one continues.
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::collections::HashMap;
@@ -25,28 +24,28 @@ use crate::next::Next;
 use crate::next::Standing;
 // END SOLUTION
 
-/// Of the poller; clients' keys count up from the last of these.
+/// Keys in the poller. Clients' keys count up from the last of these.
 const LISTENER: usize = 0;
 const HANG_UP: usize = 1;
 const NEXT: usize = 2;
 
-/// How often to look for what no socket tells.
+/// How often to look for what no socket reports.
 const TICK: Duration = Duration::from_millis(100);
 
 struct Server<'a> {
-    /// Before all that it watches, and so dropped before it.
+    /// Declared before everything that it watches, so it is dropped first.
     poller: Poller,
     options: &'a Options<Restart>,
-    /// None when it is handed over.
+    /// None after it is handed over.
     listener: Option<Listener>,
-    /// There is something to read when SIGHUP has come.
+    /// Has something to read when SIGHUP has come.
     hang_ups: UnixStream,
     // BEGIN SOLUTION ready
-    /// Set at SIGHUP, and taken back when it is ready or given up.
+    /// Set at SIGHUP, taken out when the next process is ready or given up.
     next: Option<Next>,
     // END SOLUTION
     // BEGIN SOLUTION finish
-    /// When the clients who are still here have had time enough: set when the
+    /// When the grace period of the remaining clients is over. Set when the
     /// listener is handed over.
     cut_off_at: Option<Instant>,
     // END SOLUTION
@@ -97,7 +96,7 @@ impl Server<'_> {
         let mut buffer = [0; RECV_BYTES_MAX];
         let mut events = Events::new();
         while !self.is_done() {
-            // Whatever happens before this instant is among the events.
+            // Everything that happens before this instant is in the events.
             let now = Instant::now();
             self.watch_listener(now)?;
             events.clear();
@@ -119,7 +118,7 @@ impl Server<'_> {
             // BEGIN SOLUTION finish
             if self.cut_off_at.is_some_and(|at| now >= at) {
                 self.cut_off_at = None;
-                // What it means is in the contract, and done already.
+                // The server already handles SIGTERM as the contract asks.
                 signal_hook::low_level::raise(signal_hook::consts::SIGTERM)?;
             }
             // END SOLUTION
@@ -127,7 +126,7 @@ impl Server<'_> {
         Ok(())
     }
 
-    /// Whether nothing is left to do for this process.
+    /// Whether this process has nothing left to do.
     fn is_done(&self) -> bool {
         // BEGIN SOLUTION ready
         if self.next.is_some() {
@@ -141,7 +140,7 @@ impl Server<'_> {
         !accepts && self.clients.is_empty()
     }
 
-    /// How long it may sleep if nothing happens; None: for ever.
+    /// How long it may sleep if nothing happens. None means forever.
     fn timeout(&self) -> Option<Duration> {
         let sleeps = self.accepting && self.clients.is_empty();
         // BEGIN SOLUTION ready
@@ -155,7 +154,8 @@ impl Server<'_> {
         let accept = now >= self.accept_after && !shutdown::begun();
         if accept && !self.accepting {
             let interest = Event::readable(LISTENER);
-            // SAFETY: whoever takes the listener away deletes it first.
+            // SAFETY: code that takes the listener out deletes it from the
+            // poller first.
             unsafe {
                 self.poller.add_with_mode(&**listener, interest, LEVEL)?;
             }
@@ -197,7 +197,7 @@ impl Server<'_> {
             if !client.is_late(now) {
                 return true;
             }
-            // It may have sent something in time: look there first.
+            // It may have sent something in time: receive that first.
             let result = client.advance(poller, key, buffer);
             let over =
                 result.is_err() || client.is_over() || client.expire(now);
@@ -208,14 +208,14 @@ impl Server<'_> {
         });
     }
 
-    /// SIGHUP has come, once or more often.
+    /// SIGHUP has come, perhaps several times.
     fn hang_up(&mut self) -> io::Result<()> {
         if let Err(err) = self.hang_ups.read(&mut [0; 64]) {
             ok_if_not_ready(err)?;
         }
         let Some(listener) = &self.listener else { return Ok(()) };
         // BEGIN SOLUTION ready
-        // One at a time, and none for whoever is about to end.
+        // Start only one at a time, and none if this process is about to end.
         if self.next.is_some() || shutdown::begun() {
             return Ok(());
         }
@@ -257,8 +257,8 @@ impl Server<'_> {
                 return Ok(());
             }
             Standing::Ready => None,
-            // Our stop has shut down the listener, which is also its own.
-            Standing::Starting => Some("this one is to end".into()),
+            // Our stop has shut down the listener, which both processes share.
+            Standing::Starting => Some("this process is stopping".into()),
             Standing::Failed(why) => Some(why),
         };
         self.poller.delete(&next.says)?;
@@ -266,7 +266,7 @@ impl Server<'_> {
             None => self.hand_over(),
             Some(why) => {
                 Self::log_failure(&why);
-                // Whatever is the matter with it is no error of this one.
+                // An error of the next process must not end this one.
                 next.end().or_else(|err| {
                     log::complain(err);
                     Ok(())
@@ -277,8 +277,8 @@ impl Server<'_> {
     // END SOLUTION
     // BEGIN SOLUTION hand
 
-    /// Accepts nobody more. The listener is closed and not shut down: it is
-    /// still open in the next process, and so are the clients that wait in it.
+    /// Accepts no more clients. The listener is closed and not shut down: it
+    /// stays open in the next process, with the clients in its backlog.
     fn hand_over(&mut self) -> io::Result<()> {
         let Some(listener) = self.listener.take() else { return Ok(()) };
         if self.accepting {

@@ -1,20 +1,20 @@
-//! Reads `evidence.txt`, what strace has written of the faulty server, and
-//! says at the start of the server what it shows.
+//! Reads `evidence.txt`, which strace has written about the faulty server, and
+//! logs what it shows when the server starts.
 //!
-//! Of each line only the call, its first number and its result count, such as
+//! Of each line it uses only the call, its first number and its result, such as
 //! `close(8) = 0` or `accept4(3, {...}, [16], SOCK_CLOEXEC) = 8`.
 
 use zen_utils::log;
 
 const EVIDENCE: &str = include_str!("../evidence.txt");
 
-/// What is known of one descriptor.
+/// What is known about one descriptor.
 #[derive(Clone, Copy, PartialEq)]
 enum Seen {
     Closed,
     /// It was given to a new client.
     Reused,
-    /// That client was heard to leave, or has failed.
+    /// A recv() has shown that this client left or failed.
     HasLeft,
 }
 
@@ -24,11 +24,11 @@ pub(crate) fn log_what_it_shows() {
             "Evidence: {number} was closed, given to a new client, and closed \
              again while that client was still there"
         ),
-        None => "Evidence: none of a client torn down".into(),
+        None => "Evidence: it does not show a client torn down".into(),
     });
 }
 
-/// The descriptor that was closed under a client who had not left.
+/// The descriptor that was closed although its client had not left.
 fn victim(evidence: &str) -> Option<i32> {
     let mut seen: Vec<(i32, Seen)> = Vec::new();
     for (call, number, result) in evidence.lines().filter_map(parsed) {
@@ -50,8 +50,8 @@ fn victim(evidence: &str) -> Option<i32> {
     None
 }
 
-/// A call, its first number, and its result. A call that would have had to
-/// wait (EAGAIN) says nothing.
+/// A call, its first number, and its result. A call that returned EAGAIN shows
+/// nothing.
 fn parsed(line: &str) -> Option<(&str, i32, i32)> {
     let (before, rest) = line.split_once('(')?;
     let call = before.rsplit(' ').next()?;

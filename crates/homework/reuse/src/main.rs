@@ -1,8 +1,8 @@
-//! `reuse`: a poll loop that now and then tears down the wrong client.
+//! `reuse`: a poll loop that sometimes tears down the wrong client.
 //!
-//! The text: listing 7-6, pages 126-128: a dictionary for the sockets, one for
-//! the addresses, and so on, and the number of the descriptor is the key of
-//! all. The listing: `zen-poll`, which does not do so.
+//! The chapter: listing 7-6, pages 126-128. It has a dictionary for sockets, one
+//! for addresses, and so on. Their key is the number of the descriptor. The
+//! listing is `zen-poll`, which avoids this.
 //!
 //! ```text
 //!            listener readable -> accept() -> a new number in each table
@@ -10,7 +10,7 @@
 //!            client has left   -> out of each table
 //! ```
 //!
-//! There is one fault in it. No client that is alone will ever meet it.
+//! It has one fault, which a client that is alone never meets.
 //!
 //! ```sh
 //! cargo run -p reuse -- 127.0.0.1 -p 1060
@@ -33,7 +33,7 @@ use zen_utils::{
     sleep_until,
 };
 
-/// The listener's key: no descriptor's number is so high.
+/// The listener's key: no descriptor has such a high number.
 const LISTENER: usize = usize::MAX - 1;
 
 /// How often to look for clients that are late.
@@ -53,20 +53,21 @@ fn main() -> ExitCode {
 /// The number of a client's descriptor.
 type Number = usize;
 
-/// What the text keeps in dictionaries, by the number of the descriptor: all
-/// filled by `admit`.
+/// What the chapter keeps in dictionaries, by the number of the descriptor. All
+/// are filled by `admit`.
 struct Server {
     timing: Timing,
     socks: HashMap<Number, StoppableSocket<TcpStream>>,
     addresses: HashMap<Number, SocketAddr>,
     conversations: HashMap<Number, Conversation>,
-    /// Those who are watched for room to send; the others, for bytes.
+    /// Clients that are watched for room to send. The others are watched for
+    /// bytes to receive.
     wants_room: HashSet<Number>,
     // BEGIN SOLUTION mend
-    // STARTER: /// Those who have left in this turn, and how.
+    // STARTER: /// Clients that have left in this turn, and how.
     // STARTER: left: Vec<(Number, io::Result<()>)>,
     // END SOLUTION
-    // Declared after all that it watches.
+    // Declared after everything that it watches.
     poller: Poller,
 }
 
@@ -157,11 +158,11 @@ impl Server {
         self.conversations.insert(number, conversation);
     }
 
-    /// Takes a client off the tables.
+    /// Removes a client from the tables.
     fn leave(&mut self, number: Number, result: io::Result<()>) {
         // BEGIN SOLUTION mend
-        // Off all of them before the socket is closed, which it is at the end
-        // of this function: from then on the number may be another client's.
+        // Remove it from every table before its socket is closed, at the end
+        // of this function: then the number may belong to another client.
         let sock = self.socks.remove(&number);
         let address = self.addresses.remove(&number);
         let conversation = self.conversations.remove(&number);
@@ -180,7 +181,7 @@ impl Server {
     }
     // BEGIN SOLUTION mend
     // STARTER:
-    // STARTER: /// Clears away, at the end of a turn, what those who left have left behind.
+    // STARTER: /// Removes, at the end of a turn, the clients that have left.
     // STARTER: fn tidy_up(&mut self) {
     // STARTER:     for (number, result) in self.left.drain(..) {
     // STARTER:         if let Some(sock) = self.socks.remove(&number) {
@@ -204,7 +205,7 @@ impl Server {
             }
         }
         for number in late {
-            // It may have sent something in time: look there first.
+            // It may have sent something in time: receive that first.
             let result = self.advance(number, buffer);
             let over = self
                 .conversations
@@ -216,7 +217,8 @@ impl Server {
         }
     }
 
-    /// Does what can be done at once for one client, as in `zen-poll`.
+    /// Does everything for one client that can be done without waiting, as in
+    /// `zen-poll`.
     fn advance(&mut self, number: Number, buffer: &mut [u8]) -> io::Result<()> {
         let (Some(sock), Some(conversation)) =
             (self.socks.get_mut(&number), self.conversations.get_mut(&number))

@@ -1,4 +1,4 @@
-//! How many clients there may be at once from one address.
+//! A limit for the number of clients from one address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::socketserver::VerifyRequest;
 
-/// How many clients each address has; none of those that have none.
+/// How many clients each address has. Addresses without clients are not in it.
 #[derive(Clone, Default)]
 struct Table(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
@@ -16,7 +16,7 @@ impl Table {
     }
 }
 
-/// Lets so many in from each address.
+/// Lets at most this many clients in from each address.
 #[derive(Clone)]
 pub(crate) struct AddressLimit {
     max_per_address: usize,
@@ -55,7 +55,7 @@ impl VerifyRequest for AddressLimit {
         let address = client_address.ip().to_canonical();
         let mut table = self.table.lock();
         let clients = table.entry(address).or_default();
-        // At least one is allowed. So whoever is refused leaves no entry
+        // The limit is at least one, so a refused client never leaves an entry
         // without clients behind.
         if *clients == self.max_per_address {
             return Err(format!("too many clients from {address}"));
@@ -69,8 +69,8 @@ impl VerifyRequest for AddressLimit {
 }
 // BEGIN SOLUTION free
 
-/// Wherever it is dropped: by a thread that ends, in whatever way, or by one
-/// that could not be started.
+/// Gives the seat back when its thread ends, in any way, or could not be
+/// started.
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut table = self.table.lock();

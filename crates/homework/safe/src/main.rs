@@ -1,8 +1,8 @@
 //! `safe`: the legacy server, with a limit for each client address.
 //!
-//! The text: listing 7-5, pages 124-125. The listing: `zen-legacy`, in which
-//! the crowd of clients decides how many threads there are, and one client is
-//! enough of a crowd.
+//! The chapter: listing 7-5, pages 124-125. The listing is `zen-legacy`, where
+//! the clients decide how many threads there are, and one client can open as
+//! many connections as it likes.
 //!
 //! ```text
 //! poll() -> accept() -> verify_request() -> a seat -> thread: recv(), send()
@@ -10,7 +10,7 @@
 //!                             +-> no seat: closed
 //! ```
 //!
-//! Nothing has to be changed here: what is to be done stands in `limit.rs`.
+//! There is nothing to change here: your work is in `limit.rs`.
 //!
 //! ```sh
 //! cargo run -p safe -- 127.0.0.1 -p 1060 --max-per-address 2
@@ -39,7 +39,7 @@ struct Crowd {
     #[command(flatten)]
     in_all: MaxClients,
 
-    /// Serve so many clients of one address at once; others are closed
+    /// Serve at most N clients of one address at once; close the others
     #[arg(
         long, value_name = "N", default_value_t = u32::MAX,
         hide_default_value = true,

@@ -1,6 +1,6 @@
 //! A small `socketserver`, as in the listing: a server pattern and a handler
-//! pattern. Between the two stands a hook that Python's has as well: whether a
-//! client is let in at all. It knows neither an aphorism nor a limit.
+//! pattern. Between the two is a hook, as in Python's, that decides whether a
+//! client is let in. This module knows neither aphorisms nor limits.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
@@ -28,10 +28,10 @@ pub(crate) trait BaseRequestHandler: Clone + Send + 'static {
 
 /// Decides which clients are let in.
 pub(crate) trait VerifyRequest {
-    /// What a client keeps for as long as it is served.
+    /// What a client holds as long as it is served.
     type Seat: Send + 'static;
 
-    /// A seat for this client, or why there is none, for the log.
+    /// A seat for this client, or the reason for the log why there is none.
     fn verify_request(
         &self,
         client_address: SocketAddr,

@@ -1,5 +1,5 @@
-//! Who waits for the time, for all who sleep: one thread, which knows nothing
-//! of the executor. A waker is all that it needs to know of whoever sleeps.
+//! One thread that waits for all sleeping tasks. It knows nothing about the
+//! executor: all that it needs from a task is a waker.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use std::time::Instant;
 use std::collections::BTreeMap;
 // END SOLUTION
 
-/// The thread, and what it shares with those who sleep.
+/// The thread, and what it shares with the sleeping tasks.
 pub(crate) struct Clock {
     shared: Arc<Shared>,
 }
@@ -20,7 +20,7 @@ pub(crate) struct Clock {
 #[derive(Default)]
 struct Shared {
     sleepers: Mutex<Sleepers>,
-    /// Ends the wait of the clock's thread before its time.
+    /// Ends the wait of the clock's thread early.
     changed: Condvar,
 }
 
@@ -30,7 +30,7 @@ struct Sleepers {
     /// When to call which waker, the next one first. Filled by `poll`, emptied
     /// by `drop` and, when the instant has come, by `run`.
     wakers: BTreeMap<(Instant, usize), Waker>,
-    /// Two may sleep until the same instant: so each has a number.
+    /// Two may sleep until the same instant, so each has a number.
     last_number: usize,
     // STARTER: /// When to call which waker.
     // STARTER: wakers: Vec<(Instant, Waker)>,
@@ -42,7 +42,7 @@ impl Shared {
         self.sleepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sleeps until the next instant, and calls whose turn it is.
+    /// Sleeps until the next instant, and calls its waker.
     fn run(&self) {
         // BEGIN SOLUTION sleep
         let mut sleepers = self.sleepers();
@@ -64,7 +64,7 @@ impl Shared {
                 }
             };
         }
-        // STARTER: // Here the clock waits, and wakes.
+        // STARTER: // Wait here, and call wakers.
         // END SOLUTION
     }
 }
@@ -78,12 +78,12 @@ impl Clock {
         Ok(clock)
     }
 
-    /// How many sleep.
+    /// How many tasks sleep.
     pub(crate) fn sleepers(&self) -> usize {
         self.shared.sleepers().wakers.len()
     }
 
-    /// Sleeps until then, and lets others run meanwhile.
+    /// Sleeps until this instant, and lets other tasks run meanwhile.
     pub(crate) fn sleep_until(&self, at: Instant) -> Sleep {
         // BEGIN SOLUTION sleep
         let mut sleepers = self.shared.sleepers();
@@ -95,7 +95,7 @@ impl Clock {
     }
 }
 
-/// Is done at an instant.
+/// A future that is done at an instant.
 pub(crate) struct Sleep {
     shared: Arc<Shared>,
     // BEGIN SOLUTION sleep
@@ -113,7 +113,7 @@ impl Future for Sleep {
             return Poll::Ready(());
         }
         let mut sleepers = self.shared.sleepers();
-        // Each time: it may be another task that polls now.
+        // Store it at each poll: another task may be polling now.
         sleepers.wakers.insert(self.key, context.waker().clone());
         // END SOLUTION
         // BEGIN SOLUTION one
@@ -124,7 +124,7 @@ impl Future for Sleep {
         // END SOLUTION
         // BEGIN SOLUTION sleep
         Poll::Pending
-        // STARTER: // Nobody else runs meanwhile: an executor has one thread.
+        // STARTER: // No other task can run meanwhile: there is one thread.
         // STARTER: let time_left = self.at - Instant::now();
         // STARTER: thread::sleep(time_left);
         // STARTER: Poll::Ready(())
@@ -133,7 +133,7 @@ impl Future for Sleep {
 }
 // BEGIN SOLUTION forget
 
-/// Whoever is no longer waited for, because something else came first.
+/// Removes the waker of a future that is dropped while it sleeps.
 impl Drop for Sleep {
     fn drop(&mut self) {
         self.shared.sleepers().wakers.remove(&self.key);

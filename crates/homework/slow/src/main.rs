@@ -1,8 +1,8 @@
-//! `slow`: answers that take their time, and a loop that does not.
+//! `slow`: a loop that does not wait for slow answers.
 //!
-//! The text: listing 7-6, pages 126-128, and what page 130 says of an answer
-//! that needs a database. The listing: `zen-poll --think`, in which everybody
-//! waits while one answer is worked out.
+//! The chapter: listing 7-6, pages 126-128, and what page 130 says about an
+//! answer that needs a database. The listing is `zen-poll --think`, where all
+//! clients wait while one answer is worked out.
 //!
 //! ```text
 //!            client readable -> recv() -> conversation --> jobs --> worker
@@ -34,7 +34,7 @@ use zen_utils::{
     Wants, log, ok_if_not_ready, pause_after_failed_accept, shutdown,
 };
 
-/// Clients' keys count up from here, and none is used twice.
+/// Clients' keys count up from here and are never reused.
 const LISTENER: usize = 0;
 
 /// How often to look for clients that are late.
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 /// What the administrator decides.
 #[derive(Args, Clone, Debug)]
 struct Pool {
-    /// How many threads work answers out, each one answer at a time
+    /// How many threads work out answers, each one at a time
     #[arg(
         long, value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u16).range(1..=10_000)
@@ -59,16 +59,16 @@ struct Pool {
     workers: u16,
 }
 
-/// As in `zen-poll`, and who works for it.
+/// As in `zen-poll`, and whether a worker has its next answer.
 struct Client {
     key: usize,
     sock: StoppableSocket<TcpStream>,
     address: SocketAddr,
     conversation: Conversation,
-    /// A worker has its next answer, or will have it: set when it is handed
-    /// over, and taken back when it is done.
+    /// Its next answer is with the workers. Set when the answer is handed over,
+    /// cleared when it is done.
     thinking: bool,
-    /// What the poller watches for, if it watches this client.
+    /// What the poller watches this client for, if it does.
     watched: Option<Event>,
 }
 
@@ -78,7 +78,7 @@ fn serve(listener: &Listener, options: &Options<Pool>) -> io::Result<()> {
     zen_utils::raise_descriptor_limit();
     listener.set_nonblocking(true)?;
     let mut clients = Clients::new();
-    // Declared after all that it watches, and so dropped before it.
+    // Declared after everything that it watches, so it is dropped first.
     let poller = Poller::new()?;
     thread::scope(|scope| {
         let (number, think) = (options.own.workers, options.timing.think);
@@ -119,7 +119,8 @@ fn run_loop(
         ready.extend(events.iter().map(|event| event.key));
         for key in workers.done() {
             // BEGIN SOLUTION hand
-            // It may have left, or been dropped: keys are not used twice.
+            // The client may have left. Keys are never reused, so its key
+            // cannot find another client.
             if let Some(client) = clients.get_mut(&key) {
                 client.thinking = false;
                 client.conversation.finished_thinking();
@@ -128,7 +129,7 @@ fn run_loop(
             // STARTER: let _ = key;
             // END SOLUTION
         }
-        // A late client may have sent something in time: look there first.
+        // A late client may have sent something in time: receive that first.
         let tick = now >= next_look;
         if tick {
             next_look = now + TICK;
@@ -159,7 +160,7 @@ fn run_loop(
         if tick {
             clients.retain(|_, client| {
                 // BEGIN SOLUTION calm
-                // The time-out stands still, also while it waits for a worker.
+                // The timeout stands still while the client waits for a worker.
                 let late = !client.thinking && client.conversation.expire(now);
                 // STARTER: let late = client.conversation.expire(now);
                 // END SOLUTION
@@ -200,14 +201,15 @@ fn admit(
     Ok(Some(client))
 }
 
-/// First the poller forgets a client, then its descriptor is closed.
+/// Removes a client from the poller before its descriptor is closed.
 fn disconnect(poller: &Poller, client: &mut Client, result: io::Result<()>) {
     let result = result.and(client.watch(poller, None));
     log::ended(client.address, client.conversation.outcome(result));
 }
 
 impl Client {
-    /// Does what can be done at once, and hands over what cannot.
+    /// Does everything that can be done without waiting, and hands slow answers
+    /// over to the workers.
     fn advance(
         &mut self,
         poller: &Poller,
@@ -232,7 +234,7 @@ impl Client {
                     }
                     break;
                 }
-                // STARTER: // Everybody else waits as well.
+                // STARTER: // All other clients wait as well.
                 // STARTER: Wants::Think(until) => {
                 // STARTER:     self.thinking = true;
                 // STARTER:     workers.work_out(self.key);
@@ -257,8 +259,8 @@ impl Client {
         let wants_room = self.conversation.wants() == Wants::Send;
         let event = Event::new(self.key, !wants_room, wants_room);
         // BEGIN SOLUTION calm
-        // Ready, and never received from, it would not let us sleep. And to
-        // ask for no event is not enough: a reset is told in any case.
+        // A socket that is ready but not read from would wake us again and
+        // again. Event::none is not enough: a reset is always reported.
         self.watch(poller, (!self.thinking).then_some(event))
         // STARTER: self.watch(poller, Some(event))
         // END SOLUTION

@@ -1,4 +1,4 @@
-//! Those who work answers out while the loop goes on.
+//! The threads that work out answers while the loop goes on.
 
 use std::thread::Scope;
 use std::time::Duration;
@@ -17,18 +17,18 @@ use zen_utils::log;
 /// A fixed number of threads, and how to reach them.
 pub(crate) struct Workers {
     // BEGIN SOLUTION hand
-    /// The keys of clients, each with one answer to work out. No longer than
-    /// there are clients: each has one answer worked out at a time.
+    /// The keys of clients, each with one answer to work out. It cannot hold
+    /// more keys than there are clients, so it needs no bound.
     jobs: Sender<usize>,
-    /// The keys of those whose answer is worked out. Filled by the workers,
+    /// The keys of clients whose answer is worked out. Filled by the workers,
     /// emptied by the loop.
     done: Receiver<usize>,
     // END SOLUTION
 }
 
 impl Workers {
-    /// Starts them. Each answer takes this long. They end when this is
-    /// dropped, and the scope waits for that.
+    /// Starts the threads. Each answer takes the time `think`. The threads end
+    /// when this is dropped, and the scope waits for them.
     pub(crate) fn start<'scope, 'env>(
         scope: &'scope Scope<'scope, 'env>,
         poller: &'env Poller,
@@ -43,7 +43,7 @@ impl Workers {
             let work = move || {
                 for key in to_do {
                     thread::sleep(think);
-                    // It fails only if the loop has ended.
+                    // This fails only if the loop has ended.
                     finished.send(key).ok();
                     poller.notify().ok();
                 }
@@ -59,10 +59,10 @@ impl Workers {
         // END SOLUTION
     }
 
-    /// Has somebody work the next answer for this client out. Never waits.
+    /// Lets a worker work out this client's next answer. Never waits.
     pub(crate) fn work_out(&self, key: usize) {
         // BEGIN SOLUTION hand
-        // Not all of them can have ended.
+        // This fails only if all workers have ended, which they cannot.
         self.jobs.send(key).ok();
         // STARTER: let _ = key;
         // END SOLUTION

@@ -5,7 +5,6 @@
 //! start nor the end of a server is in it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use zen_harness::{proc, strace};
 
 use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
-use zen_bench::machine::descriptors_max;
+use zen_bench::machine;
 
 /// So many clients, every one of them busy, are the contract's measure.
 const CROWD: usize = 64;
@@ -52,10 +51,8 @@ pub(crate) fn count(names: &[String], profile: &str) -> Result<bool> {
     for name in names {
         ensure!(servers.find(name).is_some(), "no server is called {name}");
     }
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let cores = thread::available_parallelism()?;
-    println!("{cores} cores, Linux {}", kernel.trim());
-    descriptors_max();
+    println!("{}", machine::linux()?);
+    machine::descriptors_max();
     let why_not: Vec<_> =
         servers.listings.iter().map(|it| servers.cannot_run(it)).collect();
     for why in why_not.iter().flatten() {

@@ -6,9 +6,7 @@
 //! how far the loop is from itself.
 
 use std::env;
-use std::fs;
 use std::process::Command;
-use std::thread;
 
 use anyhow::{Result, ensure};
 use zen_harness::listing::Listing;
@@ -17,6 +15,7 @@ use zen_harness::server::Server;
 
 use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
+use zen_bench::machine;
 use zen_bench::results::{Point, median};
 
 const CLIENTS: usize = 64;
@@ -47,9 +46,7 @@ pub(crate) fn measure(names: &[String], pairs: u16) -> Result<bool> {
         let known = servers.find(name).is_some();
         ensure!(known, "no event-driven server is called {name}");
     }
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let cores = thread::available_parallelism()?;
-    println!("{cores} cores, Linux {}", kernel.trim());
+    println!("{}", machine::linux()?);
     let mut within_bounds = true;
     for (what, batch, rounds) in
         [("asked one at a time", 1, 200), ("asked 16 at once", 16, 100)]

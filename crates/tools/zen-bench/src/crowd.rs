@@ -1,24 +1,22 @@
-//! Clients that do not simply ask and listen: those who come all at once, who
-//! stay silent, who send a byte now and then.
+//! Clients that come all at once.
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use polling::{Event, Events, PollMode, Poller};
 use socket2::{Domain, Socket, Type};
 
-use crate::load::{CLIENTS_MAX, CONNECT_TIME_MAX};
+use crate::load::{ensure_here, ensure_not_too_many};
 
 const QUESTION: &[u8] = b"Simple is better than?";
 const ANSWER: &[u8] = b"Complex.";
 
-/// What clients do that come all at once.
+/// What each of them does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Errand {
-    /// Only connect.
     Connect,
     /// Ask one question, hear the answer, and leave.
     Ask,
@@ -31,17 +29,17 @@ struct Visitor {
     received: Vec<u8>,
 }
 
-/// Sends so many clients at once, and says for each, in the order in which
-/// they were done, how long it took; None for those who were not done in time.
-/// Those who only connect stay until all are done.
+/// Sends this many clients at once. Returns how long each of them took, the
+/// quickest first, and None for each that was not done in time. Those that
+/// only connect stay until all are done.
 pub fn burst(
     server: SocketAddr,
     clients: usize,
     errand: Errand,
     time_max: Duration,
 ) -> Result<Vec<Option<Duration>>> {
-    ensure!(server.ip().is_loopback(), "{server} is not a loopback address");
-    ensure!(clients <= CLIENTS_MAX, "more than {CLIENTS_MAX} clients");
+    ensure_here(server)?;
+    ensure_not_too_many(clients)?;
     let mut visitors = Vec::new();
     // Dropped before them.
     let poller = Poller::new()?;
@@ -151,38 +149,4 @@ pub fn visit(
     time_max: Duration,
 ) -> Result<Option<Duration>> {
     Ok(burst(server, 1, Errand::Ask, time_max)?.into_iter().flatten().next())
-}
-
-/// Clients that have connected and say nothing.
-#[derive(Debug)]
-pub struct Silent {
-    socks: Vec<TcpStream>,
-}
-
-impl Silent {
-    /// Connects so many of them.
-    pub fn connect(server: SocketAddr, clients: usize) -> Result<Self> {
-        ensure!(
-            server.ip().is_loopback(),
-            "{server} is not a loopback address"
-        );
-        ensure!(clients <= CLIENTS_MAX, "more than {CLIENTS_MAX} clients");
-        let connect = |_| -> std::io::Result<_> {
-            let sock = TcpStream::connect_timeout(&server, CONNECT_TIME_MAX)?;
-            sock.set_nonblocking(true)?;
-            sock.set_nodelay(true)?;
-            Ok(sock)
-        };
-        let socks: std::io::Result<_> = (0..clients).map(connect).collect();
-        Ok(Self { socks: socks.context("a silent client cannot connect")? })
-    }
-
-    /// Each sends one byte of a question that will never end. Whether the
-    /// server wants it is not their concern.
-    pub fn drip(&mut self) {
-        for sock in &mut self.socks {
-            // A socket has room for one byte, or the client is gone.
-            sock.write_all(b"x").ok();
-        }
-    }
 }

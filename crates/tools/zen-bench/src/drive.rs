@@ -63,7 +63,6 @@ impl Outcome {
         })
     }
 
-    /// Answers a second.
     pub fn rate(&self) -> f64 {
         self.answers as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }

@@ -1,27 +1,30 @@
 //! What an experiment is, and how its results become text.
 
+use serde::Deserialize;
+
 use crate::lab::Lab;
-use crate::results::{Chart, Results};
+use crate::results::{Charts, Results};
 
 /// A question that can be measured.
 #[derive(Debug)]
 pub struct Experiment {
-    /// One word.
     pub name: &'static str,
-    /// The heading.
-    pub title: &'static str,
-    /// Of the chapter: `page 122`, `pages 123-125`.
-    pub pages: &'static str,
-    /// What the chapter says there, in our own words.
-    pub claim: &'static str,
-    /// What is measured, as a question.
-    pub question: &'static str,
-    /// What a reader should decide before looking.
-    pub predict: &'static str,
-    /// Measures it.
-    pub make: fn(&mut Lab) -> anyhow::Result<Vec<Chart>>,
+    pub about: About,
+    pub make: fn(&mut Lab, &mut Charts) -> anyhow::Result<()>,
     /// What came out, from the data alone.
     pub seen: fn(&Results) -> String,
+}
+
+/// What `experiments/about.toml` says of an experiment.
+#[derive(Debug, Deserialize)]
+pub struct About {
+    pub title: String,
+    pub pages: String,
+    pub claim: String,
+    pub question: String,
+    pub predict: String,
+    /// Without their values.
+    pub charts: Charts,
 }
 
 impl Experiment {
@@ -44,7 +47,7 @@ impl Experiment {
 
     /// What the book's page of the lab includes.
     pub fn page(&self, results: &Results) -> String {
-        let Self { pages, claim, question, predict, .. } = self;
+        let About { pages, claim, question, predict, .. } = &self.about;
         let seen = self.seen_in(results);
         format!(
             "<!-- ANCHOR: question -->\n\

@@ -1,6 +1,9 @@
 //! The experiments, each bound to a claim of the chapter.
 
-use crate::experiment::Experiment;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::experiment::{About, Experiment};
 use crate::results::Results;
 
 mod backlog;
@@ -16,35 +19,41 @@ mod slow;
 mod waiting;
 
 /// All of them, in the order of the chapter.
-pub static EXPERIMENTS: [Experiment; 11] = [
-    silent::EXPERIMENT,
-    waiting::EXPERIMENT,
-    slow::EXPERIMENT,
-    churn::EXPERIMENT,
-    knees::EXPERIMENT,
-    backlog::EXPERIMENT,
-    pollers::EXPERIMENT,
-    rates::EXPERIMENT,
-    prices::EXPERIMENT,
-    loops::EXPERIMENT,
-    million::EXPERIMENT,
-];
+pub static EXPERIMENTS: LazyLock<Vec<Experiment>> = LazyLock::new(|| {
+    let about = toml::from_str(include_str!("experiments/about.toml"));
+    let mut about: HashMap<String, About> = about.expect("it is TOML");
+    macro_rules! experiments {
+        ($($name:ident)*) => {
+            vec![$(Experiment {
+                name: stringify!($name),
+                about: about.remove(stringify!($name)).expect("it is there"),
+                make: $name::make,
+                seen: $name::seen,
+            }),*]
+        };
+    }
+    experiments! {
+        silent waiting slow churn knees backlog pollers rates prices loops
+        million
+    }
+});
 
 /// Which claim of the chapter has which experiment, as a table for the book.
 pub fn claims() -> String {
     let mut text = String::from(
         "| pages | what the chapter says | experiment |\n|---|---|---|\n",
     );
-    for Experiment { pages, claim, name, .. } in &EXPERIMENTS {
-        let pages = pages.split_once(' ').map_or(*pages, |(_, them)| them);
+    for Experiment { name, about, .. } in &*EXPERIMENTS {
+        let About { pages, claim, .. } = about;
+        let pages = pages.split_once(' ').map_or(&**pages, |(_, it)| it);
         text += &format!("| {pages} | {claim} | `{name}` |\n");
     }
     text
 }
 
 /// The Markdown tables about single servers, by the server's name.
-pub fn tables(results: &Results) -> Vec<(&'static str, String)> {
-    match results.experiment == prices::EXPERIMENT.name {
+pub fn tables(results: &Results) -> Vec<(String, String)> {
+    match results.experiment == "prices" {
         true => prices::tables(results),
         false => Vec::new(),
     }
@@ -60,10 +69,11 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), EXPERIMENTS.len());
-        for it in &EXPERIMENTS {
-            assert!(it.question.ends_with('?'), "{}", it.name);
-            assert!(it.predict.len() > 40, "{}", it.name);
-            assert!(claims().contains(it.claim) && !it.claim.contains('|'));
+        for Experiment { name, about, .. } in &*EXPERIMENTS {
+            assert!(about.question.ends_with('?'), "{name}");
+            assert!(about.predict.len() > 40, "{name}");
+            let claim = &about.claim;
+            assert!(claims().contains(claim) && !claim.contains('|'));
         }
     }
 }

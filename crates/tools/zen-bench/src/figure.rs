@@ -28,16 +28,7 @@ const LEGEND_COLUMNS: usize = 2;
 const CHARACTER: f64 = 8.0;
 
 /// What charts have and other drawings have not.
-const STYLE: &str = "\
-.zen{max-width:100%;height:auto;overflow:visible;font:14px system-ui,sans-serif}
-.zen .small{font-size:12px}
-.zen .bold{font-weight:bold}
-.zen .axis,.zen .spread{stroke:var(--ink);fill:none}
-.zen .spread{stroke:var(--own)}
-.zen .line{stroke-width:2}
-.zen .mark{stroke-width:2;fill-opacity:.55}
-@media (max-width:600px){.zen text{font-size:17px}.zen .small{font-size:15px}}
-";
+const STYLE: &str = include_str!("figure.css");
 
 /// More marks than these would hide the line.
 const MARKS_MAX: usize = 24;
@@ -299,7 +290,7 @@ mod tests {
     }
 
     fn chart(x: Scale, y: Scale) -> Chart {
-        let mut chart = Chart::lines("a", "<A>", axis(x), axis(y));
+        let mut chart = Chart::lines("<A>", axis(x), axis(y));
         for (n, value) in [0.0, 1e-7, 3.5, 1e9].into_iter().enumerate() {
             for series in 0..10 {
                 let value = value * f64::from(series);
@@ -329,7 +320,7 @@ mod tests {
                 let full = chart(x, y);
                 let empty = Chart { series: Vec::new(), ..full.clone() };
                 let bars = Chart { bars: true, ..full.clone() };
-                let limited = full.clone().with_limit(5.0);
+                let limited = Chart { limit: Some(5.0), ..full.clone() };
                 for chart in [full, empty, bars, limited] {
                     let svg = draw("a", &chart);
                     assert!(!svg.contains("NaN") && !svg.contains("inf"));
@@ -345,7 +336,7 @@ mod tests {
     #[test]
     fn lines_with_the_same_values_do_not_hide_one_another() {
         let axis = |label| (label, Scale::Log);
-        let mut chart = Chart::lines("a", "A", axis("x"), axis("y"));
+        let mut chart = Chart::lines("A", axis("x"), axis("y"));
         for (name, value) in [("p", 1.0), ("q", 1.0), ("r", 9.0)] {
             chart.record(name, 1.0, value);
             chart.record(name, 2.0, value);

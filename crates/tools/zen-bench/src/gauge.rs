@@ -20,14 +20,24 @@ pub struct Gauge {
     pub cpu: Duration,
     /// Bytes of memory; what processes share is shared out (PSS).
     pub memory: u64,
-    /// In all processes.
     pub threads: u64,
     /// Zombies included.
     pub processes: u64,
-    /// In all processes.
     pub descriptors: u64,
     /// Of the threads that live.
     pub context_switches: u64,
+}
+
+impl Gauge {
+    /// What it counts, by the names that charts have for it.
+    pub fn counts(&self) -> [(&'static str, u64); 4] {
+        [
+            ("processes", self.processes),
+            ("threads", self.threads),
+            ("descriptors", self.descriptors),
+            ("memory", self.memory),
+        ]
+    }
 }
 
 /// None where the system does not tell.

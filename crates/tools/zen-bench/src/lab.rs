@@ -2,17 +2,16 @@
 //! cores they run, how often everything is measured.
 
 use anyhow::{Context, Error, Result};
-use zen_harness::inetd::{self, Mode};
 use zen_harness::listing::Listing;
 use zen_harness::proc;
-use zen_harness::server::{PORT, Server};
+use zen_harness::server::Server;
 use zen_harness::workspace::Servers;
 
 use crate::cores::Cores;
 use crate::gauge::{self, Gauge};
 use crate::machine::{self, Machine};
 use crate::progress;
-use crate::results::{Chart, Results};
+use crate::results::{Charts, Results};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +20,6 @@ pub enum Size {
     Tiny,
     /// All experiments within five minutes.
     Quick,
-    /// More runs, and longer ones.
     Full,
 }
 
@@ -30,7 +28,6 @@ pub enum Size {
 pub struct Subject {
     /// As figures call it.
     pub name: String,
-    /// The command that starts it.
     pub words: Vec<String>,
     /// What it is, if it takes the contract's options.
     pub listing: Option<Listing>,
@@ -101,7 +98,8 @@ impl Lab {
     pub fn make(
         &mut self,
         name: &str,
-        make: fn(&mut Self) -> Result<Vec<Chart>>,
+        mut charts: Charts,
+        make: fn(&mut Self, &mut Charts) -> Result<()>,
     ) -> Result<Results> {
         self.left_out.clear();
         self.is_made_once = false;
@@ -110,7 +108,8 @@ impl Lab {
             Cores::take(&cores.load);
         }
         let before = proc::own_turns();
-        let mut charts = make(self).with_context(|| self.name.clone())?;
+        make(self, &mut charts).with_context(|| self.name.clone())?;
+        let Charts(mut charts) = charts;
         charts.retain(|it| !it.series.is_empty());
         let turns = proc::own_turns().since(before);
         progress::end();
@@ -151,17 +150,23 @@ impl Lab {
         }
     }
 
+    /// The listings of the workspace, in reading order.
+    pub fn names(&self) -> String {
+        let names = self.servers.listings.iter().map(|it| it.name.as_str());
+        names.collect::<Vec<_>>().join(" ")
+    }
+
     /// These listings, and the servers that the user has added.
-    pub fn servers(&mut self, names: &[&str]) -> Vec<Subject> {
+    pub fn servers(&mut self, names: &str) -> Vec<Subject> {
         let mut subjects = self.listings(names);
         subjects.extend(self.also.iter().cloned());
         subjects
     }
 
     /// Only these listings: the experiment needs the contract's options.
-    pub fn listings(&mut self, names: &[&str]) -> Vec<Subject> {
+    pub fn listings(&mut self, names: &str) -> Vec<Subject> {
         let mut subjects = Vec::new();
-        for name in names {
+        for name in names.split(' ') {
             match self.subject(name) {
                 Ok(subject) => subjects.push(subject),
                 Err(why) => self.leave_out(&format!("{name}: {why}")),
@@ -179,17 +184,12 @@ impl Lab {
         if let Some(why) = self.servers.cannot_run(listing) {
             return Err(why.trim().into());
         }
-        let path = self.servers.program(listing).to_string_lossy();
-        let mut words = vec![path.into_owned()];
-        if listing.is_inetds() {
-            words = inetd::before(Mode::Nowait, PORT, &words)
-                .map_err(|err| err.to_string())?;
-        }
+        let words = self.servers.command(listing, &[]);
+        let words = words.map_err(|err| err.to_string())?;
         let listing = Some(listing.clone());
         Ok(Subject { name: name.into(), words, listing })
     }
 
-    /// Notes that something is not measured here.
     pub fn leave_out(&mut self, why: &str) {
         if !self.left_out.iter().any(|it| it == why) {
             self.left_out.push(why.into());

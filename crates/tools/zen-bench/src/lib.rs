@@ -14,6 +14,10 @@
     clippy::missing_errors_doc,
     reason = "every error is a sentence for the user"
 )]
+#![expect(
+    missing_docs,
+    reason = "only its own program uses it, and a name may say enough"
+)]
 
 pub mod book;
 pub mod cores;

@@ -24,7 +24,7 @@ pub const CLIENTS_MAX: usize = 20_000;
 /// More questions might not fit into a socket's buffer all at once.
 pub const BATCH_MAX: usize = 64;
 
-pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The contract in four lines.
 const QUESTIONS: [(&str, &str); 4] = [
@@ -37,7 +37,6 @@ const QUESTIONS: [(&str, &str); 4] = [
 /// What each client does.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How often it asks.
     pub rounds: usize,
     /// How many questions it asks at once.
     pub batch: usize,
@@ -80,17 +79,13 @@ pub(crate) struct Client {
 pub struct Script {
     /// So many questions, one after another.
     pub questions: String,
-    /// Their answers.
     pub answers: String,
 }
 
 impl Load {
-    /// Connects so many clients.
+    /// Connects this many clients, which say nothing yet.
     pub fn connect(server: SocketAddr, clients: usize) -> Result<Self> {
-        ensure!(
-            server.ip().is_loopback(),
-            "{server} is not a loopback address"
-        );
+        ensure_here(server)?;
         Self::connect_anywhere(server, clients)
     }
 
@@ -100,7 +95,7 @@ impl Load {
         server: SocketAddr,
         clients: usize,
     ) -> Result<Self> {
-        ensure!(clients <= CLIENTS_MAX, "more than {CLIENTS_MAX} clients");
+        ensure_not_too_many(clients)?;
         let poller = Poller::new()?;
         let clients = (0..clients).map(|key| {
             let sock = TcpStream::connect_timeout(&server, CONNECT_TIME_MAX)?;
@@ -116,6 +111,14 @@ impl Load {
         let clients: Result<_> = clients.collect();
         let clients = clients.context("cannot connect")?;
         Ok(Self { poller, events: Events::new(), clients })
+    }
+
+    /// Each client sends a byte of a question that never ends.
+    pub fn drip(&mut self) {
+        for client in &mut self.clients {
+            // A socket has room for one byte, or the server has closed it.
+            client.sock.write_all(b"x").ok();
+        }
     }
 
     /// Lets every client ask as planned; returns the number of answers.
@@ -151,6 +154,17 @@ impl Load {
         }
         Ok(self.clients.len() * plan.rounds * plan.batch)
     }
+}
+
+/// Only servers on this machine are loaded.
+pub(crate) fn ensure_here(server: SocketAddr) -> Result<()> {
+    ensure!(server.ip().is_loopback(), "{server} is not a loopback address");
+    Ok(())
+}
+
+pub(crate) fn ensure_not_too_many(clients: usize) -> Result<()> {
+    ensure!(clients <= CLIENTS_MAX, "more than {CLIENTS_MAX} clients");
+    Ok(())
 }
 
 /// Parses a number of seconds, which may have a fraction.

@@ -9,12 +9,14 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use zen_harness::listing::Listing;
 use zen_harness::server::Server;
+use zen_harness::strace;
 
+use crate::costs;
 use zen_bench::cores::Cores;
 use zen_bench::drive::{Outcome, QUESTIONS_MAX};
 use zen_bench::gauge;
 use zen_bench::lab::{Subject, servers};
-use zen_bench::load::Load;
+use zen_bench::load::{Load, Plan};
 use zen_bench::machine::Machine;
 use zen_bench::progress;
 use zen_bench::schedule::{Order, Pace};
@@ -266,14 +268,10 @@ fn shows(name: &str) -> impl FnMut(&Outcome) {
     }
 }
 
-#[cfg(target_os = "linux")]
 fn system_calls(
     options: &Options,
     subject: &Subject,
 ) -> Result<Option<BTreeMap<String, f64>>> {
-    use crate::costs;
-    use zen_bench::load::Plan;
-    use zen_harness::strace;
     if let Err(why) = strace::version() {
         println!("System calls: not counted, {why}");
         return Ok(None);
@@ -286,13 +284,4 @@ fn system_calls(
     cost.retain(|_, calls| *calls >= 0.005);
     cost.values_mut().for_each(|calls| *calls /= options.batch as f64);
     Ok(Some(cost))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn system_calls(
-    _: &Options,
-    _: &Subject,
-) -> Result<Option<BTreeMap<String, f64>>> {
-    println!("System calls: not counted, strace is Linux's");
-    Ok(None)
 }

@@ -4,16 +4,15 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 /// A machine, and how it was used.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Machine {
-    /// How many cores there are.
     pub cores: usize,
     /// What kind of processor, if the system tells.
     pub processor: String,
-    /// The operating system and its version.
     pub system: String,
     /// How many descriptors a process may have, if there is such a limit.
     pub descriptors_max: Option<u64>,
@@ -31,7 +30,6 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This one.
     pub fn here(profile: &str, separate: bool) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let kernel = read("/proc/sys/kernel/osrelease");
@@ -60,7 +58,6 @@ impl Machine {
         }
     }
 
-    /// In a line.
     pub fn sentence(&self) -> String {
         let Self { cores, processor, system, profile, revision, .. } = self;
         let apart = match self.separate {
@@ -85,6 +82,14 @@ impl Machine {
              {profile} build of {revision}"
         )
     }
+}
+
+/// Its cores and its kernel, for what is counted by means of Linux.
+pub fn linux() -> Result<String> {
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease");
+    let kernel = kernel.context("this can be measured on Linux only")?;
+    let cores = thread::available_parallelism()?;
+    Ok(format!("{cores} cores, Linux {}", kernel.trim()))
 }
 
 /// Raises the limit on descriptors as far as it may be, and says how far that

@@ -15,16 +15,14 @@ use clap::{Args, Parser, Subcommand};
 use zen_harness::{inetd, system};
 
 use zen_bench::book;
-use zen_bench::experiment::Experiment;
+use zen_bench::experiment::{About, Experiment};
 use zen_bench::experiments::EXPERIMENTS;
 use zen_bench::holders;
 use zen_bench::lab::{Lab, Size, Subject};
 
 #[cfg(target_os = "linux")]
 mod bare_loop;
-#[cfg(target_os = "linux")]
 mod costs;
-#[cfg(target_os = "linux")]
 mod cpu;
 mod loading;
 
@@ -104,6 +102,7 @@ enum Command {
     },
 
     /// The bare loop itself
+    #[cfg(target_os = "linux")]
     #[command(hide = true)]
     BareLoop {
         /// How many questions clients ask at once
@@ -178,29 +177,25 @@ fn run(command: Command) -> anyhow::Result<bool> {
         }
         Command::Draw { book } => {
             let book = book.unwrap_or_else(book::here);
-            for experiment in &EXPERIMENTS {
+            for experiment in &*EXPERIMENTS {
                 let results = book::read(&book, experiment)?;
                 book::write(&book, experiment, &results)?;
             }
         }
         Command::Hold { server, from } => holders::hold(server, &from)?,
-        #[cfg(target_os = "linux")]
         Command::Costs { names, profile } => {
             return costs::count(&names, &profile);
         }
-        #[cfg(target_os = "linux")]
         Command::Cpu { names, pairs } => return cpu::measure(&names, pairs),
         #[cfg(target_os = "linux")]
         Command::BareLoop { batch, port, .. } => bare_loop::serve(batch, port)?,
-        #[cfg(not(target_os = "linux"))]
-        _ => println!("Counted with strace and /proc, on Linux only."),
     }
     Ok(true)
 }
 
 fn list() {
-    for Experiment { name, title, pages, question, predict, .. } in &EXPERIMENTS
-    {
+    for Experiment { name, about, .. } in &*EXPERIMENTS {
+        let About { title, pages, question, predict, .. } = about;
         println!("{name}: {title} ({pages})\n  {question}\n  {predict}\n");
     }
 }
@@ -214,14 +209,15 @@ fn make(experiments: &[&Experiment], options: Making) -> anyhow::Result<()> {
     };
     let mut lab = Lab::new(size, &options.profile, options.also)?;
     for (index, experiment) in experiments.iter().enumerate() {
-        let Experiment { title, pages, question, predict, .. } = experiment;
+        let About { title, pages, question, predict, .. } = &experiment.about;
         println!(
             "[{} of {}] {title} ({pages})\n\n{question}\n\nPredict \
              first. {predict}\n",
             index + 1,
             experiments.len()
         );
-        let results = lab.make(experiment.name, experiment.make)?;
+        let Experiment { name, about, make, .. } = experiment;
+        let results = lab.make(name, about.charts.clone(), *make)?;
         println!("{}", experiment.seen_in(&results));
         if let Some(book) = &options.book {
             book::write(book, experiment, &results)?;

@@ -11,16 +11,12 @@ pub enum Pace {
     Open(f64),
 }
 
-/// What is to be done.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
     /// When questions are asked.
     pub pace: Pace,
-    /// How many are asked at once.
     pub batch: usize,
-    /// How long.
     pub time: Duration,
-    /// And not more than these.
     pub questions_max: u64,
 }
 

@@ -7,6 +7,8 @@
 
 use std::fmt::{self, Display};
 
+use zen_harness::waiting::{CROSSED, DOWN, UP};
+
 /// How many series can be told apart; the next one looks like the first.
 pub const STYLES: usize = 8;
 
@@ -30,30 +32,12 @@ const SERIES: [[&str; 5]; STYLES] = [
     ["#7d3fa0", "#cfa2f0", "7 3 1 3 1 3", "M4 0V8M0 4H8", "M-5 0H5M0 -5V5"],
 ];
 
-/// Hatches that others use as well: lines that rise, fall, and cross.
-pub const UP: &str = "M-2 2L2 -2M0 8L8 0M6 10L10 6";
-/// See [`UP`].
-pub const DOWN: &str = "M-2 6L2 10M0 0L8 8M6 -2L10 2";
-/// See [`UP`].
-pub const CROSSED: &str = "M0 0L8 8M8 0L0 8";
-
 const PLUS: &str =
     "M-4.5 -1.5H-1.5V-4.5H1.5V-1.5H4.5V1.5H1.5V4.5H-1.5V1.5H-4.5Z";
 
 /// The classes of every drawing. `cN` is a series: it sets a colour and dashes,
 /// with which a `line`, a `mark`, and a pattern are drawn.
-const STYLE: &str = "\
-.zen .paper{fill:var(--paper)}
-.zen text{fill:var(--ink)}
-.zen .middle{text-anchor:middle}
-.zen .end{text-anchor:end}
-.zen .grid{stroke:var(--faint);stroke-width:.6;fill:none}
-.zen .line{stroke:var(--own);stroke-dasharray:var(--dash);fill:none}
-.zen .mark{stroke:var(--own);fill:var(--own)}
-.zen pattern rect{fill:var(--own);fill-opacity:.22}
-.zen pattern path{stroke:var(--own);stroke-width:1.3;fill:none}
-.zen pattern.c0 rect{fill-opacity:.75}
-";
+const STYLE: &str = include_str!("svg.css");
 
 /// A drawing that grows.
 #[derive(Debug)]
@@ -174,7 +158,6 @@ impl Svg {
         ));
     }
 
-    /// Adds a straight line.
     pub fn line(
         &mut self,
         class: &str,
@@ -243,7 +226,6 @@ impl Svg {
         format!("fill=\"url(#{})\"", self.id(class))
     }
 
-    /// The whole drawing.
     pub fn finish(mut self) -> String {
         self.add("</svg>");
         self.text

@@ -136,6 +136,14 @@ macro_rules! kinds {
                 }
             )+
         }
+
+        /// By its name, such as `is_single`.
+        pub(crate) fn kind(name: &str) -> Option<fn(Architecture) -> bool> {
+            match name {
+                $(stringify!($name) => Some(Architecture::$name),)+
+                _ => None,
+            }
+        }
     };
 }
 
@@ -147,6 +155,8 @@ kinds! {
     is_event_driven: EventLoop | Loops(_) | Coroutine,
     is_thread_per_client: ThreadPerClient,
     is_process_per_client: ProcessPerClient | InetdNowait,
+    is_not_process_per_client: Single | InetdWait | Pool(_) | ThreadPerClient
+        | EventLoop | Loops(_) | Coroutine,
     is_counted: Pool(_) | Loops(_),
     /// Its clients do not change the number of its threads or processes.
     is_of_one_size: Single | Pool(_) | EventLoop | Loops(_) | Coroutine,
@@ -154,6 +164,9 @@ kinds! {
     /// are: `--max-clients` means something.
     grows_with_its_clients: ThreadPerClient | ProcessPerClient | EventLoop
         | Loops(_) | Coroutine | InetdNowait,
+    serves_a_set_number: Single | InetdWait | Pool(_),
+    serves_any_number: ThreadPerClient | EventLoop | Loops(_) | Coroutine
+        | InetdNowait,
     /// Two clients' answers can be worked out at the same time. Of several
     /// loops this is not known: both clients may be with the same one.
     thinks_for_several: Pool(_) | ThreadPerClient | ProcessPerClient

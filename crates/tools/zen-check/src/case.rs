@@ -8,41 +8,31 @@ use crate::subject::Subject;
 use crate::verdict::Verdict;
 
 /// One thing to try.
-#[derive(Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Case {
     /// The clause that it is about, such as `wire/3`.
     pub(crate) clause: &'static str,
-    /// What is expected, as the name of the function.
+    /// What is expected, with underscores for spaces.
     pub(crate) name: &'static str,
     pub(crate) run: Run,
+    /// It is an assignment's, and the book does not know it.
+    pub(crate) own: bool,
     /// It would disturb others, or be disturbed: it runs when no other does.
     pub(crate) alone: bool,
     pub(crate) level: Level,
     /// From which profile on it is put, if not from its clause's.
     pub(crate) from: Option<Profile>,
     pub(crate) only: Option<Only>,
-    pub(crate) two: bool,
+    /// It takes a server that serves this many clients at once.
+    pub(crate) clients: usize,
 }
 
-/// What a case does.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Run {
-    Function(fn(&Subject) -> Verdict),
-    Script(&'static dyn Text),
-}
+/// What a case does to a program.
+pub(crate) type Run = &'static (dyn Fn(&Subject) -> Verdict + Sync);
 
-/// A case that is data.
-pub(crate) trait Text: fmt::Debug + Sync {
-    /// Puts it to a program.
-    fn play(&self, subject: &Subject) -> Verdict;
-}
-
-impl Run {
-    pub(crate) fn put(self, subject: &Subject) -> Verdict {
-        match self {
-            Self::Function(function) => function(subject),
-            Self::Script(script) => script.play(subject),
-        }
+impl fmt::Debug for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.clause, self.name)
     }
 }
 
@@ -50,58 +40,22 @@ impl Run {
 pub(crate) type Only = (fn(Architecture) -> bool, &'static str);
 
 impl Case {
-    /// A case of an assignment, for every profile.
-    pub(crate) fn of_script(
-        clause: &'static str,
-        name: &'static str,
-        script: &'static dyn Text,
-    ) -> Self {
-        Self {
-            clause,
-            name,
-            run: Run::Script(script),
-            alone: false,
-            level: Level::Must,
-            from: Some(Profile::Wire),
-            only: None,
-            two: false,
-        }
-    }
-
-    pub(crate) const fn only(
-        self,
-        holds: fn(Architecture) -> bool,
-        otherwise: &'static str,
-    ) -> Self {
-        Self { only: Some((holds, otherwise)), ..self }
-    }
-
-    /// It takes a server that serves two clients at once.
-    pub(crate) const fn for_two(self) -> Self {
-        Self { two: true, ..self }
-    }
-
-    pub(crate) const fn alone(self) -> Self {
-        Self { alone: true, ..self }
-    }
-
-    pub(crate) const fn should(self) -> Self {
-        Self { level: Level::Should, ..self }
-    }
-
-    pub(crate) const fn from(self, profile: Profile) -> Self {
-        Self { from: Some(profile), ..self }
-    }
-
     pub(crate) fn group(&self) -> &'static str {
         contract::group(self.clause)
     }
 
+    /// The number of its clause in the group.
+    pub(crate) fn number(&self) -> u32 {
+        let number = self.clause.split_once('/').unwrap_or_default().1;
+        number.parse().unwrap_or_default()
+    }
+
     /// From which profile on it is put.
     pub(crate) fn profile(&self) -> Profile {
-        let (_, number) = self.clause.split_once('/').unwrap_or_default();
-        let number: u32 = number.parse().unwrap_or_default();
-        self.from.unwrap_or(match (self.group(), number) {
+        if self.own {
+            return Profile::Wire;
+        }
+        self.from.unwrap_or(match (self.group(), self.number()) {
             ("wire", _) | ("ending", 1..=5) => Profile::Wire,
             ("crowd", 7 | 11) | ("process", 2..=5 | 12 | 15 | 22) => {
                 Profile::Listing
@@ -154,24 +108,21 @@ impl Case {
         if subject.is(|one| one.inetd().is_some()) && self.is_inetds() {
             return Some("inetd does this, and not the program".into());
         }
-        let alone = self.two && subject.at_once(2) < 2;
-        alone.then(|| "it serves one client at a time".into())
+        if self.clients < 2 || subject.at_once(self.clients) == self.clients {
+            return None;
+        }
+        Some(match self.clients {
+            2 => "it serves one client at a time".into(),
+            _ => "it serves fewer at once".into(),
+        })
     }
 }
 
-/// A row of the table: a clause, and the function that tries it.
-macro_rules! case {
-    ($clause:literal, $run:ident) => {
-        crate::case::Case {
-            clause: $clause,
-            name: stringify!($run),
-            run: crate::case::Run::Function($run),
-            alone: false,
-            level: crate::contract::Level::Must,
-            from: None,
-            only: None,
-            two: false,
-        }
-    };
+/// A function that tries a case, and its name.
+pub(crate) type Named = (&'static str, Run);
+
+/// Functions with their names, which are those of cases.
+macro_rules! functions {
+    ($($name:ident,)+) => { &[$((stringify!($name), &$name)),+] };
 }
-pub(crate) use case;
+pub(crate) use functions;

@@ -1,10 +1,10 @@
 //! The table of cases: for each clause of the book's page "The contract", what
-//! is done to a server to see whether it keeps it.
+//! is done to a server to see whether it keeps it. All are in files that end
+//! in `.cases`; those that need an algorithm are functions of the same name.
 
 mod architecture;
 mod cost;
 mod crowd;
-mod ending;
 mod family;
 mod limit;
 mod load;
@@ -15,26 +15,51 @@ mod race;
 mod surroundings;
 mod wire;
 
-use crate::case::Case;
+use std::sync::LazyLock;
+
+use crate::case::{Case, Named};
+use crate::script;
+
+/// The groups of clauses, in the order of the page.
+const TEXTS: [&str; 9] = [
+    include_str!("cases/wire.cases"),
+    include_str!("cases/ending.cases"),
+    include_str!("cases/limit.cases"),
+    include_str!("cases/crowd.cases"),
+    include_str!("cases/architecture.cases"),
+    include_str!("cases/process.cases"),
+    include_str!("cases/option.cases"),
+    include_str!("cases/log.cases"),
+    include_str!("cases/cost.cases"),
+];
+
+const FUNCTIONS: [&[Named]; 12] = [
+    wire::FUNCTIONS,
+    limit::FUNCTIONS,
+    crowd::FUNCTIONS,
+    race::FUNCTIONS,
+    load::FUNCTIONS,
+    family::FUNCTIONS,
+    surroundings::FUNCTIONS,
+    architecture::FUNCTIONS,
+    process::FUNCTIONS,
+    option::FUNCTIONS,
+    log::FUNCTIONS,
+    cost::FUNCTIONS,
+];
+
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    let functions = FUNCTIONS.concat();
+    let cases = |text: &&str| match script::read(None, text, &functions) {
+        Ok(cases) => cases,
+        Err(message) => panic!("a file of cases is wrong: {message}"),
+    };
+    TEXTS.iter().flat_map(cases).collect()
+});
 
 /// All cases, in the order of the page.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
-    let groups = [
-        wire::CASES,
-        ending::CASES,
-        limit::CASES,
-        crowd::CASES,
-        race::CASES,
-        load::CASES,
-        family::CASES,
-        surroundings::CASES,
-        architecture::CASES,
-        process::CASES,
-        option::CASES,
-        log::CASES,
-        cost::CASES,
-    ];
-    groups.into_iter().flatten()
+    CASES.iter()
 }
 
 /// The clauses that no case is about, and what checks them.
@@ -46,3 +71,16 @@ pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
     ("cost/4", "a script that counts system calls"),
     ("cost/5", "a script that counts system calls"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::{CASES, FUNCTIONS};
+
+    #[test]
+    fn every_function_is_a_case() {
+        let functions = FUNCTIONS.concat();
+        for (name, _) in functions {
+            assert!(CASES.iter().any(|case| case.name == name), "{name}");
+        }
+    }
+}

@@ -4,9 +4,9 @@ mod difference;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use zen_harness::system;
@@ -21,10 +21,8 @@ use difference::difference;
 const BYTES_SHOWN_MAX: usize = 120;
 const PIECES_SHOWN_MAX: usize = 24;
 
-/// The questions of a client with answers waiting, and how they are sent.
-pub(crate) const QUESTIONS_WAITING: usize = FIRST_BATCH + LAST_BATCH;
-/// Their answers, 14 KB, fill most of the buffers of a narrow connection, but
-/// not all: nothing of them waits.
+/// Questions that a client asks without reading. Their answers, 14 KB, fill most
+/// of the buffers of a narrow connection, but not all: nothing of them waits.
 pub(crate) const FIRST_BATCH: usize = 600;
 /// As many as may be received at once; their answers are 61 KB.
 pub(crate) const LAST_BATCH: usize = 2560;
@@ -120,31 +118,25 @@ impl fmt::Display for Line {
 
 impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Verdict<Self> {
-        let sock = TcpStream::connect_timeout(&to, PATIENCE);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
+        Self::over(to, TcpStream::connect_timeout(&to, PATIENCE))
     }
 
-    /// A client whose connection holds few bytes in each direction.
-    pub(crate) fn connect_narrow(to: SocketAddr) -> Verdict<Self> {
-        let sock = system::connect_narrow(to);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
-    }
-
-    /// A client with this address.
-    pub(crate) fn connect_from(from: IpAddr, to: SocketAddr) -> Verdict<Self> {
-        let sock = system::connect_from(from, to);
-        Self::connected(sock.map_err(|err| cannot_connect(to, &err))?)
-    }
-
-    /// A client of a server that does not accept now, or None if its queue is
-    /// full.
-    pub(crate) fn queue_up(to: SocketAddr) -> Verdict<Option<Self>> {
-        let patience = Duration::from_millis(300);
-        match TcpStream::connect_timeout(&to, patience) {
-            Ok(sock) => Self::connected(sock).map(Some),
-            Err(err) if is_timeout(err.kind()) => Ok(None),
-            Err(err) => Err(cannot_connect(to, &err)),
-        }
+    /// A client on this connection, if there is one.
+    pub(crate) fn over(
+        to: SocketAddr,
+        sock: io::Result<TcpStream>,
+    ) -> Verdict<Self> {
+        let sock = sock.map_err(|err| cannot_connect(to, &err))?;
+        // Each piece leaves at once, as a segment of its own.
+        sock.set_nodelay(true)?;
+        sock.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self {
+            address: sock.local_addr()?,
+            sock,
+            dialect: Arc::default(),
+            begun: Instant::now(),
+            transcript: Vec::new(),
+        })
     }
 
     /// It speaks this dialect, and counts the times of its transcript from
@@ -164,17 +156,26 @@ impl Client {
         Ok(())
     }
 
-    fn connected(sock: TcpStream) -> Verdict<Self> {
-        // Each piece leaves at once, as a segment of its own.
-        sock.set_nodelay(true)?;
-        sock.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            address: sock.local_addr()?,
-            sock,
-            dialect: Arc::default(),
-            begun: Instant::now(),
-            transcript: Vec::new(),
-        })
+    /// Sends these bytes without end, each time after this pause, and reads what
+    /// comes. It cannot be used for anything else any more.
+    pub(crate) fn go_on_sending(
+        &self,
+        bytes: &[u8],
+        pause: Duration,
+    ) -> Verdict<Flood> {
+        let bytes = self.dialect.said(bytes).into_owned();
+        let (mut to, mut from) =
+            (self.sock.try_clone()?, self.sock.try_clone()?);
+        from.set_read_timeout(None)?;
+        let threads = vec![
+            thread::spawn(move || {
+                while to.write_all(&bytes).is_ok() {
+                    thread::sleep(pause);
+                }
+            }),
+            thread::spawn(move || _ = io::copy(&mut from, &mut io::sink())),
+        ];
+        Ok(Flood { sock: self.sock.try_clone()?, threads })
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict<&mut Self> {
@@ -223,7 +224,9 @@ impl Client {
                 }
             }
         }
-        Err(self.fault(&format!("{sent} bytes taken, and nothing read")))
+        Err(self.fault(&format!(
+            "the server took {sent} bytes from a client that reads no answers"
+        )))
     }
 
     /// Expects exactly these bytes. What comes after them is left for the next
@@ -276,7 +279,7 @@ impl Client {
                 let end = end.trim_start_matches(", then ");
                 format!("instead of b\"{}\" came {end}", shown(expected))
             }
-            ([], _) => "the server sent bytes that answer no question".into(),
+            ([], _) => "the server sent bytes when no answer was due".into(),
             _ if received.starts_with(expected) => {
                 "the server sent too many bytes".into()
             }
@@ -495,7 +498,26 @@ impl Client {
     }
 }
 
+/// A client that sends without end, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Flood {
+    sock: TcpStream,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.sock.shutdown(Shutdown::Both).ok();
+        for thread in self.threads.drain(..) {
+            thread.join().ok();
+        }
+    }
+}
+
 fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
+    if err.kind() == ErrorKind::Unsupported {
+        return Fault::skipped(err.to_string());
+    }
     Fault::Server(Box::new(Failure {
         what: format!("cannot connect to {to}: {err}"),
         means: (err.kind() == ErrorKind::ConnectionRefused)
@@ -504,7 +526,7 @@ fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
     }))
 }
 
-fn is_timeout(kind: ErrorKind) -> bool {
+pub(crate) fn is_timeout(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 

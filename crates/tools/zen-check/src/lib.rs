@@ -12,8 +12,8 @@
 //! - `outcome`, `verdict`: what a run and a case come to;
 //! - `program`, `subject`: the [`Program`], and one case's record of it;
 //! - `client`: a client that checks every byte;
-//! - `server`, `process`, `probe`, `observe`: a running server, what a case
-//!   expects of it, and what it is as the kernel sees it;
+//! - `server`, `process`, `probe`, `observe`, `full`: a running server, what a
+//!   case expects of it, and what it is as the kernel sees it;
 //! - `case`: what a case is; `cases`: the table of them; [`script`]: cases in
 //!   the text notation, such as those of an assignment;
 //! - [`examine`]: which cases are put, and what is tried again on a busy
@@ -37,6 +37,7 @@ mod cases;
 mod client;
 mod contract;
 mod examine;
+mod full;
 mod observe;
 mod outcome;
 mod probe;

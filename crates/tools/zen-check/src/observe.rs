@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::contract::COMPLEX;
 use crate::outcome::{Crowd, Observation};
 use crate::process;
-use crate::server::Server;
+use crate::server::{How, Server};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 
@@ -91,7 +91,10 @@ pub(crate) fn growth(
 }
 
 /// More than every fifth client has one of its own.
-fn grows(crowds: &[Crowd], number: fn(&Crowd) -> Option<usize>) -> bool {
+pub(crate) fn grows(
+    crowds: &[Crowd],
+    number: fn(&Crowd) -> Option<usize>,
+) -> bool {
     growth(crowds, number).is_some_and(|more| more >= 10)
 }
 
@@ -170,15 +173,10 @@ fn stalls(subject: &Subject) -> Verdict<bool> {
     if subject.at_once(2) < 2 {
         return Err(Fault::skipped("it serves one client at a time"));
     }
-    Ok(two_ask(subject, "300")? >= Duration::from_millis(590))
-}
-
-/// How long two clients wait that ask at the same time; the longer time.
-pub(crate) fn two_ask(subject: &Subject, think_ms: &str) -> Verdict<Duration> {
-    let server = subject.start(&["--think", think_ms])?;
+    let server = subject.start(&["--think", "300"])?;
     let mut clients = [server.connect()?, server.connect()?];
     for client in &clients {
-        server.expect_accepted(client)?;
+        server.expect_accepted(client.address)?;
     }
     let asked = Instant::now();
     for client in &mut clients {
@@ -187,7 +185,7 @@ pub(crate) fn two_ask(subject: &Subject, think_ms: &str) -> Verdict<Duration> {
     for client in &mut clients {
         client.expect(b"Complex.")?;
     }
-    Ok(asked.elapsed())
+    Ok(asked.elapsed() >= Duration::from_millis(590))
 }
 
 /// Answers in the longer one of two runs; there are none in the other.
@@ -208,7 +206,8 @@ fn calls(subject: &Subject, answers: usize) -> Verdict<u64> {
     let file = std::env::temp_dir().join(name);
     let path = file.to_string_lossy().into_owned();
     let runner = strace::counting(&path);
-    let mut server = Server::start_by(subject, &runner)?;
+    let mut server =
+        Server::start_as(subject, How { runner: &runner, ..How::default() })?;
     let mut client = server.connect()?;
     client.asks()?;
     for _ in 0..answers {

@@ -1,33 +1,28 @@
-//! Cases that somebody else writes, as data: what clients send and expect, and
-//! what is done to the server, line by line. `crates/homework/README.md` has
-//! the language.
+//! Cases in the text notation: what clients send and expect, and what is done
+//! to the server, line by line. `crates/homework/README.md` has the language,
+//! and `cases/README.md` what only the contract's own cases may say.
 
+mod actor;
 mod busy;
 mod play;
+mod steps;
 #[cfg(test)]
 mod tests;
+mod words;
 
-use std::net::IpAddr;
-use std::time::Duration;
+use std::net::{Ipv6Addr, TcpListener};
+use std::process::Command;
 
-use zen_harness::system;
-
-use crate::case::Case;
-
-/// Nothing that a case waits for, or lets pass, is longer.
-const TIME_MAX: Duration = Duration::from_secs(20);
-
-/// What one line sends, or expects, at the most.
-const BYTES_MAX: usize = 32 * 1024 * 1024;
-
-/// So many silent clients fit into the descriptors of most systems.
-const SILENT_MAX: usize = 900;
-
-/// Each busy client is a thread of the checker's.
-const BUSY_MAX: usize = 64;
-
-/// A line of a log is not waited for more often.
-const LINES_MAX: usize = 1000;
+use crate::architecture;
+use crate::case::{Case, Named, Only};
+use crate::contract::{Level, Profile};
+use crate::full::crowded;
+use crate::server::{Ended, How, Server, expect_namespaces};
+use crate::subject::Subject;
+use crate::verdict::{Fault, Verdict};
+use play::{Play, Step};
+use steps::step;
+use words::command_line;
 
 /// A case that an assignment brings along: see `Plan`.
 #[derive(Clone, Copy, Debug)]
@@ -49,378 +44,285 @@ impl OwnCase {
 
 /// A case as it was read.
 #[derive(Debug, Default)]
-pub(crate) struct Script {
+struct Script {
     means: Option<String>,
+    /// Each has a server of its own.
+    parts: Vec<Part>,
+}
+
+/// How a program is started, and the lines that follow.
+#[derive(Debug, Default)]
+struct Part {
+    /// An assignment's: it starts with any options.
+    own: bool,
     options: Vec<String>,
+    environment: Vec<(String, String)>,
+    /// A program that runs it, such as `unshare`.
+    within: Vec<String>,
+    ipv6: bool,
+    start: Start,
     steps: Vec<Step>,
 }
 
-/// One line, as it was written, and what it says.
-#[derive(Debug)]
-struct Step {
-    line: String,
-    act: Act,
+#[derive(Debug, Default, PartialEq)]
+enum Start {
+    #[default]
+    AsUsual,
+    /// It runs to its end, with these options.
+    ToTheEnd,
+    WithBlockedSignals,
+    OutOfDescriptors,
 }
 
-#[derive(Debug)]
-enum Act {
-    Client(String, ClientAct),
-    Silent(usize),
-    Busy(usize),
-    Wait(Duration),
-    Server(ServerAct),
-}
-
-#[derive(Debug, PartialEq)]
-enum ClientAct {
-    Connect(Option<IpAddr>),
-    Send(Vec<u8>),
-    Expect(Vec<u8>, Times),
-    ExpectEnd(Times),
-    ExpectNothing(Duration),
-    Ask(Times),
-    Flood(Vec<u8>, usize),
-    Finish,
-    Leave,
-    Close,
-    Reset,
-}
-
-#[derive(Debug, PartialEq)]
-enum ServerAct {
-    Freeze,
-    Thaw,
-    Signal(i32),
-    ExpectExit(i32, Times),
-    ExpectLog(String, usize),
-    ExpectParts(Bound, usize, Part),
-    Rest(Duration),
-}
-
-/// Not earlier than this, and not later than that.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Times {
-    after: Option<Duration>,
-    within: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Bound {
-    Exactly,
-    AtMost,
-    AtLeast,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Part {
-    Threads,
-    Processes,
-    Zombies,
-    Descriptors,
-    Listeners,
-}
-
-/// Reads the cases of a file; their clauses must belong to `group`. What is
-/// read is kept for the life of the process.
+/// Reads the cases of an assignment; their clauses must belong to `group`.
+/// What is read is kept for the life of the process.
 ///
 /// # Errors
 /// The number of a line, and what is wrong with it.
 pub fn parse(group: &str, text: &str) -> Result<Vec<OwnCase>, String> {
-    let mut cases: Vec<(String, String, Script)> = Vec::new();
+    let cases = read(Some(group), text, &[])?.into_iter();
+    Ok(cases.map(|case| OwnCase(Box::leak(Box::new(case)))).collect())
+}
+
+/// Reads cases of the contract, or, with a group, those of an assignment. A
+/// case may be one of these functions.
+pub(crate) fn read(
+    own: Option<&str>,
+    text: &str,
+    functions: &[Named],
+) -> Result<Vec<Case>, String> {
+    let mut cases: Vec<Vec<(usize, &str)>> = Vec::new();
     for (index, line) in text.lines().map(str::trim).enumerate() {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let result = match (line.strip_prefix("case "), cases.last_mut()) {
-            (Some(title), _) => {
-                case_begins(group, title).map(|it| cases.push(it))
+        let line = (index + 1, line);
+        match cases.last_mut() {
+            _ if line.1.starts_with("case ") => cases.push(vec![line]),
+            Some(lines) => lines.push(line),
+            None => {
+                let number = line.0;
+                return Err(format!(
+                    "line {number}: it stands before the first case"
+                ));
             }
-            (None, Some((_, _, script))) => script.read(line),
-            (None, None) => Err("it stands before the first case".into()),
-        };
-        result.map_err(|what| format!("line {}: {what}", index + 1))?;
+        }
     }
-    let own = |(clause, name, script): (String, String, Script)| {
-        let (clause, name) = (clause.leak(), name.leak());
-        let script = Box::leak(Box::new(script));
-        OwnCase(Box::leak(Box::new(Case::of_script(clause, name, script))))
-    };
-    match cases.iter().find(|(_, _, script)| script.steps.is_empty()) {
-        Some((clause, name, _)) => Err(format!("{clause}::{name} is empty")),
-        None => Ok(cases.into_iter().map(own).collect()),
-    }
+    let case = |lines: &Vec<_>| read_case(own, lines, functions);
+    cases.iter().map(case).collect()
 }
 
-fn case_begins(
-    group: &str,
+fn read_case(
+    own: Option<&str>,
+    lines: &[(usize, &str)],
+    functions: &[Named],
+) -> Result<Case, String> {
+    let at = |number: usize| move |what| format!("line {number}: {what}");
+    let (number, title) = lines[0];
+    let (clause, name) = read_title(own, title).map_err(at(number))?;
+    let known = functions.iter().find(|it| it.0 == name);
+    let mut case = Case {
+        clause,
+        name,
+        run: known.map_or(&|_| Ok(()), |it| it.1),
+        own: own.is_some(),
+        alone: false,
+        level: Level::Must,
+        from: None,
+        only: None,
+        clients: 1,
+    };
+    let mut script = Script::default();
+    let each = lines.iter().find_map(|it| it.1.strip_prefix("for each:"));
+    for value in each.unwrap_or_default().split(" | ") {
+        script.begin_part(case.own);
+        for &(number, line) in &lines[1..] {
+            let line = line.replace("{each}", value.trim());
+            script.read(&mut case, &line).map_err(at(number))?;
+        }
+    }
+    let is_empty = script.parts.iter().any(|part| part.steps.is_empty());
+    match (is_empty, known) {
+        (true, Some(_)) => {}
+        (false, None) => {
+            let run = move |subject: &Subject| script.play(subject);
+            case.run = Box::leak(Box::new(run));
+        }
+        (true, None) => return Err(format!("{clause}::{name} is empty")),
+        (false, Some(_)) => return Err(format!("{clause}::{name} is both")),
+    }
+    Ok(case)
+}
+
+/// The clause and the name of a case.
+fn read_title(
+    own: Option<&str>,
     title: &str,
-) -> Result<(String, String, Script), String> {
+) -> Result<(&'static str, &'static str), String> {
     let (clause, sentence) = title
-        .split_once(':')
+        .strip_prefix("case ")
+        .and_then(|title| title.split_once(':'))
         .ok_or("a case is `case GROUP/NUMBER: what is expected`")?;
-    let number = clause.strip_prefix(group);
-    let number = number.and_then(|rest| rest.strip_prefix('/'));
-    if number.and_then(|number| number.parse::<u32>().ok()).is_none() {
+    let (group, number) = clause.split_once('/').unwrap_or_default();
+    if number.parse::<u32>().is_err() || own.is_some_and(|own| own != group) {
+        let group = own.unwrap_or("GROUP");
         return Err(format!("the clause {clause:?} is not {group}/NUMBER"));
     }
-    let name = sentence.trim().replace(' ', "_");
-    if name.is_empty() {
-        return Err("what is expected?".into());
+    match sentence.trim().replace(' ', "_") {
+        name if name.is_empty() => Err("what is expected?".into()),
+        name => Ok((clause.to_string().leak(), name.leak())),
     }
-    Ok((clause.to_string(), name, Script::default()))
 }
 
 impl Script {
-    fn read(&mut self, line: &str) -> Result<(), String> {
-        if let Some(means) = line.strip_prefix("means:") {
-            self.means = Some(means.trim().to_string());
-        } else if let Some(options) = line.strip_prefix("options:") {
-            let words = options.split_whitespace().map(str::to_owned);
-            self.options.extend(words);
-        } else {
-            let act = act(&mut Words(line))?;
-            self.steps.push(Step { line: line.to_string(), act });
+    /// Does part after part.
+    fn play(&self, subject: &Subject) -> Verdict {
+        let mut parts = self.parts.iter();
+        let result = parts.try_for_each(|part| part.play(subject));
+        result.map_err(|fault| match (fault, &self.means) {
+            (Fault::Server(mut failure), Some(means)) => {
+                let seen = failure.means.unwrap_or_default();
+                failure.means = Some(format!("{means} {seen}").trim().into());
+                Fault::Server(failure)
+            }
+            (fault, _) => fault,
+        })
+    }
+
+    fn begin_part(&mut self, own: bool) {
+        self.parts.push(Part { own, ..Part::default() });
+    }
+
+    /// Reads a line about the case, or about how a server is started, or of
+    /// what happens then.
+    fn read(&mut self, case: &mut Case, line: &str) -> Result<(), String> {
+        let (key, text) = line.split_once(':').unwrap_or((line, ""));
+        let text = text.trim();
+        match (key, case.own) {
+            ("means", _) => self.means = Some(text.to_string()),
+            ("for each", _) => {}
+            ("again", own) => self.begin_part(own),
+            // It is found by its name.
+            ("function", false) => {}
+            ("should", false) => case.level = Level::Should,
+            ("alone", false) => case.alone = true,
+            ("only", false) => case.only = Some(only(text)?),
+            ("from", false) => {
+                let all = [Profile::Wire, Profile::Server, Profile::Listing];
+                let profile = all.into_iter().find(|it| it.name() == text);
+                case.from =
+                    Some(profile.ok_or(format!("no profile {text:?}"))?);
+            }
+            _ => match (line.strip_prefix("for "), self.parts.last_mut()) {
+                (Some(clients), _) if !case.own => {
+                    let clients = clients.parse();
+                    case.clients = clients.map_err(|_| "for how many?")?;
+                }
+                (_, Some(part)) => part.read(line, key, text)?,
+                _ => {}
+            },
         }
         Ok(())
     }
 }
 
-fn act(words: &mut Words<'_>) -> Result<Act, String> {
-    let act = match words.next() {
-        "silent" => Act::Silent(words.number(SILENT_MAX)?),
-        "busy" => Act::Busy(words.number(BUSY_MAX)?),
-        "wait" => Act::Wait(words.time()?),
-        "server:" => Act::Server(server_act(words)?),
-        name => match name.strip_suffix(':') {
-            Some(name) => Act::Client(name.to_string(), client_act(words)?),
-            None => return Err(format!("{name:?} is not known here")),
-        },
-    };
-    match words.0.trim() {
-        "" => Ok(act),
-        rest => Err(format!("{rest:?} is too much")),
-    }
+/// A kind of architecture, and what is said of others.
+fn only(text: &str) -> Result<Only, String> {
+    let (kind, otherwise) = text.split_once(": ").unwrap_or((text, ""));
+    let holds = architecture::kind(&kind.replace(' ', "_"));
+    let holds = holds.ok_or(format!("no architecture {kind:?}"))?;
+    Ok((holds, otherwise.to_string().leak()))
 }
 
-fn client_act(words: &mut Words<'_>) -> Result<ClientAct, String> {
-    Ok(match words.next() {
-        "connect" if words.takes("from") => {
-            let address = words.next();
-            let parsed = address.parse().map_err(|_| {
-                format!("{address:?} is no address such as 127.0.0.2")
-            })?;
-            ClientAct::Connect(Some(parsed))
-        }
-        "connect" => ClientAct::Connect(None),
-        "send" => ClientAct::Send(words.bytes()?),
-        "expect" if words.takes("end") => ClientAct::ExpectEnd(words.times()?),
-        "expect" if words.takes("nothing") => {
-            words.expect("for")?;
-            ClientAct::ExpectNothing(words.time()?)
-        }
-        "expect" => ClientAct::Expect(words.bytes()?, words.times()?),
-        "ask" => ClientAct::Ask(words.times()?),
-        "flood" => {
-            let bytes = words.bytes()?;
-            words.expect("at")?;
-            words.expect("most")?;
-            ClientAct::Flood(bytes, words.size()?)
-        }
-        "finish" => ClientAct::Finish,
-        "leave" => ClientAct::Leave,
-        "close" => ClientAct::Close,
-        "reset" => ClientAct::Reset,
-        word => return Err(format!("no client does {word:?}")),
-    })
-}
-
-fn server_act(words: &mut Words<'_>) -> Result<ServerAct, String> {
-    Ok(match words.next() {
-        "freeze" => ServerAct::Freeze,
-        "thaw" => ServerAct::Thaw,
-        "signal" => ServerAct::Signal(signal(words.next())?),
-        "rest" => {
-            words.expect("for")?;
-            ServerAct::Rest(words.time()?)
-        }
-        "expect" if words.takes("exit") => {
-            let status = words.number(255)?;
-            ServerAct::ExpectExit(status as i32, words.times()?)
-        }
-        "expect" if words.takes("log") => {
-            let text = words.bytes()?;
-            let text = String::from_utf8(text).map_err(|_| "a log is text")?;
-            let lines = match words.takes("in") {
-                true => words.number(LINES_MAX)?,
-                false => 1,
-            };
-            if lines != 1 {
-                words.expect("lines")?;
+impl Part {
+    fn read(
+        &mut self,
+        line: &str,
+        key: &str,
+        text: &str,
+    ) -> Result<(), String> {
+        match (key, self.own) {
+            ("options", _) => self.options.extend(command_line(text)?),
+            ("run", false) => {
+                self.start = Start::ToTheEnd;
+                self.options.extend(command_line(text)?);
             }
-            ServerAct::ExpectLog(text, lines)
-        }
-        "expect" => {
-            let mut bound = Bound::Exactly;
-            if words.takes("at") {
-                bound = match words.next() {
-                    "most" => Bound::AtMost,
-                    "least" => Bound::AtLeast,
-                    word => return Err(format!("at {word:?}?")),
-                };
+            ("environment", false) => {
+                for word in command_line(text)? {
+                    let (name, value) = word.split_once('=').ok_or("no =")?;
+                    self.environment.push((name.into(), value.into()));
+                }
             }
-            let number = words.number(100_000)?;
-            let part = match words.next() {
-                "threads" | "thread" => Part::Threads,
-                "processes" | "process" => Part::Processes,
-                "zombies" | "zombie" => Part::Zombies,
-                "descriptors" => Part::Descriptors,
-                "listeners" | "listener" => Part::Listeners,
-                word => return Err(format!("a server has no {word:?}")),
-            };
-            ServerAct::ExpectParts(bound, number, part)
+            ("within", false) => self.within = command_line(text)?,
+            ("with IPv6", false) => self.ipv6 = true,
+            ("with blocked signals", false) => {
+                self.start = Start::WithBlockedSignals;
+            }
+            ("out of descriptors", false) => {
+                self.start = Start::OutOfDescriptors;
+            }
+            _ => match (line.strip_prefix('|'), self.steps.last_mut()) {
+                (Some(text), Some(step)) => {
+                    step.args.lines.push(text.trim_start().into());
+                }
+                _ => self.steps.push(step(line, self.own)?),
+            },
         }
-        word => return Err(format!("a server is not told {word:?}")),
-    })
-}
-
-fn signal(name: &str) -> Result<i32, String> {
-    Ok(match name {
-        "HUP" => system::SIGHUP,
-        "INT" => system::SIGINT,
-        "TERM" => system::SIGTERM,
-        "USR1" => system::SIGUSR1,
-        "USR2" => system::SIGUSR2,
-        "CHLD" => system::SIGCHLD,
-        name => return Err(format!("{name:?} is no signal for this")),
-    })
-}
-
-/// What is still to be read of a line.
-struct Words<'a>(&'a str);
-
-impl<'a> Words<'a> {
-    /// The next word; an empty one at the end of the line.
-    fn next(&mut self) -> &'a str {
-        let rest = self.0.trim_start();
-        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let (word, rest) = rest.split_at(end);
-        self.0 = rest;
-        word
+        Ok(())
     }
 
-    /// Whether the next word is this one, which then is read.
-    fn takes(&mut self, word: &str) -> bool {
-        let before = self.0;
-        let takes = self.next() == word;
-        if !takes {
-            self.0 = before;
+    fn play(&self, subject: &Subject) -> Verdict {
+        if self.ipv6 && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+            return Err(Fault::skipped("this machine has no IPv6"));
         }
-        takes
-    }
-
-    fn expect(&mut self, word: &str) -> Result<(), String> {
-        match self.takes(word) {
-            true => Ok(()),
-            false => Err(format!("{word:?} is missing")),
-        }
-    }
-
-    fn number(&mut self, most: usize) -> Result<usize, String> {
-        let word = self.next();
-        match word.parse() {
-            Ok(number) if number <= most => Ok(number),
-            _ => Err(format!("{word:?} is no number up to {most}")),
-        }
-    }
-
-    fn time(&mut self) -> Result<Duration, String> {
-        let word = self.next();
-        let number = |text: &str| text.parse().ok();
-        let time = match (word.strip_suffix("ms"), word.strip_suffix('s')) {
-            (Some(text), _) => number(text).map(Duration::from_millis),
-            (None, Some(text)) => number(text).map(Duration::from_secs),
-            (None, None) => None,
+        let play = match self.start {
+            Start::ToTheEnd => {
+                let ended = Ended::run(self.command(subject)?)?;
+                Play::new(subject, None, Some(ended))
+            }
+            Start::OutOfDescriptors => {
+                let (server, served, next) = crowded(subject)?;
+                Play::new(subject, Some(server), None)
+                    .with("served", served)
+                    .with("next", vec![next])
+            }
+            Start::AsUsual | Start::WithBlockedSignals => {
+                Play::new(subject, Some(self.server(subject)?), None)
+            }
         };
-        time.filter(|time| *time <= TIME_MAX).ok_or_else(|| {
-            format!("{word:?} is no time such as 20ms or 2s, up to 20s")
-        })
+        play.all(&self.steps)
     }
 
-    /// `after TIME`, `within TIME`, both, or neither.
-    fn times(&mut self) -> Result<Times, String> {
-        let mut times = Times::default();
-        if self.takes("after") {
-            times.after = Some(self.time()?);
+    fn options(&self) -> Vec<&str> {
+        self.options.iter().map(String::as_str).collect()
+    }
+
+    /// Its command line and its environment, without a port.
+    fn command(&self, subject: &Subject) -> Verdict<Command> {
+        let mut command = subject.command(&self.options())?;
+        command.envs(self.environment.iter().cloned());
+        Ok(command)
+    }
+
+    fn server<'a>(&self, subject: &'a Subject) -> Verdict<Server<'a>> {
+        if !self.environment.is_empty() {
+            return Server::spawn(subject, self.command(subject)?, usize::MAX);
         }
-        if self.takes("within") {
-            times.within = Some(self.time()?);
-        }
-        Ok(times)
-    }
-
-    fn size(&mut self) -> Result<usize, String> {
-        let word = self.next();
-        let (number, unit) = match word {
-            word if word.ends_with("KiB") => (&word[..word.len() - 3], 1 << 10),
-            word if word.ends_with("MiB") => (&word[..word.len() - 3], 1 << 20),
-            word => (word, 1),
-        };
-        let size = number.parse::<usize>().ok();
-        let size = size.and_then(|size| size.checked_mul(unit));
-        size.filter(|size| *size <= BYTES_MAX)
-            .ok_or_else(|| format!("{word:?} is no size up to 32MiB"))
-    }
-
-    /// `"..."`, perhaps with `500 *` before it, and more of that behind `+`.
-    fn bytes(&mut self) -> Result<Vec<u8>, String> {
-        let mut bytes = Vec::new();
-        loop {
-            let mut times = 1;
-            if !self.0.trim_start().starts_with('"') {
-                times = self.number(BYTES_MAX)?;
-                self.expect("*")?;
+        let options = &*self.options();
+        let runner: Vec<_> = self.within.iter().map(String::as_str).collect();
+        let how = How { options, runner: &runner, ..How::default() };
+        match self.start {
+            Start::WithBlockedSignals => {
+                Server::start_as(subject, How { blocked: true, ..how })
             }
-            let literal = self.literal()?;
-            if bytes.len() + literal.len().saturating_mul(times) > BYTES_MAX {
-                return Err("that is more than 32MiB".into());
+            _ if !runner.is_empty() => {
+                expect_namespaces(&runner)?;
+                let mut server = Server::start_as(subject, how)?;
+                server.look_who_listens()?;
+                Ok(server)
             }
-            bytes.extend(literal.repeat(times));
-            if !self.takes("+") {
-                return Ok(bytes);
-            }
+            _ if self.own => Server::start(subject, options),
+            _ => subject.start(options),
         }
     }
-
-    fn literal(&mut self) -> Result<Vec<u8>, String> {
-        let rest = self.0.trim_start();
-        let rest = rest.strip_prefix('"').ok_or("a \" is missing")?;
-        let mut bytes = Vec::new();
-        let mut chars = rest.chars();
-        loop {
-            match chars.next().ok_or("the second \" is missing")? {
-                '"' => break,
-                '\\' => bytes.push(escaped(&mut chars)?),
-                c => bytes.extend(c.to_string().bytes()),
-            }
-        }
-        self.0 = chars.as_str();
-        Ok(bytes)
-    }
-}
-
-/// The byte for what stands behind a backslash.
-fn escaped(chars: &mut std::str::Chars<'_>) -> Result<u8, String> {
-    Ok(match chars.next() {
-        Some('n') => b'\n',
-        Some('r') => b'\r',
-        Some('t') => b'\t',
-        Some('0') => 0,
-        Some(c @ ('\\' | '"')) => c as u8,
-        Some('x') => {
-            let digits: String = chars.take(2).collect();
-            u8::from_str_radix(&digits, 16)
-                .map_err(|_| format!("\\x{digits} is no byte"))?
-        }
-        _ => return Err("\\ is followed by n, r, t, 0, \\, \" or xHH".into()),
-    })
 }

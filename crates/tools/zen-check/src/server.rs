@@ -3,7 +3,8 @@
 
 mod expect;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use zen_harness::proc;
 use zen_harness::process::{self as harness, Output, Process, Readiness};
 use zen_harness::system;
 
-use crate::client::Client;
+use crate::client::{Client, is_timeout};
 use crate::process::{self, PATIENCE, wait_until};
 use crate::program::{Launch, no_process};
 use crate::subject::{Started, Subject};
@@ -38,6 +39,18 @@ pub(crate) struct Server<'a> {
     frozen: AtomicBool,
 }
 
+/// How a server is started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How<'a> {
+    pub(crate) options: &'a [&'a str],
+    /// Another program that starts it, such as `unshare`.
+    pub(crate) runner: &'a [&'a str],
+    /// None for one of its own.
+    pub(crate) port: Option<u16>,
+    /// Whether all signals that it may need are blocked.
+    pub(crate) blocked: bool,
+}
+
 impl<'a> Server<'a> {
     /// Starts it on a port of its own, with these options.
     pub(crate) fn start(
@@ -45,54 +58,29 @@ impl<'a> Server<'a> {
         options: &[&str],
     ) -> Verdict<Self> {
         let Launch::Running(address) = subject.launch else {
-            return Self::start_with(subject, &[], None, options, |_| ());
+            return Self::start_as(subject, How { options, ..How::default() });
         };
         Ok(Self::new(subject, address, Arc::default(), None))
     }
 
-    /// The same on this port.
-    pub(crate) fn start_at(
+    /// Starts a server of its own.
+    pub(crate) fn start_as(
         subject: &'a Subject,
-        port: u16,
-        options: &[&str],
-    ) -> Verdict<Self> {
-        Self::start_with(subject, &[], Some(port), options, |_| ())
-    }
-
-    /// Starts it by another program, such as `unshare`.
-    pub(crate) fn start_by(
-        subject: &'a Subject,
-        runner: &[&str],
-    ) -> Verdict<Self> {
-        Self::start_with(subject, runner, None, &[], |_| ())
-    }
-
-    /// Starts it after a last change to its command.
-    pub(crate) fn start_prepared(
-        subject: &'a Subject,
-        prepare: impl FnOnce(&mut Command),
-    ) -> Verdict<Self> {
-        Self::start_with(subject, &[], None, &[], prepare)
-    }
-
-    fn start_with(
-        subject: &'a Subject,
-        runner: &[&str],
-        port: Option<u16>,
-        options: &[&str],
-        prepare: impl FnOnce(&mut Command),
+        how: How<'_>,
     ) -> Verdict<Self> {
         let is_listing = subject.is_listing();
-        let port = match port {
+        let port = match how.port {
             None if is_listing => 0,
             None => free_port()?,
             Some(port) => port,
         };
         let number = port.to_string();
         let own = if is_listing { &["--port", &number][..] } else { &[] };
-        let options = [own, options].concat();
-        let mut command = subject.command_line(runner, port, &options)?;
-        prepare(&mut command);
+        let options = [own, how.options].concat();
+        let mut command = subject.command_line(how.runner, port, &options)?;
+        if how.blocked {
+            system::block_signals(&mut command);
+        }
         match is_listing {
             true => Self::spawn(subject, command, usize::MAX),
             false => Self::spawn_at(subject, command, port, usize::MAX),
@@ -246,16 +234,28 @@ impl<'a> Server<'a> {
         Ok(Client::connect(self.address)?.of(self.subject))
     }
 
+    fn over(&self, sock: io::Result<TcpStream>) -> Verdict<Client> {
+        Ok(Client::over(self.address, sock)?.of(self.subject))
+    }
+
     /// A client of a server that is stopped, or None if no more clients can
     /// wait there.
     pub(crate) fn queue_up(&self) -> Verdict<Option<Client>> {
-        let client = Client::queue_up(self.address)?;
-        Ok(client.map(|client| client.of(self.subject)))
+        let patience = Duration::from_millis(300);
+        match TcpStream::connect_timeout(&self.address, patience) {
+            Err(err) if is_timeout(err.kind()) => Ok(None),
+            sock => self.over(sock).map(Some),
+        }
     }
 
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(&self) -> Verdict<Client> {
-        Ok(Client::connect_narrow(self.address)?.of(self.subject))
+        self.over(system::connect_narrow(self.address))
+    }
+
+    /// A client with this address.
+    pub(crate) fn connect_from(&self, from: IpAddr) -> Verdict<Client> {
+        self.over(system::connect_from(from, self.address))
     }
 
     /// The process that listens.
@@ -413,6 +413,17 @@ impl Client {
     /// times of its transcript from when the case began.
     pub(crate) fn of(self, subject: &Subject) -> Self {
         self.speaking(&subject.dialect, subject.begun)
+    }
+}
+
+/// Expects that this command runs here, which runs another one: namespaces
+/// cannot be had everywhere.
+pub(crate) fn expect_namespaces(runner: &[&str]) -> Verdict {
+    let mut trial = Command::new(runner[0]);
+    let trial = trial.args(&runner[1..]).arg("true").output();
+    match trial.is_ok_and(|output| output.status.success()) {
+        true => Ok(()),
+        false => Err(Fault::skipped("no namespaces can be had here")),
     }
 }
 

@@ -13,17 +13,17 @@ use crate::process::{self, Forked, Stop};
 use crate::system::{self, Accepted, watch};
 use crate::talk::{Next, Talk, clock};
 
-/// Out of descriptors, another try after so long.
+/// The pause before another try when out of descriptors.
 const FULL_TIME: Duration = Duration::from_millis(100);
 
-/// After so long, another look at which children have ended.
+/// The pause between two looks at which children have ended.
 const KEPT_TIME: Duration = Duration::from_millis(5);
 
 /// More than any test needs at once, and less than hurts the machine, even
-/// with children that nobody reaps.
+/// with children that are never reaped.
 const CHILDREN_MAX: usize = 200;
 
-/// So many threads, each with one client at a time.
+/// A fixed number of threads, each with one client at a time.
 pub(crate) fn pool(
     listener: &TcpListener,
     stop: &Stop,
@@ -77,7 +77,7 @@ pub(crate) fn processes(listener: TcpListener, stop: &Stop) -> io::Result<()> {
         match process::fork_for(sock.as_raw_fd()) {
             Ok(Forked::Child) => {
                 drop((listener, kept));
-                // There is nobody to be told how it went.
+                // No one waits for the result.
                 converse(&sock, stop).ok();
                 std::process::exit(0);
             }
@@ -93,7 +93,7 @@ pub(crate) fn processes(listener: TcpListener, stop: &Stop) -> io::Result<()> {
     Ok(())
 }
 
-/// The next client, or nobody when it is time to stop.
+/// The next client, or None when it is time to stop.
 fn next_client(listener: &TcpListener, stop: &Stop) -> Option<TcpStream> {
     next_client_or_signal(listener, stop, &mut Vec::new()).unwrap_or_default()
 }

@@ -16,7 +16,8 @@ use crate::talk::{Next, Talk, clock};
 /// A burst of clients may not keep those waiting who are served already.
 const ACCEPTED_AT_ONCE_MAX: usize = 64;
 
-/// Out of descriptors, another try after so long, should no client leave.
+/// The pause before another try when out of descriptors, unless a client
+/// leaves.
 const FULL_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// As many events as others take from their poller at once.
@@ -66,7 +67,7 @@ pub(crate) fn serve(listener: TcpListener, stop: &Stop) -> io::Result<()> {
         if !faulty(Fault::FloodStopsTheClock) || ready < EVENTS_AT_ONCE_MAX {
             server.drop_the_late();
         }
-        // Whoever has left in the meantime is now taken off the tables.
+        // Clients that have left in the meantime are taken off the tables.
         for fd in server.left.drain(..) {
             server.talks.remove(&fd);
         }
@@ -78,19 +79,19 @@ struct Server {
     /// Dropped by the stop.
     listener: Option<TcpListener>,
     edge: Option<OwnedFd>,
-    /// Nobody more is accepted, and the server ends with its last client.
+    /// No more clients are accepted, and the server ends with its last client.
     stopping: bool,
     /// Clients are parted with, and not only when they leave.
     parting: bool,
-    /// Set when there is no room for another client; until then nobody waits
-    /// for the next one.
+    /// Set when there is no room for another client; until then the
+    /// loop does not wait for the next one.
     full_until: Option<Instant>,
     /// Both filled by `accept` and emptied by `leave`.
     socks: BTreeMap<RawFd, TcpStream>,
     talks: HashMap<RawFd, Talk>,
-    /// Those who have left and are still on a table.
+    /// Clients that have left and are still on a table.
     left: Vec<RawFd>,
-    /// Those of whom the server has lost an event, and will hear no more.
+    /// Clients of which the server has lost an event, and will hear no more.
     lost: HashSet<RawFd>,
     /// Filled by `accept`; whatever empties it is missing.
     timers: BTreeSet<(Instant, RawFd)>,
@@ -141,7 +142,7 @@ impl Server {
         }
     }
 
-    /// It is this client's turn. An error is its own, and ends nobody else.
+    /// It is this client's turn. An error ends no other client.
     fn turn(&mut self, event: &pollfd) -> io::Result<()> {
         if faulty(Fault::DropsHalfClosed)
             && event.revents & system::POLLRDHUP != 0

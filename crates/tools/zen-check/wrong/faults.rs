@@ -127,7 +127,7 @@ faults! {
 
     // The log.
     LogBlocks, "log-blocks",
-        "prints a line for each client, and waits for whoever reads it";
+        "prints a line for each client, and waits for its reader";
     LogDropsSilently, "log-drops-silently",
         "drops lines for which there is no room, and says nothing of it";
 

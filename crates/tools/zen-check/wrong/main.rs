@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn failed(message: &str, status: u8) -> ExitCode {
-    // Whoever does not read this cannot be told so either.
+    // If standard error cannot be written to, nothing can be said about it.
     writeln!(std::io::stderr(), "zen-wrong: {message}").ok();
     ExitCode::from(status)
 }
@@ -90,7 +90,7 @@ fn serve(settings: &settings::Settings) -> Result<(), String> {
     let stop = process::catch_signals().map_err(|err| err.to_string())?;
     let listener = system::listen(settings.port).map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
-    // Nobody may be reading any more.
+    // The reader may have gone.
     writeln!(std::io::stdout(), "Listening at {address}").ok();
     let served = match settings.shape {
         Shape::EventLoop => event_loop::serve(listener, &stop),

@@ -20,7 +20,7 @@ const STOP_TIME_MAX: libc::timeval =
 const ONE_SIGNAL_MS: i64 = 100;
 
 /// Readable from the moment of the first signal on, in this process and in
-/// its children. Nobody ever reads from it.
+/// its children. It is never read from.
 #[derive(Debug)]
 pub(crate) struct Stop(OwnedFd);
 
@@ -38,7 +38,7 @@ pub(crate) fn catch_signals() -> io::Result<Stop> {
         unblock_signals();
     }
     let mut ends = [0; 2];
-    // SAFETY: pipe() fills both descriptors, which are nobody else's.
+    // SAFETY: pipe() fills both descriptors, which are used nowhere else.
     let reader = unsafe {
         checked(|| libc::pipe(ends.as_mut_ptr()) as isize)?;
         OwnedFd::from_raw_fd(ends[0])
@@ -207,8 +207,8 @@ pub(crate) fn reap_children() -> io::Result<()> {
 }
 
 extern "C" fn on_child(_: c_int) {
-    // SAFETY: errno is this thread's own, and whom we have interrupted may
-    // still have to read it. waitpid() may be given nothing to fill.
+    // SAFETY: errno is this thread's own, and the code that we have interrupted
+    // may still have to read it. waitpid() may be given nothing to fill.
     unsafe {
         let before = *errno();
         while libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG) > 0 {

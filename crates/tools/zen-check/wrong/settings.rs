@@ -35,7 +35,7 @@ impl Shape {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) port: u16,
-    /// Zero is for ever.
+    /// Zero is forever.
     pub(crate) idle: Duration,
     pub(crate) think: Duration,
     pub(crate) shape: Shape,

@@ -14,7 +14,7 @@ use crate::talk::clock;
 
 #[cfg(target_os = "linux")]
 pub(crate) use libc::POLLRDHUP;
-/// Elsewhere nobody tells of the end of file before it is read.
+/// Other systems do not report the end of file before it is read.
 #[cfg(not(target_os = "linux"))]
 pub(crate) const POLLRDHUP: c_short = 0;
 
@@ -47,7 +47,7 @@ pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     let fd = checked(|| unsafe {
         libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) as isize
     })? as RawFd;
-    // SAFETY: the descriptor is new, and nobody else's.
+    // SAFETY: the descriptor is new, and used nowhere else.
     let sock = unsafe { OwnedFd::from_raw_fd(fd) };
     if !faulty(Fault::NoReuseaddr) {
         let (on, length): (c_int, _) = (1, size_of::<c_int>() as _);
@@ -67,7 +67,7 @@ pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
     Ok(listener)
 }
 
-/// From now on nobody can connect, though the socket is still open.
+/// From now on no client can connect, though the socket is still open.
 pub(crate) fn stop_listening(listener: &TcpListener) {
     // SAFETY: shutdown() takes any numbers.
     unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
@@ -85,8 +85,8 @@ pub(crate) enum Accepted {
 pub(crate) fn accept(listener: &TcpListener) -> io::Result<Accepted> {
     match listener.accept() {
         Ok((sock, _)) => {
-            // An answer does not wait for the one before it to arrive. Nobody
-            // is hurt if it does.
+            // An answer does not wait for the one before it to arrive. It
+            // does no harm if this fails.
             sock.set_nodelay(true).ok();
             Ok(Accepted::Client(sock))
         }
@@ -117,12 +117,12 @@ pub(crate) fn send(
     checked(|| unsafe { libc::send(fd, bytes, length, flags) })
 }
 
-/// An entry for [`wait`]; nobody is waited for without a descriptor.
+/// An entry for [`wait`]; without a descriptor it waits for nothing.
 pub(crate) fn watch(fd: Option<RawFd>, events: c_short) -> pollfd {
     pollfd { fd: fd.unwrap_or(-1), events, revents: 0 }
 }
 
-/// Whether a line can be printed without waiting for whoever reads it.
+/// Whether a line can be printed without waiting for its reader.
 pub(crate) fn can_print() -> bool {
     let mut events = [watch(Some(libc::STDOUT_FILENO), libc::POLLOUT)];
     // SAFETY: there is one entry, as it is told.
@@ -153,7 +153,7 @@ pub(crate) fn wait(
 pub(crate) fn edge(listener: &TcpListener) -> io::Result<OwnedFd> {
     let events = (libc::EPOLLIN | libc::EPOLLET) as u32;
     let mut event = libc::epoll_event { events, u64: 0 };
-    // SAFETY: the event is valid, and the descriptor new and nobody else's.
+    // SAFETY: the event is valid, and the descriptor new and used nowhere else.
     unsafe {
         let fd = checked(|| libc::epoll_create1(0) as isize)? as RawFd;
         let edge = OwnedFd::from_raw_fd(fd);

@@ -18,7 +18,8 @@ use crate::system;
 /// 64,000 bytes of answers wait for one client.
 const RECEIVE_BYTES_MAX: usize = 2560;
 
-/// For so long and so far, what follows the last answer is thrown away.
+/// The most time, and bytes, for which what follows the last answer is thrown
+/// away.
 const DISCARD_TIME_MAX: Duration = Duration::from_secs(2);
 const DISCARD_BYTES_MAX: usize = 16 << 20;
 
@@ -40,7 +41,7 @@ enum Phase {
     /// All is said. Closing now could destroy what is under way, so what
     /// comes is thrown away until the client closes.
     Discarding,
-    /// Nobody waits for it any more, and nobody closes it.
+    /// The server waits for it no more, and never closes it.
     Forgotten,
 }
 
@@ -70,7 +71,7 @@ impl Talk {
         }
     }
 
-    /// The events for which somebody has to wait.
+    /// The events that have to be waited for.
     pub(crate) fn wants(&self) -> c_short {
         match self.phase {
             Phase::Forgotten => 0,

@@ -2,6 +2,8 @@
 //! have been renamed or copied since they were built.
 
 use std::env;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The program of this name that belongs to the package whose test this is.
@@ -45,6 +47,15 @@ pub fn program(name: &str, built_as: &str, built_in: &str) -> String {
         `cargo clean --package {name}` once"
     );
     built_as.into()
+}
+
+/// A folder for temporary files of a test, where the tests are built.
+pub fn scratch() -> io::Result<PathBuf> {
+    let test = env::current_exe()?;
+    let built = test.ancestors().nth(2).unwrap_or(&test);
+    let scratch = built.join("scratch");
+    fs::create_dir_all(&scratch)?;
+    Ok(scratch)
 }
 
 /// See [`folder!`](crate::folder). It is the one that Cargo says, the one in

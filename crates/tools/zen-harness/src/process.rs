@@ -32,6 +32,8 @@ const MARK: &str = "ZEN_HARNESS_MARK";
 pub struct Process {
     child: Child,
     mark: String,
+    /// What holds it together with all that it starts.
+    group: Option<system::Group>,
     /// Set when it was waited for: from then on, its number may belong to
     /// another process.
     status: Option<ExitStatus>,
@@ -113,7 +115,7 @@ impl Process {
             let program = command.get_program().to_string_lossy();
             io::Error::new(err.kind(), format!("cannot start {program}: {err}"))
         })?;
-        system::remember_group(child.id());
+        let group = system::Group::of(&child);
         let output = child.stdout.take();
         let output = output.map(|it| Output::drain(it, lines_max));
         let errors = child.stderr.take();
@@ -121,6 +123,7 @@ impl Process {
         Ok(Self {
             child,
             mark,
+            group,
             status: None,
             output: output.transpose()?.unwrap_or_else(Output::nothing),
             errors: errors.transpose()?.unwrap_or_else(Output::nothing),
@@ -243,6 +246,19 @@ impl Process {
         }
     }
 
+    /// Waits until it has ended by itself, or kills it after this time, and
+    /// returns what came of it.
+    pub fn finish(mut self, patience: Duration) -> io::Result<Ended> {
+        let status = self.wait(patience)?;
+        if status.is_none() {
+            self.kill();
+        }
+        self.output.wait_for_end(patience)?;
+        self.errors.wait_for_end(patience)?;
+        let (output, errors) = (self.output.lines(), self.errors.lines());
+        Ok(Ended { status, output, errors })
+    }
+
     /// Tells it and all of its group to end, as Ctrl-C does but by SIGTERM,
     /// and waits for it. Without signals it is killed.
     pub fn stop(
@@ -270,8 +286,8 @@ impl Process {
     pub fn kill(&mut self) -> Option<ExitStatus> {
         self.output.resume();
         if self.status.is_none() {
-            // An error says that no process is left. On systems without
-            // groups, this process is all there is.
+            // An error says that no process is left, or that this system has no
+            // signals.
             for one in proc::family(self.id()).unwrap_or_default() {
                 system::signal(one, system::SIGKILL).ok();
             }
@@ -282,7 +298,7 @@ impl Process {
             }
             self.child.kill().ok();
             self.status = self.child.wait().ok();
-            system::forget_group(self.id());
+            self.group = None;
         }
         self.status
     }
@@ -305,18 +321,18 @@ pub struct Ended {
     pub errors: Vec<String>,
 }
 
+impl Ended {
+    /// Whether it ended by itself, with status 0.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.status.is_some_and(|status| status.success())
+    }
+}
+
 /// Runs a command to its end, as [`Process::start`] does, for at most this
 /// long.
 pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
-    let mut process = Process::start(command)?;
-    let status = process.wait(patience)?;
-    if status.is_none() {
-        process.kill();
-    }
-    process.output.wait_for_end(patience)?;
-    process.errors.wait_for_end(patience)?;
-    let (output, errors) = (process.output.lines(), process.errors.lines());
-    Ok(Ended { status, output, errors })
+    Process::start(command)?.finish(patience)
 }
 
 /// Calls until it gets something, or None after this time.

@@ -5,12 +5,15 @@
 use std::collections::HashMap;
 use std::env;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use crate::inetd::{self, Mode};
 use crate::listing::Listing;
+use crate::server::PORT;
 
 /// Where programs are, by name.
 pub type Programs = HashMap<String, PathBuf>;
@@ -131,6 +134,22 @@ impl Servers {
     #[must_use]
     pub fn words(&self, listing: &Listing, clients: usize) -> Vec<String> {
         listing.words_for(self.program(listing), clients)
+    }
+
+    /// The command that starts it with these options; if it does not listen,
+    /// behind a stand-in for inetd.
+    pub fn command(
+        &self,
+        listing: &Listing,
+        options: &[&str],
+    ) -> io::Result<Vec<String>> {
+        let program = self.program(listing).to_string_lossy().into_owned();
+        let mut words = vec![program];
+        words.extend(options.iter().map(ToString::to_string));
+        match listing.is_inetds() {
+            true => inetd::before(Mode::Nowait, PORT, &words),
+            false => Ok(words),
+        }
     }
 
     /// See [`Listing::cannot_run_here`].

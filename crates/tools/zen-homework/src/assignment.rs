@@ -27,12 +27,10 @@ pub struct Assignment {
     /// As its folder, and its package.
     #[serde(skip)]
     pub name: String,
-    /// Where it is.
     #[serde(skip)]
     pub folder: PathBuf,
     /// Its place in the list.
     pub number: u32,
-    /// In a line.
     pub title: String,
     /// Of the text.
     pub pages: String,
@@ -55,21 +53,18 @@ pub struct Assignment {
     /// put. It is written when the assignment is handed out.
     pub dialect: Option<u64>,
     /// What it may take to build.
-    #[serde(default = "usual::build_seconds")]
+    #[serde(default = "usual::number::<300>")]
     pub build_seconds: u64,
     /// What all stages together may take.
-    #[serde(default = "usual::run_seconds")]
+    #[serde(default = "usual::number::<300>")]
     pub run_seconds: u64,
     /// What the server may use at once, when it is graded.
-    #[serde(default = "usual::memory_mib")]
+    #[serde(default = "usual::number::<1024>")]
     pub memory_mib: u64,
-    /// The same.
-    #[serde(default = "usual::processes")]
+    #[serde(default = "usual::number::<1024>")]
     pub processes: u64,
-    /// The same.
-    #[serde(default = "usual::descriptors")]
+    #[serde(default = "usual::number::<4096>")]
     pub descriptors: u64,
-    /// In order.
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
     #[serde(skip)]
@@ -80,9 +75,7 @@ pub struct Assignment {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
-    /// A word.
     pub name: String,
-    /// In a line.
     pub title: String,
     /// For passing it.
     pub points: usize,
@@ -100,24 +93,8 @@ mod usual {
         words.map(str::to_owned).to_vec()
     }
 
-    pub(super) fn build_seconds() -> u64 {
-        300
-    }
-
-    pub(super) fn run_seconds() -> u64 {
-        300
-    }
-
-    pub(super) fn memory_mib() -> u64 {
-        1024
-    }
-
-    pub(super) fn processes() -> u64 {
-        1024
-    }
-
-    pub(super) fn descriptors() -> u64 {
-        4096
+    pub(super) fn number<const N: u64>() -> u64 {
+        N
     }
 }
 
@@ -234,7 +211,6 @@ impl Assignment {
         Ok(examined)
     }
 
-    /// All points.
     #[must_use]
     pub fn points_max(&self) -> usize {
         self.stages.iter().map(|stage| stage.points).sum()

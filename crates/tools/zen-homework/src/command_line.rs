@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+use zen_homework::student::CheckOptions;
 
 #[cfg(feature = "teacher")]
 use crate::teaching::Teaching;
@@ -36,7 +37,7 @@ pub(crate) enum What {
         exit_zero: bool,
 
         #[command(flatten)]
-        options: CheckArguments,
+        options: CheckOptions,
     },
     /// Check again whenever a file is saved, until Ctrl-C
     Watch {
@@ -62,34 +63,6 @@ pub(crate) enum What {
     #[cfg(feature = "teacher")]
     #[command(flatten)]
     Teaching(Teaching),
-}
-
-/// How a check is done.
-#[derive(Args, Debug)]
-pub(crate) struct CheckArguments {
-    /// Draw all cuts and orders from this number, to repeat a check
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
-
-    /// Write a report: terminal, json, junit, gradescope, classroom50 or
-    /// github, into a file, or `-` for standard output; may be given several
-    /// times
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = report)]
-    pub(crate) report: Vec<(String, String)>,
-
-    /// Check what was handed in in this folder: of it, the files that a
-    /// student may change are taken, and those that are here are lost
-    #[arg(long, value_name = "DIR")]
-    pub(crate) submission: Option<PathBuf>,
-}
-
-fn report(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((format, file)) if !file.is_empty() => {
-            Ok((format.into(), file.into()))
-        }
-        _ => Err("it is a format and a file, such as junit=report.xml".into()),
-    }
 }
 
 const STATUS: &str = "\

@@ -12,6 +12,10 @@
     clippy::missing_errors_doc,
     reason = "an error says itself what is wrong, and in which file"
 )]
+#![expect(
+    missing_docs,
+    reason = "only its own program uses it, and a name may say enough"
+)]
 
 pub mod assignment;
 pub mod project;

@@ -16,11 +16,12 @@ use zen_harness::{inetd, system};
 
 use command_line::{Options, What};
 use zen_homework::assignment::Assignment;
-use zen_homework::project::Project;
+use zen_homework::project::{Project, whole_path};
 use zen_homework::student::{self, CheckOptions};
 
 fn main() -> ExitCode {
     inetd::be_it_if_told();
+    system::take_servers_along();
     let Options { root, what } = Options::parse();
     match run(root, what) {
         Ok(true) => ExitCode::SUCCESS,
@@ -47,18 +48,11 @@ fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
     };
     match what {
         What::Check { name, exit_zero, options } => {
-            system::take_servers_along();
             let (project, assignment) = of(name)?;
-            let options = CheckOptions {
-                seed: options.seed,
-                reports: options.report,
-                submission: options.submission,
-            };
             let done = student::check(&project, &assignment, &options)?;
             Ok(done || exit_zero)
         }
         What::Watch { name } => {
-            system::take_servers_along();
             let (project, assignment) = of(name)?;
             let options = CheckOptions::default();
             student::watch(&project, &assignment, &options).map(|()| true)
@@ -92,7 +86,7 @@ fn assignment(
         return project.assignment(&name);
     }
     let assignments = project.assignments()?;
-    let folder = folder.canonicalize().map_err(|err| err.to_string())?;
+    let folder = whole_path(folder)?;
     let here = |it: &&Assignment| folder.starts_with(&it.folder);
     match (assignments.iter().find(here), &assignments[..]) {
         (Some(one), _) | (None, [one]) => Ok(one.clone()),

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -26,19 +26,13 @@ pub struct Project {
     pub target: Option<PathBuf>,
 }
 
-/// What came of a build.
-#[derive(Debug)]
-pub enum Built {
-    /// The program, and what the compiler said.
-    Program(PathBuf, Vec<String>),
-    /// Why not, in a line, and what the compiler said.
-    Failed(String, Vec<String>),
-}
+/// The program, if it is Cargo's, or in a line why there is none.
+pub type Built = Result<PathBuf, String>;
 
 impl Project {
     /// The project in which this folder is.
     pub fn around(folder: &Path) -> Result<Self, String> {
-        let folder = folder.canonicalize().map_err(|err| err.to_string())?;
+        let folder = whole_path(folder)?;
         for root in folder.ancestors() {
             let is_handout = root.join(KEPT).is_dir();
             if is_handout || root.join("crates/homework").is_dir() {
@@ -81,7 +75,7 @@ impl Project {
     }
 
     /// What builds the assignment, if anything has to.
-    pub(crate) fn build_command(
+    fn build_command(
         &self,
         assignment: &Assignment,
     ) -> Result<Option<Command>, String> {
@@ -107,52 +101,50 @@ impl Project {
         Ok(Some(command))
     }
 
-    /// Builds an assignment; the compiler speaks for itself.
-    pub fn build(&self, assignment: &Assignment) -> Result<Built, String> {
+    /// Builds an assignment, with a command that `prepare` may have changed.
+    pub fn build(
+        &self,
+        assignment: &Assignment,
+        prepare: impl FnOnce(Command) -> Result<Command, String>,
+    ) -> Result<Built, String> {
         let mut command = match self.build_command(assignment) {
-            Ok(Some(command)) => command,
-            Ok(None) => return Ok(Built::Program(PathBuf::new(), Vec::new())),
-            Err(what) => return Ok(Built::Failed(what, Vec::new())),
+            Ok(Some(command)) => prepare(command)?,
+            Ok(None) => return Ok(Ok(PathBuf::new())),
+            Err(what) => return Ok(Err(what)),
         };
-        Ok(match built(&mut command, assignment)? {
-            Ok(program) => Built::Program(program, Vec::new()),
-            Err(what) => Built::Failed(what, Vec::new()),
+        if assignment.is_cargos() {
+            command.stdout(Stdio::piped());
+        }
+        let seconds = assignment.build_seconds;
+        let build = Process::spawn(&mut command);
+        let mut build = build.map_err(|err| err.to_string())?;
+        let ended = build.wait(Duration::from_secs(seconds));
+        Ok(match ended.map_err(|err| err.to_string())? {
+            Some(it) if !it.success() => Err("it does not build".into()),
+            None => Err(format!("it is not built within {seconds} s")),
+            Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
+            Some(_) => {
+                let output = &build.output;
+                let all = output.wait_for_end(Duration::from_secs(8));
+                all.map_err(|err| err.to_string())?;
+                let lines = output.lines();
+                let lines = lines.iter().map(String::as_str);
+                let name = &assignment.name;
+                let program = workspace::programs_in(lines).remove(name);
+                program.ok_or_else(|| format!("cargo built no {name}"))
+            }
         })
     }
 }
 
-/// Runs a build, and returns the program if it is Cargo's, or else why there
-/// is none.
-pub(crate) fn built(
-    command: &mut Command,
-    assignment: &Assignment,
-) -> Result<Result<PathBuf, String>, String> {
-    if assignment.is_cargos() {
-        command.stdout(Stdio::piped());
-    }
-    let seconds = assignment.build_seconds;
-    let mut build = Process::spawn(command).map_err(|err| err.to_string())?;
-    let ended = build.wait(Duration::from_secs(seconds));
-    Ok(match ended.map_err(|err| err.to_string())? {
-        Some(status) if !status.success() => Err("it does not build".into()),
-        None => Err(format!("it is not built within {seconds} s")),
-        Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
-        Some(_) => {
-            let output = &build.output;
-            let all = output.wait_for_end(Duration::from_secs(8));
-            all.map_err(|err| err.to_string())?;
-            let lines = output.lines();
-            let lines = lines.iter().map(String::as_str);
-            workspace::programs_in(lines)
-                .remove(&assignment.name)
-                .ok_or_else(|| format!("cargo built no {}", assignment.name))
-        }
-    })
-}
-
-pub(crate) fn cannot_run(command: &Command, err: &io::Error) -> String {
-    let program = command.get_program().to_string_lossy();
-    format!("cannot run {program}: {err}")
+/// The whole path of a folder. `canonicalize` would begin it with `\\?\` on
+/// Windows, and there are programs that cannot run in such a folder.
+pub fn whole_path(folder: &Path) -> Result<PathBuf, String> {
+    let path = match cfg!(windows) {
+        true => path::absolute(folder),
+        false => folder.canonicalize(),
+    };
+    path.map_err(|err| err.to_string())
 }
 
 /// Copies an assignment's files that a student may change from one folder into

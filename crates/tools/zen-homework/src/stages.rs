@@ -14,13 +14,9 @@ use crate::assignment::{Assignment, Stage, left};
 /// A stage, and what came of it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct StageResult {
-    /// Its name.
     pub name: String,
-    /// Its title.
     pub title: String,
-    /// What it is worth.
     pub points: usize,
-    /// What came of it.
     pub outcome: StageOutcome,
 }
 
@@ -41,9 +37,7 @@ pub enum StageOutcome {
 /// A case that failed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FailedCase {
-    /// Its clause.
     pub clause: String,
-    /// What is expected.
     pub sentence: String,
     /// What was done to the server, and what it did.
     pub lines: Vec<String>,
@@ -67,7 +61,6 @@ impl StageResult {
         Self { name, title, points, outcome }
     }
 
-    /// Whether it is done.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.outcome == StageOutcome::Passed

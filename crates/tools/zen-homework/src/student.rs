@@ -2,32 +2,49 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use zen_check::report::{self, Format, Settings};
 
 use crate::assignment::{Assignment, Stage};
-use crate::project::{Built, KEPT, Project, copy_files, remove_files};
+use crate::project::{KEPT, Project, copy_files, remove_files};
 use crate::stages::{self, StageOutcome, StageResult};
 
 /// How often `watch` looks whether a file has changed.
 const WATCH_EVERY: Duration = Duration::from_millis(300);
 
-/// What a check is told.
-#[derive(Clone, Debug, Default)]
+/// How a check is done.
+#[derive(Args, Clone, Debug, Default)]
 pub struct CheckOptions {
-    /// From which cuts and orders are drawn.
+    /// Draw all cuts and orders from this number, to repeat a check
+    #[arg(long)]
     pub seed: Option<u64>,
-    /// Reports to be written: a format and a file.
+
+    /// Write a report: terminal, json, junit, gradescope, classroom50 or
+    /// github, into a file, or `-` for standard output; may be given several
+    /// times
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
     pub reports: Vec<(String, String)>,
-    /// A folder that was handed in, of which the files that may be changed are
-    /// taken first.
+
+    /// Check what was handed in in this folder: of it, the files that a
+    /// student may change are taken, and those that are here are lost
+    #[arg(long, value_name = "DIR")]
     pub submission: Option<PathBuf>,
+}
+
+fn report(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((format, file)) if !file.is_empty() => {
+            Ok((format.into(), file.into()))
+        }
+        _ => Err("it is a format and a file, such as junit=report.xml".into()),
+    }
 }
 
 /// What is remembered from one command to the next, of each assignment.
@@ -154,11 +171,9 @@ fn examine(
     assignment: &Assignment,
     seed: u64,
 ) -> Result<Vec<StageResult>, String> {
-    match project.build(assignment)? {
-        Built::Failed(what, lines) => {
-            Ok(stages::all_failed(assignment, &what, lines))
-        }
-        Built::Program(program, _) => {
+    match project.build(assignment, Ok)? {
+        Err(what) => Ok(stages::all_failed(assignment, &what, Vec::new())),
+        Ok(program) => {
             // A command of the assignment's own starts there.
             std::env::set_current_dir(assignment.place())
                 .map_err(|err| err.to_string())?;
@@ -219,7 +234,7 @@ pub fn watch(
         let now = changed(assignment)?;
         if seen.as_ref() != Some(&now) {
             seen = Some(now);
-            if io::stdout().is_terminal() {
+            if report::is_for_a_terminal() {
                 print("\x1b[2J\x1b[H")?;
             }
             // Not to be examined is no reason to stop watching.

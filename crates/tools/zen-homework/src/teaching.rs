@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use zen_harness::system;
 
 use zen_homework::project::Project;
 use zen_homework::teacher::export::{self, Platform};
@@ -35,38 +34,10 @@ pub(crate) enum Teaching {
         dialect: Option<u64>,
     },
     /// Grade a class: each folder is what a student has handed in
-    Grade {
-        /// Folders of students; what a shell makes of `class/*`
-        #[arg(required = true, value_name = "DIR")]
-        submission: Vec<PathBuf>,
-
-        /// This assignment; if none is named, those that anybody has handed in
-        #[arg(long, value_name = "NAME")]
-        assignment: Vec<String>,
-
-        /// Where grades.csv goes, and a report for each student
-        #[arg(long, value_name = "DIR", default_value = "grades")]
-        to: PathBuf,
-
-        /// Examine so many programs at a time, if not one for each core
-        #[arg(long, value_name = "N")]
-        jobs: Option<usize>,
-
-        /// Draw all cuts and orders from this number
-        #[arg(long, default_value_t = 1060)]
-        seed: u64,
-
-        /// In the dialect in which it was handed out
-        #[arg(long, value_name = "SEED")]
-        dialect: Option<u64>,
-
-        /// Limit nothing but the time
-        #[arg(long)]
-        unlimited: bool,
-    },
+    Grade(GradeOptions),
     /// Write an assignment as an autograder of a platform
     Export {
-        /// gradescope (a zip), classroom50 (a folder) or github-actions
+        /// The platform
         platform: Platform,
 
         /// The assignment
@@ -110,12 +81,8 @@ pub(crate) enum Teaching {
     /// Put this process within limits, and become the command
     #[command(hide = true)]
     Within {
-        #[arg(long)]
-        memory_mib: u64,
-        #[arg(long)]
-        processes: u64,
-        #[arg(long)]
-        descriptors: u64,
+        #[command(flatten)]
+        limits: Limits,
         #[arg(long)]
         user: Option<u32>,
         #[arg(last = true)]
@@ -142,26 +109,7 @@ pub(crate) fn run(
         Teaching::Handout { name, to, ci, dialect } => {
             handout::handout(&project()?, &name, &to, ci, dialect)?;
         }
-        Teaching::Grade {
-            submission,
-            assignment,
-            to,
-            jobs,
-            seed,
-            dialect,
-            unlimited,
-        } => {
-            system::take_servers_along();
-            let cores = std::thread::available_parallelism();
-            let options = GradeOptions {
-                submissions: submission,
-                assignments: assignment,
-                to,
-                jobs: jobs.unwrap_or(cores.map_or(1, usize::from)),
-                seed,
-                dialect,
-                unlimited,
-            };
+        Teaching::Grade(options) => {
             return grade::grade(&project()?, &options);
         }
         Teaching::Export { platform, name, dialect, to } => {
@@ -172,21 +120,12 @@ pub(crate) fn run(
         }
         Teaching::New { name } => new::new(&project()?, &name)?,
         Teaching::Verify { name, listings, dialect } => {
-            system::take_servers_along();
             return verify::verify(&project()?, &name, listings, dialect);
         }
-        Teaching::Within {
-            memory_mib,
-            processes,
-            descriptors,
-            user,
-            command,
-        } => {
-            let limits = Limits { memory_mib, processes, descriptors };
+        Teaching::Within { limits, user, command } => {
             limits::become_within(limits, user, &command)?;
         }
         Teaching::Examine { folder, program, results, seed } => {
-            system::take_servers_along();
             grade::examine(&folder, &program, &results, seed)?;
         }
     }

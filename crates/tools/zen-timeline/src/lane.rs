@@ -1,98 +1,18 @@
 //! A line of the picture, and what is on it.
 
-use crate::run::Kind;
-
-/// What a lane's owner did.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "`State::says` says it")]
-pub enum State {
-    Work,
-    Accept,
-    Recv,
-    Poll,
-    Futex,
-    Send,
-    Sleep,
-    Other,
-    Idle,
-    Asked,
-}
-
-impl State {
-    /// In the order of the legend.
-    pub const ALL: [Self; 10] = [
-        Self::Work,
-        Self::Accept,
-        Self::Recv,
-        Self::Poll,
-        Self::Futex,
-        Self::Send,
-        Self::Sleep,
-        Self::Other,
-        Self::Asked,
-        Self::Idle,
-    ];
-
-    /// As the legend has it.
-    pub fn says(self) -> &'static str {
-        match self {
-            Self::Work => "working",
-            Self::Accept => "waiting in accept",
-            Self::Recv => "waiting in recv",
-            Self::Poll => "waiting in the poller",
-            Self::Futex => "futex: lock or channel",
-            Self::Send => "waiting in send",
-            Self::Sleep => "sleeping",
-            Self::Other => "waiting elsewhere",
-            Self::Idle => "connected, idle",
-            Self::Asked => "has asked, waits",
-        }
-    }
-
-    /// One word, in the picture.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Work => "work",
-            Self::Accept => "accept",
-            Self::Recv => "recv",
-            Self::Poll => "poller",
-            Self::Futex => "futex",
-            Self::Send => "send",
-            Self::Sleep => "sleep",
-            Self::Other => "other",
-            Self::Idle => "idle",
-            Self::Asked => "asked",
-        }
-    }
-
-    /// What a task is in while it makes this call, if it is worth a colour.
-    pub fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Accept => Self::Accept,
-            Kind::Recv => Self::Recv,
-            Kind::Send => Self::Send,
-            Kind::Poll | Kind::Ring => Self::Poll,
-            Kind::Futex => Self::Futex,
-            Kind::Sleep => Self::Sleep,
-            Kind::Other => Self::Other,
-            Kind::Close | Kind::Shutdown => Self::Work,
-        }
-    }
-}
+pub use zen_harness::waiting::State;
 
 /// A time in one state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Span {
     /// Its begin and its end.
     pub time: (i64, i64),
-    /// What it is.
     pub state: State,
     /// Whom it concerns, by number.
     pub client: Option<u16>,
 }
 
 impl Span {
-    /// How long it is.
     pub fn length(&self) -> i64 {
         self.time.1 - self.time.0
     }
@@ -105,11 +25,8 @@ pub struct Mark {
     pub at: i64,
     /// Whose they are, by number.
     pub client: u16,
-    /// They arrive.
     pub arrives: bool,
-    /// How many there are.
     pub bytes: u64,
-    /// In how many calls.
     pub calls: u64,
 }
 
@@ -122,9 +39,7 @@ pub struct Lane {
     pub label: String,
     /// The lane of its parent, if that is drawn.
     pub parent: Option<usize>,
-    /// When it was there.
     pub life: (i64, i64),
-    /// How it ended, if that was seen.
     pub death: Option<String>,
     /// One after the other.
     pub spans: Vec<Span>,

@@ -10,20 +10,43 @@ pub(crate) fn merge_spans(
     time: (i64, i64),
     detail: Detail,
 ) -> i64 {
-    let mut cell = ((time.1 - time.0) / detail.cells).max(1);
-    for lane in lanes.iter_mut() {
+    let whole = time.1 - time.0;
+    widen(lanes, whole, detail.cells, detail.spans_max, |lane, cell| {
         lane.spans = merged(&lane.spans, time.0, cell);
-    }
-    while lanes.iter().map(|lane| lane.spans.len()).sum::<usize>()
-        > detail.spans_max
-        && cell < time.1 - time.0
-    {
-        cell *= 2;
-        for lane in lanes.iter_mut() {
-            lane.spans = merged(&lane.spans, time.0, cell);
+        lane.spans.len()
+    })
+}
+
+/// The same with marks.
+pub(crate) fn merge_marks(
+    lanes: &mut [Lane],
+    time: (i64, i64),
+    detail: Detail,
+) {
+    let whole = time.1 - time.0;
+    widen(lanes, whole, detail.mark_cells, detail.marks_max, |lane, cell| {
+        lane.marks = merged_marks(&lane.marks, cell);
+        lane.marks.len()
+    });
+}
+
+/// Merges what is in a cell, and doubles the cells until `merge` leaves at most
+/// this many things.
+fn widen(
+    lanes: &mut [Lane],
+    whole: i64,
+    cells: i64,
+    most: usize,
+    merge: impl Fn(&mut Lane, i64) -> usize,
+) -> i64 {
+    let mut cell = (whole / cells).max(1);
+    loop {
+        let left: usize = lanes.iter_mut().map(|it| merge(it, cell)).sum();
+        if left <= most || cell >= whole {
+            return cell;
         }
+        cell *= 2;
     }
-    cell
 }
 
 /// In each cell what took most of it.
@@ -77,24 +100,6 @@ fn strongest(parts: &[Span]) -> Span {
     let strongest = parts.iter().max_by_key(|part| time_of(part));
     let strongest = strongest.unwrap_or(&first);
     Span { time: (first.time.0, last.time.1), ..*strongest }
-}
-
-pub(crate) fn merge_marks(
-    lanes: &mut [Lane],
-    time: (i64, i64),
-    detail: Detail,
-) {
-    let mut cell = ((time.1 - time.0) / detail.mark_cells).max(1);
-    loop {
-        for lane in lanes.iter_mut() {
-            lane.marks = merged_marks(&lane.marks, cell);
-        }
-        let marks: usize = lanes.iter().map(|lane| lane.marks.len()).sum();
-        if marks <= detail.marks_max || cell >= time.1 - time.0 {
-            return;
-        }
-        cell *= 2;
-    }
 }
 
 /// One for all that are nearer than this.

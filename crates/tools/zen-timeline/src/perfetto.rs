@@ -4,14 +4,12 @@
 
 use serde_json::{Value, json};
 
-use crate::lane::State;
 use crate::lanes::label;
 use crate::run::{Call, Client, Kind, Run, Seen, Task};
 
 /// The clients are a process of their own, with a number that no task has.
 const CLIENTS: u32 = 1_000_000;
 
-/// The whole trace, as JSON.
 pub fn trace(run: &Run) -> Value {
     let first = run.tasks.iter().map(|task| task.born).min();
     // A viewer begins at 0.
@@ -122,6 +120,6 @@ fn call_name(call: &Call) -> &'static str {
         Kind::Close => "close",
         Kind::Shutdown => "shutdown",
         Kind::Ring => "io_uring",
-        kind => State::of(kind).word(),
+        kind => kind.state().word(),
     }
 }

@@ -9,10 +9,8 @@ use crate::run::{Run, Task};
 /// Further tasks are counted, and not drawn.
 pub const LANES_MAX: usize = 60;
 
-/// All that is drawn.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// From when to when.
     pub time: (i64, i64),
     /// First the clients, then the tasks.
     pub lanes: Vec<Lane>,
@@ -25,7 +23,6 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// What is to be drawn of a run.
     pub fn new(run: &Run, detail: Detail) -> Self {
         let time = time(run);
         let clients = (0..).zip(&run.clients);

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use anyhow::{Context, Error, Result};
 use zen_bench::results::median;
@@ -114,9 +113,7 @@ impl Drop for Trace {
 
 fn machine() -> Result<String> {
     let version = strace::version().map_err(Error::msg)?;
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let cores = thread::available_parallelism()?;
-    Ok(format!("{cores} cores, Linux {}, strace {version}", kernel.trim()))
+    Ok(format!("{}, strace {version}", zen_bench::machine::linux()?))
 }
 
 /// The lines of a trace, whatever bytes are in them.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+use zen_harness::waiting::State;
 
 /// A file of another format is not read.
 pub const FORMAT: u32 = 1;
@@ -14,13 +15,11 @@ pub const FORMAT: u32 = 1;
 /// All times are microseconds since the clients began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
-    /// The version of this format.
     pub format: u32,
     /// What is above the picture.
     pub name: String,
     /// The command, as one line.
     pub command: String,
-    /// The title of the scenario.
     pub scenario: String,
     /// Where it was recorded: cores, kernel, strace.
     pub machine: String,
@@ -37,7 +36,6 @@ pub struct Run {
 }
 
 impl Run {
-    /// Reads what was recorded.
     pub fn read(path: &Path) -> Result<Self> {
         let read = || -> Result<Self> {
             let run: Self = serde_json::from_str(&fs::read_to_string(path)?)?;
@@ -80,7 +78,6 @@ pub struct Slowdown {
 /// A client, and what it saw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Client {
-    /// From the scenario.
     pub name: String,
     /// Its own port; 0 if it never was connected.
     pub port: u16,
@@ -115,22 +112,14 @@ impl Client {
 
 /// Something that a client saw.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "(i64, Seen, usize, usize)", into = "(i64, Seen, usize, usize)")]
+#[serde(into = "(i64, Seen, usize, usize)")]
 pub struct View {
-    /// When.
     pub at: i64,
-    /// What.
     pub seen: Seen,
     /// How many bytes went or came.
     pub bytes: usize,
     /// How many questions or answers ended with them.
     pub whole: usize,
-}
-
-impl From<(i64, Seen, usize, usize)> for View {
-    fn from((at, seen, bytes, whole): (i64, Seen, usize, usize)) -> Self {
-        Self { at, seen, bytes, whole }
-    }
 }
 
 impl From<View> for (i64, Seen, usize, usize) {
@@ -139,10 +128,8 @@ impl From<View> for (i64, Seen, usize, usize) {
     }
 }
 
-/// What a client sees.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Seen {
     Connects,
     Connected,
@@ -166,11 +153,9 @@ pub struct Task {
     /// What it calls itself, if it does.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub name: String,
-    /// When it began.
     pub born: i64,
     /// When it ended, if strace saw that.
     pub died: Option<i64>,
-    /// How it ended.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub death: String,
     /// In the order of time, and never two at once.
@@ -180,17 +165,12 @@ pub struct Task {
     pub signals: Vec<(i64, String)>,
 }
 
-type Packed = (i64, i64, Kind, Option<u16>, i64);
-
 /// A system call that waited, or moved bytes, or ended something.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Packed", into = "Packed")]
+#[serde(into = "(i64, i64, Kind, Option<u16>, i64)")]
 pub struct Call {
-    /// When it began.
     pub at: i64,
-    /// How long it took.
     pub took: i64,
-    /// What it was.
     pub kind: Kind,
     /// Whom it concerned, by the number in the run's list of clients.
     pub client: Option<u16>,
@@ -198,13 +178,7 @@ pub struct Call {
     pub result: i64,
 }
 
-impl From<Packed> for Call {
-    fn from((at, took, kind, client, result): Packed) -> Self {
-        Self { at, took, kind, client, result }
-    }
-}
-
-impl From<Call> for Packed {
+impl From<Call> for (i64, i64, Kind, Option<u16>, i64) {
     fn from(it: Call) -> Self {
         (it.at, it.took, it.kind, it.client, it.result)
     }
@@ -220,7 +194,6 @@ impl Call {
 /// What a system call was.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Kind {
     Accept,
     Recv,
@@ -234,4 +207,20 @@ pub enum Kind {
     Other,
     Close,
     Shutdown,
+}
+
+impl Kind {
+    /// What a task is in while it makes such a call.
+    pub fn state(self) -> State {
+        match self {
+            Self::Accept => State::Accept,
+            Self::Recv => State::Recv,
+            Self::Send => State::Send,
+            Self::Poll | Self::Ring => State::Poll,
+            Self::Futex => State::Futex,
+            Self::Sleep => State::Sleep,
+            Self::Other => State::Other,
+            Self::Close | Self::Shutdown => State::Work,
+        }
+    }
 }

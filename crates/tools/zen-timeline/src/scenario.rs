@@ -61,20 +61,16 @@ pub enum Step {
     At(Duration),
     /// Nothing for so long.
     Wait(Duration),
-    /// It connects to the server.
     Connect,
-    /// It sends these bytes.
     Send(Vec<u8>),
     /// It reads until so many further answers have come.
     Answer(usize),
     /// It will send nothing more.
     Finish,
-    /// It closes its socket.
     Leave,
 }
 
 impl Scenario {
-    /// Reads the text of a scenario.
     pub fn parse(text: &str) -> Result<Self> {
         let title = "A scenario".to_string();
         let mut scenario = Self { title, clients: Vec::new() };

@@ -22,11 +22,9 @@ pub struct Event {
     pub task: u32,
     /// Microseconds since 1970; of a call, when it was over.
     pub at: i64,
-    /// What it was.
     pub what: What,
 }
 
-/// What strace saw.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// A call has begun whose end is on a later line.
@@ -41,10 +39,8 @@ pub enum What {
     Gone(String),
 }
 
-/// A system call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Syscall {
-    /// Its name in the kernel.
     pub name: String,
     /// What is between its brackets.
     pub arguments: String,
@@ -85,7 +81,6 @@ pub enum Descriptor {
     Connected(u16),
     /// Another TCP socket: it listens, or strace cannot tell.
     Tcp,
-    /// Anything else.
     Other,
 }
 

@@ -3,6 +3,7 @@
 //! size.
 
 use zen_bench::svg::{self, Length, Svg, escaped};
+use zen_harness::waiting::COLOURS;
 
 use crate::lane::{Lane, Mark, Span, State};
 use crate::picture::Picture;
@@ -14,18 +15,6 @@ const STYLES: usize = 6;
 
 /// What pictures have and other drawings have not.
 const STYLE: &str = include_str!("style.css");
-
-/// The colour of each state, on light and on dark paper.
-const COLOURS: [[&str; 3]; 8] = [
-    ["work", "#1c1c1c", "#f2f2f2"],
-    ["accept", "#2f6fb0", "#6cb6ff"],
-    ["recv", "#1d7a46", "#6fd69a"],
-    ["poller", "#7d3fa0", "#cfa2f0"],
-    ["futex", "#b3261e", "#ff8f87"],
-    ["send", "#00707c", "#5fd3e0"],
-    ["sleep", "#7a6a00", "#e0d060"],
-    ["other", "#666", "#a8a8a8"],
-];
 
 /// Heights, from the top of a lane to its bottom.
 const LABEL: usize = 13;
@@ -143,8 +132,8 @@ impl<'a> Sheet<'a> {
         let mut svg = Svg::new(name, root, &title, &description(picture));
         svg.style("zt", &COLOURS, STYLE);
         svg.add("<defs>");
-        for state in State::ALL {
-            svg.pattern(state.word(), hatch(state));
+        for state in State::all() {
+            svg.pattern(state.word(), state.hatch());
         }
         svg.hatches(STYLES);
         for style in 0..STYLES {
@@ -344,20 +333,6 @@ fn shows_birth(picture: &Picture, lane: &Lane) -> bool {
     lane.parent.is_some() && lane.life.0 >= picture.time.0
 }
 
-/// The lines of a state's pattern.
-fn hatch(state: State) -> &'static str {
-    match state {
-        State::Work | State::Idle => "",
-        State::Accept => "M2 2h2M6 6h2",
-        State::Recv | State::Asked => svg::UP,
-        State::Poll => "M0 2H8M0 6H8",
-        State::Futex => svg::CROSSED,
-        State::Send => svg::DOWN,
-        State::Sleep => "M2 0V8",
-        State::Other => "M4 0V8M0 4H8",
-    }
-}
-
 fn legend_height(picture: &Picture) -> usize {
     legend_entries(picture).len().div_ceil(2) * 20 - 8
 }
@@ -372,7 +347,7 @@ fn legend_entries(picture: &Picture) -> Vec<(Entry, &'static str)> {
         let spans = spans.filter(|span| span.state == *state);
         spans.map(Span::length).sum::<i64>() > least
     };
-    let states = State::ALL.into_iter().filter(occurs);
+    let states = State::all().filter(occurs);
     let mut entries: Vec<_> =
         states.map(|it| (Entry::State(it), it.says())).collect();
     entries.extend([
@@ -450,7 +425,7 @@ fn legend(svg: &mut Svg, picture: &Picture, top: usize) {
 pub fn shares(lane: &Lane) -> String {
     let whole: i64 = lane.spans.iter().map(Span::length).sum();
     let mut shares = Vec::new();
-    for state in State::ALL {
+    for state in State::all() {
         let spans = lane.spans.iter().filter(|span| span.state == state);
         let part: i64 = spans.map(Span::length).sum();
         let percent = 100.0 * part as f64 / whole.max(1) as f64;

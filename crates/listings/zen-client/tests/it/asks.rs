@@ -5,7 +5,7 @@ use std::io;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Process, Server, right, run, zen_client};
+use crate::harness::{Process, Server, program, right, run, zen_client};
 
 const THREE: [&str; 3] = [
     "Beautiful is better than?",
@@ -156,7 +156,7 @@ fn holds_conversations_one_after_another() -> io::Result<()> {
         for _ in 0..3 {
             let mut sock = listener.accept()?;
             sock.peek()?;
-            assert!(!listener.somebody_waits()?);
+            assert!(!listener.has_client_waiting()?);
             questions.extend(sock.answer(right)?);
         }
         Ok(questions)
@@ -236,8 +236,7 @@ fn takes_the_address_from_the_environment_unless_given() -> io::Result<()> {
         let server =
             Server::start(|listener| listener.accept()?.answer(right))?;
         let number = server.port.to_string();
-        let mut command = zen_client(server.port, &[]);
-        command = std::process::Command::new(command.get_program());
+        let mut command = program();
         command.args(args.iter().map(|arg| arg.replace("PORT", &number)));
         command.env("ZEN_PORT", port.replace("PORT", &number));
         command.envs(host.map(|host| ("ZEN_HOST", host)));

@@ -1,10 +1,9 @@
 //! Every failure is reported in one line.
 
 use std::io;
-use std::process::Command;
 
 use crate::harness::{
-    Finished, Process, Server, free_port, right, run, zen_client,
+    Finished, Process, Server, free_port, program, right, run, zen_client,
 };
 
 /// A client that failed, with this line on standard error.
@@ -224,8 +223,8 @@ fn ends_quietly_when_its_reader_has_gone() -> io::Result<()> {
     let mut client = Process::start(forever)?;
     client.prints(10)?;
     client.stop_reading();
-    let quietly = Finished { status: Some(0), ..Finished::default() };
-    assert_eq!(client.finish()?, quietly);
+    let client = client.finish()?;
+    assert_eq!((&*client.stderr, client.status), ("", Some(0)));
     Ok(())
 }
 
@@ -258,9 +257,7 @@ fn refuses_a_wrong_command_line_before_connecting() -> io::Result<()> {
         &["-p", "65536"],
         &["one.host", "another.host"],
     ] {
-        let program = env!("CARGO_BIN_EXE_zen-client");
-        let client = Process::start(Command::new(program).args(args))?;
-        let client = client.finish()?;
+        let client = Process::start(program().args(args))?.finish()?;
         assert_eq!((&*client.stdout, client.status), ("", Some(2)), "{args:?}");
         assert!(client.stderr.starts_with("error: "), "{args:?}");
     }
@@ -269,11 +266,10 @@ fn refuses_a_wrong_command_line_before_connecting() -> io::Result<()> {
 
 #[test]
 fn help_and_version_name_the_program() -> io::Result<()> {
-    let program = env!("CARGO_BIN_EXE_zen-client");
-    let help = Process::start(Command::new(program).arg("-h"))?.finish()?;
+    let help = Process::start(program().arg("-h"))?.finish()?;
     assert!(help.stdout.contains("7-2, page 120"));
     assert_eq!(help.status, Some(0));
-    let version = Process::start(Command::new(program).arg("-V"))?.finish()?;
+    let version = Process::start(program().arg("-V"))?.finish()?;
     let expected = format!("zen-client {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!((version.stdout, version.status), (expected, Some(0)));
     Ok(())

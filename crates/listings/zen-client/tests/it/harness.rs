@@ -1,27 +1,29 @@
-//! What the tests stand on: the client as a process, and small servers.
-//!
-//! Everything here has a deadline. Nothing here waits by sleeping.
+//! What the tests stand on: the client as a process, which is started and ended
+//! by `zen-harness`, and small servers in threads. Everything has a deadline.
 
-use std::env;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{self, Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use zen_harness::process;
+
+pub(crate) use zen_harness::ports::free_port;
 
 /// Anything that takes longer than this hangs.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A running process; it does not outlive its test.
+/// A running client; it does not outlive its test.
 pub(crate) struct Process {
-    child: Child,
-    stdout: Receiver<u8>,
-    stderr: Receiver<u8>,
+    process: process::Process,
+    keyboard: Option<ChildStdin>,
+    /// How much of what it has printed was looked at.
+    seen: usize,
 }
 
-/// What a process has left behind.
+/// What a client has left behind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Finished {
     pub(crate) stdout: String,
@@ -34,107 +36,78 @@ impl Process {
         Self::start_onto(Stdio::piped(), command)
     }
 
-    /// Starts a process that prints somewhere else.
+    /// Starts a client that prints somewhere else.
     pub(crate) fn start_onto(
         stdout: Stdio,
         command: &mut Command,
     ) -> io::Result<Self> {
-        for (name, _) in env::vars_os() {
-            let ours = name.to_string_lossy().starts_with("ZEN_");
-            if ours && !command.get_envs().any(|(set, _)| set == name) {
-                command.env_remove(name);
-            }
-        }
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(stdout)
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let stdout = drain(child.stdout.take());
-        let stderr = drain(child.stderr.take());
-        Ok(Self { child, stdout, stderr })
+        process::clean_environment(command);
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
+        let mut process = process::Process::spawn(command)?;
+        let keyboard = process.input();
+        Ok(Self { process, keyboard, seen: 0 })
     }
 
     /// The keyboard; dropping it is the end of typing.
     pub(crate) fn keyboard(&mut self) -> io::Result<ChildStdin> {
-        self.child.stdin.take().ok_or_else(|| io::Error::other("no keyboard"))
+        self.keyboard.take().ok_or_else(|| io::Error::other("no keyboard"))
     }
 
-    /// Waits until the process has printed this many more bytes.
+    /// Waits until the client has printed this many more bytes.
     pub(crate) fn prints(&mut self, bytes: usize) -> io::Result<String> {
-        let mut text = Vec::new();
-        while text.len() < bytes {
-            text.push(self.stdout.recv_timeout(DEADLINE).map_err(other)?);
-        }
-        String::from_utf8(text).map_err(other)
+        self.prints_until(|text| text.get(..bytes).map(str::len))
     }
 
-    /// Waits until the process has printed a line.
+    /// Waits until the client has printed a line.
     pub(crate) fn line(&mut self) -> io::Result<String> {
-        let mut text = String::new();
-        while !text.ends_with('\n') {
-            text += &self.prints(1)?;
-        }
+        self.prints_until(|text| text.find('\n').map(|at| at + 1))
+    }
+
+    /// Waits until `found` finds an end in what is printed next.
+    fn prints_until(
+        &mut self,
+        found: impl Fn(&str) -> Option<usize>,
+    ) -> io::Result<String> {
+        let output = &self.process.output;
+        let text = output.wait_for_text("that", DEADLINE, |lines, rest| {
+            let ended = lines.iter().flat_map(|line| [line, "\n"]);
+            let text: String = ended.collect();
+            let text = text + &String::from_utf8_lossy(rest);
+            let text = text.get(self.seen..)?;
+            Some(text[..found(text)?].to_string())
+        })?;
+        self.seen += text.len();
         Ok(text)
     }
 
-    /// Reads one byte more of what the process prints, and hangs up.
+    /// Reads one byte more of what the client prints, and hangs up.
     pub(crate) fn stop_reading(&mut self) {
-        // The pipe is closed by the thread that drains it, when it finds that
-        // no one takes what it has read.
-        self.stdout = mpsc::channel().1;
+        self.process.output.hang_up();
     }
 
-    /// Waits until the process has ended. Its keyboard ends first.
+    /// Waits until the client has ended, and returns what it has printed since
+    /// it was last looked at. Its keyboard ends first.
     pub(crate) fn finish(mut self) -> io::Result<Finished> {
-        drop(self.child.stdin.take());
-        let stdout = until_the_end(&self.stdout)?;
-        let stderr = until_the_end(&self.stderr)?;
-        // Both pipes are at their end: only the exit itself is left.
-        let status = self.child.wait()?.code();
-        Ok(Finished { stdout, stderr, status })
+        drop(self.keyboard.take());
+        let status =
+            self.process.wait(DEADLINE)?.ok_or(io::ErrorKind::TimedOut)?;
+        let [stdout, stderr] = [&self.process.output, &self.process.errors]
+            .map(|output| {
+                output.wait_for_end(DEADLINE).map(|()| output.text())
+            });
+        let stdout = stdout?.split_off(self.seen);
+        Ok(Finished { stdout, stderr: stderr?, status: status.code() })
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-fn drain(pipe: Option<impl Read + Send + 'static>) -> Receiver<u8> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        for byte in pipe.into_iter().flat_map(Read::bytes) {
-            match byte.map(|byte| sender.send(byte)) {
-                Ok(Ok(())) => {}
-                _ => break,
-            }
-        }
-    });
-    receiver
-}
-
-fn until_the_end(pipe: &Receiver<u8>) -> io::Result<String> {
-    let mut text = Vec::new();
-    loop {
-        match pipe.recv_timeout(DEADLINE) {
-            Ok(byte) => text.push(byte),
-            Err(RecvTimeoutError::Disconnected) => break,
-            Err(err) => return Err(other(err)),
-        }
-    }
-    String::from_utf8(text).map_err(other)
-}
-
-fn other(err: impl std::error::Error + Send + Sync + 'static) -> io::Error {
-    io::Error::other(err)
+/// The client, without arguments.
+pub(crate) fn program() -> Command {
+    Command::new(zen_harness::program!("zen-client"))
 }
 
 /// The client, with its port and further arguments.
 pub(crate) fn zen_client(port: u16, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zen-client"));
+    let mut command = program();
     command.args(["-p", &port.to_string()]).args(args);
     command
 }
@@ -144,18 +117,8 @@ pub(crate) fn run(port: u16, args: &[&str]) -> io::Result<Finished> {
     Process::start(&mut zen_client(port, args))?.finish()
 }
 
-/// A port on which no one listens, and no one will by chance: it lies below
-/// those that a system picks by itself, which another test may get meanwhile.
-pub(crate) fn free_port() -> io::Result<u16> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Apart from those of another process that runs the same tests.
-    let first = process::id().wrapping_mul(100);
-    wait_for(|| {
-        let next = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 10_000 + (next % 20_000) as u16;
-        let is_free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        Ok(is_free.then_some(port))
-    })
+fn other(err: impl std::error::Error + Send + Sync + 'static) -> io::Error {
+    io::Error::other(err)
 }
 
 /// A server in a thread of this test; what it returns is asked for at the end.
@@ -203,7 +166,7 @@ impl Listener {
     }
 
     /// Whether a client is waiting to be accepted.
-    pub(crate) fn somebody_waits(&self) -> io::Result<bool> {
+    pub(crate) fn has_client_waiting(&self) -> io::Result<bool> {
         self.0.set_nonblocking(true)?;
         would_not_block(self.0.accept().map(|_| ()))
     }
@@ -287,20 +250,4 @@ pub(crate) fn right(question: &str) -> &'static str {
         "Simple is better than?" => "Complex.",
         _ => "Error: unknown aphorism.",
     }
-}
-
-/// Calls until it gets something, at growing intervals.
-pub(crate) fn wait_for<T>(
-    mut attempt: impl FnMut() -> io::Result<Option<T>>,
-) -> io::Result<T> {
-    let begun = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    while begun.elapsed() < DEADLINE {
-        if let Some(value) = attempt()? {
-            return Ok(value);
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(100));
-    }
-    Err(io::ErrorKind::TimedOut.into())
 }

@@ -7,10 +7,12 @@ use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Once;
 
-use crate::harness::{Finished, Process, free_port, run, wait_for};
+use zen_harness::process;
+
+use crate::harness::{DEADLINE, Finished, Process, free_port, run};
 
 /// What we ask each Python to find out whether it can run a program.
 const ANY: &str = "import argparse, random, socket, threading";
@@ -40,15 +42,23 @@ fn their_client_talks_to_our_servers() -> io::Result<()> {
 }
 
 fn talk_to_ours(python: &str, program: &Path, server: &Path) -> io::Result<()> {
+    let mut command = Command::new(server);
     let mut server =
-        Process::start(Command::new(server).args(["127.0.0.1", "-p", "0"]))?;
-    let line = server.line()?;
-    let port = line.trim_end().rsplit(':').next().unwrap_or_default();
+        process::Process::start(command.args(["127.0.0.1", "-p", "0"]))?;
+    let port = server.address(DEADLINE)?.port().to_string();
+    let logs = |number: usize, is_so: fn(&str) -> bool| {
+        let line = |lines: &[String]| lines.get(number).cloned();
+        let line = server.output.wait_for("a line", DEADLINE, line)?;
+        assert!(is_so(&line), "{line}");
+        io::Result::Ok(())
+    };
     let client = |args: &[&str]| {
         let mut command = Command::new(python);
-        command.arg("-B").arg(program).args(["127.0.0.1", "-p", port]);
+        command.arg("-B").arg(program).args(["127.0.0.1", "-p", &port]);
         Process::start(command.args(args))?.finish()
     };
+    let accepted =
+        |line: &str| line.starts_with("Accepted connection from 127.0.0.1:");
 
     let asked = client(&[])?;
     let expected = [
@@ -58,17 +68,19 @@ fn talk_to_ours(python: &str, program: &Path, server: &Path) -> io::Result<()> {
     ];
     assert_eq!(sorted(&asked), expected);
     assert_eq!((&*asked.stderr, asked.status), ("", Some(0)));
-    assert!(server.line()?.starts_with("Accepted connection from 127.0.0.1:"));
-    assert!(server.line()?.ends_with(" has closed\n"));
+    logs(1, accepted)?;
+    logs(2, |line| line.ends_with(" has closed"))?;
 
     let left = client(&["-e"])?;
     assert_eq!((&*left.stdout, &*left.stderr), ("", ""));
     assert_eq!(left.status, Some(0));
-    assert!(server.line()?.starts_with("Accepted connection from 127.0.0.1:"));
-    let end = " error: received b\"Beautiful is better than\" \
-               then socket closed\n";
-    assert!(server.line()?.ends_with(end));
-    Ok(())
+    logs(3, accepted)?;
+    logs(4, |line| {
+        line.ends_with(
+            " error: received b\"Beautiful is better than\" \
+             then socket closed",
+        )
+    })
 }
 
 #[test]
@@ -142,12 +154,14 @@ fn before_a_new_server(
     let port = free_port()?;
     let mut command = Command::new(python);
     command.arg("-B").arg(program).arg("127.0.0.1");
-    let _server = Process::start(command.args(["-p", &port.to_string()]))?;
-    wait_for(|| {
+    let port_word = port.to_string();
+    let _server = process::Process::start(command.args(["-p", &port_word]))?;
+    let client = process::wait_for(DEADLINE, || {
         let client = run(port, args)?;
         let too_early = client.stderr.contains("cannot connect");
-        Ok(if too_early { None } else { Some(client) })
-    })
+        io::Result::Ok((!too_early).then_some(client))
+    })?;
+    client.ok_or_else(|| io::ErrorKind::TimedOut.into())
 }
 
 fn sorted(client: &Finished) -> Vec<&str> {
@@ -179,13 +193,9 @@ fn python(needs: &str) -> Option<String> {
             let needs = format!(
                 "import sys; sys.version_info[0] == 3 or sys.exit(1)\n{needs}"
             );
-            Command::new(python)
-                .args(["-c", &needs])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .is_ok_and(|status| status.success())
+            let mut python = Command::new(python);
+            let tried = process::run(python.args(["-c", &needs]), DEADLINE);
+            tried.is_ok_and(|tried| tried.succeeded())
         },
     )
 }
@@ -210,7 +220,7 @@ fn servers() -> io::Result<Vec<PathBuf>> {
 }
 
 fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
+    zen_harness::folder!().join("../../..")
 }
 
 /// Says why a test does nothing, even when the output of tests is captured.

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use zen_harness::system;
+
 use crate::stand_in::{BOTH, How, start_for_one};
 
 #[test]
@@ -112,7 +114,7 @@ fn process_9_answers_whole_questions_after_a_signal() -> io::Result<()> {
         let address = client.address;
         started.logs(&format!("Accepted connection from {address}"))?;
         client.hears_nothing_for(Duration::from_millis(100))?;
-        started.signal("-TERM")?;
+        started.signal(system::SIGTERM)?;
         client.receives_to_the_end(b"Complex.")?;
         let logged = started.ends_well()?;
         let error = "error: received b\"Beau\" then socket closed";
@@ -129,7 +131,7 @@ fn process_11_ends_in_time_despite_a_client_that_does_not_read()
     let (mut client, mut started) = start_for_one(How::Inetd, &[])?;
     // More than the buffers of a connection hold: it blocks in send().
     client.sends_until_stalled(b'?')?;
-    started.signal("-TERM")?;
+    started.signal(system::SIGTERM)?;
     let begun = Instant::now();
     assert_eq!(started.end()?.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());

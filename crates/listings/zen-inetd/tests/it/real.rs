@@ -5,17 +5,21 @@
 use std::env;
 use std::fs;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 
-use crate::stand_in::{Client, PROGRAM, lines_of, logs, new_log, wait_for};
+use zen_harness::ports;
+use zen_harness::process::{self, Process};
+
+use crate::stand_in::{Client, PATIENCE, lines_of, logs, program, wait_for};
 
 /// A running super-server; it does not outlive its test.
 struct SuperServer {
-    child: Child,
+    process: Process,
     address: SocketAddr,
+    /// Of its own; removed at the end.
+    folder: PathBuf,
     log: PathBuf,
 }
 
@@ -23,11 +27,11 @@ impl SuperServer {
     fn start(
         mut command: Command,
         address: SocketAddr,
-        log: PathBuf,
+        folder: PathBuf,
     ) -> io::Result<Self> {
-        let nowhere = Stdio::null;
-        command.stdin(nowhere()).stdout(nowhere()).stderr(nowhere());
-        Ok(Self { child: command.spawn()?, address, log })
+        let process = Process::start(&mut command)?;
+        let log = folder.join("log");
+        Ok(Self { process, address, folder, log })
     }
 
     /// Connects as soon as it listens.
@@ -61,43 +65,42 @@ impl SuperServer {
 
 impl Drop for SuperServer {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-        fs::remove_file(&self.log).ok();
+        self.process.kill();
+        fs::remove_dir_all(&self.folder).ok();
     }
 }
 
-/// A port on which no one listens, and no one will by chance: it lies below
-/// those that a system picks by itself.
+/// A folder with a link to the program. The configuration of inetd has no way
+/// to write a path with a space, which a clone's may have.
+fn folder_of(address: SocketAddr) -> io::Result<PathBuf> {
+    let name = format!("zen-inetd-{}-{}", std::process::id(), address.port());
+    let folder = env::temp_dir().join(name);
+    fs::create_dir(&folder)?;
+    std::os::unix::fs::symlink(program(), folder.join("zen-inetd"))?;
+    Ok(folder)
+}
+
 fn free_address() -> io::Result<SocketAddr> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    // Apart from those of another process that runs the same tests.
-    let first = process::id().wrapping_mul(100);
-    wait_for(|| {
-        let next = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 10_000 + (next % 20_000) as u16;
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Ok(TcpListener::bind(address).is_ok().then_some(address))
-    })
+    Ok(([127, 0, 0, 1], ports::free_port()?).into())
 }
 
 /// Starts inetd with a configuration of one line.
 fn inetd(wait: &str, arguments: &str) -> io::Result<Option<SuperServer>> {
-    let Some(program) = installed("inetd") else { return Ok(None) };
+    let Some(inetd) = installed("inetd") else { return Ok(None) };
     let address = free_address()?;
-    let log = new_log()?;
-    let user = Command::new("id").arg("-un").output()?.stdout;
-    let user = String::from_utf8_lossy(&user).trim().to_string();
-    let configuration = log.with_extension("conf");
+    let folder = folder_of(address)?;
+    let user = process::run(Command::new("id").arg("-un"), PATIENCE)?;
+    let user = user.output.join("");
+    let configuration = folder.join("inetd.conf");
+    let place = folder.display();
     let line = format!(
-        "{address} stream tcp {wait} {user} {PROGRAM} zen-inetd \
-         --log {} {arguments}\n",
-        log.display()
+        "{address} stream tcp {wait} {user} {place}/zen-inetd zen-inetd \
+         --log {place}/log {arguments}\n"
     );
     fs::write(&configuration, line)?;
-    let mut command = Command::new(program);
+    let mut command = Command::new(inetd);
     command.args(["-d", "-i"]).arg(&configuration);
-    let server = SuperServer::start(command, address, log)?;
+    let server = SuperServer::start(command, address, folder)?;
     // It has read its configuration when it listens, and knows the port.
     Ok(Some(server))
 }
@@ -163,15 +166,16 @@ fn systemd(
     options: &[&str],
     arguments: &[&str],
 ) -> io::Result<Option<SuperServer>> {
-    let Some(program) = installed("systemd-socket-activate") else {
+    let Some(systemd) = installed("systemd-socket-activate") else {
         return Ok(None);
     };
     let address = free_address()?;
-    let log = new_log()?;
-    let mut command = Command::new(program);
+    let folder = folder_of(address)?;
+    let mut command = Command::new(systemd);
     command.args(["--listen", &address.to_string()]).args(options);
-    command.arg(PROGRAM).args(arguments).arg("--log").arg(&log);
-    Ok(Some(SuperServer::start(command, address, log)?))
+    command.arg(program()).args(arguments);
+    command.arg("--log").arg(folder.join("log"));
+    Ok(Some(SuperServer::start(command, address, folder)?))
 }
 
 /// Where a program is, in the folders of an administrator too.

@@ -1,23 +1,25 @@
 //! A stand-in for inetd and systemd. It listens, and starts `zen-inetd` with a
 //! socket as its standard streams or as descriptor 3.
 //!
-//! Everything here has a deadline, and no process outlives its test.
+//! `zen-harness` starts and ends the processes. Everything has a deadline.
 
-use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
-use std::process::{self, Child, Command, ExitStatus, Stdio};
+use std::process::{self, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use zen_harness::process::{Process, clean_environment};
 
 /// Anything that takes longer than this hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zen-inetd");
+pub(crate) fn program() -> String {
+    zen_harness::program!("zen-inetd")
+}
 
 /// How a socket is handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub(crate) const BOTH: [How; 2] = [How::Inetd, How::Systemd];
 
 /// A running `zen-inetd`, and the file that it logs to.
 pub(crate) struct Started {
-    child: Child,
+    process: Process,
     log: PathBuf,
 }
 
@@ -67,21 +69,21 @@ pub(crate) fn start_for_one(
     Ok((client, start(how, sock, arguments)?))
 }
 
-/// The command that runs `zen-inetd`, without anything of our environment.
+/// The command that runs `zen-inetd`.
 pub(crate) fn command(
     how: How,
     log: Option<&Path>,
     arguments: &[&str],
 ) -> Command {
     let mut command = match how {
-        How::Inetd => Command::new(PROGRAM),
+        How::Inetd => Command::new(program()),
         How::Systemd => {
             // The standard input of the shell becomes descriptor 3. exec
             // keeps the process, so LISTEN_PID is right.
             let mut shell = Command::new("sh");
             let script = "exec 3<&0 </dev/null; \
                           LISTEN_PID=$$ LISTEN_FDS=1 exec \"$0\" \"$@\"";
-            shell.args(["-c", script, PROGRAM]);
+            shell.args(["-c", script, &program()]);
             shell
         }
     };
@@ -89,12 +91,6 @@ pub(crate) fn command(
         command.arg("--log").arg(log);
     }
     command.args(arguments);
-    for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("ZEN_") || text.starts_with("LISTEN_") {
-            command.env_remove(name);
-        }
-    }
     command
 }
 
@@ -110,10 +106,11 @@ pub(crate) fn start_with(
         How::Inetd => {
             command.stdout(sock.try_clone()?).stderr(sock.try_clone()?)
         }
-        How::Systemd => command.stdout(Stdio::null()).stderr(Stdio::null()),
+        How::Systemd => command.stdout(Stdio::piped()).stderr(Stdio::piped()),
     };
-    let child = command.stdin(sock).spawn()?;
-    Ok(Started { child, log })
+    clean_environment(&mut command);
+    let process = Process::spawn(command.stdin(sock))?;
+    Ok(Started { process, log })
 }
 
 /// A file that no other test uses.
@@ -121,7 +118,7 @@ pub(crate) fn new_log() -> io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("{}-{number}.log", process::id());
-    let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let log = zen_harness::built::scratch()?.join(name);
     // An earlier process with our number may have left one.
     if let Err(err) = fs::remove_file(&log) {
         assert_eq!(err.kind(), io::ErrorKind::NotFound, "{err}");
@@ -131,7 +128,7 @@ pub(crate) fn new_log() -> io::Result<PathBuf> {
 
 impl Started {
     pub(crate) fn process(&self) -> u32 {
-        self.child.id()
+        self.process.id()
     }
 
     /// What has been logged so far.
@@ -144,16 +141,22 @@ impl Started {
         logs(&self.log, |printed| printed == line)
     }
 
-    pub(crate) fn signal(&self, signal: &str) -> io::Result<()> {
-        let process = self.process().to_string();
-        let status = Command::new("kill").args([signal, &process]).status()?;
-        assert!(status.success(), "kill {signal}: {status}");
-        Ok(())
+    pub(crate) fn signal(&self, signal: i32) -> io::Result<()> {
+        self.process.signal(signal)
     }
 
     /// Waits until it has ended by itself.
     pub(crate) fn end(&mut self) -> io::Result<ExitStatus> {
-        wait_for(|| self.child.try_wait())
+        let ended = self.process.wait(PATIENCE)?;
+        ended.ok_or_else(|| io::ErrorKind::TimedOut.into())
+    }
+
+    /// The same, and returns what it has printed, if that is not the client's
+    /// to read.
+    pub(crate) fn prints(&mut self) -> io::Result<String> {
+        assert_eq!(self.end()?.code(), Some(0));
+        self.process.output.wait_for_end(PATIENCE)?;
+        Ok(self.process.output.text())
     }
 
     /// Waits until it has ended by itself, well, and returns what it logged.
@@ -167,8 +170,7 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.process.kill();
         fs::remove_file(&self.log).ok();
     }
 }
@@ -190,20 +192,12 @@ pub(crate) fn logs(log: &Path, is_it: impl Fn(&str) -> bool) -> io::Result<()> {
     })
 }
 
-/// Asks until there is an answer, at growing intervals.
+/// Asks until there is an answer.
 pub(crate) fn wait_for<T>(
-    mut ask: impl FnMut() -> io::Result<Option<T>>,
+    ask: impl FnMut() -> io::Result<Option<T>>,
 ) -> io::Result<T> {
-    let begun = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    while begun.elapsed() < PATIENCE {
-        if let Some(answer) = ask()? {
-            return Ok(answer);
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(50));
-    }
-    Err(io::ErrorKind::TimedOut.into())
+    let answer = zen_harness::process::wait_for(PATIENCE, ask)?;
+    answer.ok_or_else(|| io::ErrorKind::TimedOut.into())
 }
 
 /// A client that talks bytes.

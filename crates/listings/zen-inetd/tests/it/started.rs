@@ -1,27 +1,23 @@
 //! How the program is started, and where its output goes.
 
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
+use zen_harness::process::{self, Ended, Process};
+use zen_harness::system;
+
 use crate::stand_in::{
-    How, PROGRAM, command, connected, new_log, start, start_for_one, start_with,
+    How, PATIENCE, command, connected, new_log, program, start, start_for_one,
+    start_with,
 };
 
-/// The result of a run that ended by itself.
-struct Ended {
-    status: Option<i32>,
-    output: String,
-    errors: String,
+fn run(mut command: Command) -> io::Result<Ended> {
+    process::run(&mut command, PATIENCE)
 }
 
-fn run(mut command: Command) -> io::Result<Ended> {
-    let output = command.stdin(Stdio::null()).output()?;
-    Ok(Ended {
-        status: output.status.code(),
-        output: String::from_utf8_lossy(&output.stdout).into(),
-        errors: String::from_utf8_lossy(&output.stderr).into(),
-    })
+fn code(ended: &Ended) -> Option<i32> {
+    ended.status?.code()
 }
 
 fn by_hand(arguments: &[&str]) -> io::Result<Ended> {
@@ -31,34 +27,37 @@ fn by_hand(arguments: &[&str]) -> io::Result<Ended> {
 /// With the variables that systemd sets, perhaps wrong ones.
 fn with_variables(assignments: &str) -> io::Result<Ended> {
     let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{assignments} exec \"$0\""), PROGRAM]);
+    let script = format!("{assignments} exec \"$0\"");
+    shell.args(["-c", &script, &program()]);
     run(shell)
 }
 
 const NO_SOCKET: &str =
-    "zen-inetd: no TCP socket to serve: let inetd or systemd start it\n";
+    "zen-inetd: no TCP socket to serve: let inetd or systemd start it";
 
 #[test]
 fn option_22_help_names_the_listings_and_the_page() -> io::Result<()> {
     let ended = by_hand(&["--help"])?;
-    assert_eq!((ended.status, &*ended.errors), (Some(0), ""));
-    assert!(ended.output.contains("(7-10 and 7-11, page 133)"));
+    assert_eq!((code(&ended), ended.errors.len()), (Some(0), 0));
+    let output = ended.output.join("\n");
+    assert!(output.contains("(7-10 and 7-11, page 133)"));
     Ok(())
 }
 
 #[test]
 fn process_4_exits_with_2_on_a_wrong_command_line() -> io::Result<()> {
     let ended = by_hand(&["--port", "1060"])?;
-    assert_eq!((ended.status, &*ended.output), (Some(2), ""));
-    assert!(ended.errors.starts_with("error: unexpected argument '--port'"));
+    assert_eq!((code(&ended), ended.output.len()), (Some(2), 0));
+    let error = "error: unexpected argument '--port'";
+    assert!(ended.errors[0].starts_with(error), "{:?}", ended.errors);
     Ok(())
 }
 
 #[test]
 fn process_1_complains_without_a_socket() -> io::Result<()> {
     let ended = by_hand(&[])?;
-    assert_eq!((ended.status, &*ended.output), (Some(1), ""));
-    assert_eq!(ended.errors, NO_SOCKET);
+    assert_eq!((code(&ended), ended.output.len()), (Some(1), 0));
+    assert_eq!(ended.errors, [NO_SOCKET]);
     Ok(())
 }
 
@@ -68,9 +67,10 @@ fn process_1_refuses_a_socket_that_is_not_tcp() -> io::Result<()> {
     let (unix, _peer) = std::os::unix::net::UnixStream::pair()?;
     for sock in [OwnedFd::from(udp), OwnedFd::from(unix)] {
         let mut command = command(How::Inetd, None, &[]);
-        let output = command.stdin(sock).output()?;
-        assert_eq!(String::from_utf8_lossy(&output.stderr), NO_SOCKET);
-        assert_eq!(output.status.code(), Some(1));
+        command.stdin(sock).stderr(Stdio::piped());
+        let ended = Process::spawn(&mut command)?.finish(PATIENCE)?;
+        assert_eq!(ended.errors, [NO_SOCKET]);
+        assert_eq!(code(&ended), Some(1));
     }
     Ok(())
 }
@@ -78,33 +78,36 @@ fn process_1_refuses_a_socket_that_is_not_tcp() -> io::Result<()> {
 #[test]
 fn complains_in_one_line_about_a_log_it_cannot_open() -> io::Result<()> {
     let ended = by_hand(&["--log", "/nonexistent/log"])?;
-    assert_eq!((ended.status, &*ended.output), (Some(1), ""));
+    assert_eq!((code(&ended), ended.output.len()), (Some(1), 0));
     let line = "zen-inetd: cannot log to /nonexistent/log: \
-                No such file or directory\n";
-    assert_eq!(ended.errors, line);
+                No such file or directory";
+    assert_eq!(ended.errors, [line]);
     Ok(())
 }
 
 #[test]
 fn ignores_variables_for_another_process() -> io::Result<()> {
     let ended = with_variables("LISTEN_FDS=1 LISTEN_PID=1")?;
-    assert_eq!((ended.status, &*ended.errors), (Some(1), NO_SOCKET));
+    assert_eq!(code(&ended), Some(1));
+    assert_eq!(ended.errors, [NO_SOCKET]);
     Ok(())
 }
 
 #[test]
 fn refuses_several_sockets() -> io::Result<()> {
     let ended = with_variables("LISTEN_FDS=2 LISTEN_PID=$$")?;
-    let line = "zen-inetd: LISTEN_FDS is not 1: hand over a single socket\n";
-    assert_eq!((ended.status, &*ended.errors), (Some(1), line));
+    let line = "zen-inetd: LISTEN_FDS is not 1: hand over a single socket";
+    assert_eq!(code(&ended), Some(1));
+    assert_eq!(ended.errors, [line]);
     Ok(())
 }
 
 #[test]
 fn refuses_a_descriptor_that_is_not_open() -> io::Result<()> {
     let ended = with_variables("LISTEN_FDS=1 LISTEN_PID=$$")?;
-    let line = "zen-inetd: LISTEN_FDS: descriptor 3 is not open\n";
-    assert_eq!((ended.status, &*ended.errors), (Some(1), line));
+    let line = "zen-inetd: LISTEN_FDS: descriptor 3 is not open";
+    assert_eq!(code(&ended), Some(1));
+    assert_eq!(ended.errors, [line]);
     Ok(())
 }
 
@@ -140,18 +143,12 @@ fn discards_its_lines_without_a_log() -> io::Result<()> {
 #[test]
 fn log_1_logs_to_a_standard_output_that_is_not_the_client() -> io::Result<()> {
     let (mut client, sock) = connected()?;
-    let mut child = command(How::Systemd, None, &[])
-        .stdin(std::os::fd::OwnedFd::from(sock))
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let command = command(How::Systemd, None, &[]);
+    let mut started = start_with(command, How::Systemd, sock, new_log()?)?;
     client.asks()?;
     client.stops_sending()?;
     client.receives_to_the_end(b"")?;
-    let mut logged = String::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_string(&mut logged)?;
-    }
-    assert_eq!(child.wait()?.code(), Some(0));
+    let logged = started.prints()?;
     let address = client.address;
     let expected = format!(
         "Accepted connection from {address}\n\
@@ -217,17 +214,17 @@ fn log_1_the_lines_of_many_processes_do_not_mix() -> io::Result<()> {
 
 #[test]
 fn process_14_a_second_signal_ends_it_at_once() -> io::Result<()> {
-    use std::os::unix::process::ExitStatusExt;
     let (client, sock) = connected()?;
     let mut started = start(How::Inetd, sock, &["--think", "60000"])?;
     let mut client = client;
     client.send(b"Simple is better than?")?;
     let address = client.address;
     started.logs(&format!("Accepted connection from {address}"))?;
-    started.signal("-INT")?;
+    started.signal(system::SIGINT)?;
     started.logs("Shutting down")?;
     std::thread::sleep(std::time::Duration::from_millis(150));
-    started.signal("-TERM")?;
-    assert_eq!(started.end()?.signal(), Some(15));
+    started.signal(system::SIGTERM)?;
+    let ended_by = system::ended_by(started.end()?);
+    assert_eq!(ended_by, Some(system::SIGTERM));
     Ok(())
 }

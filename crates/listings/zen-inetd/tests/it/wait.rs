@@ -3,6 +3,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use zen_harness::system;
+
 use crate::stand_in::{BOTH, Client, How, listen, start};
 
 #[test]
@@ -74,7 +76,7 @@ fn linger_0_serves_a_waiting_client_and_ends() -> io::Result<()> {
 
 #[test]
 fn the_listener_outlives_the_program() -> io::Result<()> {
-    for signal in [None, Some("-TERM"), Some("-INT")] {
+    for signal in [None, Some(system::SIGTERM), Some(system::SIGINT)] {
         let listener = listen()?;
         let address = listener.local_addr()?;
         let linger = if signal.is_some() { "60" } else { "0.1" };
@@ -108,7 +110,7 @@ fn process_8_a_signal_ends_its_wait_for_clients() -> io::Result<()> {
         drop(client);
         started.logs(&format!("Client socket to {address} has closed"))?;
         let begun = Instant::now();
-        started.signal("-TERM")?;
+        started.signal(system::SIGTERM)?;
         let logged = started.ends_well()?;
         // Not by the cut after 1.8 s.
         assert!(begun.elapsed() < Duration::from_secs(1), "{how:?}");
@@ -129,7 +131,13 @@ fn process_7_other_signals_change_nothing() -> io::Result<()> {
     started.logs(&format!("Client socket to {address} has closed"))?;
     let begun = Instant::now();
     // Each of these cuts a poll() short.
-    for signal in ["-STOP", "-CONT", "-WINCH", "-STOP", "-CONT"] {
+    for signal in [
+        system::SIGSTOP,
+        system::SIGCONT,
+        system::SIGWINCH,
+        system::SIGSTOP,
+        system::SIGCONT,
+    ] {
         started.signal(signal)?;
     }
     let logged = started.ends_well()?;

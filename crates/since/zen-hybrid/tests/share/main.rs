@@ -1,17 +1,15 @@
 //! Several loops together: which one gets which client, and how processes end.
 #![cfg(target_os = "linux")]
 
-use std::fs;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, ExitStatus};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
+use zen_harness::process::{self, Process};
+use zen_harness::system::{self, SIGCONT, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
+use zen_harness::{proc, program};
 
 const WAYS: [&str; 3] = ["reuseport", "listener", "processes"];
 
@@ -20,32 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// In a process group of its own, which is killed at the end.
 struct Server {
-    child: Child,
+    process: Process,
     address: SocketAddr,
-    log: Lines,
-    errors: Lines,
-}
-
-type Lines = Arc<Mutex<Vec<String>>>;
-
-/// Reads until the end, so that the server never waits for a reader.
-fn drain(output: impl Read + Send + 'static) -> Lines {
-    let lines = Lines::default();
-    let (reader, ours) = (BufReader::new(output), Arc::clone(&lines));
-    thread::spawn(move || {
-        for line in reader.lines().map_while(Result::ok) {
-            ours.lock().expect("a lock").push(line);
-        }
-    });
-    lines
 }
 
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "still not {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
+    let held = process::wait_for(PATIENCE, || {
+        Ok::<_, io::Error>(holds().then_some(()))
+    });
+    assert!(held.expect("no error").is_some(), "still not {what}");
 }
 
 impl Server {
@@ -55,40 +36,24 @@ impl Server {
 
     /// With a limit on the descriptors of each process.
     fn start_with_limit(descriptors: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new("sh")
-            .args(["-c", "ulimit -n $0 2>&-; exec \"$@\"", descriptors])
-            .arg(env!("CARGO_BIN_EXE_zen-hybrid"))
-            .args(["-p", "0"])
-            .args(arguments)
-            .process_group(0)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server starts");
-        let log = drain(child.stdout.take().expect("a pipe"));
-        let errors = drain(child.stderr.take().expect("a pipe"));
-        let address = ([127, 0, 0, 1], 0).into();
-        let mut server = Self { child, address, log, errors };
-        wait_until("listening", || server.says("Listening at "));
-        let line = server.log.lock().expect("a lock")[0].clone();
-        server.address =
-            line["Listening at ".len()..].parse().expect("an address");
-        server
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.id() as i32)
+        let mut command = Command::new("sh");
+        let script = "ulimit -n $0 2>&-; exec \"$@\"";
+        command.args(["-c", script, descriptors, &program!("zen-hybrid")]);
+        command.args(["-p", "0"]).args(arguments);
+        let mut process = Process::start(&mut command).expect("it starts");
+        let address = process.address(PATIENCE).expect("it listens");
+        Self { process, address }
     }
 
     fn says(&self, beginning: &str) -> bool {
-        let log = self.log.lock().expect("a lock");
-        log.iter().any(|line| line.starts_with(beginning))
+        self.process.output.count(beginning) > 0
     }
 
     fn expect_complaint(&self, message: &str) {
         let line = format!("zen-hybrid: {message}");
-        let errors = || self.errors.lock().expect("a lock").clone();
-        wait_until(&line, || errors().contains(&line));
+        let has_it = |lines: &[String]| lines.contains(&line).then_some(());
+        let said = self.process.errors.wait_for(&line, PATIENCE, has_it);
+        said.expect("a complaint");
     }
 
     fn connect(&self) -> TcpStream {
@@ -102,64 +67,40 @@ impl Server {
         sock
     }
 
-    fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).expect("it is there");
+    fn signal(&self, signal: i32) {
+        self.process.signal(signal).expect("it is there");
     }
 
     /// Stops all its threads until SIGCONT.
     fn freeze(&self) {
-        killpg(self.pid(), Signal::SIGSTOP).expect("it is there");
-        let tasks = format!("/proc/{}/task", self.pid());
+        self.process.signal_group(SIGSTOP).expect("it is there");
         wait_until("frozen", || {
-            let mut tasks = fs::read_dir(&tasks).expect("Linux").flatten();
-            tasks.all(|task| {
-                let stat = fs::read_to_string(task.path().join("stat"));
-                stat.unwrap_or_default().contains(") T ")
-            })
+            proc::is_all_stopped(self.process.id()).expect("Linux")
         });
     }
 
     fn wait(&mut self) -> ExitStatus {
-        let mut status = None;
-        wait_until("at its end", || {
-            status = self.child.try_wait().expect("our child");
-            status.is_some()
-        });
-        status.expect("it has ended")
+        let ended = self.process.wait(PATIENCE).expect("our child");
+        ended.expect("it has ended")
     }
 
     fn stop(&mut self) {
-        self.signal(Signal::SIGTERM);
+        self.signal(SIGTERM);
         assert_eq!(self.wait().code(), Some(0));
     }
 
     /// Those that have not ended, the parent first.
-    fn processes(&self) -> Vec<Pid> {
-        let mut alive = Vec::new();
-        for entry in fs::read_dir("/proc").expect("Linux").flatten() {
-            let stat = entry.path().join("stat");
-            let stat = fs::read_to_string(stat).unwrap_or_default();
-            let Some((start, rest)) = stat.rsplit_once(')') else { continue };
-            let mut fields = rest.split_whitespace();
-            let (state, group) = (fields.next(), fields.nth(1));
-            let ours = group == Some(&*self.child.id().to_string());
-            if ours && state != Some("Z") {
-                let (pid, _) = start.split_once(' ').expect("a pid");
-                alive.push(Pid::from_raw(pid.parse().expect("a pid")));
-            }
-        }
-        alive.sort_by_key(|&pid| (pid != self.pid(), pid));
+    fn processes(&self) -> Vec<u32> {
+        let mut alive = proc::family(self.process.id()).expect("Linux");
+        alive.sort_by_key(|&id| (id != self.process.id(), id));
         alive
     }
 
     /// With `--spread`: this many loops have come to their end. One that is cut
     /// off 1.8 s after it was told to stop logs nothing.
     fn expect_loops_ended(&self, loops: usize) {
-        let is_end = |line: &&String| line.starts_with("Loop ");
-        wait_until("ended", || {
-            let log = self.log.lock().expect("a lock");
-            log.iter().filter(is_end).count() == loops
-        });
+        let output = &self.process.output;
+        wait_until("ended", || output.count("Loop ") == loops);
     }
 
     /// What `--spread` logs at the end: the clients of each loop.
@@ -167,33 +108,23 @@ impl Server {
         self.stop();
         let accepted = |number| {
             let prefix = format!("Loop {number} accepted ");
-            wait_until("logged", || self.says(&prefix));
-            let log = self.log.lock().expect("a lock");
-            let line = log.iter().find_map(|line| line.strip_prefix(&prefix));
-            let count = line.and_then(|line| line.strip_suffix(" clients"));
-            count.and_then(|n| n.parse().ok()).expect("a number")
+            let count = |lines: &[String]| {
+                let line = lines.iter().find_map(|it| it.strip_prefix(&prefix));
+                line?.strip_suffix(" clients")?.parse().ok()
+            };
+            let output = &self.process.output;
+            output.wait_for(&prefix, PATIENCE, count).expect("a number")
         };
         (0..loops).map(accepted).collect()
     }
 
     /// The processes that serve clients, once all of them sleep.
-    fn workers(&self, loops: usize) -> Vec<Pid> {
+    fn workers(&self, loops: usize) -> Vec<u32> {
         wait_until("all processes", || self.processes().len() == 1 + loops);
         let workers = self.processes().split_off(1);
-        wait_until("asleep", || {
-            workers.iter().all(|pid| {
-                let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-                stat.unwrap_or_default().contains(") S ")
-            })
-        });
+        let sleeps = |&it: &u32| proc::states(it).expect("Linux") == ['S'];
+        wait_until("asleep", || workers.iter().all(sleeps));
         workers
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        killpg(self.pid(), Signal::SIGKILL).ok();
-        self.child.wait().ok();
     }
 }
 
@@ -234,8 +165,7 @@ fn starts_as_many_loops_as_it_is_told() {
         let server = Server::start(&["--loops", "3", "--share", share]);
         wait_until("the right number", || {
             let all = server.processes();
-            let are = |pid| fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-            all.len() == processes && are(all[0]).count() == threads
+            all.len() == processes && proc::turns(all[0]).len() == threads
         });
     }
 }
@@ -268,16 +198,13 @@ fn every_queue_has_the_length_of_the_backlog() {
     let options = ["--share", "reuseport", "--loops", "2", "--backlog", "3"];
     let server = Server::start(&options);
     // The second listener comes a moment after the first, and its thread too.
-    wait_until("two loops", || {
-        let tasks = fs::read_dir(format!("/proc/{}/task", server.pid()));
-        tasks.unwrap().count() == 2
-    });
+    wait_until("two loops", || proc::turns(server.process.id()).len() == 2);
     server.freeze();
     let connect = |_| connect(server.address, Duration::from_millis(300));
     let clients: Vec<_> = (0..24).flat_map(connect).collect();
     // Linux lets one more in than it is told.
     assert_eq!(clients.len(), 2 * (3 + 1));
-    killpg(server.pid(), Signal::SIGCONT).unwrap();
+    server.process.signal_group(SIGCONT).unwrap();
     clients.iter().for_each(asks);
 }
 
@@ -285,12 +212,11 @@ fn every_queue_has_the_length_of_the_backlog() {
 fn a_second_server_cannot_share_the_port() {
     let server = Server::start(&["--share", "reuseport"]);
     let port = server.address.port().to_string();
-    let output = Command::new(env!("CARGO_BIN_EXE_zen-hybrid"))
-        .args(["-p", &port, "--share", "reuseport"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let errors = String::from_utf8(output.stderr).unwrap();
+    let mut second = Command::new(program!("zen-hybrid"));
+    second.args(["-p", &port, "--share", "reuseport"]);
+    let ended = process::run(&mut second, PATIENCE).unwrap();
+    assert_eq!(ended.status.unwrap().code(), Some(1));
+    let errors = ended.errors.join("\n");
     assert!(errors.contains("Address already in use"), "{errors}");
 }
 
@@ -394,11 +320,11 @@ fn a_second_signal_ends_all_processes_at_once() {
     let sock = server.connect();
     (&sock).write_all(b"Simple is better than?").unwrap();
     wait_until("thinking", || server.says("Accepted "));
-    server.signal(Signal::SIGTERM);
+    server.signal(SIGTERM);
     wait_until("ending", || server.says("Shutting down"));
     thread::sleep(Duration::from_millis(150));
-    server.signal(Signal::SIGINT);
-    assert_eq!(server.wait().signal(), Some(Signal::SIGINT as i32));
+    server.signal(SIGINT);
+    assert_eq!(system::ended_by(server.wait()), Some(SIGINT));
     wait_until("alone", || server.processes().is_empty());
 }
 
@@ -406,7 +332,7 @@ fn a_second_signal_ends_all_processes_at_once() {
 fn no_process_outlives_its_parent() {
     let mut server = Server::start(&["--share", "processes"]);
     let sock = server.served();
-    server.signal(Signal::SIGKILL);
+    server.signal(SIGKILL);
     server.wait();
     wait_until("without children", || server.processes().is_empty());
     assert!((&sock).read(&mut [0]).is_ok_and(|n| n == 0));
@@ -420,7 +346,7 @@ fn a_process_that_is_killed_takes_only_its_own_clients_with_it() {
     // Two clients for each of the two.
     let clients = [(); 4].map(|()| server.served());
     let victim = server.workers(2)[0];
-    kill(victim, Signal::SIGKILL).unwrap();
+    system::signal(victim, SIGKILL).unwrap();
     server.expect_complaint(&format!("process {victim} was ended by SIGKILL"));
     let mut left = Vec::from(clients);
     left.retain(|sock| !is_readable(sock));
@@ -441,7 +367,7 @@ fn a_process_that_is_told_to_stop_ends_and_the_others_go_on() {
     let mut server = Server::start(&options);
     let mut clients: Vec<_> = (0..30).map(|_| server.served()).collect();
     for worker in server.workers(3).split_off(1) {
-        kill(worker, Signal::SIGTERM).unwrap();
+        system::signal(worker, SIGTERM).unwrap();
         let line = format!("Process {worker} has ended");
         wait_until(&line, || server.says(&line));
     }
@@ -459,7 +385,7 @@ fn a_process_without_clients_ends_when_it_is_told_to_stop() {
     let options = ["--share", "processes", "--loops", "2", "--spread"];
     let mut server = Server::start(&options);
     let worker = server.workers(2)[0];
-    kill(worker, Signal::SIGTERM).unwrap();
+    system::signal(worker, SIGTERM).unwrap();
     let line = format!("Process {worker} has ended");
     wait_until(&line, || server.says(&line));
     server.expect_loops_ended(1);
@@ -471,7 +397,7 @@ fn a_process_without_clients_ends_when_it_is_told_to_stop() {
 fn ends_without_any_process_left() {
     let mut server = Server::start(&["--share", "processes", "--loops", "2"]);
     for worker in server.workers(2) {
-        kill(worker, Signal::SIGKILL).unwrap();
+        system::signal(worker, SIGKILL).unwrap();
     }
     assert_eq!(server.wait().code(), Some(1));
     server.expect_complaint("no loop is left");

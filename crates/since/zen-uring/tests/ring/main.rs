@@ -1,19 +1,21 @@
 //! What only a server on io_uring can get wrong.
 #![cfg(all(target_os = "linux", target_pointer_width = "64"))]
-#![expect(unsafe_code, reason = "a filter of system calls, and signals")]
+#![expect(unsafe_code, reason = "a filter of system calls")]
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use zen_harness::process::{self, Process};
 
 /// No test waits longer than this.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 struct Server {
-    child: Child,
+    process: Process,
     address: SocketAddr,
 }
 
@@ -24,24 +26,15 @@ impl Server {
     }
 
     fn start_with(port: u16, options: &[&str]) -> io::Result<Option<Self>> {
-        let mut child = command(port).args(options).spawn()?;
-        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut output = BufReader::new(output);
-        let mut line = String::new();
-        output.read_line(&mut line)?;
-        if line.is_empty() {
-            let why = child.wait_with_output()?.stderr;
-            let why = String::from_utf8_lossy(&why);
-            assert!(why.contains("no io_uring to be had"), "{why}");
-            println!("skipped: {why}");
-            return Ok(None);
+        let mut process = Process::start(command(port).args(options))?;
+        match process.address(PATIENCE) {
+            Ok(address) => Ok(Some(Self { process, address })),
+            Err(err) if err.to_string().contains("no io_uring to be had") => {
+                println!("skipped: {err}");
+                Ok(None)
+            }
+            Err(err) => Err(err),
         }
-        // The pipe must not fill up.
-        thread::spawn(move || io::copy(&mut output, &mut io::sink()));
-        let address = line.trim().strip_prefix("Listening at ");
-        let address = address.and_then(|address| address.parse().ok());
-        let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Some(Self { child, address }))
     }
 
     fn connect(&self) -> io::Result<TcpStream> {
@@ -51,22 +44,13 @@ impl Server {
     }
 
     fn signal(&self, signal: i32) {
-        // SAFETY: kill() takes any numbers, and this is our own child.
-        unsafe { libc::kill(self.child.id() as i32, signal) };
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        self.process.signal(signal).expect("it is there");
     }
 }
 
 fn command(port: u16) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zen-uring"));
+    let mut command = Command::new(zen_harness::program!("zen-uring"));
     command.args(["-p", &port.to_string(), "-q"]);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -126,13 +110,12 @@ fn says_in_one_line_that_io_uring_is_forbidden_and_never_listens() {
     let mut command = command(0);
     // SAFETY: between fork and exec it makes two system calls and no more.
     unsafe { command.pre_exec(forbid_io_uring) };
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    let errors = String::from_utf8(output.stderr).unwrap();
+    let ended = process::run(&mut command, PATIENCE).unwrap();
+    assert_eq!(ended.status.unwrap().code(), Some(1));
+    assert_eq!(ended.output, [""; 0]);
     let says = "zen-uring: no io_uring to be had here: ";
-    assert!(errors.starts_with(says), "{errors}");
-    assert_eq!(errors.lines().count(), 1, "{errors}");
+    assert!(ended.errors[0].starts_with(says), "{ended:?}");
+    assert_eq!(ended.errors.len(), 1, "{ended:?}");
 }
 
 #[test]
@@ -141,9 +124,9 @@ fn explains_its_options_even_where_io_uring_is_forbidden() {
     command.arg("--help");
     // SAFETY: between fork and exec it makes two system calls and no more.
     unsafe { command.pre_exec(forbid_io_uring) };
-    let output = command.output().unwrap();
-    assert!(output.status.success());
-    assert!(String::from_utf8_lossy(&output.stdout).contains("--port"));
+    let ended = process::run(&mut command, PATIENCE).unwrap();
+    assert!(ended.succeeded(), "{ended:?}");
+    assert!(ended.output.join("\n").contains("--port"));
 }
 
 #[test]
@@ -220,8 +203,7 @@ fn the_port_of_a_killed_server_is_soon_free() {
     let Some(mut server) = Server::start(0).unwrap() else { return };
     let sock = server.connect().unwrap();
     asks(&sock).unwrap();
-    server.child.kill().unwrap();
-    server.child.wait().unwrap();
+    server.process.kill().unwrap();
     let killed = Instant::now();
     // The port is taken until the kernel has cancelled the accept().
     while let Err(err) = TcpListener::bind(server.address) {

@@ -7,44 +7,23 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::crowd::{Errand, burst, visit};
-use crate::experiment::Experiment;
 use crate::lab::Lab;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::seconds;
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "backlog",
-    title: "A burst against the backlog",
-    pages: "pages 118 and 124",
-    claim: "The chapter's listener lets 64 connections wait to be accepted \
-            (listing 7-1), Python's SocketServer 5.",
-    question: "While `zen-poll` works out one answer for 300 ms, 100 clients \
-               connect. How long does each of them take to connect, with a \
-               backlog of 5, of 64 and of 4096?",
-    predict: "Draw the three lines: clients from the quickest to the slowest, \
-              and the seconds that each needs. Who drops what, and who tries \
-              again, and when?",
-    make,
-    seen,
-};
 
 const BACKLOGS: [&str; 3] = ["5", "64", "4096"];
 
 /// A client that connects within this time was not dropped.
 const AT_ONCE: f64 = 0.25;
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let clients = lab.pick([20, 100, 100]);
     let time_max = Duration::from_secs_f64(lab.pick([0.6, 4.5, 10.0]));
-    let title = "How long clients take to connect";
-    let x = ("clients, from the quickest", Scale::Linear);
-    let mut times =
-        Chart::lines("connect", title, x, ("seconds", Scale::Linear))
-            .with_limit(time_max.as_secs_f64());
+    charts.get("connect").limit = Some(time_max.as_secs_f64());
     for run in 0..lab.runs() {
         for backlog in BACKLOGS {
             lab.tell(run, &format!("a backlog of {backlog}"));
-            for subject in lab.listings(&["zen-poll"]) {
+            for subject in lab.listings("zen-poll") {
                 let options = ["--backlog", backlog, "--think", "300"];
                 let server = lab.start(&subject, &options)?;
                 // Then it has nothing else to do.
@@ -59,17 +38,17 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let series = format!("backlog of {backlog}");
                 for (index, time) in connected.into_iter().enumerate() {
                     let time = time.unwrap_or(time_max).as_secs_f64();
-                    times.record(&series, (index + 1) as f64, time);
+                    charts.record("connect", &series, (index + 1) as f64, time);
                 }
                 drop(busy);
                 server.stop()?;
             }
         }
     }
-    Ok(vec![times])
+    Ok(())
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let Some(times) = results.chart("connect") else { return String::new() };
     let limit = times.limit.unwrap_or(f64::INFINITY);
     let mut text = String::new();

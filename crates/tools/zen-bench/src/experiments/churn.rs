@@ -6,26 +6,11 @@ use anyhow::{Context, Result};
 use zen_harness::server::Server;
 
 use crate::crowd::{Errand, burst};
-use crate::experiment::Experiment;
 use crate::gauge;
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::{NOTHING, list};
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "churn",
-    title: "The price of a connection",
-    pages: "pages 123-125",
-    claim: "Processes cost more than threads, and isolate better.",
-    question: "How much processor time does a server need for a client that \
-               connects, asks one question and leaves, and how much for one \
-               more question on an open connection?",
-    predict: "Put in order of price: a new thread, a new process, nothing new \
-              at all. By what factor does a process cost more than a thread?",
-    make,
-    seen,
-};
 
 /// This many connect at once, and the next when they have left.
 const AT_ONCE: usize = 8;
@@ -33,12 +18,11 @@ const AT_ONCE: usize = 8;
 const NEW: &str = "on a new connection";
 const OLD: &str = "on the same connection";
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let bursts = lab.pick([3, 50, 200]);
-    let subjects = lab.servers(&super::silent::SERVERS);
-    let names = subjects.iter().map(|it| &it.name);
-    let y = ("microseconds of processor time", Scale::Log);
-    let mut price = Chart::bars("price", "For one answer", names, y);
+    let subjects = lab.servers(super::silent::SERVERS);
+    let names = subjects.iter().map(|it| it.name.clone());
+    charts.get("price").x.names = names.collect();
     for run in 0..lab.runs() {
         for (x, subject) in subjects.iter().enumerate() {
             lab.tell(run, &subject.name);
@@ -64,7 +48,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             let mut record = |series, from: Option<f64>, to: Option<f64>| {
                 if let (Some(from), Some(to)) = (from, to) {
                     let each = (to - from) / (AT_ONCE * bursts) as f64;
-                    price.record(series, x as f64, each * 1e6);
+                    charts.record("price", series, x as f64, each * 1e6);
                 }
             };
             record(NEW, before, after);
@@ -73,7 +57,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             server.stop()?;
         }
     }
-    Ok(vec![price])
+    Ok(())
 }
 
 /// Waits until no process but the first is left, so that all have been
@@ -90,7 +74,7 @@ fn alone(server: &Server) -> Result<()> {
     None.context("its processes do not end")
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let Some(price) = results.chart("price") else { return NOTHING.into() };
     let costs = price.ranked_names(NEW).into_iter();
     let mut text = format!(

@@ -4,44 +4,23 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::crowd::{Silent, visit};
-use crate::experiment::Experiment;
+use crate::crowd::visit;
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::schedule::{Order, Pace};
 use crate::words::count;
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "loops",
-    title: "Two loops or one",
-    pages: "pages 133 and 135",
-    claim: "An event loop lives in one thread and hits the wall of one \
-            processor; so start as many of them as there are cores.",
-    question: "How many more answers a second do two loops of `zen-hybrid` \
-               give than one, and how evenly do 400 clients spread over them?",
-    predict: "Twice as many? The load runs on the same cores. And does the \
-              system deal clients out like cards, like dice, or to the loop \
-              that is quickest?",
-    make,
-    seen,
-};
 
 const CLIENTS: usize = 64;
 const SPREAD: usize = 400;
 const SLOW: &str = "answers of 1 ms";
 const MODES: [&str; 3] = ["reuseport", "listener", "processes"];
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     lab.share_cores();
-    let (title, loops) = ("Answers a second", ["1 loop", "2 loops"]);
-    let mut rate = Chart::bars("rate", title, loops, ("a second", Scale::Log));
-    let title = "Clients of the loop that has most, of two";
-    let y = ("percent of all clients", Scale::Linear);
-    let mut most = Chart::bars("spread", title, MODES, y);
     let time = Duration::from_secs_f64(lab.pick([0.05, 0.4, 2.0]));
     for run in 0..lab.runs() {
-        for subject in lab.listings(&["zen-hybrid"]) {
+        for subject in lab.listings("zen-hybrid") {
             for (x, loops) in ["1", "2"].into_iter().enumerate() {
                 for (batch, think, series) in [
                     (1, "0", "one question at a time"),
@@ -59,7 +38,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                         questions_max: 10_000_000,
                     };
                     let outcome = load.drive(&order, &mut |_| ())?;
-                    rate.record(series, x as f64, outcome.rate());
+                    charts.record("rate", series, x as f64, outcome.rate());
                     drop(load);
                     server.stop()?;
                 }
@@ -72,18 +51,23 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 lab.tell(run, &format!("--share {share}"));
                 let options = ["--loops", "2", "--spread", "--share", share];
                 let server = lab.start(&subject, &options)?;
-                let crowd = Silent::connect(server.address, SPREAD)?;
+                let crowd = Load::connect(server.address, SPREAD)?;
                 // Behind them all.
                 visit(server.address, Duration::from_secs(10))?;
                 drop(crowd);
                 let log = server.stop_and_read()?;
                 if let Some(share) = most_of(&log) {
-                    most.record("clients of one loop", x as f64, share);
+                    charts.record(
+                        "spread",
+                        "clients of one loop",
+                        x as f64,
+                        share,
+                    );
                 }
             }
         }
     }
-    Ok(vec![rate, most])
+    Ok(())
 }
 
 /// From the log's last lines: `Loop 0 accepted 203 clients`. In percent.
@@ -101,7 +85,7 @@ fn most_of(log: &str) -> Option<f64> {
     (all > 0.0).then(|| 100.0 * most / all)
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let Some(rate) = results.chart("rate") else { return String::new() };
     let mut text = String::new();
     for series in &rate.series {

@@ -8,28 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use zen_harness::server::Server;
 
-use crate::experiment::Experiment;
 use crate::holders::{Holder, addresses};
 use crate::lab::Lab;
 use crate::machine::descriptors_max;
-use crate::results::{Chart, Results, Scale, median};
+use crate::results::{Charts, Results, median};
 use crate::words::{count, seconds};
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "million",
-    title: "A million clients",
-    pages: "pages 125 and 133",
-    claim: "One call waits for a whole list of sockets, so a single thread \
-            serves hundreds or thousands of clients; and there can be a loop \
-            for each core.",
-    question: "How many silent clients can `zen-hybrid` hold on this machine, \
-               up to a million? What do they cost in memory, and how long \
-               does a new client wait for its answer?",
-    predict: "Which limit is met first: descriptors, ports, memory or time? \
-              And on which side, the server's or the clients'?",
-    make,
-    seen,
-};
 
 /// Clients that connect before the server is asked whether it has them all.
 /// They fit into its queue.
@@ -51,35 +34,19 @@ const KERNEL: &str = "kernel, both ends";
 const ONE: &str = "one address";
 const THREE: &str = "three addresses";
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     lab.make_once();
-    let steps = |name, title, y: (&str, Scale)| {
-        Chart::lines(name, title, ("silent clients", Scale::Steps), y)
-    };
-    let y = ("MB", Scale::Log);
-    let mut memory = steps("memory", "Memory for a silent crowd", y);
-    let y = ("µs", Scale::Log);
-    let title = "How long 50 new clients wait for an answer";
-    let mut wait = steps("wait", title, y);
-    let y = ("seconds", Scale::Log);
-    let mut taken = steps("taken", "Time to take them in", y);
-    taken.is_table = true;
-    let y = ("µs for each client", Scale::Log);
-    let title = "What it costs a client process to connect";
-    let mut ports = steps("ports", title, y);
-    let charts = [&mut memory, &mut wait, &mut taken];
     if cfg!(target_os = "linux") {
         hold(lab, charts)?;
-        connect(lab, &mut ports)?;
+        connect(lab, charts)?;
     } else {
         lab.leave_out("only Linux has so many loopback addresses");
     }
-    Ok(vec![memory, wait, taken, ports])
+    Ok(())
 }
 
 /// Holds more and more of them, and measures at some sizes of the crowd.
-fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
-    let [memory, wait, taken] = charts;
+fn hold(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let crowds: &[usize] = lab.pick([
         &[60][..],
         &[1_000, 4_000],
@@ -87,7 +54,7 @@ fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
     ]);
     let target = crowds[crowds.len() - 1];
     for run in 0..lab.runs() {
-        for subject in lab.listings(&["zen-hybrid"]) {
+        for subject in lab.listings("zen-hybrid") {
             let held_max = held_max();
             let loops = (target / held_max).min(HOLDERS_MAX) * 8 / 7 + 2;
             let most = (loops * held_max).to_string();
@@ -105,13 +72,15 @@ fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
                 let limit = crowd.grow(size).err();
                 let x = crowd.held as f64;
                 let both = meminfo("Slab:").saturating_sub(kernel);
-                taken.record(&subject.name, x, crowd.time.as_secs_f64());
-                memory.record(KERNEL, x, both as f64 / 1e6);
+                let time = crowd.time.as_secs_f64();
+                charts.record("taken", &subject.name, x, time);
+                charts.record("memory", KERNEL, x, both as f64 / 1e6);
                 if let Some(gauge) = lab.gauge(&server)? {
-                    memory.record(SERVER, x, gauge.memory as f64 / 1e6);
+                    let megabytes = gauge.memory as f64 / 1e6;
+                    charts.record("memory", SERVER, x, megabytes);
                 }
                 for (series, value) in fresh(server.address)? {
-                    wait.record(series, x, value * 1e6);
+                    charts.record("wait", series, x, value * 1e6);
                 }
                 if let Some(limit) = limit {
                     let most = count(x);
@@ -225,10 +194,10 @@ fn fresh(server: SocketAddr) -> Result<[(&'static str, f64); 4]> {
 
 /// What each further client costs its own process, if all come from one
 /// address, and if they come from three.
-fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
+fn connect(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let clients = lab.pick([60, 4_000, 18_000]).min(held_max());
     for run in 0..lab.runs() {
-        for subject in lab.listings(&["zen-hybrid"]) {
+        for subject in lab.listings("zen-hybrid") {
             for (count, series) in [(1, ONE), (3, THREE)] {
                 lab.tell(run, &format!("{clients} clients, {series}"));
                 let options = ["--loops", "1", "--backlog", "4096"];
@@ -241,7 +210,8 @@ fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
                     let time = holder.connect(more)?.as_secs_f64();
                     answer_times(server.address)?;
                     let x = (held + more) as f64;
-                    ports.record(series, x, time / more as f64 * 1e6);
+                    let cost = time / more as f64 * 1e6;
+                    charts.record("ports", series, x, cost);
                 }
                 drop(holder);
                 server.stop()?;
@@ -259,7 +229,7 @@ fn meminfo(name: &str) -> u64 {
     number.and_then(|it| it.parse().ok()).map_or(0, |kib: u64| kib * 1024)
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let (Some(memory), Some(wait), Some(taken)) = (
         results.chart("memory"),
         results.chart("wait"),

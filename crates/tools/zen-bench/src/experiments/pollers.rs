@@ -2,42 +2,19 @@
 
 use anyhow::Result;
 
-use crate::experiment::Experiment;
 use crate::figure;
 use crate::lab::Lab;
-use crate::results::{Chart, Results};
+use crate::results::{Charts, Results};
 use crate::words::{NOTHING, count, seconds};
 
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "pollers",
-    title: "The price of one event",
-    pages: "page 125",
-    claim: "select() is the oldest call that waits on many sockets, and \
-            inefficient; poll() and epoll are its modern replacements. \
-            (poll() is as old and as inefficient; epoll is Linux's, and BSD's \
-            is kqueue.)",
-    question: "One of many watched sockets becomes readable. How much \
-               processor time does it take to learn which one, as the number \
-               of watched sockets grows from 1 to 10,000?",
-    predict: "Which of the three lines rise, and by what factor from 100 \
-              sockets to 10,000? Which one ends early, and where?",
-    make,
-    seen,
-};
-
 #[cfg(not(target_os = "linux"))]
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, _: &mut Charts) -> Result<()> {
     lab.leave_out("epoll is Linux's");
-    Ok(Vec::new())
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    use crate::results::Scale;
-    let x = ("watched sockets", Scale::Log);
-    let y = ("microseconds of processor time", Scale::Log);
-    let title = "To learn of one event";
-    let mut price = Chart::lines("price", title, x, y);
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let rounds = lab.pick([20, 1000, 10_000]);
     for run in 0..lab.runs() {
         for sockets in [1, 10, 100, 1000, 10_000] {
@@ -45,7 +22,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             for name in linux::CALLS {
                 match linux::price(name, sockets, rounds)? {
                     Some(time) => {
-                        price.record(name, sockets as f64, time * 1e6)
+                        charts.record("price", name, sockets as f64, time * 1e6)
                     }
                     None => lab.leave_out(&format!(
                         "{name} with {sockets} sockets: a set of its has \
@@ -56,7 +33,7 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             }
         }
     }
-    Ok(vec![price])
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]
@@ -170,7 +147,7 @@ mod linux {
     }
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let Some(price) = results.chart("price") else { return NOTHING.into() };
     let mut text = String::new();
     for series in &price.series {

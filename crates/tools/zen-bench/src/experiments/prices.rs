@@ -6,46 +6,12 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::rates;
-use crate::crowd::{Silent, visit};
-use crate::experiment::Experiment;
+use crate::crowd::visit;
 use crate::lab::{Lab, Subject};
-use crate::results::{Chart, Results, Scale};
+use crate::load::Load;
+use crate::results::{Charts, Results};
 use crate::schedule::Pace;
 use crate::words::{NOTHING, list};
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "prices",
-    title: "Server by server",
-    pages: "pages 120-135",
-    claim: "What a server costs the machine depends on how it waits, and not \
-            on what it answers.",
-    question: "How much processor time does an answer take in every server of \
-               this workspace, and what do 0, 1, 5 and 50 clients take that \
-               are connected and silent?",
-    predict: "In which servers does a silent client take a thread, in which \
-              a process, in which only a descriptor? And which server needs \
-              most processor time for a client that asks alone?",
-    make,
-    seen,
-};
-
-/// Behind inetd: a small stand-in for it counts as part of the server.
-const SERVERS: [&str; 14] = [
-    "zen-single",
-    "zen-threaded",
-    "zen-legacy",
-    "zen-fork",
-    "zen-poll",
-    "zen-callback",
-    "zen-coroutine",
-    "zen-asyncore",
-    "zen-inetd",
-    "zen-async-std",
-    "zen-tokio",
-    "zen-executor",
-    "zen-hybrid",
-    "zen-uring",
-];
 
 const CROWDS: [usize; 4] = [0, 1, 5, 50];
 
@@ -53,28 +19,18 @@ const CROWDS: [usize; 4] = [0, 1, 5, 50];
 const ASKING: [(&str, usize); 2] =
     [("1 client asks", 1), ("16 clients ask", 16)];
 
-/// What is counted while clients are silent: the name of the chart, and of
-/// what it counts.
-const COUNTED: [(&str, &str); 4] = [
-    ("processes", "processes"),
-    ("threads", "threads"),
-    ("descriptors", "descriptors"),
-    ("memory", "bytes (PSS)"),
-];
+/// What is counted while clients are silent.
+const COUNTED: [&str; 4] = ["processes", "threads", "descriptors", "memory"];
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let subjects = lab.servers(&SERVERS);
-    let names = subjects.iter().map(|it| &it.name);
-    let y = ("microseconds of processor time", Scale::Log);
-    let mut price = Chart::bars("price", "For one answer", names, y);
-    let mut counted = COUNTED.map(|(name, label)| {
-        let (x, y) = (("silent clients", Scale::Steps), (label, Scale::Log));
-        Chart { is_table: true, ..Chart::lines(name, label, x, y) }
-    });
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
+    // Behind inetd: a small stand-in for it counts as part of the server.
+    let subjects = lab.servers(&lab.names());
+    let names = subjects.iter().map(|it| it.name.clone());
+    charts.get("price").x.names = names.collect();
     for run in 0..lab.runs() {
         for (x, subject) in subjects.iter().enumerate() {
             lab.tell(run, &subject.name);
-            silent(lab, subject, &mut counted)?;
+            silent(lab, subject, charts)?;
             for (series, clients) in ASKING {
                 // It serves no one else while one is connected.
                 if subject.name == "zen-single" && clients > 1 {
@@ -83,38 +39,30 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let (_, cost) =
                     rates::drive(lab, subject, clients, 1, Pace::Closed)?;
                 if let Some(cost) = cost {
-                    price.record(series, x as f64, cost);
+                    charts.record("price", series, x as f64, cost);
                 }
             }
         }
     }
-    let mut charts = vec![price];
-    charts.extend(counted);
-    Ok(charts)
+    Ok(())
 }
 
 /// Counts everything, crowd after crowd, of a server that has its defaults.
-fn silent(
-    lab: &mut Lab,
-    subject: &Subject,
-    charts: &mut [Chart; 4],
-) -> Result<()> {
+fn silent(lab: &mut Lab, subject: &Subject, charts: &mut Charts) -> Result<()> {
     // A server that has not answered by then will accept no more.
     let patience = Duration::from_secs_f64(lab.pick([0.1, 0.3, 1.0]));
     let server = lab.start(subject, &[])?;
     let mut crowd = Vec::new();
     let mut before = 0;
     for clients in CROWDS {
-        crowd.push(Silent::connect(server.address, clients - before)?);
+        crowd.push(Load::connect(server.address, clients - before)?);
         before = clients;
         if clients > 0 {
             visit(server.address, patience)?;
         }
         let Some(gauge) = lab.gauge(&server)? else { continue };
-        let values =
-            [gauge.processes, gauge.threads, gauge.descriptors, gauge.memory];
-        for (chart, value) in charts.iter_mut().zip(values) {
-            chart.record(&subject.name, clients as f64, value as f64);
+        for (chart, value) in gauge.counts() {
+            charts.record(chart, &subject.name, clients as f64, value as f64);
         }
     }
     drop(crowd);
@@ -122,7 +70,7 @@ fn silent(
     Ok(())
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let price = results.chart("price").filter(|it| !it.series.is_empty());
     let Some(price) = price else { return NOTHING.into() };
     let mut text = String::new();
@@ -154,8 +102,10 @@ fn seen(results: &Results) -> String {
 
 /// For each server a table, as its page includes it: the server's name, and
 /// the table.
-pub(super) fn tables(results: &Results) -> Vec<(&'static str, String)> {
-    SERVERS.map(|name| (name, table(name, results))).into()
+pub(super) fn tables(results: &Results) -> Vec<(String, String)> {
+    let names = results.chart("price").map_or(&[][..], |it| &it.x.names);
+    let table = |name: &String| (name.clone(), table(name, results));
+    names.iter().map(table).collect()
 }
 
 fn table(name: &str, results: &Results) -> String {
@@ -165,7 +115,7 @@ fn table(name: &str, results: &Results) -> String {
     );
     for clients in CROWDS {
         text += &format!("| {clients} |");
-        for (chart, _) in COUNTED {
+        for chart in COUNTED {
             let chart = results.chart(chart);
             let value = chart.and_then(|it| it.at(name, clients as f64));
             text += &match (value, chart) {

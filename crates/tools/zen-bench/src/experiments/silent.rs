@@ -4,71 +4,34 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::crowd::{Silent, visit};
-use crate::experiment::Experiment;
+use crate::crowd::visit;
 use crate::lab::Lab;
-use crate::results::{Chart, Results, Scale};
+use crate::load::Load;
+use crate::results::{Chart, Charts, Results};
 use crate::words::{list, seconds};
 
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "silent",
-    title: "A silent crowd",
-    pages: "pages 120-125",
-    claim: "One silent client denies service to all if one thread serves one \
-            client. A pool loses a thread to each silent client. With a thread \
-            or a process for each client, a silent one costs one as well.",
-    question: "How long does a client wait for the answer to one question, \
-               while 0, 1, 2 ... 1000 others are connected and silent?",
-    predict: "For each server, write down the number of silent clients from \
-              which on there is no answer. The pool has four workers, and \
-              there are at most 40 processes.",
-    make,
-    seen,
-};
+pub(super) const SERVERS: &str = "zen-single zen-threaded zen-legacy zen-fork \
+                                  zen-poll zen-coroutine";
 
-pub(super) const SERVERS: [&str; 6] = [
-    "zen-single",
-    "zen-threaded",
-    "zen-legacy",
-    "zen-fork",
-    "zen-poll",
-    "zen-coroutine",
-];
-
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 39, 40, 41, 1000];
     let crowds = lab.pick([&[0, 1, 4], all, all]);
     let limit = lab.pick([0.2, 0.5, 1.0]);
-    let chart = |name, title, label| {
-        let x = ("silent clients", Scale::Steps);
-        Chart::lines(name, title, x, (label, Scale::Log))
-    };
-    let mut wait =
-        chart("wait", "How long one client waits", "seconds").with_limit(limit);
-    let mut threads = chart("threads", "Threads, in all processes", "threads");
-    let mut processes = chart("processes", "Processes", "processes");
-    let mut memory = chart("memory", "Memory (PSS)", "bytes");
-    let mut descriptors =
-        chart("descriptors", "Descriptors, in all processes", "descriptors");
+    charts.get("wait").limit = Some(limit);
     for run in 0..lab.runs() {
         for &clients in crowds {
             lab.tell(run, &format!("{clients} silent clients"));
-            for subject in lab.servers(&SERVERS) {
+            for subject in lab.servers(SERVERS) {
                 let server = lab.start(&subject, &[])?;
-                let crowd = Silent::connect(server.address, clients)?;
+                let crowd = Load::connect(server.address, clients)?;
                 let time = Duration::from_secs_f64(limit);
                 let time = visit(server.address, time)?;
                 let x = clients as f64;
                 let seconds = time.map_or(limit, |time| time.as_secs_f64());
-                wait.record(&subject.name, x, seconds);
+                charts.record("wait", &subject.name, x, seconds);
                 if let Some(gauge) = lab.gauge(&server)? {
-                    for (chart, value) in [
-                        (&mut threads, gauge.threads),
-                        (&mut processes, gauge.processes),
-                        (&mut memory, gauge.memory),
-                        (&mut descriptors, gauge.descriptors),
-                    ] {
-                        chart.record(&subject.name, x, value as f64);
+                    for (chart, value) in gauge.counts() {
+                        charts.record(chart, &subject.name, x, value as f64);
                     }
                 }
                 drop(crowd);
@@ -76,10 +39,10 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             }
         }
     }
-    Ok(vec![wait, threads, processes, memory, descriptors])
+    Ok(())
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let Some(wait) = results.chart("wait") else { return String::new() };
     let limit = wait.limit.unwrap_or(f64::INFINITY);
     let (mut steps, mut never, mut longest) = (Vec::new(), Vec::new(), 0_f64);
@@ -103,19 +66,18 @@ fn seen(results: &Results) -> String {
         list(never),
         seconds(longest)
     );
-    let told = |chart, names: &[&str], tell: fn(f64) -> String| {
+    let told = |chart, names: &str, tell: fn(f64) -> String| {
         let chart: Option<&Chart> = results.chart(chart);
-        let at = |name: &&str| {
+        let at = |name: &str| {
             Some(format!("`{name}` {}", tell(chart?.at(name, most)?)))
         };
-        list(names.iter().filter_map(at))
+        list(names.split(' ').filter_map(at))
     };
     if results.chart("threads").is_some() {
-        let threads = told("threads", &SERVERS, |count| count.to_string());
-        let memory =
-            told("memory", &["zen-legacy", "zen-fork", "zen-poll"], |bytes| {
-                format!("{:.1} MB", bytes / 1e6)
-            });
+        let threads = told("threads", SERVERS, |count| count.to_string());
+        let memory = told("memory", "zen-legacy zen-fork zen-poll", |bytes| {
+            format!("{:.1} MB", bytes / 1e6)
+        });
         text += &format!(
             " Threads with {most} silent clients: {threads}. Memory then: \
              {memory}."

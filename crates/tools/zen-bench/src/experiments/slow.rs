@@ -5,65 +5,37 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::crowd::{Errand, burst};
-use crate::experiment::Experiment;
 use crate::lab::Lab;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::{list, seconds};
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "slow",
-    title: "Slow answers",
-    pages: "pages 118 and 128-130",
-    claim: "Where an answer is expensive, threads and coroutines serve the \
-            other clients meanwhile; a loop that calls something slow makes \
-            all of them wait.",
-    question: "Each answer takes 20 ms to work out (`--think 20`). Up to 16 \
-               clients ask at the same moment: how long does the last of them \
-               wait?",
-    predict: "There are three possible lines: 20 ms for all, 20 ms more \
-              for each client, and stairs. Which server draws which?",
-    make,
-    seen,
-};
 
 const THINK: f64 = 0.020;
 const CROWD: f64 = 16.0;
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[1, 2, 4, 5, 8, 12, 16];
     let crowds = lab.pick([&[1, 4, 16], all, all]);
-    let title = "How long the last client waits";
-    let x = ("clients that ask at once", Scale::Linear);
-    let y = ("seconds", Scale::Linear);
-    let mut wait = Chart::lines("wait", title, x, y);
-    let names = [
-        "zen-single",
-        "zen-threaded",
-        "zen-legacy",
-        "zen-fork",
-        "zen-poll",
-        "zen-callback",
-        "zen-coroutine",
-    ];
+    let names = "zen-single zen-threaded zen-legacy zen-fork zen-poll \
+                 zen-callback zen-coroutine";
     for run in 0..lab.runs() {
         for &clients in crowds {
             lab.tell(run, &format!("{clients} clients"));
-            for subject in lab.listings(&names) {
+            for subject in lab.listings(names) {
                 let server = lab.start(&subject, &["--think", "20"])?;
                 let time_max = Duration::from_secs(10);
                 let times =
                     burst(server.address, clients, Errand::Ask, time_max)?;
                 let last = times.last().copied().flatten().unwrap_or(time_max);
                 let x = clients as f64;
-                wait.record(&subject.name, x, last.as_secs_f64());
+                charts.record("wait", &subject.name, x, last.as_secs_f64());
                 server.stop()?;
             }
         }
     }
-    Ok(vec![wait])
+    Ok(())
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let Some(wait) = results.chart("wait") else { return String::new() };
     let times = wait.ranked(CROWD).into_iter();
     format!(

@@ -4,38 +4,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::experiment::Experiment;
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::{NOTHING, seconds};
-
-pub(super) const EXPERIMENT: Experiment = Experiment {
-    name: "waiting",
-    title: "Where the time goes",
-    pages: "pages 120-123",
-    claim: "Almost all the time of a server that has one client, some 40 ms \
-            away, goes into waiting, and almost none into work.",
-    question: "What share of its time does `zen-single` work, while its only \
-               client is 0, 1, 10, 40 and 100 ms away?",
-    predict: "One answer is a recv() and a send(). How many clients at 40 ms \
-              could one core serve if it never waited for just one of them?",
-    make,
-    seen,
-};
 
 const SERVER: &str = "zen-single";
 
-fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let title = "The share that is work";
-    let x = ("milliseconds from an answer to the next question", Scale::Steps);
-    let y = ("percent of the time", Scale::Log);
-    let mut work = Chart::lines("work", title, x, y);
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let time = lab.pick([100.0, 500.0, 2000.0]);
     for run in 0..lab.runs() {
         for pause in [0.0, 1.0, 10.0, 40.0, 100.0] {
             lab.tell(run, &format!("a client {pause} ms away"));
-            for subject in lab.servers(&[SERVER]) {
+            for subject in lab.servers(SERVER) {
                 let server = lab.start(&subject, &[])?;
                 let mut load = Load::connect(server.address, 1)?;
                 load.ask(Plan::new(10))?;
@@ -49,17 +30,17 @@ fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 if let (Some(before), Some(after)) = (before, lab.cpu(&server)?)
                 {
                     let share = 100.0 * (after - before) / elapsed;
-                    work.record(&subject.name, pause, share);
+                    charts.record("work", &subject.name, pause, share);
                 }
                 drop(load);
                 server.stop()?;
             }
         }
     }
-    Ok(vec![work])
+    Ok(())
 }
 
-fn seen(results: &Results) -> String {
+pub(super) fn seen(results: &Results) -> String {
     let share = |pause| results.chart("work")?.at(SERVER, pause);
     let (Some(near), Some(far)) = (share(0.0), share(40.0)) else {
         return NOTHING.into();

@@ -2,17 +2,18 @@
 //! measured.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use zen_bench::book::{FIGURES, TABLES, drawn, here, read};
 use zen_bench::experiment::Experiment;
 use zen_bench::experiments::EXPERIMENTS;
 use zen_bench::results::Results;
+use zen_harness::built::scratch;
+use zen_harness::program;
 
 fn zen_bench(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zen-bench"));
-    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
+    let mut command = Command::new(program!("zen-bench"));
+    command.current_dir(scratch().expect("a folder"));
     command.args(arguments).output().expect("it can be started")
 }
 
@@ -23,7 +24,7 @@ fn experiment(name: &str) -> &'static Experiment {
 /// Makes an experiment as small as it can be, and looks at all it has written.
 #[track_caller]
 fn can_be_made(name: &str) -> Results {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = scratch().expect("a folder").join(name);
     fs::remove_dir_all(&folder).ok();
     // By a path that is not absolute, as a person would give it.
     let output =
@@ -125,8 +126,8 @@ fn the_page_of_the_lab_shows_every_experiment_and_every_figure() {
         }
     };
     for (experiment, results) in committed() {
-        let Experiment { name, title, .. } = experiment;
-        require(format!("## {title}"));
+        let name = experiment.name;
+        require(format!("## {}", experiment.about.title));
         require(format!("zen-bench -- run {name}"));
         for anchor in ["question", "seen"] {
             require(format!("{{{{#include ../data/lab/{name}.md:{anchor}}}}}"));
@@ -169,8 +170,9 @@ fn the_readme_names_the_million_as_measured() {
 fn the_list_names_every_experiment() {
     let output = zen_bench(&["list"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    for Experiment { name, question, .. } in &EXPERIMENTS {
-        assert!(text.contains(&format!("{name}: ")) && text.contains(question));
+    for Experiment { name, about, .. } in &*EXPERIMENTS {
+        assert!(text.contains(&format!("{name}: ")));
+        assert!(text.contains(&about.question));
     }
 }
 
@@ -214,9 +216,10 @@ fn a_server_that_it_did_not_start_is_not_flooded() {
 
 #[test]
 fn a_load_on_any_command_says_what_came_of_it() {
-    let program = env!("CARGO_BIN_EXE_zen-bench");
+    let program = program!("zen-bench");
+    let program = shlex::try_quote(&program).expect("a path");
     let also = format!("bare={program} bare-loop --batch 1 --port {{port}}");
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("load.json");
+    let file = scratch().expect("a folder").join("load.json");
     let json = file.to_str().expect("a path in UTF-8");
     for (pace, name) in [(&[][..], "closed"), (&["-r", "500"], "open")] {
         let load = ["load", "--also", &also, "-s", "1.5", "--json", json];

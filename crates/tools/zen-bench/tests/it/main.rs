@@ -98,7 +98,7 @@ fn a_closed_connection_is_an_error() {
 #[test]
 fn the_bare_loop_answers_a_load() {
     for batch in [1, 16] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zen-bench"));
+        let mut command = Command::new(zen_harness::program!("zen-bench"));
         command.args(["bare-loop", "--batch", &batch.to_string()]);
         let server = Server::start(&mut command).unwrap();
         let plan = Plan { batch, ..Plan::new(20) };

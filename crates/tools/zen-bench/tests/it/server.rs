@@ -1,11 +1,10 @@
 //! Any command can be a server: it is found ready, and ended with its group.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use zen_bench::load::{Load, Plan};
-use zen_harness::proc;
 use zen_harness::server::Server;
+use zen_harness::{built, proc, program};
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| word.to_string()).collect()
@@ -13,17 +12,13 @@ fn words(words: &[&str]) -> Vec<String> {
 
 /// A shell that runs this, in which `$0` is our own program.
 fn shell(script: &str) -> Vec<String> {
-    words(&["sh", "-c", script, env!("CARGO_BIN_EXE_zen-bench")])
+    words(&["sh", "-c", script, &program!("zen-bench")])
 }
 
 #[test]
 fn a_command_is_told_its_port_and_serves() {
-    let server = [
-        env!("CARGO_BIN_EXE_zen-bench"),
-        "bare-loop",
-        "--batch=1",
-        "--port={port}",
-    ];
+    let server =
+        [&*program!("zen-bench"), "bare-loop", "--batch=1", "--port={port}"];
     let server = Server::run(&words(&server)).unwrap();
     // Never one that a client may be given.
     assert!(server.address.port() < 32_000, "{}", server.address);
@@ -35,8 +30,8 @@ fn a_command_is_told_its_port_and_serves() {
 
 #[test]
 fn the_connection_by_which_a_server_was_found_is_over() {
-    let program = env!("CARGO_BIN_EXE_zen-bench");
-    let words = [program, "bare-loop", "--batch=1"].map(String::from);
+    let program = program!("zen-bench");
+    let words = [&program, "bare-loop", "--batch=1"].map(String::from);
     let descriptors = |server: &Server| {
         let gauge = zen_bench::gauge::read(server.id()).unwrap();
         gauge.expect("/proc").descriptors
@@ -98,12 +93,14 @@ fn all_that_a_server_has_started_ends_with_it() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_lab_that_is_killed_leaves_no_server() {
-    let program = env!("CARGO_BIN_EXE_zen-bench");
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("killed.pid");
+    let program = program!("zen-bench");
+    let file = built::scratch().unwrap().join("killed.pid");
     std::fs::remove_file(&file).ok();
-    let script = "echo $$ >$1; exec $0 bare-loop --batch=1 --port={port}";
-    let also = format!("x=sh -c '{script}' {program} {}", file.display());
-    let mut lab = std::process::Command::new(program)
+    let script = "echo $$ >\"$1\"; \
+                  exec \"$0\" bare-loop --batch=1 --port={port}";
+    let words = ["sh", "-c", script, &program, file.to_str().unwrap()];
+    let also = format!("x={}", shlex::try_join(words).unwrap());
+    let mut lab = std::process::Command::new(&program)
         .args(["load", "--also", &also, "--seconds", "100"])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())

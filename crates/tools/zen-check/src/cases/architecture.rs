@@ -1,25 +1,17 @@
 //! What a server is made of while clients are silent.
 
 use crate::architecture::Architecture;
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::observe::{growth, observation};
 use crate::outcome::{Crowd, Observation};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("architecture/1", silent_clients_add_neither_threads_nor_processes)
-        .only(Architecture::is_of_one_size, "it grows with its clients"),
-    case!("architecture/2", each_silent_client_has_a_thread).only(
-        Architecture::is_thread_per_client,
-        "no client needs a thread of its own",
-    ),
-    case!("architecture/3", each_silent_client_has_a_process).only(
-        Architecture::is_process_per_client,
-        "no client needs a process of its own",
-    ),
-    case!("architecture/4", it_has_as_many_workers_as_it_says)
-        .only(Architecture::is_counted, "its architecture has no number"),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    silent_clients_add_neither_threads_nor_processes,
+    each_silent_client_has_a_thread,
+    each_silent_client_has_a_process,
+    it_has_as_many_workers_as_it_says,
 ];
 
 /// Growth up to this many for 49 clients is not growth with the clients: a

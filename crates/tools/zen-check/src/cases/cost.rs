@@ -2,24 +2,16 @@
 
 use zen_harness::system;
 
-use crate::architecture::Architecture;
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::contract::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::subject::Subject;
 use crate::verdict::{Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("cost/2", a_silent_client_costs_400_bytes_at_9000)
-        .only(Architecture::is_event_loop, "promised for the event loops")
-        .alone(),
-    case!("cost/3", a_silent_client_costs_2_kibibytes_at_9000)
-        .only(Architecture::is_coroutine, "promised for the coroutines")
-        .alone(),
-    case!("cost/6", what_arrives_together_is_answered_together).only(
-        Architecture::is_event_driven,
-        "one that blocks may send for each question",
-    ),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    a_silent_client_costs_400_bytes_at_9000,
+    a_silent_client_costs_2_kibibytes_at_9000,
+    what_arrives_together_is_answered_together,
 ];
 
 const CLIENTS: usize = 9000;

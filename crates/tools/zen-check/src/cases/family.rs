@@ -7,15 +7,15 @@ use std::time::Duration;
 use zen_harness::system::{self, SIGCONT, SIGSTOP, SIGTERM};
 
 use crate::architecture::Architecture;
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
+use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("ending/6", a_client_that_leaves_waits_for_no_other_process)
-        .only(Architecture::is_process_per_client, "one process does it all"),
-    case!("process/21", one_process_that_is_told_to_end_ends_alone),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    a_client_that_leaves_waits_for_no_other_process,
+    one_process_that_is_told_to_end_ends_alone,
 ];
 
 fn a_client_that_leaves_waits_for_no_other_process(
@@ -62,7 +62,7 @@ fn one_process_that_is_told_to_end_ends_alone(subject: &Subject) -> Verdict {
         })?;
     }
     if subject.is(Architecture::is_process_per_client) {
-        let of_others = |client: &&mut _| server.holds(client);
+        let of_others = |client: &&mut Client| server.holds(client.address);
         let others = clients.iter_mut().filter(of_others);
         let answered = others.map(|client| client.asks().map(drop));
         let answered = answered.collect::<Verdict<Vec<_>>>()?.len();

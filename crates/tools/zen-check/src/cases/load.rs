@@ -11,23 +11,22 @@ use zen_harness::{proc, system};
 
 use super::crowd::in_threads;
 use crate::architecture::Architecture;
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::client::Client;
 use crate::contract::COMPLEX;
+use crate::observe::{grows, observation};
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("crowd/4", answers_thousands_that_ask_at_the_same_moment)
-        .should()
-        .alone(),
-    case!("option/28", a_flood_does_not_stop_the_idle_clock).should().alone(),
-    case!("option/28", a_flood_delays_no_thought).should().for_two().alone(),
-    case!("option/29", what_came_in_time_is_answered_after_a_pause),
-    case!("cost/7", silent_clients_do_not_wake_it).should(),
-    case!("cost/8", clients_that_have_left_cost_no_memory),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    answers_thousands_that_ask_at_the_same_moment,
+    a_flood_does_not_stop_the_idle_clock,
+    a_flood_delays_no_thought,
+    what_came_in_time_is_answered_after_a_pause,
+    silent_clients_do_not_wake_it,
+    clients_that_have_left_cost_no_memory,
 ];
 
 /// Clients of a flood: more than the 1,024 events that a loop usually takes
@@ -71,7 +70,7 @@ fn crowd_for(subject: &Subject, most: usize) -> Verdict<usize> {
     };
     let each = match subject.architecture {
         Some(architecture) => each(architecture),
-        None => guessed(subject, most)?,
+        None => guessed(subject, most),
     };
     let clients = subject.at_once(each);
     system::raise_own_descriptor_limit(clients as u64 + OTHER_DESCRIPTORS)?;
@@ -80,22 +79,12 @@ fn crowd_for(subject: &Subject, most: usize) -> Verdict<usize> {
 
 /// The same for a server of which nothing is known: whether it grows by a
 /// thread or a process with each client can be seen.
-fn guessed(subject: &Subject, most: usize) -> Verdict<usize> {
-    let server = subject.start(&[])?;
-    let Ok(process) = server.process() else { return Ok(most) };
-    let Ok(before) = process::parts(process) else { return Ok(most) };
-    let _clients = server.served(subject.at_once(8))?;
-    let after = process::parts(process)?;
-    let more = |count: fn(process::Parts) -> usize| {
-        count(after).saturating_sub(count(before)) >= 4
-    };
-    Ok(if more(|parts| parts.processes) {
-        PROCESSES_MAX
-    } else if more(|parts| parts.threads) {
-        THREADS_MAX
-    } else {
-        most
-    })
+fn guessed(subject: &Subject, most: usize) -> usize {
+    match observation(subject).map(|it| &it.crowds) {
+        Some(crowds) if grows(crowds, |it| it.processes) => PROCESSES_MAX,
+        Some(crowds) if grows(crowds, |it| it.threads) => THREADS_MAX,
+        _ => most,
+    }
 }
 
 /// Waits until no client is left in the queue of the listener.
@@ -293,7 +282,7 @@ fn what_came_in_time_is_answered_after_a_pause(subject: &Subject) -> Verdict {
     let since = Instant::now();
     let mut client = server.connect()?;
     client.send(b"Simple is bet")?;
-    server.expect_accepted(&client)?;
+    server.expect_accepted(client.address)?;
     server.wait_until_received(&client)?;
     server.freeze()?;
     client.send(b"ter than?")?;

@@ -1,83 +1,28 @@
 //! The lines that the server prints.
 
 use std::collections::BTreeSet;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use zen_harness::ports::free_port;
 use zen_harness::system;
 
-use super::limit::too_long;
-use super::option::expect_the_most;
 use crate::architecture::Architecture;
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::client::Client;
-use crate::contract::{COMPLEX, Profile, TOO_LONG};
+use crate::full::expect_the_most;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("log/1", prints_these_lines_and_no_others),
-    case!("log/2", a_reader_that_goes_away_does_not_hurt).from(Profile::Server),
-    case!("log/3", prints_addresses_as_rust_does),
-    case!("log/4", says_first_where_it_listens),
-    case!("log/5", says_whom_it_has_accepted),
-    case!("log/6", says_who_has_left),
-    case!("log/7", shows_a_question_that_was_cut_short),
-    case!("log/8", says_what_the_system_says),
-    case!("log/9", says_that_a_question_was_too_long),
-    case!("log/10", says_who_was_idle_for_too_long),
-    case!("log/11", a_thread_that_cannot_start_costs_one_client_only).only(
-        Architecture::is_thread_per_client,
-        "no client needs a thread of its own",
-    ),
-    case!("log/12", says_that_it_serves_the_most_once)
-        .only(Architecture::grows_with_its_clients, "no --max-clients"),
-    case!("log/14", says_that_it_shuts_down_once),
-    case!("log/15", escapes_what_a_client_has_sent),
-    case!("log/16", shows_64_bytes_of_a_question),
-    case!("log/17", prints_nothing_for_an_answer),
-    case!("log/18", a_reader_that_stops_reading_stops_nobody)
-        .from(Profile::Server),
-    case!("log/19", says_how_many_lines_it_has_dropped)
-        .from(Profile::Server)
-        .should(),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    a_reader_that_goes_away_does_not_hurt,
+    says_what_the_system_says,
+    a_thread_that_cannot_start_costs_one_client_only,
+    says_that_it_serves_the_most_once,
+    a_reader_that_stops_reading_stops_nobody,
+    says_how_many_lines_it_has_dropped,
 ];
-
-fn prints_these_lines_and_no_others(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&["--idle-timeout", "0.4"])?;
-    let mut expected = vec![format!("Listening at {}", server.address)];
-    let mut leaves = |how: &dyn Fn(&mut Client) -> Verdict, why: &str| {
-        let mut client = server.connect()?;
-        server.expect_accepted(&client)?;
-        how(&mut client)?;
-        let address = client.address;
-        expected.push(format!("Accepted connection from {address}"));
-        let line = match why {
-            "" => format!("Client socket to {address} has closed"),
-            why => format!("Client {address} error: {why}"),
-        };
-        server.expect_line(&line)?;
-        expected.push(line);
-        Ok::<_, Fault>(())
-    };
-    leaves(&|client| client.asks()?.asks()?.leave(), "")?;
-    let short = "received b\"Simp\" then socket closed";
-    leaves(&|client| client.send(b"Simp")?.leave(), short)?;
-    let long = too_long(subject);
-    let refused =
-        |client: &mut Client| client.send(&long)?.expect(TOO_LONG)?.leave();
-    leaves(&refused, "question too long")?;
-    leaves(&Client::expect_eof, "no question for 0.4 seconds")?;
-    leaves(&Client::leave, "")?;
-    server.stop()?;
-    expected.push("Shutting down".into());
-    server.log.wait_for_end(PATIENCE)?;
-    let lines = server.log.lines();
-    ensure!(lines == expected, "the log should be {expected:#?}");
-    Ok(())
-}
 
 fn a_reader_that_goes_away_does_not_hurt(subject: &Subject) -> Verdict {
     let mut server = if subject.is_listing() {
@@ -104,63 +49,6 @@ fn a_reader_that_goes_away_does_not_hurt(subject: &Subject) -> Verdict {
     server.expect_exit_0()
 }
 
-fn prints_addresses_as_rust_does(subject: &Subject) -> Verdict {
-    if std::net::TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
-        return Err(Fault::Skipped("this machine has no IPv6".into()));
-    }
-    let (server, mut client) = subject.start_for_one(&["::1"])?;
-    let address = format!("[::1]:{}", client.address.port());
-    client.asks()?.leave()?;
-    server.expect_line(&format!("Accepted connection from {address}"))?;
-    server.expect_line(&format!("Client socket to {address} has closed"))?;
-    server.expect_line(&format!("Listening at [::1]:{}", server.address.port()))
-}
-
-fn says_first_where_it_listens(subject: &Subject) -> Verdict {
-    // To start one is to wait for that line, and to look at it.
-    let server = subject.start(&[])?;
-    server.connect()?.asks()?.leave()?;
-    let lines = server.log.lines();
-    ensure!(
-        lines[0] == format!("Listening at {}", server.address),
-        "the first line is {:?}",
-        lines[0]
-    );
-    Ok(())
-}
-
-fn says_whom_it_has_accepted(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    // Before it says a word.
-    let mut client = server.connect()?;
-    server.expect_accepted(&client)?;
-    client.asks()?.leave()
-}
-
-fn says_who_has_left(subject: &Subject) -> Verdict {
-    let (server, mut client) = subject.start_for_one(&[])?;
-    client.asks()?;
-    let line = format!("Client socket to {} has closed", client.address);
-    ensure!(server.log.count(&line) == 0, "said so before it has left");
-    client.leave()?;
-    server.expect_closed(&client)
-}
-
-/// Sends the beginning of a question, leaves, and expects it in the log.
-fn shows_cut_short(server: &Server, sent: &[u8], shown: &str) -> Verdict {
-    let mut client = server.connect()?;
-    client.send(sent)?.leave()?;
-    let what = format!("received b\"{shown}\" then socket closed");
-    server.expect_error(&client, &what)
-}
-
-fn shows_a_question_that_was_cut_short(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    shows_cut_short(&server, b"Beautiful is", "Beautiful is")?;
-    // White space before it is no part of it; white space in it is.
-    shows_cut_short(&server, b" \r\n Simple is ", "Simple is ")
-}
-
 fn says_what_the_system_says(subject: &Subject) -> Verdict {
     let (server, mut client) = subject.start_for_one(&[])?;
     client.asks()?;
@@ -168,23 +56,6 @@ fn says_what_the_system_says(subject: &Subject) -> Verdict {
     client.reset()?;
     let reset = std::io::Error::from_raw_os_error(system::ECONNRESET);
     server.expect_line(&format!("Client {address} error: {reset}"))
-}
-
-fn says_that_a_question_was_too_long(subject: &Subject) -> Verdict {
-    let (server, mut client) = subject.start_for_one(&[])?;
-    client.send(&too_long(subject))?.expect(TOO_LONG)?.leave()?;
-    server.expect_error(&client, "question too long")
-}
-
-fn says_who_was_idle_for_too_long(subject: &Subject) -> Verdict {
-    for seconds in ["0.3", "1"] {
-        let server = subject.start(&["--idle-timeout", seconds])?;
-        let mut client = server.connect()?;
-        client.expect_eof()?;
-        let error = format!("no question for {seconds} seconds");
-        server.expect_error(&client, &error)?;
-    }
-    Ok(())
 }
 
 fn a_thread_that_cannot_start_costs_one_client_only(
@@ -196,10 +67,10 @@ fn a_thread_that_cannot_start_costs_one_client_only(
     system::limit_memory(server.process()?, 1 << 20)?;
     let mut unlucky = server.connect()?;
     let (bytes, _) = unlucky.rest(PATIENCE)?;
-    ensure!(bytes.is_empty(), "{} bytes without a thread", bytes.len());
+    ensure!(bytes.is_empty(), "it sent {} bytes without a thread", bytes.len());
     let error = std::io::Error::from_raw_os_error(system::EAGAIN);
     let error = format!("cannot start a thread: {error}");
-    server.expect_error(&unlucky, &error)?;
+    server.expect_error(unlucky.address, &error)?;
     for client in &mut clients {
         client.asks()?;
     }
@@ -208,31 +79,8 @@ fn a_thread_that_cannot_start_costs_one_client_only(
 }
 
 fn says_that_it_serves_the_most_once(subject: &Subject) -> Verdict {
-    let loops = subject.architecture.map_or(1, Architecture::loops);
-    if loops > 1 {
-        return each_loop_says_that_it_serves_the_most_once(subject, loops);
-    }
-    let server = subject.start(&["--max-clients", "2"])?;
-    let line = "Serving 2 clients, the most allowed; others wait";
-    for _ in 0..3 {
-        let mut clients = server.served(2)?;
-        let mut waits = server.connect()?;
-        waits.send(COMPLEX)?;
-        server.expect_line(line)?;
-        clients.swap_remove(0).leave()?;
-        waits.expect(b"Complex.")?.leave()?;
-        clients.swap_remove(0).leave()?;
-    }
-    let lines = server.log.count("Serving ");
-    ensure!(lines == 1, "said so {lines} times in a moment");
-    Ok(())
-}
-
-/// Each may say it for its own part of the clients.
-fn each_loop_says_that_it_serves_the_most_once(
-    subject: &Subject,
-    loops: usize,
-) -> Verdict {
+    // Each of several loops may say it for its own part of the clients.
+    let loops = subject.loops();
     let most = 2 * loops;
     let server = subject.start(&["--max-clients", &most.to_string()])?;
     for _ in 0..3 {
@@ -240,55 +88,17 @@ fn each_loop_says_that_it_serves_the_most_once(
     }
     let lines = server.log.count("Serving ");
     let ok = (1..=loops).contains(&lines);
-    ensure!(ok, "said so {lines} times in a moment");
-    Ok(())
-}
-
-fn says_that_it_shuts_down_once(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let mut clients = server.served(subject.at_once(3))?;
-    server.signal_all(system::SIGTERM)?;
-    clients.iter_mut().try_for_each(Client::expect_eof)?;
-    server.expect_exit_0()?;
-    server.log.wait_for_end(PATIENCE)?;
-    let lines = server.log.count("Shutting down");
-    ensure!(lines == 1, "said so {lines} times");
-    Ok(())
-}
-
-fn escapes_what_a_client_has_sent(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    let bytes = b"\x00\x1b[2J\xff\"\\\t\r\nAccepted 'all'\x7f";
-    let shown = r#"\x00\x1b[2J\xff\"\\\t\r\nAccepted \'all\'\x7f"#;
-    shows_cut_short(&server, bytes, shown)
-}
-
-fn shows_64_bytes_of_a_question(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    for sent in [63, 64, 65, 1000] {
-        let shown = "x".repeat(sent.min(64));
-        shows_cut_short(&server, "x".repeat(sent).as_bytes(), &shown)?;
-    }
-    // The bytes are counted, not what they are escaped to.
-    shows_cut_short(&server, &[0xff; 70], &r"\xff".repeat(64))
-}
-
-fn prints_nothing_for_an_answer(subject: &Subject) -> Verdict {
-    let (server, mut client) = subject.start_for_one(&[])?;
-    server.expect_accepted(&client)?;
-    for _ in 0..50 {
-        client.asks()?.ask(b"Who?")?;
-    }
-    client.leave()?;
-    server.expect_closed(&client)?;
-    let lines = server.log.lines().len();
-    ensure!(lines == 3, "{lines} lines, for one client and 100 answers");
+    ensure!(ok, "in a moment it printed this {lines} times");
     Ok(())
 }
 
 /// Many clients come and go while the reader of the log does not read. Returns
 /// their addresses, and whether the pipe to the reader is full.
 fn unread(server: &Server) -> Verdict<(Vec<SocketAddr>, bool)> {
+    if cfg!(windows) {
+        let why = "on Windows a server cannot ask whether its log has room";
+        return Err(Fault::skipped(why));
+    }
     let process = server.process()?;
     server.log.pause();
     system::shrink_pipe(process);

@@ -1,69 +1,25 @@
 //! The process as a whole: where it fails to start, and how it ends.
 
 use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use zen_harness::ports::free_port;
-use zen_harness::system::{self, SIGINT, SIGTERM};
+use zen_harness::system::SIGTERM;
 
-use super::limit::too_long;
-use crate::architecture::Architecture;
-use crate::case::{Case, case};
-use crate::client::{Client, Ending, QUESTIONS_WAITING};
-use crate::contract::{
-    COMPLEX, IMPLICIT, Profile, TOO_LONG, UGLY, UNKNOWN, answers,
-};
-use crate::process::{self, PATIENCE, wait_until};
-use crate::server::{Ended, Server, how_it_ended};
+use crate::case::{Named, functions};
+use crate::contract::COMPLEX;
+use crate::process::PATIENCE;
+use crate::server::{Ended, How, Server, how_it_ended};
 use crate::subject::Subject;
-use crate::verdict::{Verdict, ensure, ensure_in_time};
+use crate::verdict::{Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("process/1", says_that_the_port_is_taken),
-    case!("process/1", says_in_one_line_that_the_port_is_taken).should(),
-    case!("process/1", says_that_the_address_is_not_its_own)
-        .from(Profile::Listing),
-    case!("process/2", says_that_there_is_no_such_host),
-    case!("process/3", says_that_it_has_no_right_to_the_port),
-    case!("process/4", a_wrong_command_line_is_exit_status_2),
-    case!("process/5", nothing_that_a_user_does_is_a_panic),
-    case!("process/6", sigpipe_does_not_end_it),
-    case!("process/7", harmless_signals_harm_no_conversation),
-    case!("process/7", harmless_signals_do_not_shorten_a_thought),
-    case!("process/7", harmless_signals_lose_no_answer_that_waits),
-    case!("process/8", sigterm_ends_it_with_status_0),
-    case!("process/8", sigint_ends_it_with_status_0),
-    case!("process/8", ctrl_c_that_reaches_its_whole_group_ends_it),
-    case!("process/8", accepts_no_client_while_it_ends),
-    case!("process/9", answers_what_has_arrived_before_it_ends),
-    case!("process/9", finishes_its_thoughts_before_it_ends),
-    case!("process/9", waits_for_a_slow_reader_before_it_ends),
-    case!("process/10", its_clients_meet_the_end_of_file_when_it_ends),
-    case!("process/11", a_client_that_never_reads_does_not_delay_its_end),
-    case!("process/11", it_burns_no_processor_time_until_its_end),
-    case!("process/11", a_client_that_drips_does_not_delay_its_end),
-    case!("process/11", a_client_that_sends_and_sends_does_not_delay_its_end),
-    case!("process/11", a_refused_client_does_not_delay_its_end),
-    case!("process/11", a_long_thought_does_not_delay_its_end),
-    case!("process/11", clients_at_the_limit_do_not_delay_its_end)
-        .only(Architecture::grows_with_its_clients, "no --max-clients")
-        .from(Profile::Listing),
-    case!("process/11", a_lack_of_descriptors_does_not_delay_its_end),
-    case!("process/12", says_which_question_its_end_has_cut_short),
-    case!("process/13", clients_in_the_queue_do_not_delay_its_end),
-    case!("process/14", a_second_sigint_ends_it_on_the_spot).should(),
-    case!("process/14", a_second_sigterm_ends_it_on_the_spot).should(),
-    case!("process/15", its_children_end_with_it)
-        .only(Architecture::is_process_per_client, "it has no children"),
-    case!("process/16", two_signals_at_once_count_as_one).should(),
-    case!("process/17", starts_again_on_a_port_with_open_connections).alone(),
-    case!("process/17", starts_again_on_the_port_of_one_that_was_killed)
-        .alone(),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    says_that_the_port_is_taken,
+    says_in_one_line_that_the_port_is_taken,
+    says_that_it_has_no_right_to_the_port,
+    accepts_no_client_while_it_ends,
+    starts_again_on_a_port_with_open_connections,
+    starts_again_on_the_port_of_one_that_was_killed,
 ];
-
-/// What the contract allows, and a little for the machine that measures it.
-const STOP_TIME_MAX: Duration = Duration::from_millis(2000 + 250);
 
 /// Expects that it cannot listen, and says so as it must; returns the reason.
 fn cannot_listen(subject: &Subject, host: &str, port: u16) -> Verdict<String> {
@@ -151,16 +107,6 @@ fn says_in_one_line_that_the_port_is_taken(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-fn says_that_the_address_is_not_its_own(subject: &Subject) -> Verdict {
-    // An address that is reserved for documentation: no machine has it.
-    cannot_listen(subject, "192.0.2.1", 0).map(drop)
-}
-
-fn says_that_there_is_no_such_host(subject: &Subject) -> Verdict {
-    // No label of a name has 64 bytes, so no name server is asked.
-    cannot_listen(subject, &"x".repeat(64), 0).map(drop)
-}
-
 fn says_that_it_has_no_right_to_the_port(subject: &Subject) -> Verdict {
     use crate::verdict::Fault::Skipped;
     let name = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
@@ -178,157 +124,11 @@ fn says_that_it_has_no_right_to_the_port(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-fn wrong_command_line(subject: &Subject, arguments: &[&str]) -> Verdict {
-    let ended = Ended::run(subject.command(arguments)?)?;
-    let status = ended.status;
-    ensure!(
-        status.code() == Some(2),
-        "{arguments:?}: the exit status should be 2: {status}"
-    );
-    let errors = ended.errors.join("\n");
-    ensure!(
-        errors.starts_with("error: ") && errors.contains("--help"),
-        "{arguments:?}: this is not clap's message: {errors:?}"
-    );
-    ensure!(ended.output.is_empty(), "{arguments:?}: {:?}", ended.output);
-    Ok(())
-}
-
-fn a_wrong_command_line_is_exit_status_2(subject: &Subject) -> Verdict {
-    let wrong: [&[&str]; 15] = [
-        &["--no-such-option"],
-        &["-p", "65536"],
-        &["-p", "-1"],
-        &["-p", "http"],
-        &["-p"],
-        &["127.0.0.1", "localhost"],
-        &["--backlog", "many"],
-        &["--idle-timeout", "-1"],
-        &["--backlog", "-1"],
-        &["--idle-timeout", "soon"],
-        &["--idle-timeout", "nan"],
-        &["--idle-timeout", "inf"],
-        &["--think", "-1"],
-        &["--max-clients", "0"],
-        &["--think", "1s"],
-    ];
-    wrong.iter().try_for_each(|words| wrong_command_line(subject, words))
-}
-
-fn nothing_that_a_user_does_is_a_panic(subject: &Subject) -> Verdict {
-    let hosts = ["256.256.256.256", "a..b", "[", ":", " ", "127.0.0.1:80"];
-    for host in hosts {
-        let ended = Ended::run(subject.command(&[host, "-p", "0"])?)?;
-        let errors = ended.errors.join("\n");
-        let status = ended.status.code();
-        ensure!(
-            status == Some(1),
-            "{host:?}: the exit status should be 1: {status:?}"
-        );
-        let panic = ["panicked", "backtrace", "Err value", "Os {"];
-        let panic = panic.iter().find(|words| errors.contains(**words));
-        ensure!(panic.is_none(), "{host:?}: {errors}");
-        ensure!(
-            ended.errors.len() == 1,
-            "{host:?}: it should print one line: {errors}"
-        );
-    }
-    Ok(())
-}
-
-fn sigpipe_does_not_end_it(subject: &Subject) -> Verdict {
-    let (server, mut client) = subject.start_for_one(&[])?;
-    client.asks()?;
-    server.signal_all(system::SIGPIPE)?;
-    client.asks()?.leave()?;
-    server.connect()?.asks()?.leave()
-}
-
-/// Sends the server, all of it, every signal that should do nothing.
-fn disturb(server: &Server) -> Verdict {
-    let harmless =
-        [system::SIGCONT, system::SIGWINCH, system::SIGURG, system::SIGCHLD];
-    for _ in 0..5 {
-        server.freeze()?;
-        server.thaw()?;
-        for signal in harmless {
-            server.signal_all(signal)?;
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-    Ok(())
-}
-
-fn harmless_signals_harm_no_conversation(subject: &Subject) -> Verdict {
-    let server = subject.start(&["--idle-timeout", "30"])?;
-    disturb(&server)?;
-    let mut client = server.connect()?;
-    client.asks()?;
-    disturb(&server)?;
-    client.send(b"Simple is ")?;
-    disturb(&server)?;
-    client.send(b"better than?")?.expect(b"Complex.")?.leave()?;
-    disturb(&server)?;
-    server.connect()?.asks()?.leave()
-}
-
-fn harmless_signals_do_not_shorten_a_thought(subject: &Subject) -> Verdict {
-    let (server, mut client) = subject.start_for_one(&["--think", "400"])?;
-    let asked = Instant::now();
-    client.send(COMPLEX)?;
-    server.expect_accepted(&client)?;
-    disturb(&server)?;
-    client.expect(b"Complex.")?;
-    let time = asked.elapsed();
-    ensure!(
-        time >= Duration::from_millis(400),
-        "with --think 400 it answered after {time:?}"
-    );
-    client.leave()
-}
-
-fn harmless_signals_lose_no_answer_that_waits(subject: &Subject) -> Verdict {
-    let server = subject.start(&["--idle-timeout", "30"])?;
-    let mut client = server.connect_narrow()?;
-    let sent = client.send_until_stalled(b"?", 1 << 24)?;
-    disturb(&server)?;
-    client.expect(&answers(&vec![b'?'; sent]))?.leave()
-}
-
-/// Sends a signal and expects that the server ends as it must.
-fn ends_by(subject: &Subject, signal: i32) -> Verdict {
-    let (mut server, mut client) = subject.start_for_one(&[])?;
-    client.asks()?;
-    server.signal(signal)?;
-    client.expect_eof()?;
-    server.expect_exit_0()
-}
-
-fn sigterm_ends_it_with_status_0(subject: &Subject) -> Verdict {
-    ends_by(subject, SIGTERM)?;
-    // Also when it has never had a client.
-    subject.start(&[])?.stop()
-}
-
-fn sigint_ends_it_with_status_0(subject: &Subject) -> Verdict {
-    ends_by(subject, SIGINT)
-}
-
-fn ctrl_c_that_reaches_its_whole_group_ends_it(subject: &Subject) -> Verdict {
-    let (mut server, mut client) =
-        subject.start_for_one(&["--think", "200"])?;
-    client.send(COMPLEX)?;
-    server.expect_accepted(&client)?;
-    server.signal_all(SIGINT)?;
-    client.expect(b"Complex.")?.expect_eof()?;
-    server.expect_exit_0()
-}
-
 fn accepts_no_client_while_it_ends(subject: &Subject) -> Verdict {
     let (mut server, mut client) =
         subject.start_for_one(&["--think", "500"])?;
     client.send(COMPLEX)?;
-    server.expect_accepted(&client)?;
+    server.expect_accepted(client.address)?;
     server.signal(SIGTERM)?;
     server.expect_shutting_down()?;
     // Refused, or reset, or at the end of file; but not answered.
@@ -349,269 +149,14 @@ fn accepts_no_client_while_it_ends(subject: &Subject) -> Verdict {
     server.expect_end()
 }
 
-fn answers_what_has_arrived_before_it_ends(subject: &Subject) -> Verdict {
-    let (mut server, mut client) = subject.start_for_one(&[])?;
-    client.asks()?;
-    server.freeze()?;
-    let stream = [COMPLEX, UGLY, IMPLICIT, b"?"].concat().repeat(400);
-    client.send(&stream)?;
-    server.signal(SIGTERM)?;
-    server.thaw()?;
-    client.expect(&answers(&stream))?.expect_eof()?;
-    server.expect_end()
-}
-
-fn finishes_its_thoughts_before_it_ends(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&["--think", "150"])?;
-    let mut clients = Vec::new();
-    for _ in 0..subject.at_once(2) {
-        let mut client = server.connect()?;
-        client.send(&[COMPLEX, UGLY, IMPLICIT].concat())?;
-        server.expect_accepted(&client)?;
-        clients.push(client);
-    }
-    server.signal(SIGTERM)?;
-    for client in &mut clients {
-        client.expect(b"Complex.Ugly.Implicit.")?.expect_eof()?;
-    }
-    server.expect_end()
-}
-
-fn waits_for_a_slow_reader_before_it_ends(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let mut client = server.with_answers_waiting()?;
-    client.send(&COMPLEX.repeat(500))?;
-    // One that still waits to be accepted may be reset.
-    server.expect_accepted(&client)?;
-    server.signal(SIGTERM)?;
-    server.expect_shutting_down()?;
-    thread::sleep(Duration::from_millis(300));
-    client.expect(&UNKNOWN.repeat(QUESTIONS_WAITING))?;
-    client.expect(&b"Complex.".repeat(500))?.expect_eof()?;
-    server.expect_end()
-}
-
-fn its_clients_meet_the_end_of_file_when_it_ends(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let mut clients = server.accepted(subject.at_once(20))?;
-    let mut every_other = clients.iter_mut().step_by(2);
-    every_other.try_for_each(|client| client.asks().map(drop))?;
-    server.signal(SIGTERM)?;
-    clients.iter_mut().try_for_each(Client::expect_eof)?;
-    server.expect_end()?;
-    clients.iter().try_for_each(|client| server.expect_closed(client))
-}
-
-/// Sends SIGTERM and expects the end in time, whatever the clients do.
-pub(super) fn ends_in_time(server: &mut Server) -> Verdict {
-    let told = Instant::now();
-    server.signal(SIGTERM)?;
-    expect_end_in_time(server, told)
-}
-
-fn expect_end_in_time(server: &mut Server, told: Instant) -> Verdict {
-    server.expect_end()?;
-    let time = told.elapsed();
-    ensure_in_time!(
-        time,
-        STOP_TIME_MAX,
-        "it took {time:.2?} to end, and 2 s are allowed"
-    );
-    Ok(())
-}
-
-fn a_client_that_never_reads_does_not_delay_its_end(
-    subject: &Subject,
-) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let _waits = server.with_answers_waiting()?;
-    ends_in_time(&mut server)
-}
-
-fn it_burns_no_processor_time_until_its_end(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let waits = server.with_answers_waiting()?;
-    server.expect_accepted(&waits)?;
-    server.signal(SIGTERM)?;
-    server.expect_shutting_down()?;
-    process::while_idle(server.process()?, || {
-        // More than half of what is left until the cut.
-        thread::sleep(Duration::from_millis(1000));
-        Ok(())
-    })?;
-    server.expect_end()
-}
-
-/// Ends while a client goes on sending.
-fn ends_while_sent(subject: &Subject, bytes: &[u8], pause: u64) -> Verdict {
-    let (mut server, mut client) = subject.start_for_one(&[])?;
-    server.process()?;
-    client.asks()?;
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            while client.send(bytes).is_ok() {
-                client.read_some(1 << 16).ok();
-                thread::sleep(Duration::from_millis(pause));
-            }
-        });
-        let verdict = ends_in_time(&mut server);
-        // In any case, let the client's thread come to its end.
-        server.kill();
-        verdict
-    })
-}
-
-fn a_client_that_drips_does_not_delay_its_end(subject: &Subject) -> Verdict {
-    ends_while_sent(subject, b"x", 5)
-}
-
-fn a_client_that_sends_and_sends_does_not_delay_its_end(
-    subject: &Subject,
-) -> Verdict {
-    ends_while_sent(subject, &b"??????".repeat(100), 0)
-}
-
-fn a_refused_client_does_not_delay_its_end(subject: &Subject) -> Verdict {
-    let (mut server, mut client) = subject.start_for_one(&[])?;
-    client.send(&too_long(subject))?.expect(TOO_LONG)?.expect_eof()?;
-    ends_in_time(&mut server)
-}
-
-fn a_long_thought_does_not_delay_its_end(subject: &Subject) -> Verdict {
-    let (mut server, mut client) =
-        subject.start_for_one(&["--think", "60000"])?;
-    client.send(COMPLEX)?;
-    server.expect_accepted(&client)?;
-    ends_in_time(&mut server)
-}
-
-fn clients_at_the_limit_do_not_delay_its_end(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&["--max-clients", "1"])?;
-    let _served = server.served(1)?;
-    let mut waits = server.connect()?;
-    waits.send(COMPLEX)?.expect_silence(Duration::from_millis(100))?;
-    ends_in_time(&mut server)
-}
-
-fn a_lack_of_descriptors_does_not_delay_its_end(subject: &Subject) -> Verdict {
-    let (mut server, _clients, _waits) = super::crowd::crowded(subject)?;
-    ends_in_time(&mut server)
-}
-
-fn says_which_question_its_end_has_cut_short(subject: &Subject) -> Verdict {
-    let (mut server, mut client) = subject.start_for_one(&[])?;
-    client.asks()?.send(b"Simple is bet")?;
-    server.stop()?;
-    server.expect_error(
-        &client,
-        "received b\"Simple is bet\" then socket closed",
-    )?;
-    client.expect_eof()
-}
-
-fn clients_in_the_queue_do_not_delay_its_end(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let at_once = subject.at_once(1);
-    let _clients = server.served(at_once)?;
-    server.freeze()?;
-    let queue: Vec<_> =
-        (0..5).map(|_| server.queue_up()).collect::<Verdict<_>>()?;
-    server.signal(SIGTERM)?;
-    let told = Instant::now();
-    server.thaw()?;
-    for mut client in queue.into_iter().flatten() {
-        let (bytes, ending) = client.rest(PATIENCE)?;
-        let ended = matches!(ending, Ending::EndOfFile | Ending::Reset);
-        ensure!(
-            ended && bytes.is_empty(),
-            "it sent bytes to a client that waited to be accepted"
-        );
-    }
-    expect_end_in_time(&mut server, told)
-}
-
-/// Two signals, 150 ms apart, to a server that cannot end at once.
-fn second_signal(server: &mut Server, signal: i32) -> Verdict {
-    server.signal(SIGTERM)?;
-    server.expect_shutting_down()?;
-    thread::sleep(Duration::from_millis(150));
-    server.signal(signal)?;
-    let told = Instant::now();
-    let status = server.wait(PATIENCE)?;
-    let time = told.elapsed();
-    ensure!(
-        system::ended_by(status) == Some(signal),
-        "it should be ended by signal {signal}: it {}",
-        how_it_ended(status)
-    );
-    ensure_in_time!(
-        time,
-        Duration::from_secs(1),
-        "after the second signal it took another {time:.2?} to end"
-    );
-    Ok(())
-}
-
-fn a_second_sigint_ends_it_on_the_spot(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let waits = server.with_answers_waiting()?;
-    server.expect_accepted(&waits)?;
-    second_signal(&mut server, SIGINT)
-}
-
-fn a_second_sigterm_ends_it_on_the_spot(subject: &Subject) -> Verdict {
-    let (mut server, mut client) =
-        subject.start_for_one(&["--think", "60000"])?;
-    client.send(COMPLEX)?;
-    server.expect_accepted(&client)?;
-    second_signal(&mut server, SIGTERM)
-}
-
-fn its_children_end_with_it(subject: &Subject) -> Verdict {
-    let mut server = subject.start(&[])?;
-    let waiting =
-        [server.with_answers_waiting()?, server.with_answers_waiting()?];
-    for waits in &waiting {
-        server.expect_accepted(waits)?;
-    }
-    let group = server.process()?;
-    ensure!(
-        process::states(group)?.len() == 3,
-        "it has not one process for each of two clients"
-    );
-    second_signal(&mut server, SIGINT)?;
-    // A zombie has ended, and is now another process's to wait for.
-    wait_until("rid of its children", Duration::from_secs(1), || {
-        Ok(process::states(group)?.iter().all(|state| *state == 'Z'))
-    })
-}
-
-fn two_signals_at_once_count_as_one(subject: &Subject) -> Verdict {
-    let (mut server, mut client) =
-        subject.start_for_one(&["--think", "300"])?;
-    client.send(&[COMPLEX, UGLY].concat())?;
-    server.expect_accepted(&client)?;
-    // As timeout(1) does: to the process, and then to its group. Frozen, so
-    // that they are together however busy this machine is.
-    server.freeze()?;
-    server.signal(SIGTERM)?;
-    server.signal_all(SIGTERM)?;
-    server.signal(SIGINT)?;
-    server.thaw()?;
-    client.expect(b"Complex.Ugly.")?.expect_eof()?;
-    server.expect_end()?;
-    let lines = server.log.count("Shutting down");
-    let once = lines == 1 || !subject.is_listing();
-    ensure!(once, "log/14: it printed `Shutting down` {lines} times");
-    Ok(())
-}
-
 fn starts_again(subject: &Subject, end: fn(&mut Server) -> Verdict) -> Verdict {
     let mut server = subject.start(&[])?;
     server.process()?;
     let mut clients = server.served(subject.at_once(3))?;
     end(&mut server)?;
-    let again = Server::start_at(subject, server.address.port(), &[])?;
+    let port = Some(server.address.port());
+    let how = How { port, ..How::default() };
+    let again = Server::start_as(subject, how)?;
     again.connect()?.asks()?.leave()?;
     clients.iter_mut().try_for_each(|client| client.rest(PATIENCE).map(drop))
 }

@@ -1,7 +1,7 @@
 //! Races, made certain: the server is stopped, everything that it will find
 //! when it goes on is arranged, and then it goes on.
 
-use crate::case::{Case, case};
+use crate::case::{Named, functions};
 use crate::client::Client;
 use crate::contract::{COMPLEX, UGLY};
 use crate::random::Random;
@@ -9,13 +9,10 @@ use crate::server::Server;
 use crate::subject::Subject;
 use crate::verdict::Verdict;
 
-pub(super) const CASES: &[Case] = &[
-    case!("crowd/10", a_client_that_comes_as_another_leaves_is_served)
-        .for_two(),
-    case!("crowd/10", a_client_that_comes_as_another_is_reset_is_served)
-        .for_two(),
-    case!("crowd/10", any_order_of_coming_asking_and_leaving_is_served)
-        .for_two(),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    a_client_that_comes_as_another_leaves_is_served,
+    a_client_that_comes_as_another_is_reset_is_served,
+    any_order_of_coming_asking_and_leaving_is_served,
 ];
 
 /// How a client goes.

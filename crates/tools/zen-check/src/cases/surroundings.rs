@@ -1,125 +1,22 @@
 //! What a server is started in, and what the system refuses it: blocked
 //! signals, a container, a network without loopback, system calls that fail.
 
-use std::thread;
 use std::time::Duration;
 
 use zen_harness::strace::{self, Failing};
-use zen_harness::system::{self, SIGALRM, SIGINT, SIGTERM};
 
-use super::process::ends_in_time;
-use crate::architecture::Architecture;
-use crate::case::{Case, case};
-use crate::contract::{COMPLEX, Profile};
+use crate::case::{Named, functions};
+use crate::contract::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::server::{Server, how_it_ended};
+use crate::server::{How, Server, how_it_ended};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
-pub(super) const CASES: &[Case] = &[
-    case!("ending/5", a_client_that_cannot_be_set_up_harms_no_other)
-        .from(Profile::Server),
-    case!("crowd/11", an_error_that_no_waiting_cures_ends_it),
-    case!("process/5", without_a_thread_it_ends_with_one_line),
-    case!("process/18", signals_that_were_blocked_still_end_it).should(),
-    case!("process/18", a_blocked_sigchld_leaves_no_zombies)
-        .only(Architecture::is_process_per_client, "it has no children")
-        .should(),
-    case!("process/19", a_stray_sigalrm_does_not_end_it).should(),
-    case!("process/20", as_process_1_the_second_signal_ends_it).should(),
-    case!("process/22", needs_no_loopback_interface),
+pub(super) const FUNCTIONS: &[Named] = functions![
+    a_client_that_cannot_be_set_up_harms_no_other,
+    an_error_that_no_waiting_cures_ends_it,
+    without_a_thread_it_ends_with_one_line,
 ];
-
-/// A server whose parent has blocked all the signals that it may need.
-fn start_with_blocked_signals(subject: &Subject) -> Verdict<Server<'_>> {
-    Server::start_prepared(subject, system::block_signals)
-}
-
-fn signals_that_were_blocked_still_end_it(subject: &Subject) -> Verdict {
-    for signal in [SIGTERM, SIGINT] {
-        let mut server = start_with_blocked_signals(subject)?;
-        let mut client = server.connect()?;
-        client.asks()?;
-        server.signal(signal)?;
-        client.expect_eof()?;
-        server.expect_exit_0()?;
-    }
-    // It ends in time only if it hears its own alarm.
-    let mut server = start_with_blocked_signals(subject)?;
-    let waits = server.with_answers_waiting()?;
-    server.expect_accepted(&waits)?;
-    ends_in_time(&mut server)
-}
-
-fn a_blocked_sigchld_leaves_no_zombies(subject: &Subject) -> Verdict {
-    let server = start_with_blocked_signals(subject)?;
-    let process = server.process()?;
-    let clients = server.served(subject.at_once(3))?;
-    drop(clients);
-    let mut zombies = 0;
-    let rid = wait_until("rid of its children", PATIENCE, || {
-        let parts = process::parts(process)?;
-        zombies = parts.zombies;
-        Ok(zombies == 0 && parts.processes == 1)
-    });
-    // However busy the machine is, a parent that hears of them reaps them by
-    // then.
-    match zombies {
-        0 => rid,
-        _ => Err(Fault::certain(format!("{zombies} zombies are left"))),
-    }
-}
-
-fn a_stray_sigalrm_does_not_end_it(subject: &Subject) -> Verdict {
-    let (mut server, mut client) = subject.start_for_one(&[])?;
-    client.asks()?;
-    server.signal_all(SIGALRM)?;
-    client.asks()?.leave()?;
-    server.connect()?.asks()?.leave()?;
-    server.stop()
-}
-
-/// Whether this command runs here; such namespaces cannot be had everywhere.
-fn expect_namespaces(runner: &[&str]) -> Verdict {
-    let mut trial = std::process::Command::new(runner[0]);
-    let trial = trial.args(&runner[1..]).arg("true").output();
-    match trial.is_ok_and(|output| output.status.success()) {
-        true => Ok(()),
-        false => Err(Fault::skipped("no namespaces can be had here")),
-    }
-}
-
-fn as_process_1_the_second_signal_ends_it(subject: &Subject) -> Verdict {
-    // As in a container: the first process of a namespace of its own.
-    let runner = ["unshare", "-Urpf", "--kill-child"];
-    expect_namespaces(&runner)?;
-    let mut server = Server::start_by(subject, &runner)?;
-    server.look_who_listens()?;
-    let waits = server.with_answers_waiting()?;
-    server.expect_accepted(&waits)?;
-    server.signal(SIGTERM)?;
-    server.expect_shutting_down()?;
-    thread::sleep(Duration::from_millis(150));
-    server.signal(SIGINT)?;
-    // unshare ends as its child does.
-    let status = server.wait(PATIENCE)?;
-    let expected = 128 + SIGINT;
-    ensure!(
-        status.code() == Some(expected),
-        "after a second signal, SIGINT, the first process of a container should \
-        end with status {expected}: it {}",
-        how_it_ended(status)
-    );
-    Ok(())
-}
-
-fn needs_no_loopback_interface(subject: &Subject) -> Verdict {
-    // In a network of its own, the loopback interface is there and down.
-    let runner = ["unshare", "-Urn"];
-    expect_namespaces(&runner)?;
-    let mut server = Server::start_by(subject, &runner)?;
-    server.stop()
-}
 
 /// The words before a command in which these system calls fail.
 fn failing(calls: &str) -> Verdict<Vec<String>> {
@@ -179,7 +76,8 @@ fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
 fn an_error_that_no_waiting_cures_ends_it(subject: &Subject) -> Verdict {
     let runner = failing("accept,accept4:error=EBADF")?;
     let runner: Vec<_> = runner.iter().map(String::as_str).collect();
-    let mut server = Server::start_by(subject, &runner)?;
+    let mut server =
+        Server::start_as(subject, How { runner: &runner, ..How::default() })?;
     // It may have ended already: one that blocks does not wait for a client.
     if let Ok(mut client) = server.connect() {
         client.send(COMPLEX).ok();
@@ -212,7 +110,7 @@ fn a_client_that_cannot_be_set_up_harms_no_other(subject: &Subject) -> Verdict {
     // What is printed for the next client comes after that.
     let mut next = server.connect()?;
     next.asks()?.leave()?;
-    server.expect_closed(&next)?;
+    server.expect_closed(next.address)?;
     if !subject.is_listing() {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use crate::case::{Case, Run};
+use crate::case::Case;
 use crate::contract::{self, START};
 use crate::outcome::Outcome;
 use crate::process;
@@ -46,7 +46,7 @@ fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
     let its_subject = Arc::clone(subject);
     let thread =
         thread::Builder::new().name(case.name.into()).spawn(move || {
-            let verdict = case.run.put(&its_subject);
+            let verdict = (case.run)(&its_subject);
             let verdict = verdict.and_then(|()| its_subject.was_quiet());
             its_subject.case_has_waited(process::own_turns().delay);
             sender.send(verdict).ok();
@@ -86,7 +86,7 @@ pub(super) fn explained(
     failure.transcript = subject.transcript(failure.transcript);
     let clause = case.map_or(START, |case| case.clause);
     // The book knows nothing of an assignment's own cases.
-    if !case.is_some_and(|case| matches!(case.run, Run::Script(_))) {
+    if !case.is_some_and(|case| case.own) {
         failure.page = contract::page(clause);
     }
     let hint = contract::hint(clause);

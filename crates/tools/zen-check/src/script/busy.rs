@@ -55,7 +55,7 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        // Whoever wanted to know has asked.
+        // The case has already asked for the verdict if it wants it.
         self.end().ok();
     }
 }

@@ -1,95 +1,112 @@
-//! Puts a script to a server.
+//! A case that is text, while it runs.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::actor::{Actor, checker};
 use super::busy::Busy;
-use super::{Act, Bound, ClientAct, Part, Script, ServerAct, Step, Times};
-use crate::case::Text;
+use super::words::Args;
 use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::server::{Server, how_it_ended};
+use crate::server::{Ended, Server};
 use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
+use crate::verdict::{Fault, Verdict, ensure};
 
-/// The running case.
-struct Play<'a> {
+/// A line that was read.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) line: String,
+    pub(super) act: Act,
+    pub(super) args: Args,
+}
+
+pub(super) type ServerAct = fn(&mut Play<'_>, &Args) -> Verdict;
+pub(super) type ClientAct = fn(&mut Actor, &Server<'_>, &Args) -> Verdict;
+
+#[derive(Debug)]
+pub(super) enum Act {
+    Client(Who, ClientAct),
+    Server(ServerAct),
+}
+
+/// A client, or several of the same name: `a`, `a[20]`, `a[19+1]`.
+#[derive(Debug)]
+pub(super) struct Who {
+    pub(super) name: String,
+    /// How many there are; None for the one of a plain name.
+    pub(super) number: Option<usize>,
+    /// How many more the server must have room for.
+    pub(super) room: usize,
+    /// There are no more than the server serves at once.
+    pub(super) limited: bool,
+}
+
+/// The running case, or a part of it.
+pub(super) struct Play<'a> {
     subject: &'a Subject,
-    server: Server<'a>,
-    clients: BTreeMap<&'a str, Actor>,
+    /// None if the program has run to its end.
+    server: Option<Server<'a>>,
+    pub(super) ended: Option<Ended>,
+    clients: BTreeMap<&'a str, Vec<Actor>>,
     /// Only there to be there.
     silent: Vec<Client>,
     busy: Busy,
+    /// When the server last got a signal.
+    pub(super) told: Instant,
     /// What clients did: who, when, and the line.
     done: Vec<(&'a str, Duration, &'a str)>,
 }
 
-struct Actor {
-    client: Client,
-    /// When it last began to send something, or to connect: never later than
-    /// when the server saw it.
-    sent: Instant,
-}
-
-impl Text for Script {
-    /// Does line after line.
-    fn play(&self, subject: &Subject) -> Verdict {
-        let options: Vec<_> = self.options.iter().map(String::as_str).collect();
-        let mut play = Play {
+impl<'a> Play<'a> {
+    pub(super) fn new(
+        subject: &'a Subject,
+        server: Option<Server<'a>>,
+        ended: Option<Ended>,
+    ) -> Self {
+        Self {
             subject,
-            server: Server::start(subject, &options)?,
+            server,
+            ended,
             clients: BTreeMap::new(),
             silent: Vec::new(),
             busy: Busy::default(),
+            told: Instant::now(),
             done: Vec::new(),
-        };
-        let result = self.steps.iter().try_for_each(|step| play.step(step));
-        let result = result.and(play.busy.end());
-        result.map_err(|fault| self.explained(fault))
-    }
-}
-
-impl Script {
-    fn explained(&self, fault: Fault) -> Fault {
-        match (fault, &self.means) {
-            (Fault::Server(mut failure), Some(means)) => {
-                let seen = failure.means.unwrap_or_default();
-                failure.means = Some(format!("{means} {seen}").trim().into());
-                Fault::Server(failure)
-            }
-            (fault, _) => fault,
         }
     }
-}
 
-impl<'a> Play<'a> {
+    /// Does line after line.
+    pub(super) fn all(mut self, steps: &'a [Step]) -> Verdict {
+        let result = steps.iter().try_for_each(|step| self.step(step));
+        result.and(self.busy.end())
+    }
+
+    /// Clients that are there when the case begins.
+    pub(super) fn with(mut self, name: &'a str, clients: Vec<Client>) -> Self {
+        let actors = clients.into_iter().map(Actor::of).collect();
+        self.clients.insert(name, actors);
+        self
+    }
+
     fn step(&mut self, step: &'a Step) -> Verdict {
-        let time = self.subject.begun.elapsed();
-        let result = match &step.act {
-            Act::Client(name, act) => {
-                self.done.push((name, time, &step.line));
-                self.client_does(name, act)
+        match &step.act {
+            Act::Client(who, act) => {
+                let time = self.subject.begun.elapsed();
+                self.done.push((&who.name, time, &step.line));
+                let result = self.client_does(who, *act, &step.args);
+                result.map_err(|fault| self.told(&who.name, fault))
             }
-            Act::Silent(number) => self.some_are_silent(*number),
-            Act::Busy(number) => self.some_are_busy(*number),
-            Act::Wait(time) => {
-                thread::sleep(*time);
-                Ok(())
+            Act::Server(act) => {
+                let result = act(self, &step.args);
+                result.map_err(|fault| self.told("", fault))
             }
-            Act::Server(act) => self.server_does(act),
-        };
-        result.map_err(|fault| self.told(step, fault))
+        }
     }
 
     /// Adds to a client's own transcript what the others did.
-    fn told(&self, step: &Step, fault: Fault) -> Fault {
+    fn told(&self, failing: &str, fault: Fault) -> Fault {
         let Fault::Server(mut failure) = fault else { return fault };
-        let failing = match &step.act {
-            Act::Client(name, _) => name.as_str(),
-            _ => "",
-        };
         if self.clients.len() > 1 && !failing.is_empty() {
             failure.what = format!("client {failing}: {}", failure.what);
         }
@@ -102,119 +119,172 @@ impl<'a> Play<'a> {
         Fault::Server(failure)
     }
 
-    fn some_are_silent(&mut self, number: usize) -> Verdict {
+    pub(super) fn server(&mut self) -> Verdict<&mut Server<'a>> {
+        self.server.as_mut().ok_or_else(|| checker("it has no server"))
+    }
+
+    fn client_does(
+        &mut self,
+        who: &'a Who,
+        act: ClientAct,
+        args: &Args,
+    ) -> Verdict {
+        let known = self.clients.contains_key(&*who.name);
+        let number = if known { 0 } else { self.number_of(who) };
+        let Self { server: Some(server), clients, .. } = self else {
+            return Err(checker("there is no server to connect to"));
+        };
+        let some = clients.entry(&who.name).or_default();
+        some.extend((0..number).map(|_| Actor::default()));
+        let mut there = some.iter_mut().filter(|it| !it.absent);
+        there.try_for_each(|it| act(it, server, args))
+    }
+
+    /// How many clients of this name there are to be.
+    fn number_of(&self, who: &Who) -> usize {
+        let Some(number) = who.number else { return 1 };
+        if !who.limited {
+            return number;
+        }
+        let all = self.clients.values().flatten();
+        let others = all.filter(|it| it.client.is_some() && !it.left).count();
+        let others = others + who.room;
+        self.subject.at_once(others + number).saturating_sub(others)
+    }
+
+    pub(super) fn some_are_silent(&mut self, number: usize) -> Verdict {
         self.subject.note(&format!("{number} silent clients connect"));
         for _ in 0..number {
-            self.silent.push(self.server.connect()?);
+            let client = self.server()?.connect()?;
+            self.silent.push(client);
         }
         Ok(())
     }
 
-    fn some_are_busy(&mut self, number: usize) -> Verdict {
+    pub(super) fn some_are_busy(&mut self, number: usize) -> Verdict {
         let subject = self.subject;
         subject.note(&format!("{number} clients come, ask, and leave"));
-        self.busy.add(number, self.server.address, subject)
+        let address = self.server()?.address;
+        self.busy.add(number, address, subject)
     }
 
-    fn connect(&mut self, name: &'a str, from: Option<IpAddr>) -> Verdict {
-        let address = self.server.address;
-        let sent = Instant::now();
-        let client = match from {
-            None => self.server.connect()?,
-            Some(from) => Client::connect_from(from, address)?.of(self.subject),
-        };
-        let actor = Actor { client, sent };
-        self.clients.insert(name, actor);
-        Ok(())
+    /// What all servers, and a program that has ended, have printed.
+    pub(super) fn printed(&self) -> Vec<String> {
+        let ended = self.ended.iter();
+        let ended = ended.flat_map(|it| [it.output.clone(), it.errors.clone()]);
+        let runs = self.subject.runs();
+        let runs =
+            runs.iter().flat_map(|run| [run.log.lines(), run.errors.lines()]);
+        ended.chain(runs).flatten().collect()
     }
 
-    fn client_does(&mut self, name: &'a str, act: &'a ClientAct) -> Verdict {
-        if let ClientAct::Connect(from) = act {
-            return self.connect(name, *from);
-        }
-        if !self.clients.contains_key(name) {
-            self.connect(name, None)?;
-        }
-        if matches!(act, ClientAct::Close | ClientAct::Reset) {
-            let Some(actor) = self.clients.remove(name) else { return Ok(()) };
-            return match act {
-                ClientAct::Reset => actor.client.reset(),
-                _ => Ok(()),
-            };
-        }
-        match self.clients.get_mut(name) {
-            Some(actor) => actor.does(act),
-            None => Ok(()),
-        }
-    }
-
-    fn server_does(&mut self, act: &ServerAct) -> Verdict {
-        match act {
-            ServerAct::Freeze => self.server.freeze(),
-            ServerAct::Thaw => self.server.thaw(),
-            ServerAct::Signal(signal) => {
-                self.server.look_who_listens()?;
-                self.server.signal(*signal)
-            }
-            ServerAct::ExpectExit(expected, times) => {
-                let since = Instant::now();
-                let status = self.server.wait(PATIENCE)?;
-                ensure!(
-                    status.code() == Some(*expected),
-                    "not exit status {expected}: it {}",
-                    how_it_ended(status)
-                );
-                times.check(since, since)
-            }
-            ServerAct::ExpectLog(text, lines) => self.expect_log(text, *lines),
-            ServerAct::ExpectParts(bound, number, part) => {
-                self.expect_parts(*bound, *number, *part)
-            }
-            ServerAct::Rest(time) => {
-                process::stays_asleep(self.server.process()?, *time)
-            }
-        }
-    }
-
-    fn expect_log(&self, text: &str, number: usize) -> Verdict {
+    pub(super) fn expect_log(&self, text: &str, number: usize) -> Verdict {
         let what = match number {
-            1 => format!("seen to print {text:?}"),
-            _ => format!("seen to print {text:?} in {number} lines"),
+            1 => format!("printed: {text:?}"),
+            _ => format!("printed in {number} lines: {text:?}"),
         };
         wait_until(&what, PATIENCE, || {
-            let runs = self.subject.runs();
-            let lines = runs
-                .iter()
-                .flat_map(|run| [run.log.lines(), run.errors.lines()])
-                .flatten();
-            let lines = lines.filter(|line| line.contains(text));
+            let lines = self.printed();
+            let lines = lines.iter().filter(|line| line.contains(text));
             Ok(lines.count() >= number)
         })
     }
 
-    fn expect_parts(&self, bound: Bound, number: usize, part: Part) -> Verdict {
-        let process = self.server.process()?;
-        let holds = |count: usize| match bound {
-            Bound::Exactly => count == number,
-            Bound::AtMost => count <= number,
-            Bound::AtLeast => count >= number,
+    /// Counts the lines that begin so.
+    pub(super) fn expect_lines(&mut self, line: &Args) -> Verdict {
+        let text = self.filled(&line.text);
+        let server = self.server()?;
+        if !server.subject.is_listing() {
+            return Ok(());
+        }
+        if server.ended()?.is_some() {
+            server.whole_log()?;
+        }
+        let lines = server.log.count(&text);
+        let words = line.bound.words();
+        ensure!(
+            line.bound.holds(lines, line.number),
+            "it printed {lines} lines that begin with {text:?}, but should \
+            print {words}{}",
+            line.number
+        );
+        Ok(())
+    }
+
+    /// Compares all that was printed; `...` stands for the rest of a line, and
+    /// a last line `(more)` for any further ones.
+    pub(super) fn expect_whole(
+        &self,
+        what: &str,
+        lines: &[String],
+        expected: &[String],
+    ) -> Verdict {
+        if !self.subject.is_listing() {
+            return Ok(());
+        }
+        let fits = |line: &str, expected: &str| match expected
+            .strip_suffix("...")
+        {
+            Some(begin) => line.len() > begin.len() && line.starts_with(begin),
+            None => line == expected,
         };
+        let mut lines = lines.iter();
+        for (number, expected) in (1..).zip(expected) {
+            if expected == "(more)" {
+                return Ok(());
+            }
+            let expected = self.filled(expected);
+            let line = lines.next().map_or("", String::as_str);
+            ensure!(
+                fits(line, &expected),
+                "line {number} on standard {what} should be {expected:?}, but \
+                is {line:?}"
+            );
+        }
+        let more = lines.next();
+        ensure!(
+            more.is_none(),
+            "on standard {what} it also printed {:?}",
+            more.map_or("", String::as_str)
+        );
+        Ok(())
+    }
+
+    /// A text with what it leaves open: `{server}`, `{port}`, `{name}`, and the
+    /// address of each client by its name.
+    pub(super) fn filled(&self, text: &str) -> String {
+        let mut text = text.replace("{name}", &self.subject.name());
+        if let Some(Server { address, .. }) = &self.server {
+            text = text.replace("{server}", &address.to_string());
+            text = text.replace("{port}", &address.port().to_string());
+        }
+        for (name, actors) in &self.clients {
+            if let Some(address) = actors.first().and_then(|it| it.address) {
+                let name = format!("{{{name}}}");
+                text = text.replace(&name, &address.to_string());
+            }
+        }
+        text
+    }
+
+    pub(super) fn expect_parts(&mut self, line: &Args) -> Verdict {
+        let Some((what, of_parts)) = line.part else { return Ok(()) };
+        let server = self.server()?;
+        let process = server.process()?;
         let count = |parts: process::Parts| -> Verdict<usize> {
-            Ok(match part {
-                Part::Threads => parts.threads,
-                Part::Processes => parts.processes,
-                Part::Zombies => parts.zombies,
-                Part::Descriptors => parts.descriptors,
-                Part::Listeners => self.server.listeners()?.len(),
-            })
+            match of_parts {
+                Some(of_parts) => Ok(of_parts(&parts)),
+                None => Ok(server.listeners()?.len()),
+            }
         };
-        let what = format!("{part:?}").to_lowercase();
+        let holds = |count| line.bound.holds(count, line.number);
         // It may be on its way there; but what is to be few must stay so.
         let mut last = 0;
-        let came = wait_until(&what, PATIENCE, || {
+        let patience = line.times.within.unwrap_or(PATIENCE);
+        let came = wait_until(what, patience, || {
             last = count(process::parts(process)?)?;
             if !holds(last) {
-                // Who looks without pause is starved himself when it is busy.
+                // Counting without a pause would starve a busy server.
                 thread::sleep(Duration::from_millis(20));
             }
             Ok(holds(last))
@@ -222,79 +292,12 @@ impl<'a> Play<'a> {
         if came.is_ok() {
             last = count(process::parts_at_rest(process)?)?;
         }
-        let bound = match bound {
-            Bound::Exactly => "",
-            Bound::AtMost => "at most ",
-            Bound::AtLeast => "at least ",
-        };
         ensure!(
             came.is_ok() && holds(last),
-            "it has {last} {what}, and not {bound}{number}"
+            "it has {last} {what}, but should have {}{}",
+            line.bound.words(),
+            line.number
         );
-        Ok(())
-    }
-}
-
-impl Actor {
-    fn does(&mut self, act: &ClientAct) -> Verdict {
-        let (client, begun) = (&mut self.client, Instant::now());
-        let sent = self.sent;
-        match act {
-            ClientAct::Send(bytes) => {
-                client.send(bytes)?;
-                self.sent = begun;
-                Ok(())
-            }
-            ClientAct::Expect(bytes, times) => {
-                client.expect(bytes)?;
-                times.check(sent, begun)
-            }
-            ClientAct::ExpectEnd(times) => {
-                client.expect_eof()?;
-                times.check(sent, begun)
-            }
-            ClientAct::ExpectNothing(time) => client.expect_silence(*time),
-            ClientAct::Ask(times) => {
-                client.asks()?;
-                times.check(begun, begun)?;
-                self.sent = begun;
-                Ok(())
-            }
-            ClientAct::Flood(bytes, most) => {
-                client.send_until_stalled(bytes, *most)?;
-                self.sent = begun;
-                Ok(())
-            }
-            ClientAct::Finish => client.stop_sending().map(|_| ()),
-            ClientAct::Leave => client.leave(),
-            // These need no connection, or end it.
-            ClientAct::Connect(_) | ClientAct::Close | ClientAct::Reset => {
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Times {
-    /// Looks whether now is the time: after what began at `sent`, and within
-    /// what began at `begun`.
-    fn check(self, sent: Instant, begun: Instant) -> Verdict {
-        if let Some(after) = self.after {
-            let time = sent.elapsed();
-            ensure!(
-                time >= after,
-                "this came {time:.0?} after the client had sent, and not after \
-                {after:?}"
-            );
-        }
-        if let Some(within) = self.within {
-            let time = begun.elapsed();
-            ensure_in_time!(
-                time,
-                within,
-                "this came after {time:.0?}, and not within {within:?}"
-            );
-        }
         Ok(())
     }
 }

@@ -1,57 +1,67 @@
 use std::time::Duration;
 
-use super::{Act, Bound, ClientAct, Part, ServerAct, Times, Words, act, parse};
+use super::parse;
+use super::words::{Args, Bound, Times, command_line, read};
 
-fn read(line: &str) -> Act {
-    act(&mut Words(line)).unwrap()
+fn args(pattern: &str, line: &str) -> Args {
+    read(pattern, line).unwrap()
 }
 
 #[test]
 fn bytes_are_escaped_repeated_and_joined() {
-    let line = r#"a: send 3 * "x?" + "\n\x41\"\\" "#;
-    let Act::Client(name, ClientAct::Send(bytes)) = read(line) else {
-        panic!("not a send");
-    };
-    assert_eq!((&*name, &*bytes), ("a", &b"x?x?x?\nA\"\\"[..]));
+    let line = args("send BYTES", r#"send 3 * "x?" + "\n\x41\"\\" "#);
+    assert_eq!(line.bytes.of(0), b"x?x?x?\nA\"\\");
 }
 
 #[test]
-fn an_expectation_has_its_times() {
-    let line = "b: expect \"Ugly.\" after 300ms within 2s";
-    let Act::Client(_, ClientAct::Expect(_, times)) = read(line) else {
-        panic!("not an expectation");
-    };
-    let expected = Times {
-        after: Some(Duration::from_millis(300)),
-        within: Some(Duration::from_secs(2)),
-    };
-    assert_eq!(times, expected);
-}
-
-#[test]
-fn a_server_is_counted() {
-    let Act::Server(act) = read("server: expect at most 5 threads") else {
-        panic!("not about the server");
-    };
-    assert_eq!(act, ServerAct::ExpectParts(Bound::AtMost, 5, Part::Threads));
-}
-
-#[test]
-fn a_line_of_the_log_may_be_expected_more_than_once() {
-    let text = String::from("goes on");
-    for (line, lines) in [
-        ("server: expect log \"goes on\"", 1),
-        ("server: expect log \"goes on\" in 3 lines", 3),
-    ] {
-        let Act::Server(act) = read(line) else {
-            panic!("not about the server");
-        };
-        assert_eq!(act, ServerAct::ExpectLog(text.clone(), lines));
+fn bytes_are_counted_by_the_most_bytes_of_a_question() {
+    for (count, expected) in
+        [("max", 8), ("max-1", 7), ("max+2", 10), ("max/2", 4), ("max/2-1", 3)]
+    {
+        let line = args("send BYTES", &format!("send {count} * \"x\""));
+        assert_eq!(line.bytes.of(8).len(), expected, "{count}");
+    }
+    for wrong in ["maximum", "max/0", "max*2", "-1"] {
+        read("send BYTES", &format!("send {wrong} * \"x\"")).unwrap_err();
     }
 }
 
 #[test]
-fn whatever_is_wrong_is_told_with_its_line() {
+fn an_expectation_has_its_times() {
+    let line = "expect \"Ugly.\" after 300ms within 2s";
+    let expected = Times {
+        after: Some(Duration::from_millis(300)),
+        within: Some(Duration::from_secs(2)),
+    };
+    assert_eq!(args("expect BYTES TIMES", line).times, expected);
+}
+
+#[test]
+fn a_server_is_counted() {
+    let pattern = "expect BOUND 0..100 PART";
+    let line = args(pattern, "expect at most 5 threads");
+    assert_eq!((line.bound, line.number), (Bound::AtMost, 5));
+    for (word, part) in [("zombies", "zombies"), ("process", "processes")] {
+        let line = args(pattern, &format!("expect 1 {word}"));
+        assert_eq!(line.part.unwrap().0, part);
+    }
+}
+
+#[test]
+fn the_words_of_a_command_line_may_be_quoted() {
+    let words = command_line("-p 0 \"\" \"a b\"").unwrap();
+    assert_eq!(words, ["-p", "0", "", "a b"]);
+}
+
+#[test]
+fn a_case_may_have_parts_and_be_repeated() {
+    let cases = "case own/1: it holds\nfor each: 1 | 2\n\
+        options: --workers {each}\na: ask\nagain\na: ask\n";
+    assert_eq!(parse("own", cases).unwrap().len(), 1);
+}
+
+#[test]
+fn an_error_is_told_with_its_line() {
     for (line, what) in [
         ("a: sing", "no client does \"sing\""),
         ("a: send \"x", "the second \" is missing"),
@@ -59,13 +69,19 @@ fn whatever_is_wrong_is_told_with_its_line() {
         ("a: send 9999999 * \"xxxx\"", "more than 32MiB"),
         ("a: send \"\\q\"", "\\ is followed by"),
         ("a: expect end soon", "\"soon\" is too much"),
+        ("a[x]: ask", "\"x\" is no number"),
+        ("a[2: ask", "\"a[2\" has no ]"),
         ("wait 2m", "\"2m\" is no time"),
         ("wait 60s", "is no time such as 20ms or 2s, up to 20s"),
-        ("server: signal KILL", "is no signal for this"),
+        ("server: signal KILL", "is no signal here"),
         ("busy 65", "\"65\" is no number up to 64"),
         ("server: expect log \"x\" in 3", "\"lines\" is missing"),
         ("server: expect 5 wheels", "a server has no \"wheels\""),
-        ("whatever", "\"whatever\" is not known here"),
+        ("whatever", "no line begins with \"whatever\""),
+        // These are the contract's own.
+        ("a: let answers wait", "no client does \"let\""),
+        ("server: disturb", "a server is not told \"disturb\""),
+        ("run: --help", "no client does \"--help\""),
     ] {
         let text = format!("# A comment.\n\ncase own/1: it holds\n{line}\n");
         let message = parse("own", &text).unwrap_err();

@@ -1,6 +1,7 @@
 //! What a case expects of a running server.
 
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use zen_harness::proc::{self, End};
 use zen_harness::system;
@@ -8,22 +9,19 @@ use zen_harness::system;
 use super::{Server, how_it_ended};
 use crate::client::{Client, FIRST_BATCH, LAST_BATCH};
 use crate::process::{self, PATIENCE, wait_until};
-use crate::verdict::{Fault, Verdict, ensure};
+use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
+
+/// What the contract allows, and a little for the machine that measures it.
+const STOP_TIME_MAX: Duration = Duration::from_millis(2000 + 250);
 
 impl Server<'_> {
-    /// A client that has asked `QUESTIONS_WAITING` unknown questions, which
-    /// have all arrived, and has read nothing. Some of the answers fill the
-    /// buffers of its connection, and those to the last receive find no room.
+    /// A client that has asked unknown questions in two batches, which have all
+    /// arrived, and has read nothing. Some of the answers fill the buffers of
+    /// its connection, and those to the last receive find no room.
     pub(crate) fn with_answers_waiting(&self) -> Verdict<Client> {
-        let mut client = self.with_full_buffers()?;
-        client.send_batch(LAST_BATCH)?;
-        Ok(client)
-    }
-
-    /// The same, but the last receive is still to come.
-    pub(crate) fn with_full_buffers(&self) -> Verdict<Client> {
         let mut client = self.connect_narrow()?;
         client.send_batch(FIRST_BATCH)?;
+        client.send_batch(LAST_BATCH)?;
         Ok(client)
     }
 
@@ -37,16 +35,6 @@ impl Server<'_> {
         (0..clients).map(served).collect()
     }
 
-    /// This many clients, each of which is accepted and silent.
-    pub(crate) fn accepted(&self, clients: usize) -> Verdict<Vec<Client>> {
-        let accepted = |_| {
-            let client = self.connect()?;
-            self.expect_accepted(&client)?;
-            Ok(client)
-        };
-        (0..clients).map(accepted).collect()
-    }
-
     /// Only a listing's log is known.
     pub(crate) fn expect_line(&self, line: &str) -> Verdict {
         if !self.subject.is_listing() {
@@ -58,14 +46,13 @@ impl Server<'_> {
         Ok(())
     }
 
-    pub(crate) fn expect_accepted(&self, client: &Client) -> Verdict {
-        let address = client.address;
+    pub(crate) fn expect_accepted(&self, client: SocketAddr) -> Verdict {
         if self.subject.is_listing() {
-            let line = format!("Accepted connection from {address}");
+            let line = format!("Accepted connection from {client}");
             return self.expect_line(&line);
         }
         wait_until("accepted", PATIENCE, || {
-            let end = proc::server_end(self.address, address);
+            let end = proc::server_end(self.address, client);
             Ok(end != Some(End::Queued))
         })
     }
@@ -79,22 +66,71 @@ impl Server<'_> {
         wait_until("received", patience, received).or(Ok(()))
     }
 
-    pub(crate) fn expect_closed(&self, client: &Client) -> Verdict {
-        let address = client.address;
-        self.expect_line(&format!("Client socket to {address} has closed"))?;
+    pub(crate) fn expect_closed(&self, client: SocketAddr) -> Verdict {
+        self.expect_line(&format!("Client socket to {client} has closed"))?;
         self.expect_released(client)
     }
 
-    pub(crate) fn expect_error(&self, client: &Client, error: &str) -> Verdict {
-        let address = client.address;
-        self.expect_line(&format!("Client {address} error: {error}"))?;
+    pub(crate) fn expect_error(
+        &self,
+        client: SocketAddr,
+        error: &str,
+    ) -> Verdict {
+        self.expect_line(&format!("Client {client} error: {error}"))?;
         self.expect_released(client)
+    }
+
+    /// Expects a line about any error of this client.
+    pub(crate) fn expect_some_error(&self, client: SocketAddr) -> Verdict {
+        if !self.subject.is_listing() {
+            return Ok(());
+        }
+        let begin = format!("Client {client} error: ");
+        self.log.wait_for("the error of that client", PATIENCE, |lines| {
+            lines.iter().any(|line| line.starts_with(&begin)).then_some(())
+        })?;
+        Ok(())
     }
 
     /// Expects that the server has closed its end of a connection.
-    fn expect_released(&self, client: &Client) -> Verdict {
-        wait_until("closed by the server", PATIENCE, || Ok(!self.holds(client)))
+    fn expect_released(&self, client: SocketAddr) -> Verdict {
+        let is_released = || Ok(!self.holds(client));
+        wait_until("closed by the server", PATIENCE, is_released)
             .map_err(|fault| fault.after("the client's connection"))
+    }
+
+    /// Expects that this client is dropped now, by `--idle-timeout` of `idle`:
+    /// not sooner, and not much later.
+    pub(crate) fn expect_drop(
+        &self,
+        client: SocketAddr,
+        since: Instant,
+        idle: Duration,
+    ) -> Verdict {
+        let seconds = idle.as_secs();
+        // Without a log, the end is seen late.
+        let late_max = if self.subject.is_listing() {
+            let error = format!("no question for {seconds} seconds");
+            self.expect_error(client, &error)?;
+            Duration::from_millis(700)
+        } else if cfg!(target_os = "linux") {
+            wait_until("dropped", PATIENCE, || Ok(self.has_dropped(client)))?;
+            Duration::from_millis(1500)
+        } else {
+            let reason = "only Linux tells when a client is dropped";
+            return Err(Fault::skipped(reason));
+        };
+        let time = since.elapsed();
+        // The server's clock may start a little before ours: it knows first
+        // that an answer is sent.
+        let (from, to) = (idle - Duration::from_millis(50), idle + late_max);
+        let what = format!(
+            "dropped after {time:.2?}: --idle-timeout {seconds} allows \
+            {from:.2?} to {to:.2?}"
+        );
+        ensure!(time >= from, "{what}");
+        ensure_in_time!(time, to, "{what}");
+        Ok(())
     }
 
     /// Whether a client that has asked, and waits, is answered after all. One
@@ -106,19 +142,19 @@ impl Server<'_> {
 
     /// Whether the server has dropped this client, the only one that it has,
     /// as far as can be seen.
-    pub(crate) fn has_dropped(&self, client: &Client) -> bool {
+    pub(crate) fn has_dropped(&self, client: SocketAddr) -> bool {
         match self.subject.is_listing() {
             true => self.log.count("Client ") > 0,
             false => matches!(
-                proc::server_end(self.address, client.address),
+                proc::server_end(self.address, client),
                 Some(End::Stopped | End::Gone)
             ),
         }
     }
 
     /// Whether the server still has this client, as far as can be seen.
-    pub(crate) fn holds(&self, client: &Client) -> bool {
-        let end = proc::server_end(self.address, client.address);
+    pub(crate) fn holds(&self, client: SocketAddr) -> bool {
+        let end = proc::server_end(self.address, client);
         end.is_some_and(|end| end != End::Gone)
     }
 
@@ -163,5 +199,44 @@ impl Server<'_> {
             true => self.expect_exit_0(),
             false => self.wait(PATIENCE).map(drop),
         }
+    }
+
+    /// Expects the end in time, whatever the clients do; it was told `since`.
+    pub(crate) fn expect_end_in_time(&mut self, since: Instant) -> Verdict {
+        self.expect_end()?;
+        let time = since.elapsed();
+        ensure_in_time!(
+            time,
+            STOP_TIME_MAX,
+            "it took {time:.2?} to end, and 2 s are allowed"
+        );
+        Ok(())
+    }
+
+    /// Expects that a second signal, sent `since`, ends it on the spot.
+    pub(crate) fn expect_death(
+        &mut self,
+        signal: i32,
+        since: Instant,
+    ) -> Verdict {
+        let status = self.wait(PATIENCE)?;
+        let time = since.elapsed();
+        ensure!(
+            system::ended_by(status) == Some(signal),
+            "it should be ended by signal {signal}: it {}",
+            how_it_ended(status)
+        );
+        ensure_in_time!(
+            time,
+            Duration::from_secs(1),
+            "after the second signal it took another {time:.2?} to end"
+        );
+        Ok(())
+    }
+
+    /// All that it has printed, when it has ended.
+    pub(crate) fn whole_log(&self) -> Verdict<Vec<String>> {
+        self.log.wait_for_end(PATIENCE)?;
+        Ok(self.log.lines())
     }
 }

@@ -68,26 +68,44 @@ impl Golden {
         }
     }
 
-    /// Expects that it fails the case that names its fault, and nothing else
-    /// of what was put to it.
+    /// Expects that it fails the case that names its fault, with the same
+    /// report, and nothing else of what was put to it.
     pub(crate) fn expect_named(
         &self,
         server: &Server,
         results: &[CaseResult],
     ) -> Result<(), Failed> {
-        let failed: Vec<_> =
-            failures(results).map(|(result, _)| title(result)).collect();
+        let failed: Vec<_> = failures(results).collect();
+        let titles: Vec<_> = failed.iter().map(|it| title(it.0)).collect();
         let expected = Some(&self.named_by).filter(|name| !name.is_empty());
         let expected: Vec<_> = expected.cloned().into_iter().collect();
-        if failed == expected {
-            return Ok(());
-        }
         let name = &server.name;
-        Err(format!("{name}: fails {failed:?}, not {expected:?}").into())
+        if titles != expected {
+            return Err(
+                format!("{name}: fails {titles:?}, not {expected:?}").into()
+            );
+        }
+        match self.difference_of_reports(&failed) {
+            Some(difference) => Err(format!("{name}: {difference}").into()),
+            None => Ok(()),
+        }
+    }
+
+    /// How the report of the case that names the fault differs; of a race,
+    /// what is seen of it differs from run to run.
+    fn difference_of_reports(
+        &self,
+        failed: &[(&CaseResult, &Failure)],
+    ) -> Option<String> {
+        let named = failed.iter().find(|it| title(it.0) == self.named_by);
+        let (_, failure) = named.filter(|_| self.sometimes.is_empty())?;
+        let (now, then) = (essence(&report(failure)), essence(&self.report));
+        let differs = now != then;
+        differs.then(|| format!("says {now:#?}\n  instead of {then:#?}"))
     }
 
     /// Expects the same failures, and the same report of the one that names
-    /// the fault; of a race, what is seen of it differs from run to run.
+    /// the fault.
     pub(crate) fn compare(
         &self,
         server: &Server,
@@ -109,14 +127,8 @@ impl Golden {
                 writeln!(differences, "does not fail any more: {known}")?;
             }
         }
-        let named = failed.iter().find(|it| title(it.0) == self.named_by);
-        let same_each_time = self.sometimes.is_empty();
-        if let Some((_, failure)) = named.filter(|_| same_each_time) {
-            let (now, then) =
-                (essence(&report(failure)), essence(&self.report));
-            if now != then {
-                writeln!(differences, "says {now:#?}\n  instead of {then:#?}")?;
-            }
+        if let Some(difference) = self.difference_of_reports(&failed) {
+            writeln!(differences, "{difference}")?;
         }
         match differences.as_str() {
             "" => Ok(()),
@@ -128,7 +140,7 @@ impl Golden {
 
     /// Writes the file. The case that names the fault stays the one that it
     /// was, if it still fails. What differs from the file that was there is a
-    /// race; whether it is the server's is for whoever commits that to see.
+    /// race; check that it is the server's before you commit it.
     pub(crate) fn bless(
         &self,
         server: &Server,
@@ -159,14 +171,42 @@ impl Golden {
         }
         sometimes.iter().try_for_each(|title| writeln!(text, "  {title}"))?;
         if let Some((result, failure)) = failed.first() {
-            writeln!(text, "\n{IN_FULL}{}\n", title(result))?;
-            for line in report(failure) {
-                writeln!(text, "  {line}")?;
-            }
+            write_in_full(&mut text, result, failure)?;
         }
         fs::write(file(server), text)?;
         Ok(())
     }
+
+    /// Writes only the report of the case that names the fault.
+    pub(crate) fn bless_report(
+        &self,
+        server: &Server,
+        results: &[CaseResult],
+    ) -> Result<(), Failed> {
+        let before = fs::read_to_string(file(server))?;
+        let (lists, _) = before.split_once(IN_FULL).unwrap_or((&before, ""));
+        let mut text = lists.trim_end().to_string() + "\n";
+        let mut failed = failures(results);
+        if let Some((result, failure)) =
+            failed.find(|it| title(it.0) == self.named_by)
+        {
+            write_in_full(&mut text, result, failure)?;
+            fs::write(file(server), text)?;
+        }
+        Ok(())
+    }
+}
+
+fn write_in_full(
+    text: &mut String,
+    result: &CaseResult,
+    failure: &Failure,
+) -> Result<(), Failed> {
+    writeln!(text, "\n{IN_FULL}{}\n", title(result))?;
+    for line in report(failure) {
+        writeln!(text, "  {line}")?;
+    }
+    Ok(())
 }
 
 fn file(server: &Server) -> PathBuf {

@@ -11,6 +11,7 @@
 //! ```sh
 //! cargo test -p zen-check --test gallery
 //! GALLERY=full cargo test -p zen-check --test gallery    # all cases
+//! GALLERY=reports cargo test -p zen-check --test gallery # write the reports
 //! GALLERY=bless cargo test -p zen-check --test gallery   # write the files
 //! ```
 //!
@@ -32,8 +33,8 @@ use zen_harness::system;
 use golden::Golden;
 use servers::Server;
 
-/// So many servers are put their naming case at a time: most wait most of the
-/// time, and some measure it.
+/// The number of servers whose naming case runs at a time: most wait most of
+/// the time, and some measure it.
 const SERVERS_AT_ONCE: usize = 3;
 
 /// A server that is wrong makes its cases wait until they lose patience.
@@ -49,6 +50,8 @@ enum Mode {
     Quick,
     /// All cases.
     Full,
+    /// The case that names the fault, and its report is right from now on.
+    Reports,
     /// All cases, and whatever comes of them is right from now on.
     Bless,
 }
@@ -58,9 +61,12 @@ fn main() -> ExitCode {
     let mode = match std::env::var("GALLERY").unwrap_or_default().as_str() {
         "" => Mode::Quick,
         "full" => Mode::Full,
+        "reports" => Mode::Reports,
         "bless" => Mode::Bless,
         other => {
-            eprintln!("GALLERY is full, bless or nothing, and not {other:?}");
+            eprintln!(
+                "GALLERY is full, reports, bless or nothing, and not {other:?}"
+            );
             return ExitCode::from(2);
         }
     };
@@ -71,7 +77,10 @@ fn main() -> ExitCode {
     system::take_servers_along();
     // Several of these servers burn all the processor time that there is: in
     // full, none may stand beside another.
-    let at_once = if mode == Mode::Quick { SERVERS_AT_ONCE } else { 1 };
+    let at_once = match mode {
+        Mode::Quick | Mode::Reports => SERVERS_AT_ONCE,
+        Mode::Full | Mode::Bless => 1,
+    };
     arguments.test_threads.get_or_insert(at_once);
     let trials = servers::all().into_iter().map(|server| {
         let (kind, name) = (server.kind, server.name.clone());
@@ -85,7 +94,7 @@ fn main() -> ExitCode {
 fn examine(server: &Server, mode: Mode) -> Result<(), Failed> {
     let golden = Golden::read(server)?;
     let groups = match mode {
-        Mode::Quick => golden.naming_case(),
+        Mode::Quick | Mode::Reports => golden.naming_case(),
         Mode::Full | Mode::Bless => Vec::new(),
     };
     let results = put(&server.program, groups);
@@ -98,6 +107,7 @@ fn examine(server: &Server, mode: Mode) -> Result<(), Failed> {
     }
     match mode {
         Mode::Bless => golden.bless(server, &results),
+        Mode::Reports => golden.bless_report(server, &results),
         Mode::Quick => golden.expect_named(server, &results),
         Mode::Full => golden.compare(server, &results),
     }

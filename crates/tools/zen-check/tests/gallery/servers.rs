@@ -1,14 +1,17 @@
 //! The servers of the gallery.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use zen_check::report::Profile;
 use zen_check::{Architecture, Program};
 
 /// The server that makes one mistake at a time.
-const WRONG: &str = env!("CARGO_BIN_EXE_zen-wrong");
+fn wrong() -> String {
+    zen_harness::program!("zen-wrong")
+}
 
 /// The shapes in which it keeps the contract.
 const SHAPES: [(&str, Architecture); 5] = [
@@ -58,8 +61,9 @@ impl Server {
 
 /// All of them: first those with nothing wrong.
 pub(crate) fn all() -> Vec<Server> {
+    let wrong = wrong();
     let bases = SHAPES.map(|(shape, architecture)| {
-        let words = [WRONG, "--shape", shape, "--port", "{port}", "{options}"];
+        let words = [&wrong, "--shape", shape, "--port", "{port}", "{options}"];
         let sentence = "makes no mistake";
         Server::new("base", shape, sentence, &words, Some(architecture))
     });
@@ -68,14 +72,15 @@ pub(crate) fn all() -> Vec<Server> {
 
 /// Those that `zen-wrong` says it can make: name, shape and sentence.
 fn faults() -> Vec<Server> {
-    let list = Command::new(WRONG).arg("--list").output();
+    let wrong = wrong();
+    let list = Command::new(&wrong).arg("--list").output();
     let list = list.map(|output| output.stdout).unwrap_or_default();
     let list = String::from_utf8_lossy(&list);
     let faults = list.lines().filter_map(|line| {
         let (name, rest) = line.split_once(' ')?;
         let (shape, sentence) = rest.trim_start().split_once(' ')?;
         let architecture = SHAPES.iter().find(|known| known.0 == shape)?.1;
-        let words = [WRONG, "--fault", name, "--port", "{port}", "{options}"];
+        let words = [&wrong, "--fault", name, "--port", "{port}", "{options}"];
         let sentence = sentence.trim_start();
         let architecture = Some(architecture);
         Some(Server::new("fault", name, sentence, &words, architecture))
@@ -106,22 +111,27 @@ fn python() -> Vec<Server> {
 
 /// The interpreter itself: what is found in the path may be a slow script that
 /// looks for it.
-fn interpreter() -> Option<PathBuf> {
-    let script = "import sys; print(sys.version_info >= (3, 8) and \
-        sys.executable or '')";
-    let output = Command::new("python3").args(["-c", script]).output().ok()?;
-    let path = String::from_utf8(output.stdout).ok()?;
-    Some(PathBuf::from(path.trim())).filter(|path| path.is_absolute())
+fn interpreter() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let script = "import sys; print(sys.version_info >= (3, 8) and \
+            sys.executable or '')";
+        let output = Command::new("python3").args(["-c", script]).output();
+        let path = String::from_utf8(output.ok()?.stdout).ok()?;
+        Some(PathBuf::from(path.trim())).filter(|path| path.is_absolute())
+    };
+    FOUND.get_or_init(find).as_deref()
 }
 
 pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("wrong")
+    zen_harness::folder!().join("wrong")
 }
 
 /// What stands in a report instead of where these files are.
 pub(crate) fn without_paths(text: &str) -> String {
     let folder = folder().to_string_lossy().into_owned();
-    let mut text = text.replace(WRONG, "zen-wrong").replace(&folder, "wrong");
+    let mut text =
+        text.replace(&wrong(), "zen-wrong").replace(&folder, "wrong");
     if let Some(python) = interpreter() {
         text = text.replace(&*python.to_string_lossy(), "python3");
     }

@@ -12,8 +12,7 @@ use std::fs;
 
 /// The clauses that have an anchor on the page, in its order.
 fn clauses_of_the_page() -> Vec<String> {
-    let page =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book/src/contract.md");
+    let page = tidy::root().join("book/src/contract.md");
     let page = fs::read_to_string(page).expect("the page is in the book");
     let anchors = page.split("<a id=\"").skip(1);
     let clauses = anchors.map(|rest| {

@@ -24,7 +24,7 @@ const TOOLS_LINES_MAX: usize = 27_740;
 const NO_LISTING: &str = "–";
 
 pub(crate) fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = zen_harness::folder!();
     folder.ancestors().nth(3).expect("crates/tools/zen-check").to_path_buf()
 }
 
@@ -528,23 +528,62 @@ const UNUSUAL: [(&str, &str); 14] = [
     ("the text", "the chapter, or this book"),
 ];
 
+const STAGE: &str = "the name of a stage";
+
 /// Where such words stay, and why.
-const USUAL_HERE: [(&str, &str, &str); 2] = [
-    ("book/src/homework/reuse.md", "mend", "the name of a stage"),
-    ("crates/homework/reuse/teacher.md", "mend", "the name of a stage"),
+const USUAL_HERE: [(&str, &str, &str); 5] = [
+    ("book/src/homework/reuse.md", "mend", STAGE),
+    ("crates/homework/reuse/assignment.toml", "mend", STAGE),
+    ("crates/homework/reuse/src/main.rs", "mend", STAGE),
+    ("crates/homework/reuse/teacher.md", "mend", STAGE),
+    ("crates/homework/reuse/wrong/mend-tidies-at-the-end.patch", "mend", STAGE),
 ];
 
-#[test]
-fn the_book_is_written_in_plain_english() {
-    let mut paths = files(&root().join("book/src"), ".md");
-    paths.extend(files(&root().join("book/transcripts"), ".md"));
-    paths.extend(files(&root().join("crates/homework"), ".md"));
-    for name in ["README.md", "CHANGELOG.md", ".github/CONTRIBUTING.md"] {
-        paths.push(root().join(name));
+/// Folders whose comments, messages, cases and hints are checked as well as
+/// pages. Add `crates/tools` when its words are as plain.
+const FOLDERS_IN_PLAIN_ENGLISH: [&str; 10] = [
+    "book/deployment",
+    "book/src",
+    "book/transcripts",
+    "crates/homework",
+    "crates/listings",
+    "crates/since",
+    "crates/zen-utils",
+    "scripts",
+    ".ci",
+    ".github",
+];
+
+/// Scripts have none of these.
+const TEXT_EXTENSIONS: [&str; 14] = [
+    "cfg", "css", "go", "js", "md", "mjs", "patch", "py", "rs", "service",
+    "socket", "toml", "txt", "yml",
+];
+
+fn files_in_plain_english() -> Vec<PathBuf> {
+    let names =
+        ["README.md", "CHANGELOG.md", "book/focus.js", "book/tables.css"];
+    let mut paths: Vec<_> = names.map(|name| root().join(name)).into();
+    paths.extend(files(&root().join("crates"), "Cargo.toml"));
+    for folder in FOLDERS_IN_PLAIN_ENGLISH {
+        let mut found = files(&root().join(folder), "");
+        found.retain(|path| match path.extension() {
+            Some(it) => TEXT_EXTENSIONS.iter().any(|text| it == *text),
+            None => true,
+        });
+        assert!(!found.is_empty(), "{folder} has no files");
+        paths.extend(found);
     }
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+#[test]
+fn the_repository_is_written_in_plain_english() {
     let mut findings = Vec::new();
     let mut unused: BTreeSet<_> = USUAL_HERE.iter().collect();
-    for path in paths {
+    for path in files_in_plain_english() {
         let (path, text) = (shown(&path), read(&path));
         for (index, line) in text.lines().enumerate() {
             for (word, better) in unusual_words(line) {
@@ -599,6 +638,29 @@ fn async_std_stays_in_its_one_crate() {
     assert_eq!(users, ["zen-async-std"]);
 }
 
+/// A clone may be renamed or copied after it was built.
+#[test]
+fn nothing_remembers_where_it_was_built() {
+    let mut findings = Vec::new();
+    let allowed = ["zen-harness/src/built.rs", "zen-check/src/lib.rs"];
+    for path in files(&root().join("crates"), ".rs") {
+        let (text, path) = (read(&path), shown(&path));
+        if allowed.iter().any(|end| path.ends_with(end)) {
+            continue;
+        }
+        for (number, line) in code(&text) {
+            let places = ["BIN_EXE_", "MANIFEST_DIR", "TARGET_TMPDIR"];
+            if places.iter().any(|it| line.contains(&format!("CARGO_{it}"))) {
+                findings.push(format!(
+                    "{path}:{number}: ask zen_harness::program!, folder! or \
+                     built::scratch"
+                ));
+            }
+        }
+    }
+    none(&findings);
+}
+
 #[test]
 fn unsafe_code_stands_where_a_reason_is_given() {
     let mut findings = Vec::new();
@@ -623,11 +685,21 @@ fn unsafe_code_stands_where_a_reason_is_given() {
     none(&findings);
 }
 
-/// Lines of Rust below these folders, comments included and tests left out.
-fn lines_without_tests(folders: &[&str]) -> usize {
+/// The page that a teacher projects, with its own budget: Rust, HTML, CSS and
+/// JavaScript together.
+const LIVE: &str = "crates/tools/zen-live";
+const LIVE_LINES_MAX: usize = 1_800;
+
+/// Lines of files whose names end so below these folders, comments included
+/// and tests left out.
+fn lines_without_tests(folders: &[&str], ends: &[&str]) -> usize {
+    let all = |folder: &&str| {
+        let folder = root().join(folder);
+        ends.iter().flat_map(move |end| files(&folder, end)).collect::<Vec<_>>()
+    };
     folders
         .iter()
-        .flat_map(|folder| files(&root().join(folder), ".rs"))
+        .flat_map(all)
         .filter(|path| {
             let path = shown(path);
             !path.contains("/tests/") && !path.ends_with("/tests.rs")
@@ -638,15 +710,24 @@ fn lines_without_tests(folders: &[&str]) -> usize {
 
 #[test]
 fn the_tools_stay_in_proportion_to_what_they_serve() {
-    let tools = lines_without_tests(&["crates/tools"]);
-    let taught = lines_without_tests(&[
-        "crates/listings",
-        "crates/since",
-        "crates/zen-utils",
-    ]);
+    let live = lines_without_tests(&[LIVE], &[".rs"]);
+    let tools = lines_without_tests(&["crates/tools"], &[".rs"]) - live;
+    let taught = ["crates/listings", "crates/since", "crates/zen-utils"];
+    let taught = lines_without_tests(&taught, &[".rs"]);
     println!("tools: {tools} lines; listings and zen-utils: {taught}");
     assert!(
         tools <= TOOLS_LINES_MAX,
         "{tools} lines of tools are more than {TOOLS_LINES_MAX}"
+    );
+}
+
+#[test]
+fn the_live_page_keeps_its_budget() {
+    let ends = [".rs", ".html", ".css", ".js"];
+    let lines = lines_without_tests(&[LIVE], &ends);
+    println!("zen-live: {lines} lines");
+    assert!(
+        (1..=LIVE_LINES_MAX).contains(&lines),
+        "{lines} lines of zen-live are more than {LIVE_LINES_MAX}"
     );
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use super::{Parts, Resident, Threads, Turns};
+use super::{Call, Parts, Resident, Threads, Turns};
+use crate::unsupported;
 
 /// Never made here.
 pub(super) struct Member {
@@ -12,59 +13,32 @@ pub(super) struct Member {
     pub(super) state: char,
 }
 
-fn unsupported<T>() -> io::Result<T> {
-    let what = "only Linux tells this, in /proc";
-    Err(io::Error::new(io::ErrorKind::Unsupported, what))
-}
-
-macro_rules! unsupported {
-    ($($name:ident: $argument:ty => $result:ty)+) => {
-        $(
-            /// Not to be had here.
-            pub fn $name(_: $argument) -> io::Result<$result> {
-                unsupported()
-            }
-        )+
-    };
-}
-
-unsupported! {
-    cpu_time: u32 => Duration
-    descriptors: u32 => Vec<u64>
-    has_no_signal_pending: u32 => bool
-    is_all_stopped: u32 => bool
-    memory: u32 => u64
-    parts: u32 => Parts
-    resident: u32 => Resident
-    shared_memory: u32 => u64
-    threads: u32 => Threads
-    with_variable: &str => Vec<u32>
-}
-
 pub(super) fn members(_: u32) -> io::Result<Vec<Member>> {
     unsupported()
 }
 
-/// Not known here.
-#[must_use]
-pub fn is_stopped(_: u32) -> bool {
-    false
+stubs! {
+    calls(u32) -> io::Result<Vec<(u32, Call)>> = unsupported();
+    cpu_time(u32) -> io::Result<Duration> = unsupported();
+    descriptors(u32) -> io::Result<Vec<u64>> = unsupported();
+    has_no_signal_pending(u32) -> io::Result<bool> = unsupported();
+    is_all_stopped(u32) -> io::Result<bool> = unsupported();
+    is_stopped(u32) -> bool = false;
+    is_traced(u32) -> bool = false;
+    memory(u32) -> io::Result<u64> = unsupported();
+    own_cpu_time(u32) -> io::Result<Duration> = unsupported();
+    own_turns() -> Turns = Turns::default();
+    parts(u32) -> io::Result<Parts> = unsupported();
+    resident(u32) -> io::Result<Resident> = unsupported();
+    shared_memory(u32) -> io::Result<u64> = unsupported();
+    socket_at(u32, u64) -> Option<u64> = None;
+    threads(u32) -> io::Result<Threads> = unsupported();
+    turns(u32) -> BTreeMap<u32, Turns> = BTreeMap::new();
+    with_variable(&str) -> io::Result<Vec<u32>> = unsupported();
 }
 
-/// Not known here.
+/// It alone is known here.
 #[must_use]
-pub fn is_traced(_: u32) -> bool {
-    false
-}
-
-/// Not known here.
-#[must_use]
-pub fn turns(_: u32) -> BTreeMap<u32, Turns> {
-    BTreeMap::new()
-}
-
-/// Not known here.
-#[must_use]
-pub fn own_turns() -> Turns {
-    Turns::default()
+pub fn lineage(leader: u32) -> Vec<u32> {
+    vec![leader]
 }

@@ -133,14 +133,15 @@ impl Output {
         self.lock().lines.clone()
     }
 
-    /// The same, where it is of no interest whether the last line has an end.
-    pub fn lines_as_shown(&self) -> Vec<String> {
+    /// The same as one text, just as it was printed.
+    pub fn text(&self) -> String {
         let printed = self.lock();
-        let mut lines = printed.lines.clone();
-        if let (Some(last), Some(rest)) = (lines.last_mut(), &printed.unended) {
-            last.clone_from(rest);
-        }
-        lines
+        let unended = printed.unended.clone();
+        let ended = printed.lines.len() - usize::from(unended.is_some());
+        let lines = printed.lines[..ended].iter();
+        let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+        let rest = || String::from_utf8_lossy(&printed.rest).into_owned();
+        text + &unended.unwrap_or_else(rest)
     }
 
     /// How many of the lines so far begin like this.
@@ -198,10 +199,13 @@ impl Output {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if printed.ended || left.is_zero() {
-                let why = if printed.ended { "its end" } else { "the wait" };
-                return Err(Unprinted(format!(
-                    "by {why} the server has not printed {what}"
-                )));
+                let seconds = patience.as_secs();
+                return Err(Unprinted(match printed.ended {
+                    true => format!("the server ended without printing {what}"),
+                    false => format!(
+                        "the server did not print {what} within {seconds} s"
+                    ),
+                }));
             }
             let waited = self.changed.wait_timeout(printed, left);
             printed = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -275,8 +279,10 @@ mod tests {
             drained("one\nhalf").lines(),
             ["one", "half (no end of line)"]
         );
-        assert_eq!(drained("one\nhalf").lines_as_shown(), ["one", "half"]);
         assert_eq!(drained("one\n").lines(), ["one"]);
+        for text in ["one\nhalf", "one\n", "\n\nhalf", "half", ""] {
+            assert_eq!(drained(text).text(), text);
+        }
     }
 
     #[test]
@@ -291,7 +297,7 @@ mod tests {
     fn what_never_comes_is_not_waited_for_beyond_the_end() {
         let output = drained("one\n");
         let err = output.wait_for("two", 100 * PATIENCE, |_| None::<()>);
-        let says = "by its end the server has not printed two";
+        let says = "the server ended without printing two";
         assert_eq!(err.unwrap_err().to_string(), says);
     }
 }

@@ -1,8 +1,14 @@
 //! Where there are neither signals nor limits.
 
+mod job;
+
+pub(crate) use job::Group;
+
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus};
+
+use crate::unsupported;
 
 macro_rules! numbers {
     ($($name:ident)+) => {
@@ -13,65 +19,35 @@ macro_rules! numbers {
     };
 }
 numbers! { SIGCHLD SIGCONT SIGINT SIGKILL SIGPIPE SIGSTOP SIGTERM SIGURG
-SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN ECONNRESET EMFILE }
+SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN EMFILE }
 
-macro_rules! unsupported {
-    ($what:literal: $($name:ident($($argument:ty),*) => $result:ty)+) => {
-        $(
-            /// Not to be had here.
-            pub fn $name($(_: $argument),*) -> io::Result<$result> {
-                let what = concat!("this system has no ", $what);
-                Err(io::Error::new(io::ErrorKind::Unsupported, what))
-            }
-        )+
-    };
+/// WSAECONNRESET: a client has left with a reset.
+pub const ECONNRESET: i32 = 10054;
+
+stubs! {
+    block_signals(&mut Command) -> () = ();
+    ended_by(ExitStatus) -> Option<i32> = None;
+    limit_descriptors(u32, u64) -> io::Result<()> = unsupported();
+    limit_memory(u32, u64) -> io::Result<()> = unsupported();
+    pipe_is_full(u32) -> bool = false;
+    prepare(&mut Command) -> () = ();
+    raise_own_descriptor_limit(u64) -> io::Result<()> = unsupported();
+    segments_received(&TcpStream) -> io::Result<u32> = unsupported();
+    shrink_pipe(u32) -> () = ();
+    signal(u32, i32) -> io::Result<()> = unsupported();
+    signal_first_thread(u32, i32) -> io::Result<()> = unsupported();
+    signal_group(u32, i32) -> io::Result<()> = unsupported();
+    signal_name(i32) -> &'static str = "";
+    take_servers_along() -> () = ();
 }
-unsupported! { "signals":
-    signal(u32, i32) => ()
-    signal_first_thread(u32, i32) => ()
-    signal_group(u32, i32) => ()
+
+/// Windows takes what a server sends however small the buffers of the client
+/// are. An answer that has to wait cannot be had.
+pub fn connect_narrow(_: SocketAddr) -> io::Result<TcpStream> {
+    let what = "on Windows no answer waits for a client with small buffers";
+    Err(io::Error::new(io::ErrorKind::Unsupported, what))
 }
-unsupported! { "prlimit()":
-    limit_descriptors(u32, u64) => ()
-    limit_memory(u32, u64) => ()
-    raise_own_descriptor_limit(u64) => ()
-}
-unsupported! { "TCP_INFO": segments_received(&TcpStream) => u32 }
-unsupported! { "known way to send a reset": reset_on_close(&TcpStream) => () }
-
-/// Here there are no signals to block.
-pub fn block_signals(_: &mut Command) {}
-
-pub(crate) fn prepare(_: &mut Command) {}
-
-pub(crate) fn remember_group(_: u32) {}
-
-pub(crate) fn forget_group(_: u32) {}
-
-/// Here they are in no groups of their own.
-pub fn take_servers_along() {}
 
 pub(crate) fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {
     child.try_wait()
-}
-
-/// No signal ends a process here.
-#[must_use]
-pub fn ended_by(_: ExitStatus) -> Option<i32> {
-    None
-}
-
-/// Signals have no names here.
-#[must_use]
-pub fn signal_name(_: i32) -> &'static str {
-    ""
-}
-
-/// Pipes keep their size here.
-pub fn shrink_pipe(_: u32) {}
-
-/// Not known here.
-#[must_use]
-pub fn pipe_is_full(_: u32) -> bool {
-    false
 }

@@ -5,8 +5,8 @@ use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
+use clap::ValueEnum;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -20,40 +20,15 @@ use crate::project::Project;
 const NAME: &str = "ASSIGNMENT_NAME";
 const PACKAGES: &str = "ASSIGNMENT_PACKAGES";
 
-/// A place where a class is graded by others' machines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a class is graded by others' machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Platform {
-    /// A zip with setup.sh and run_autograder.
+    /// A zip with setup.sh and run_autograder
     Gradescope,
-    /// What belongs into CLASSROOM/autograders/ASSIGNMENT.
+    /// What belongs into CLASSROOM/autograders/ASSIGNMENT
     Classroom50,
-    /// A workflow for the repository of a handout.
+    /// A workflow for the repository of a handout
     GithubActions,
-}
-
-const NAMES: [(&str, Platform); 3] = [
-    ("gradescope", Platform::Gradescope),
-    ("classroom50", Platform::Classroom50),
-    ("github-actions", Platform::GithubActions),
-];
-
-impl FromStr for Platform {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = NAMES.into_iter().find(|(name, _)| *name == text);
-        found.map(|(_, platform)| platform).ok_or_else(|| {
-            let names = NAMES.map(|(name, _)| name).join(", ");
-            format!("it is none of {names}")
-        })
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(_, platform)| platform == self);
-        f.write_str(name.map_or("", |(name, _)| name))
-    }
 }
 
 /// Writes what a platform wants: a zip for Gradescope, else a folder.

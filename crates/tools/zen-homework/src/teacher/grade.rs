@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
+
+use clap::Args;
 
 use super::limits::{Keeper, Kept, Limits};
 use super::source::{self, Files};
 use super::workshop::Workshop;
 use crate::assignment::Assignment;
-use crate::project::{Built, Project, copy_files};
+use crate::project::{Project, copy_files};
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::student::{find_submission, print, told};
 
@@ -30,22 +31,35 @@ const BUILD_SLOT: u32 = 1000;
 const LAST_CASE: Duration = Duration::from_secs(60);
 
 /// How a class is graded.
-#[derive(Clone, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct GradeOptions {
-    /// A folder for each student, named after the student.
-    pub submissions: Vec<PathBuf>,
-    /// These assignments; if none is named, those that anybody has handed in.
-    pub assignments: Vec<String>,
-    /// Where the grades go.
-    pub to: PathBuf,
-    /// So many programs are examined at a time.
-    pub jobs: usize,
-    /// From which all cuts and orders are drawn.
-    pub seed: u64,
-    /// In this dialect, if in any.
-    pub dialect: Option<u64>,
-    /// Without any limit but that on time.
-    pub unlimited: bool,
+    /// Folders of students; what a shell makes of `class/*`
+    #[arg(required = true, value_name = "DIR")]
+    submissions: Vec<PathBuf>,
+
+    /// This assignment; if none is named, those that anyone has handed in
+    #[arg(long = "assignment", value_name = "NAME")]
+    assignments: Vec<String>,
+
+    /// Where grades.csv goes, and a report for each student
+    #[arg(long, value_name = "DIR", default_value = "grades")]
+    to: PathBuf,
+
+    /// Examine this many programs at a time [default: one for each core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+
+    /// Draw all cuts and orders from this number
+    #[arg(long, default_value_t = 1060)]
+    seed: u64,
+
+    /// In the dialect in which it was handed out
+    #[arg(long, value_name = "SEED")]
+    dialect: Option<u64>,
+
+    /// Limit nothing but the time
+    #[arg(long)]
+    unlimited: bool,
 }
 
 /// One student's work on one assignment.
@@ -61,6 +75,18 @@ struct Grade<'a> {
     student: String,
     assignment: &'a Assignment,
     results: Vec<StageResult>,
+}
+
+impl<'a> Grade<'a> {
+    /// The teacher sees it as soon as it is known.
+    fn new(work: Work<'a>, results: Vec<StageResult>) -> Self {
+        let Work { student, assignment, .. } = work;
+        let points = stages::points(&results);
+        let points = points.map_or("?".into(), |it| it.to_string());
+        let (name, of) = (&assignment.name, assignment.points_max());
+        print(&format!("{student}, {name}: {points} of {of}\n")).ok();
+        Self { student, assignment, results }
+    }
 }
 
 /// Grades all that was handed in, writes what there is to write, and returns
@@ -120,7 +146,7 @@ fn assignments(
         })
     });
     match assignments.is_empty() {
-        true => Err("nobody has handed in anything: --assignment NAME".into()),
+        true => Err("no one has handed in anything: --assignment NAME".into()),
         false => {
             let assignments = assignments.into_iter();
             assignments.map(|it| it.in_dialect(options.dialect)).collect()
@@ -172,58 +198,38 @@ impl<'a> Class<'a> {
     /// and examines several at a time, since that is mostly waiting.
     fn grade(&self, works: Vec<Work<'a>>) -> Result<Vec<Grade<'a>>, String> {
         let starters = self.starters(&works)?;
-        let grades = Mutex::new(Vec::new());
-        let failed = Mutex::new(None);
-        let decided = |work: Work<'a>, results: Vec<StageResult>| {
-            let Work { student, assignment, .. } = work;
-            let points = stages::points(&results);
-            let points = points.map_or("?".into(), |it| it.to_string());
-            let of = assignment.points_max();
-            let name = &assignment.name;
-            print(&format!("{student}, {name}: {points} of {of}\n")).ok();
-            let grade = Grade { student, assignment, results };
-            if let Ok(mut grades) = grades.lock() {
-                grades.push(grade);
-            }
-        };
-        let (to, queue) = mpsc::sync_channel::<Ready<'a>>(0);
-        let queue = Mutex::new(queue);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let jobs = self.options.jobs.unwrap_or(cores).max(1);
+        let (to, queue) = crossbeam::channel::bounded::<Ready<'a>>(0);
+        let (done, grades) = mpsc::channel();
         thread::scope(|scope| {
-            for slot in 0..self.options.jobs.max(1) as u32 {
-                let (queue, decided, failed) = (&queue, &decided, &failed);
+            for slot in 0..jobs as u32 {
+                let (queue, done) = (queue.clone(), done.clone());
                 scope.spawn(move || {
-                    while let Some(ready) = next(queue) {
-                        let results = self.examine(&ready, slot);
-                        fs::remove_dir_all(&ready.folder).ok();
-                        match results {
-                            Ok(results) => decided(ready.work, results),
-                            Err(why) => fail(failed, why),
-                        }
+                    for Ready { work, folder } in queue {
+                        let results = self.examine(&work, &folder, slot);
+                        fs::remove_dir_all(&folder).ok();
+                        done.send(results.map(|it| Grade::new(work, it))).ok();
                     }
                 });
             }
+            drop(queue);
             for (number, work) in works.into_iter().enumerate() {
                 let starter = &starters[&work.assignment.name];
                 match self.build(&work, starter, number) {
-                    Ok(Err(results)) => decided(work, results),
-                    Ok(Ok(folder)) => {
-                        if to.send(Ready { work, folder }).is_err() {
-                            break;
-                        }
+                    Ok(Err(results)) => {
+                        done.send(Ok(Grade::new(work, results))).ok();
                     }
+                    Ok(Ok(folder)) => _ = to.send(Ready { work, folder }),
                     Err(why) => {
-                        fail(&failed, why);
+                        done.send(Err(why)).ok();
                         break;
                     }
                 }
             }
-            drop(to);
+            drop((to, done));
         });
-        match failed.into_inner() {
-            Ok(None) => grades.into_inner().map_err(|err| err.to_string()),
-            Ok(Some(why)) => Err(why),
-            Err(err) => Err(err.to_string()),
-        }
+        grades.into_iter().collect()
     }
 
     fn starters(
@@ -266,13 +272,10 @@ impl<'a> Class<'a> {
             self.keeper.give(&here.folder, slot)?;
             self.keeper.give(&self.workshop.go(), slot)?;
         }
-        let limit = |command: &mut Command| {
-            let command = std::mem::replace(command, Command::new(""));
-            self.keeper.within(command, BUILD_LIMITS, slot)
-        };
-        let program = match self.workshop.build(&here, &limit)? {
-            Built::Program(program, _) => program,
-            Built::Failed(what, said) => return failed(&what, said),
+        let limit = |command| self.keeper.within(command, BUILD_LIMITS, slot);
+        let program = match self.workshop.build(&here, limit)? {
+            (Ok(program), _) => program,
+            (Err(what), said) => return failed(&what, said),
         };
         let folder = self.workshop.folder().join(format!("run-{number}"));
         let to = folder.join(&assignment.name);
@@ -289,10 +292,10 @@ impl<'a> Class<'a> {
     /// Examines what was built, in a process of its own.
     fn examine(
         &self,
-        ready: &Ready<'_>,
+        Work { assignment, .. }: &Work<'_>,
+        folder: &Path,
         slot: u32,
     ) -> Result<Vec<StageResult>, String> {
-        let Ready { work: Work { assignment, .. }, folder } = ready;
         let file = folder.join("results.json");
         fs::write(&file, "[]").map_err(|err| err.to_string())?;
         self.keeper.give(folder, slot)?;
@@ -359,19 +362,8 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Takes the next one from the queue; None when there are no more.
-fn next<T>(queue: &Mutex<mpsc::Receiver<T>>) -> Option<T> {
-    queue.lock().ok()?.recv().ok()
-}
-
-fn fail(failed: &Mutex<Option<String>>, why: String) {
-    if let Ok(mut failed) = failed.lock() {
-        failed.get_or_insert(why);
-    }
-}
-
 /// Examines a program, as a process of its own: the results go into a file,
-/// anew after each stage.
+/// again after each stage.
 pub fn examine(
     folder: &Path,
     program: &Path,
@@ -410,7 +402,7 @@ fn write_all(
     Ok(())
 }
 
-/// For a gradebook. Where nobody knows, there are no points.
+/// For a gradebook. Where a grade is not known, there are no points.
 fn csv(grades: &[Grade<'_>]) -> String {
     let head = "student,assignment,points,points_max,stopped_at\r\n";
     let mut text = String::from(head);

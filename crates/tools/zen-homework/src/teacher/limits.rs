@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use zen_harness::proc;
-use zen_harness::process::Process;
+use zen_harness::process::{self, Process};
 
-use crate::project::cannot_run;
 #[cfg(target_os = "linux")]
 pub use linux::become_within;
 
@@ -23,19 +23,25 @@ pub use linux::become_within;
 /// hold.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 
+/// How long the trial may take by which it is seen whether there are limits.
+const TRIAL_TIME_MAX: Duration = Duration::from_secs(20);
+
 /// If the teacher is root, students' programs run as this user or one of the
-/// next, which nobody else is.
+/// next, which no one else is.
 #[cfg(target_os = "linux")]
 const FIRST_USER: u32 = 64_000;
 
 /// What a command and all that it starts may use at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Limits {
-    /// Resident memory of all of them.
+    /// Resident memory of all of them
+    #[arg(long)]
     pub memory_mib: u64,
-    /// Threads of all of them.
+    /// Threads of all of them
+    #[arg(long)]
     pub processes: u64,
-    /// Of each.
+    /// Of each
+    #[arg(long)]
     pub descriptors: u64,
 }
 
@@ -67,19 +73,16 @@ impl Keeper {
         let keeper = Self { tool: Some(tool.to_path_buf()) };
         let limits = Limits { memory_mib: 256, processes: 64, descriptors: 64 };
         let mut tried = keeper.within(Command::new("true"), limits, Some(0));
-        let output = tried.output();
-        let output = output.map_err(|err| cannot_run(&tried, &err))?;
-        match output.status.success() {
+        let tried = process::run(&mut tried, TRIAL_TIME_MAX);
+        let tried = tried.map_err(|err| err.to_string())?;
+        match tried.succeeded() {
             true => Ok(keeper),
-            false => {
-                let said = String::from_utf8_lossy(&output.stderr);
-                Err(said.trim().to_string())
-            }
+            false => Err(tried.errors.join("\n")),
         }
     }
 
-    /// The same command within limits. Whoever has a `slot` has a user of his
-    /// own, if that can be.
+    /// The same command within limits. With a `slot` it gets a user of its own,
+    /// if that can be.
     pub(crate) fn within(
         &self,
         command: Command,
@@ -156,9 +159,7 @@ impl Keeper {
         let Some(user) = own_user(slot).filter(|_| self.tool.is_some()) else {
             return Ok(());
         };
-        give(folder, user)
-            .and_then(|()| keep_private(folder))
-            .map_err(|err| format!("{}: {err}", folder.display()))
+        give(folder, user).map_err(|err| format!("{}: {err}", folder.display()))
     }
 }
 
@@ -175,23 +176,15 @@ fn own_user(_: u32) -> Option<u32> {
 
 #[cfg(unix)]
 fn give(path: &Path, user: u32) -> std::io::Result<()> {
-    std::os::unix::fs::lchown(path, Some(user), Some(user))?;
-    if std::fs::symlink_metadata(path)?.is_dir() {
-        for entry in std::fs::read_dir(path)? {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, lchown};
+    lchown(path, Some(user), Some(user))?;
+    if fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
             give(&entry?.path(), user)?;
         }
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
     }
-    Ok(())
-}
-
-#[cfg(unix)]
-fn keep_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
-}
-
-#[cfg(not(unix))]
-fn keep_private(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -2,16 +2,22 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
+
+use zen_harness::process;
 
 use super::handout::write;
 use super::source;
 use super::workshop::Temporary;
 use crate::assignment::{Assignment, Stage};
-use crate::project::{Project, cannot_run};
+use crate::project::Project;
 use crate::student::print;
 
 /// What stands for the state before the first stage.
 const STARTER: &str = "starter";
+
+/// How long git may take for a few files.
+pub(crate) const GIT_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Prints what the solution of each stage, or of this one, changes. Taken from
 /// the marks in the source, so it is what `verify` has seen pass.
@@ -58,13 +64,14 @@ fn diff(inside: &Path, before: &str, after: &str) -> Result<String, String> {
     let mut git = Command::new("git");
     git.args(["diff", "--no-index", "--no-color", "--no-ext-diff"]);
     git.args(["--no-prefix", "--", before, after]).current_dir(inside);
-    let output = git.output().map_err(|err| cannot_run(&git, &err))?;
+    let diff = process::run(&mut git, GIT_TIME_MAX);
+    let diff = diff.map_err(|err| err.to_string())?;
     // As diff(1) has it: 1 says that there are differences.
-    match output.status.code() {
-        Some(0 | 1) => Ok(String::from_utf8_lossy(&output.stdout).into()),
-        _ => {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Err(format!("git diff: {}", said.trim()))
-        }
+    match diff.status.and_then(|it| it.code()) {
+        Some(0 | 1) => Ok(diff
+            .output
+            .iter()
+            .fold(String::new(), |all, it| all + it + "\n")),
+        _ => Err(format!("git diff: {}", diff.errors.join("\n"))),
     }
 }

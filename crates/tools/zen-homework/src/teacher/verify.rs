@@ -6,13 +6,15 @@ use std::process::Command;
 
 use zen_check::Dialect;
 use zen_harness::listing::Listing;
+use zen_harness::process;
 use zen_harness::workspace::Servers;
 
 use super::markers;
+use super::solution::GIT_TIME_MAX;
 use super::source::{self, Files};
 use super::workshop::Workshop;
-use crate::assignment::Assignment;
-use crate::project::{Built, Project, cannot_run};
+use crate::assignment::{Assignment, Stage};
+use crate::project::Project;
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::start::{self, Start};
 use crate::student::print;
@@ -153,10 +155,10 @@ impl Gate<'_> {
         let starter = source::starter(it)?;
         for (path, bytes) in &files {
             let known = KNOWN.iter().any(|name| path.starts_with(name));
-            if !known && !it.may_change(path) && !it.names(path) {
-                let path = path.display();
-                self.findings.push(format!("{path} belongs to nothing here"));
-            }
+            self.require(
+                known || it.may_change(path) || it.names(path),
+                || format!("{} belongs to nothing here", path.display()),
+            );
             // A patch may begin in the middle of a solution.
             let Ok(text) = std::str::from_utf8(bytes) else { continue };
             if path.starts_with("wrong") {
@@ -164,37 +166,30 @@ impl Gate<'_> {
             }
             self.look_for_leaks(path, text, &starter)?;
         }
-        if !it.folder.join("teacher.md").is_file() {
-            self.findings.push("there is no teacher.md".into());
+        let has_teacher_md = it.folder.join("teacher.md").is_file();
+        self.require(has_teacher_md, || "there is no teacher.md".into());
+        let has_file = !it.files_in(&it.folder)?.is_empty();
+        self.require(has_file, || "there is no file to change".into());
+        let mut hints = Vec::new();
+        for Stage { name, .. } in &it.stages {
+            let steps = 1..=it.hints(name).len();
+            self.require(!steps.is_empty(), || {
+                format!("there is no hint hints/{name}-1.md")
+            });
+            hints.extend(steps.map(|it| format!("hints/{name}-{it}.md")));
         }
-        if it.files_in(&it.folder)?.is_empty() {
-            self.findings.push("there is no file to change".into());
-        }
-        for stage in &it.stages {
-            if it.hints(&stage.name).is_empty() {
-                self.findings.push(format!(
-                    "there is no hint hints/{}-1.md",
-                    stage.name
-                ));
-            }
-        }
-        for (path, _) in &files {
-            if path.starts_with("hints") && !self.is_shown(path) {
-                let path = path.display();
-                self.findings.push(format!("{path} is never shown"));
-            }
+        for (path, _) in files.iter().filter(|it| it.0.starts_with("hints")) {
+            let is_shown = hints.iter().any(|hint| path == Path::new(hint));
+            let never = || format!("{} is never shown", path.display());
+            self.require(is_shown, never);
         }
         Ok(())
     }
 
-    /// Whether this is the next hint for some stage.
-    fn is_shown(&self, path: &Path) -> bool {
-        let stages = self.assignment.stages.iter();
-        stages.map(|stage| &stage.name).any(|stage| {
-            (1..=self.assignment.hints(stage).len()).any(|step| {
-                path == Path::new("hints").join(format!("{stage}-{step}.md"))
-            })
-        })
+    fn require(&mut self, holds: bool, finding: impl FnOnce() -> String) {
+        if !holds {
+            self.findings.push(finding());
+        }
     }
 
     fn look_for_leaks(
@@ -206,21 +201,22 @@ impl Gate<'_> {
         let in_path = |what| format!("{}: {what}", path.display());
         let (_, stages) = markers::starter(text).map_err(in_path)?;
         for name in stages {
-            if !self.assignment.stages.iter().any(|it| it.name == name) {
-                let what = in_path(format!("there is no stage {name:?}"));
-                self.findings.push(what);
-            }
+            let is_one =
+                self.assignment.stages.iter().any(|it| it.name == name);
+            self.require(is_one, || {
+                in_path(format!("there is no stage {name:?}"))
+            });
         }
         let telling = markers::solution_lines(text).into_iter();
         for line in telling.filter(|line| line.len() >= TELLING_BYTES_MIN) {
             for (place, bytes) in starter {
-                if String::from_utf8_lossy(bytes).contains(line) {
-                    let place = place.display();
-                    self.findings.push(in_path(format!(
-                        "a line of the solution is handed out in {place}: \
-                        {line}"
-                    )));
-                }
+                let has_it = String::from_utf8_lossy(bytes).contains(line);
+                self.require(!has_it, || {
+                    in_path(format!(
+                        "a line of the solution is handed out in {}: {line}",
+                        place.display()
+                    ))
+                });
             }
         }
         Ok(())
@@ -230,13 +226,10 @@ impl Gate<'_> {
     fn examine(&self, files: &Files) -> Result<Examined, String> {
         self.workshop.put(&self.assignment.name, files)?;
         let assignment = self.workshop.assignment(&self.assignment.name)?;
-        let built = self.workshop.build(&assignment, &whole)?;
-        let (program, said) = match built {
-            Built::Program(program, said) => (program, said),
-            Built::Failed(what, said) => {
-                return Err([&[what][..], &said].concat().join("\n    "));
-            }
-        };
+        // Without limits: the author is trusted.
+        let (built, said) = self.workshop.build(&assignment, |it| it)?;
+        let program = built
+            .map_err(|what| [&[what][..], &said].concat().join("\n    "))?;
         std::env::set_current_dir(assignment.place())
             .map_err(|err| err.to_string())?;
         let begun = std::time::Instant::now();
@@ -245,25 +238,34 @@ impl Gate<'_> {
         Ok(Examined { said, results, seconds })
     }
 
+    /// The same in a language; None, and a finding, if it does not build.
+    fn examine_in(
+        &mut self,
+        language: &Language,
+        what: &str,
+        files: Files,
+    ) -> Option<Examined> {
+        let examined = self.examine(&self.chosen(files, language));
+        let finding = |why| self.findings.push(format!("{what}: {why}"));
+        examined.map_err(finding).ok()
+    }
+
     fn try_starter(&mut self, language: &Language) -> Result<(), String> {
         let starter = source::starter(self.assignment)?;
         let told = language.told();
-        match self.examine(&self.chosen(starter, language)) {
-            Err(what) => {
-                self.findings.push(format!("the starter{told}: {what}"));
-            }
-            Ok(Examined { results, seconds, .. }) => match failing(&results) {
-                Some(failing) if results[0].name == failing.name => {
-                    let name = &failing.name;
-                    print(&format!(
-                        "  the starter builds, and fails {name}{told} \
-                        ({seconds:.1} s)\n"
-                    ))?;
-                }
-                _ => self.findings.push(format!(
-                    "the starter does not fail the first stage{told}"
-                )),
-            },
+        let what = format!("the starter{told}");
+        let Some(Examined { results, seconds, .. }) =
+            self.examine_in(language, &what, starter)
+        else {
+            return Ok(());
+        };
+        match failing(&results).filter(|it| it.name == results[0].name) {
+            Some(StageResult { name, .. }) => print(&format!(
+                "  the starter builds, and fails {name}{told} ({seconds:.1} s)\n"
+            ))?,
+            None => self.findings.push(format!(
+                "the starter does not fail the first stage{told}"
+            )),
         }
         Ok(())
     }
@@ -272,7 +274,7 @@ impl Gate<'_> {
         let mut files = source::files_below(&self.assignment.folder)?;
         files.retain(|(path, _)| !path.starts_with("wrong"));
         source::speak(self.assignment, &mut files);
-        // It is told by a file, which nobody else has.
+        // It is told by a file, which no one else has.
         if let Some(seed) = self.assignment.dialect {
             let start = self.assignment.start.as_deref().unwrap_or_default();
             let told = Path::new(start).with_file_name(TOLD);
@@ -291,50 +293,55 @@ impl Gate<'_> {
         }
         let mut solution = self.solution()?;
         solution.retain(|(path, _)| !path.ends_with(TOLD));
-        let told = language.told();
-        let results = self.examine(&self.chosen(solution, language))?.results;
-        match failing(&results) {
-            Some(it) => print(&format!(
-                "  the solution in the contract's own words fails {}{told}\n",
-                it.name
-            )),
-            None => {
-                let what = match results.iter().find(|it| !it.passed()) {
-                    Some(unknown) => self::told(&unknown.outcome),
-                    None => "passes as well".into(),
-                };
-                self.findings.push(format!(
-                    "the solution in the contract's own words{told}: {what}"
-                ));
-                Ok(())
+        let what = format!(
+            "the solution in the contract's own words{}",
+            language.told()
+        );
+        let Some(Examined { results, .. }) =
+            self.examine_in(language, &what, solution)
+        else {
+            return Ok(());
+        };
+        match (failing(&results), results.iter().find(|it| !it.passed())) {
+            (Some(it), _) => {
+                let told = language.told();
+                let what = "the solution in the contract's own words fails";
+                print(&format!("  {what} {}{told}\n", it.name))?;
+            }
+            (None, Some(unknown)) => {
+                let why = told(&unknown.outcome);
+                self.findings.push(format!("{what}: {why}"));
+            }
+            (None, None) => {
+                self.findings.push(format!("{what}: passes as well"));
             }
         }
+        Ok(())
     }
 
     fn try_solution(&mut self, language: &Language) -> Result<(), String> {
+        let what = format!("the solution{}", language.told());
         let solution = self.solution()?;
-        let told_in = language.told();
-        match self.examine(&self.chosen(solution, language)) {
-            Err(what) => {
-                self.findings.push(format!("the solution{told_in}: {what}"));
+        let Some(Examined { said, results, seconds }) =
+            self.examine_in(language, &what, solution)
+        else {
+            return Ok(());
+        };
+        if !said.is_empty() {
+            let said = said.join("\n    ");
+            self.findings.push(format!("{what} builds with: {said}"));
+        }
+        match results.iter().find(|it| !it.passed()) {
+            None => {
+                let told = language.told();
+                print(&format!(
+                    "  the solution passes{told} ({seconds:.1} s)\n"
+                ))?;
             }
-            Ok(Examined { said, results, seconds }) => {
-                if !said.is_empty() {
-                    let said = said.join("\n    ");
-                    let what =
-                        format!("the solution{told_in} builds with: {said}");
-                    self.findings.push(what);
-                }
-                match results.iter().find(|it| !it.passed()) {
-                    None => print(&format!(
-                        "  the solution passes{told_in} ({seconds:.1} s)\n"
-                    ))?,
-                    Some(result) => self.findings.push(format!(
-                        "the solution{told_in} does not pass {}: {}",
-                        result.name,
-                        told(&result.outcome)
-                    )),
-                }
+            Some(StageResult { name, outcome, .. }) => {
+                let why = told(outcome);
+                self.findings
+                    .push(format!("{what} does not pass {name}: {why}"));
             }
         }
         Ok(())
@@ -382,13 +389,10 @@ impl Gate<'_> {
                 Err(what) => self.findings.push(format!("{shown}: {what}")),
             }
         }
-        for stage in &self.assignment.stages {
-            if !caught.contains(&stage.name) {
-                self.findings.push(format!(
-                    "no wrong solution is caught by {}",
-                    stage.name
-                ));
-            }
+        for Stage { name, .. } in &self.assignment.stages {
+            self.require(caught.contains(name), || {
+                format!("no wrong solution is caught by {name}")
+            });
         }
         Ok(())
     }
@@ -407,10 +411,10 @@ impl Gate<'_> {
         git.arg("apply").arg(&patch).current_dir(&folder);
         // Else it would look for a repository around the folder.
         git.env("GIT_CEILING_DIRECTORIES", self.workshop.folder());
-        let applied = git.output().map_err(|err| cannot_run(&git, &err))?;
-        if !applied.status.success() {
-            let said = String::from_utf8_lossy(&applied.stderr);
-            return Err(format!("git apply: {}", said.trim()));
+        let applied = process::run(&mut git, GIT_TIME_MAX);
+        let applied = applied.map_err(|err| err.to_string())?;
+        if !applied.succeeded() {
+            return Err(format!("git apply: {}", applied.errors.join("\n")));
         }
         if let Some(file) = &self.assignment.start
             && Start::load(&folder.join(file))?.missing().is_some()
@@ -497,11 +501,6 @@ fn told(outcome: &StageOutcome) -> String {
         }
         StageOutcome::NotTried(why) | StageOutcome::Unknown(why) => why.clone(),
     }
-}
-
-/// A build that may do what it likes: the author is trusted.
-fn whole(command: &mut Command) -> Command {
-    std::mem::replace(command, Command::new(""))
 }
 
 /// Every server of this workspace that listens.

@@ -1,4 +1,4 @@
-//! A handout of one's own, in a temporary folder, in which one program after
+//! A handout of its own, in a temporary folder, in which one program after
 //! another is built in the place of the starter.
 
 use std::fs::{self, File};
@@ -6,19 +6,23 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use zen_harness::workspace;
+use zen_harness::{process, workspace};
 
 use super::handout::{forget_other_packages, handed_out, write};
 use super::source::Files;
 use crate::assignment::Assignment;
-use crate::project::{Built, Project, built, cannot_run};
+use crate::project::{Built, Project};
 
 /// What a build has printed is shown up to this.
 const BUILD_LINES_MAX: usize = 60;
 const BUILD_BYTES_MAX: u64 = 64 * 1024;
 
-/// Go without the network, and without anybody's settings. What a program needs
+/// Cargo deletes what it has built in no time, unless another one is at work.
+const CLEAN_TIME_MAX: Duration = Duration::from_secs(120);
+
+/// Go without the network, and without anyone's settings. What a program needs
 /// beyond Go's own library has to be in its folder `vendor`.
 const GO_ALONE: [(&str, &str); 4] = [
     ("GOPROXY", "off"),
@@ -105,7 +109,7 @@ impl Workshop {
         self.project.assignment(name)
     }
 
-    /// Where Go keeps what it has built; whoever builds must own it.
+    /// Where Go keeps what it has built; the user that builds must own it.
     pub(crate) fn go(&self) -> PathBuf {
         self.folder.0.join("go")
     }
@@ -124,37 +128,30 @@ impl Workshop {
     }
 
     /// Builds what is there, without the network; `limit` may run the command
-    /// within limits.
+    /// within limits. Returns also what the compiler said.
     pub(crate) fn build(
         &self,
         assignment: &Assignment,
-        limit: &dyn Fn(&mut Command) -> Command,
-    ) -> Result<Built, String> {
+        limit: impl Fn(Command) -> Command,
+    ) -> Result<(Built, Vec<String>), String> {
         if assignment.is_cargos() {
             self.clean(assignment)?;
         }
-        let mut command = match self.project.build_command(assignment) {
-            Ok(Some(command)) => command,
-            Ok(None) => return Ok(Built::Program(PathBuf::new(), Vec::new())),
-            Err(what) => return Ok(Built::Failed(what, Vec::new())),
-        };
         let log = self.folder.0.join("build.log");
         let file = File::create(&log).map_err(|err| err.to_string())?;
-        command
-            .env("CARGO_NET_OFFLINE", "true")
-            .env("CARGO_TERM_COLOR", "never")
-            .env("GOCACHE", self.go().join("cache"))
-            .env("GOPATH", self.go().join("path"))
-            .envs(GO_ALONE);
-        let mut command = limit(&mut command);
-        let second = file.try_clone().map_err(|err| err.to_string())?;
-        command.stdin(Stdio::null()).stdout(file).stderr(second);
-        let built = built(&mut command, assignment)?;
-        let said = first_lines(&log);
-        Ok(match built {
-            Ok(program) => Built::Program(program, said),
-            Err(what) => Built::Failed(what, said),
-        })
+        let built = self.project.build(assignment, |mut command| {
+            command
+                .env("CARGO_NET_OFFLINE", "true")
+                .env("CARGO_TERM_COLOR", "never")
+                .env("GOCACHE", self.go().join("cache"))
+                .env("GOPATH", self.go().join("path"))
+                .envs(GO_ALONE);
+            let mut command = limit(command);
+            let second = file.try_clone().map_err(|err| err.to_string())?;
+            command.stdin(Stdio::null()).stdout(file).stderr(second);
+            Ok(command)
+        });
+        Ok((built?, first_lines(&log)))
     }
 
     /// Cargo is not to take what was built before for what is here now.
@@ -165,10 +162,11 @@ impl Workshop {
         cargo.envs(
             self.project.target.iter().map(|it| ("CARGO_TARGET_DIR", it)),
         );
-        match cargo.status() {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(format!("cargo clean: {status}")),
-            Err(err) => Err(cannot_run(&cargo, &err)),
+        let cleaned = process::run(&mut cargo, CLEAN_TIME_MAX);
+        let cleaned = cleaned.map_err(|err| err.to_string())?;
+        match cleaned.succeeded() {
+            true => Ok(()),
+            false => Err(format!("cargo clean: {}", cleaned.errors.join("\n"))),
         }
     }
 }

@@ -10,7 +10,7 @@ fn within(script: &str) -> Option<Output> {
     unshare.args(["--kill-child", "--mount-proc", "--"]);
     let mut limited = Command::new("unshare");
     limited.args(unshare.get_args());
-    limited.arg(env!("CARGO_BIN_EXE_zen-homework")).arg("within");
+    limited.arg(zen_harness::program!("zen-homework")).arg("within");
     limited.args(["--memory-mib", "64", "--processes", "16"]);
     limited.args(["--descriptors", "32", "--", "sh", "-c", script]);
     let tried = unshare.arg("true").output();

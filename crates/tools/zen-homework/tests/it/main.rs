@@ -9,15 +9,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use zen_harness::built;
+
 /// The workspace in which this is.
 fn root() -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = zen_harness::folder!();
     folder.ancestors().nth(3).expect("crates/tools/zen-homework").into()
 }
 
 /// The program, told where the project is.
 fn homework(project: &Path, words: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zen-homework"));
+    let mut command = Command::new(zen_harness::program!("zen-homework"));
     command.arg("--root").arg(project).args(words);
     command.output().expect("the program can be started")
 }
@@ -32,7 +34,7 @@ fn succeeds(output: &Output) -> String {
 
 /// A folder for one test, empty.
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let folder = built::scratch().expect("a folder").join(name);
     fs::remove_dir_all(&folder).ok();
     folder
 }
@@ -140,6 +142,19 @@ fn an_examination_is_handed_out_in_other_words() {
     assert!(read("server/dialect.txt").is_err(), "a solution's own words");
     let listed = succeeds(&homework(&to, &["status"]));
     assert!(listed.contains("not yet  wire"), "{listed}");
+}
+
+#[test]
+fn nothing_is_left_of_a_handout_if_there_is_no_cargo() {
+    let to = folder("failed");
+    let mut command = Command::new(zen_harness::program!("zen-homework"));
+    command.arg("--root").arg(root()).args(["handout", "framing", "--to"]);
+    command.arg(&to).env("CARGO", "no-such-cargo");
+    let output = command.output().expect("the program can be started");
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("cannot start no-such-cargo"), "{message}");
+    assert!(!to.exists());
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn whoever_ends_it_finds_nothing_left_of_it() {
     for signal in ["-INT", "-TERM", "-KILL"] {
         let temporary = folder("temporary");
         fs::create_dir_all(&temporary).unwrap();
-        let mut verify = Command::new(env!("CARGO_BIN_EXE_zen-homework"));
+        let mut verify = Command::new(zen_harness::program!("zen-homework"));
         verify.arg("--root").arg(root()).args(["verify", "framing"]);
         verify.env("TMPDIR", &temporary);
         let mut verify = verify.spawn().expect("the program can be started");

@@ -1,10 +1,12 @@
 //! The command as its user meets it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 #[cfg(target_os = "linux")]
 use std::time::{Duration, Instant};
+
+use zen_harness::program;
 
 struct Folder(PathBuf);
 
@@ -28,8 +30,7 @@ impl Drop for Folder {
 }
 
 fn run(arguments: &[&str]) -> Output {
-    let program = env!("CARGO_BIN_EXE_zen-timeline");
-    let mut command = Command::new(program);
+    let mut command = Command::new(program!("zen-timeline"));
     command.args(arguments).stdin(Stdio::null());
     command.output().expect("it runs")
 }
@@ -49,7 +50,7 @@ fn what_cannot_be_drawn_is_said() {
     fails(&["draw", &run, "-o", "x.svg"], "run.json");
     fs::write(&run, "{}").unwrap();
     fails(&["draw", &run, "-o", "x.svg"], "missing field");
-    let known = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let known = zen_harness::folder!();
     let known = known.join("../../../book/data/timeline/zen-poll.json");
     let known = known.to_string_lossy();
     fails(&["draw", &known, "-o", "x.png"], "neither .svg nor .html");
@@ -64,7 +65,7 @@ fn what_cannot_be_drawn_is_said() {
 #[test]
 fn every_kind_of_picture_is_drawn_from_a_file() {
     let folder = Folder::new("kinds");
-    let known = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let known = zen_harness::folder!();
     let known = known.join("../../../book/data/timeline/zen-poll.json");
     let known = known.to_string_lossy();
     let trace = folder.path("trace.json");
@@ -87,6 +88,8 @@ fn every_kind_of_picture_is_drawn_from_a_file() {
 
 #[cfg(target_os = "linux")]
 mod with_strace {
+    use std::path::Path;
+
     use zen_timeline::run::{Kind, Run, Seen};
 
     use super::*;
@@ -212,7 +215,7 @@ while True:
         fs::write(&server, format!("{tells}{SERVER}")).unwrap();
         // Untraced it is soon over; then nobody comes for a while.
         fs::write(&scenario, "client a\nconnect\nask ?\nwait 2000").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_zen-timeline"));
+        let mut command = Command::new(program!("zen-timeline"));
         command.args(["record", "--scenario", &scenario, "-o", &output, "--"]);
         command.args(["python3", &server, "{port}", &numbers]);
         let mut recorder = command.stdout(Stdio::null()).spawn().unwrap();
@@ -241,8 +244,7 @@ while True:
 
     #[test]
     fn a_missing_strace_is_said() {
-        let program = env!("CARGO_BIN_EXE_zen-timeline");
-        let output = Command::new(program)
+        let output = Command::new(program!("zen-timeline"))
             .args(["record", "-o", "/dev/null", "--", "true"])
             .env("PATH", "")
             .output()

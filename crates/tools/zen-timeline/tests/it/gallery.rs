@@ -1,21 +1,21 @@
 //! The pictures in the book are drawn from the data that is committed.
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use zen_timeline::gallery::{drawn, exhibits, recorded, table};
 use zen_timeline::run::{Kind, Seen};
 
-fn book() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../book"))
+fn book() -> PathBuf {
+    zen_harness::folder!().join("../../../book")
 }
 
 #[test]
 fn every_figure_is_what_is_drawn_from_its_data() {
     for exhibit in exhibits().unwrap() {
-        let run = recorded(book(), &exhibit.name).unwrap();
+        let run = recorded(&book(), &exhibit.name).unwrap();
         assert_eq!(run.name, exhibit.name);
-        for (path, text) in drawn(book(), &run) {
+        for (path, text) in drawn(&book(), &run) {
             let committed = fs::read_to_string(&path).unwrap();
             // Not with assert_eq, which would print both.
             assert!(
@@ -27,7 +27,7 @@ fn every_figure_is_what_is_drawn_from_its_data() {
     }
     let committed = book().join("data/timeline/table.md");
     let committed = fs::read_to_string(committed).unwrap();
-    assert_eq!(committed.replace("\r\n", "\n"), table(book()).unwrap());
+    assert_eq!(committed.replace("\r\n", "\n"), table(&book()).unwrap());
 }
 
 /// What is recorded is what was to be shown: each client did all it was told,
@@ -35,7 +35,7 @@ fn every_figure_is_what_is_drawn_from_its_data() {
 #[test]
 fn every_run_is_whole() {
     for exhibit in exhibits().unwrap() {
-        let run = recorded(book(), &exhibit.name).unwrap();
+        let run = recorded(&book(), &exhibit.name).unwrap();
         assert_eq!(run.unread, 0, "{}", run.name);
         for client in &run.clients {
             assert_eq!(client.failure, None, "{}", run.name);

@@ -1,17 +1,20 @@
 //! The reader of strace's output, on what strace wrote of real servers.
 
 use std::fs;
-use std::path::Path;
 
 use zen_timeline::build::build;
 use zen_timeline::run::{Call, Client, Kind, Run, Task};
 
+fn trace(name: &str) -> String {
+    let folder = zen_harness::folder!().join("tests/traces");
+    let path = folder.join(format!("{name}.strace"));
+    fs::read_to_string(path).expect("it was recorded")
+}
+
 /// Two clients at these ports: one asks and leaves; the other asks in two
 /// pieces, and leaves later. Returns the tasks, which all lines went into.
 pub(crate) fn recorded(name: &str, ports: [u16; 2], epoch: i64) -> Run {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces");
-    let path = folder.join(format!("{name}.strace"));
-    let text = fs::read_to_string(path).expect("it was recorded");
+    let text = trace(name);
     let client = |(name, port): (&str, u16)| Client {
         name: name.into(),
         port,
@@ -195,9 +198,7 @@ fn a_child_that_is_seen_before_its_birth_is_over_has_its_parent() {
 
 #[test]
 fn two_lines_say_how_long_a_call_took_without_a_third_column() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = folder.join("tests/traces/threaded.strace");
-    let text = fs::read_to_string(path).unwrap();
+    let text = trace("threaded");
     let bare = text.lines().map(|line| match line.rsplit_once(" <0.") {
         Some((before, _)) => before,
         None => line,
@@ -221,9 +222,7 @@ fn two_lines_say_how_long_a_call_took_without_a_third_column() {
 #[test]
 fn a_trace_may_end_anywhere() {
     for name in ["poll", "threaded", "fork", "uring", "python", "vfork"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let path = folder.join(format!("tests/traces/{name}.strace"));
-        let text = fs::read_to_string(path).unwrap();
+        let text = trace(name);
         let clients = [Client { port: 1, ..Client::default() }];
         for end in (0..text.len()).step_by(61) {
             let cut = text.get(..end).unwrap_or_default();
@@ -240,9 +239,7 @@ fn a_trace_may_end_anywhere() {
 fn no_text_makes_it_panic() {
     let mut pieces: Vec<String> = Vec::new();
     for name in ["threaded", "fork", "restart", "python"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let path = folder.join(format!("tests/traces/{name}.strace"));
-        let text = fs::read_to_string(path).unwrap();
+        let text = trace(name);
         pieces.extend(text.split_inclusive([' ', '(', '\n']).map(String::from));
     }
     pieces.extend(

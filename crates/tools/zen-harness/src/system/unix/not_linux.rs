@@ -3,31 +3,14 @@
 use std::io;
 use std::net::TcpStream;
 
-macro_rules! unsupported {
-    ($($name:ident($($argument:ty),*) => $result:ty)+) => {
-        $(
-            /// Not to be had here.
-            pub fn $name($(_: $argument),*) -> io::Result<$result> {
-                let what = "only Linux can do or tell this";
-                Err(io::Error::new(io::ErrorKind::Unsupported, what))
-            }
-        )+
-    };
-}
+use crate::unsupported;
 
-unsupported! {
-    limit_descriptors(u32, u64) => ()
-    limit_memory(u32, u64) => ()
-    raise_own_descriptor_limit(u64) => ()
-    segments_received(&TcpStream) => u32
-    signal_first_thread(u32, i32) => ()
-}
-
-/// Pipes keep their size here.
-pub fn shrink_pipe(_: u32) {}
-
-/// Not known here.
-#[must_use]
-pub fn pipe_is_full(_: u32) -> bool {
-    false
+stubs! {
+    limit_descriptors(u32, u64) -> io::Result<()> = unsupported();
+    limit_memory(u32, u64) -> io::Result<()> = unsupported();
+    pipe_is_full(u32) -> bool = false;
+    raise_own_descriptor_limit(u64) -> io::Result<()> = unsupported();
+    segments_received(&TcpStream) -> io::Result<u32> = unsupported();
+    shrink_pipe(u32) -> () = ();
+    signal_first_thread(u32, i32) -> io::Result<()> = unsupported();
 }
