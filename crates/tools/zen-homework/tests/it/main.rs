@@ -147,7 +147,7 @@ fn an_examination_is_handed_out_in_other_words() {
 #[test]
 fn nothing_is_left_of_a_handout_if_there_is_no_cargo() {
     let to = folder("failed");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zen-homework"));
+    let mut command = Command::new(zen_harness::program!("zen-homework"));
     command.arg("--root").arg(root()).args(["handout", "framing", "--to"]);
     command.arg(&to).env("CARGO", "no-such-cargo");
     let output = command.output().expect("the program can be started");
