@@ -20,8 +20,9 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// that are an `ErrorKind`: see accept(2), "Error handling".
 #[cfg(unix)]
 const OF_CLIENT: &[i32] = &[libc::EHOSTDOWN, libc::ENOPROTOOPT, libc::EPROTO];
+/// WSAENOTCONN: the client left with a reset before its address was known.
 #[cfg(windows)]
-const OF_CLIENT: &[i32] = &[];
+const OF_CLIENT: &[i32] = &[10057];
 
 /// Descriptors or memory have run out, until a client leaves. ENOSPC is of a
 /// framework that also registers the client within accept(): epoll(7) limits

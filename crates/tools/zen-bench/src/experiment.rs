@@ -3,14 +3,14 @@
 use serde::Deserialize;
 
 use crate::lab::Lab;
-use crate::results::{Chart, Results};
+use crate::results::{Charts, Results};
 
 /// A question that can be measured.
 #[derive(Debug)]
 pub struct Experiment {
     pub name: &'static str,
     pub about: About,
-    pub make: fn(&mut Lab) -> anyhow::Result<Vec<Chart>>,
+    pub make: fn(&mut Lab, &mut Charts) -> anyhow::Result<()>,
     /// What came out, from the data alone.
     pub seen: fn(&Results) -> String,
 }
@@ -23,6 +23,8 @@ pub struct About {
     pub claim: String,
     pub question: String,
     pub predict: String,
+    /// Without their values.
+    pub charts: Charts,
 }
 
 impl Experiment {

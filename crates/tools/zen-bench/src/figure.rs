@@ -290,7 +290,7 @@ mod tests {
     }
 
     fn chart(x: Scale, y: Scale) -> Chart {
-        let mut chart = Chart::lines("a", "<A>", axis(x), axis(y));
+        let mut chart = Chart::lines("<A>", axis(x), axis(y));
         for (n, value) in [0.0, 1e-7, 3.5, 1e9].into_iter().enumerate() {
             for series in 0..10 {
                 let value = value * f64::from(series);
@@ -320,7 +320,7 @@ mod tests {
                 let full = chart(x, y);
                 let empty = Chart { series: Vec::new(), ..full.clone() };
                 let bars = Chart { bars: true, ..full.clone() };
-                let limited = full.clone().with_limit(5.0);
+                let limited = Chart { limit: Some(5.0), ..full.clone() };
                 for chart in [full, empty, bars, limited] {
                     let svg = draw("a", &chart);
                     assert!(!svg.contains("NaN") && !svg.contains("inf"));
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn lines_with_the_same_values_do_not_hide_one_another() {
         let axis = |label| (label, Scale::Log);
-        let mut chart = Chart::lines("a", "A", axis("x"), axis("y"));
+        let mut chart = Chart::lines("A", axis("x"), axis("y"));
         for (name, value) in [("p", 1.0), ("q", 1.0), ("r", 9.0)] {
             chart.record(name, 1.0, value);
             chart.record(name, 2.0, value);

@@ -28,6 +28,18 @@ pub struct Gauge {
     pub context_switches: u64,
 }
 
+impl Gauge {
+    /// What it counts, by the names that charts have for it.
+    pub fn counts(&self) -> [(&'static str, u64); 4] {
+        [
+            ("processes", self.processes),
+            ("threads", self.threads),
+            ("descriptors", self.descriptors),
+            ("memory", self.memory),
+        ]
+    }
+}
+
 /// None where the system does not tell.
 fn told<T>(result: io::Result<T>) -> Result<Option<T>> {
     match result {

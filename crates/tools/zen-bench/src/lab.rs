@@ -11,7 +11,7 @@ use crate::cores::Cores;
 use crate::gauge::{self, Gauge};
 use crate::machine::{self, Machine};
 use crate::progress;
-use crate::results::{Chart, Results};
+use crate::results::{Charts, Results};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,7 +98,8 @@ impl Lab {
     pub fn make(
         &mut self,
         name: &str,
-        make: fn(&mut Self) -> Result<Vec<Chart>>,
+        mut charts: Charts,
+        make: fn(&mut Self, &mut Charts) -> Result<()>,
     ) -> Result<Results> {
         self.left_out.clear();
         self.is_made_once = false;
@@ -107,7 +108,8 @@ impl Lab {
             Cores::take(&cores.load);
         }
         let before = proc::own_turns();
-        let mut charts = make(self).with_context(|| self.name.clone())?;
+        make(self, &mut charts).with_context(|| self.name.clone())?;
+        let Charts(mut charts) = charts;
         charts.retain(|it| !it.series.is_empty());
         let turns = proc::own_turns().since(before);
         progress::end();

@@ -216,7 +216,8 @@ fn make(experiments: &[&Experiment], options: Making) -> anyhow::Result<()> {
             index + 1,
             experiments.len()
         );
-        let results = lab.make(experiment.name, experiment.make)?;
+        let Experiment { name, about, make, .. } = experiment;
+        let results = lab.make(name, about.charts.clone(), *make)?;
         println!("{}", experiment.seen_in(&results));
         if let Some(book) = &options.book {
             book::write(book, experiment, &results)?;

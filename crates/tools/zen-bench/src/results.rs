@@ -38,10 +38,12 @@ pub struct Chart {
     pub y: Axis,
     /// Above this nothing was waited for.
     pub limit: Option<f64>,
+    #[serde(default)]
     pub bars: bool,
     /// It is not drawn: its numbers stand in tables.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_table: bool,
+    #[serde(default)]
     pub series: Vec<Series>,
 }
 
@@ -51,6 +53,7 @@ pub struct Axis {
     pub label: String,
     pub scale: Scale,
     /// In place of numbers: the name of 0, of 1, and so on.
+    #[serde(default)]
     pub names: Vec<String>,
 }
 
@@ -81,44 +84,23 @@ pub struct Point {
     pub values: Vec<f64>,
 }
 
-impl From<(&str, Scale)> for Axis {
-    fn from((label, scale): (&str, Scale)) -> Self {
-        Self { label: label.into(), scale, names: Vec::new() }
+/// The charts of an experiment, by the names that `about.toml` gives them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Charts(pub Vec<Chart>);
+
+impl Charts {
+    pub fn get(&mut self, name: &str) -> &mut Chart {
+        let chart = self.0.iter_mut().find(|it| it.name == name);
+        chart.expect("about.toml has this chart")
+    }
+
+    /// Adds what one run has measured to this chart.
+    pub fn record(&mut self, chart: &str, series: &str, x: f64, value: f64) {
+        self.get(chart).record(series, x, value);
     }
 }
 
 impl Chart {
-    /// A figure with lines.
-    pub fn lines(
-        name: &str,
-        title: &str,
-        x: (&str, Scale),
-        y: (&str, Scale),
-    ) -> Self {
-        let (name, title) = (name.into(), title.into());
-        let (x, y) = (x.into(), y.into());
-        let (limit, series) = (None, Vec::new());
-        let (bars, is_table) = (false, false);
-        Self { name, title, x, y, limit, bars, is_table, series }
-    }
-
-    /// A figure with a group of bars for each of these names.
-    pub fn bars<S: ToString>(
-        name: &str,
-        title: &str,
-        names: impl IntoIterator<Item = S>,
-        y: (&str, Scale),
-    ) -> Self {
-        let mut chart = Self::lines(name, title, ("", Scale::Steps), y);
-        chart.x.names = names.into_iter().map(|it| it.to_string()).collect();
-        Self { bars: true, ..chart }
-    }
-
-    /// Above this nothing is waited for.
-    pub fn with_limit(self, limit: f64) -> Self {
-        Self { limit: Some(limit), ..self }
-    }
-
     /// Adds what one run has measured.
     pub fn record(&mut self, series: &str, x: f64, value: f64) {
         let at = self.series.iter().position(|it| it.name == series);
@@ -262,6 +244,31 @@ fn rounded(value: f64) -> f64 {
 mod tests {
     use super::*;
 
+    impl Chart {
+        /// One without values.
+        pub(crate) fn lines(
+            title: &str,
+            x: (&str, Scale),
+            y: (&str, Scale),
+        ) -> Self {
+            let axis = |(label, scale): (&str, Scale)| Axis {
+                label: label.into(),
+                scale,
+                names: Vec::new(),
+            };
+            Self {
+                name: "a".into(),
+                title: title.into(),
+                x: axis(x),
+                y: axis(y),
+                limit: None,
+                bars: false,
+                is_table: false,
+                series: Vec::new(),
+            }
+        }
+    }
+
     #[test]
     fn the_median_and_its_spread_are_those_of_the_runs() {
         let point = |values: &[f64]| Point { x: 0.0, values: values.into() };
@@ -275,7 +282,7 @@ mod tests {
     #[test]
     fn what_is_recorded_is_found_again() {
         let axis = ("", Scale::Linear);
-        let mut chart = Chart::lines("a", "A", axis, axis);
+        let mut chart = Chart::lines("A", axis, axis);
         for value in [0.123_456, 3.0, 2.0] {
             chart.record("one", 1.0, value);
         }
@@ -292,7 +299,8 @@ mod tests {
 
     #[test]
     fn a_noisy_run_says_so() {
-        let mut chart = Chart::bars("a", "", ["x"], ("", Scale::Log));
+        let axis = ("", Scale::Log);
+        let mut chart = Chart::lines("", axis, axis);
         chart.record("one", 0.0, 1.0);
         chart.record("one", 0.0, 1.1);
         let mut results = Results {

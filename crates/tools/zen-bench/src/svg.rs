@@ -7,6 +7,8 @@
 
 use std::fmt::{self, Display};
 
+use zen_harness::waiting::{CROSSED, DOWN, UP};
+
 /// How many series can be told apart; the next one looks like the first.
 pub const STYLES: usize = 8;
 
@@ -29,11 +31,6 @@ const SERIES: [[&str; 5]; STYLES] = [
     ["#00707c", "#5fd3e0", "1 7", DOWN, "M-4 -4L4 4M-4 4L4 -4"],
     ["#7d3fa0", "#cfa2f0", "7 3 1 3 1 3", "M4 0V8M0 4H8", "M-5 0H5M0 -5V5"],
 ];
-
-/// Hatches that others use as well: lines that rise, fall, and cross.
-pub const UP: &str = "M-2 2L2 -2M0 8L8 0M6 10L10 6";
-pub const DOWN: &str = "M-2 6L2 10M0 0L8 8M6 -2L10 2";
-pub const CROSSED: &str = "M0 0L8 8M8 0L0 8";
 
 const PLUS: &str =
     "M-4.5 -1.5H-1.5V-4.5H1.5V-1.5H4.5V1.5H1.5V4.5H-1.5V1.5H-4.5Z";

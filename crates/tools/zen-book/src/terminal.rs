@@ -144,36 +144,14 @@ fn command(
     let rest = rest.strip_prefix(name).unwrap_or_default();
     let rest = rest.strip_prefix(" --").unwrap_or(rest);
     let mut command = Command::new(program(name)?);
-    command.args(words(rest));
+    command.args(shlex::split(rest).context("a quote without its end")?);
     command.env("ZEN_PORT", port);
     Ok(command)
-}
-
-/// The words of a command, some of them in double quotation marks.
-fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for (index, part) in text.split('"').enumerate() {
-        if index % 2 == 1 {
-            words.push(part.to_string());
-        } else {
-            words.extend(part.split_whitespace().map(String::from));
-        }
-    }
-    words
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_quoted_word_is_one() {
-        assert_eq!(
-            words(r#" -p 1 --question "Is it?""#),
-            ["-p", "1", "--question", "Is it?"]
-        );
-        assert_eq!(words(r#"''  """#), ["''", ""]);
-    }
 
     #[test]
     fn a_package_in_a_pipe_is_one_as_well() {

@@ -515,6 +515,9 @@ impl Drop for Flood {
 }
 
 fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
+    if err.kind() == ErrorKind::Unsupported {
+        return Fault::skipped(err.to_string());
+    }
     Fault::Server(Box::new(Failure {
         what: format!("cannot connect to {to}: {err}"),
         means: (err.kind() == ErrorKind::ConnectionRefused)

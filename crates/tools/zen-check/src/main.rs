@@ -8,7 +8,7 @@ mod command_line;
 mod matrix;
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
@@ -222,7 +222,7 @@ fn write(
     options: &Options,
 ) -> Result<(), String> {
     let colour =
-        io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        report::is_for_a_terminal() && std::env::var_os("NO_COLOR").is_none();
     let settings = Settings { colour, all: options.all, ..Settings::default() };
     match report::write(report, format, to, &settings) {
         // Its reader may have gone after the first lines.

@@ -15,7 +15,7 @@ mod terminal;
 mod text;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::str::FromStr;
 
 pub use crate::contract::{Level, Profile};
@@ -25,6 +25,14 @@ pub use crate::outcome::{
 pub use clean::report as clean;
 pub use progress::with_progress;
 pub use text::Settings;
+
+/// Whether standard output is a terminal that takes colours. Windows has to be
+/// told first, and an old console takes none.
+#[must_use]
+pub fn is_for_a_terminal() -> bool {
+    io::stdout().is_terminal()
+        && anstyle_query::windows::enable_ansi_colors() != Some(false)
+}
 
 /// A form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

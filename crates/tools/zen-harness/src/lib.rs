@@ -10,6 +10,7 @@
 //! - [`listing`]: what each server of the workspace says of itself;
 //! - [`built`] and `workspace`: where Cargo has put programs;
 //! - [`inetd`]: a stand-in for inetd;
+//! - [`waiting`]: names and colours for what a thread can wait in;
 //! - [`strace`]: whether strace can be used, and what it counts.
 //!
 //! Functions return [`std::io::ErrorKind::Unsupported`] where the system has
@@ -48,5 +49,6 @@ pub mod process;
 pub mod server;
 pub mod strace;
 pub mod system;
+pub mod waiting;
 #[cfg(feature = "workspace")]
 pub mod workspace;

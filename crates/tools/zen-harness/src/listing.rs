@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub struct Listing {
     /// The name of its package and of its program.
     pub name: String,
+    /// Its architecture, in a few words.
+    pub description: String,
     /// Its place in reading order.
     pub place: usize,
     /// How it waits, as zen-check names it. Some programs are two servers.
@@ -47,8 +49,10 @@ impl Listing {
         let variants = here.or_else(|| value(section, "variants"));
         let variants = variants.unwrap_or_else(|| "[[]]".into());
         let first = |key| Some(strings(&value(section, key)?).swap_remove(0));
+        let description = value(manifest, "description").unwrap_or_default();
         Some(Self {
             name: name.into(),
+            description: description.trim_matches('"').into(),
             place: value(section, "place")?.parse().ok()?,
             architectures: strings(&value(section, "architecture")?),
             variants: variants.split('[').skip(2).map(strings).collect(),
@@ -151,13 +155,15 @@ mod tests {
 
     #[test]
     fn a_manifest_is_read_as_it_stands_there() {
-        let manifest = "[package]\nname = \"x\"\n\n\
+        let manifest = "[package]\nname = \"x\"\n\
+            description = \"Waits [so]\"\n\n\
             [package.metadata.server]\nplace = 3\n\
             architecture = [\"a\", \"b\"]\nvariants = [\n    \
             [\"--one\", \"1\"],\n    [\"--two\"],\n]\n\
             crowd = [\"--workers\", \"{clients}\"]\nruntime = \"own\"\n\n\
             [lints]\nworkspace = true\n";
         let listing = Listing::in_manifest("x", manifest).unwrap();
+        assert_eq!(listing.description, "Waits [so]");
         assert_eq!(listing.architectures, ["a", "b"]);
         assert_eq!(listing.variants, [&["--one", "1"][..], &["--two"]]);
         assert_eq!(listing.options_for(7).unwrap(), ["--workers", "7"]);

@@ -8,7 +8,8 @@ use std::io;
 use std::time::Duration;
 
 pub use sockets::{
-    End, is_free, is_unused, listens, queued, server_end, unread,
+    End, Socket, Sockets, is_free, is_unused, listens, queued, server_end,
+    unread,
 };
 
 /// What a server is made of.
@@ -79,6 +80,20 @@ pub struct Thread {
 
 /// The threads of a server, by their numbers.
 pub type Threads = BTreeMap<u32, Thread>;
+
+/// What a thread is in, as the kernel has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// It runs, or would if it had a processor.
+    Running,
+    /// It is blocked in the system call of this name, whose first argument
+    /// this is; the name is empty if it is none of those that servers wait in.
+    In(&'static str, u64),
+    /// It is blocked in no system call.
+    None,
+    /// The system does not tell.
+    Unknown,
+}
 
 #[cfg(target_os = "linux")]
 mod linux;

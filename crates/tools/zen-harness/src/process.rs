@@ -32,6 +32,8 @@ const MARK: &str = "ZEN_HARNESS_MARK";
 pub struct Process {
     child: Child,
     mark: String,
+    /// What holds it together with all that it starts.
+    group: Option<system::Group>,
     /// Set when it was waited for: from then on, its number may belong to
     /// another process.
     status: Option<ExitStatus>,
@@ -113,7 +115,7 @@ impl Process {
             let program = command.get_program().to_string_lossy();
             io::Error::new(err.kind(), format!("cannot start {program}: {err}"))
         })?;
-        system::remember_group(child.id());
+        let group = system::Group::of(&child);
         let output = child.stdout.take();
         let output = output.map(|it| Output::drain(it, lines_max));
         let errors = child.stderr.take();
@@ -121,6 +123,7 @@ impl Process {
         Ok(Self {
             child,
             mark,
+            group,
             status: None,
             output: output.transpose()?.unwrap_or_else(Output::nothing),
             errors: errors.transpose()?.unwrap_or_else(Output::nothing),
@@ -283,8 +286,8 @@ impl Process {
     pub fn kill(&mut self) -> Option<ExitStatus> {
         self.output.resume();
         if self.status.is_none() {
-            // An error says that no process is left. On systems without
-            // groups, this process is all there is.
+            // An error says that no process is left, or that this system has no
+            // signals.
             for one in proc::family(self.id()).unwrap_or_default() {
                 system::signal(one, system::SIGKILL).ok();
             }
@@ -295,7 +298,7 @@ impl Process {
             }
             self.child.kill().ok();
             self.status = self.child.wait().ok();
-            system::forget_group(self.id());
+            self.group = None;
         }
         self.status
     }

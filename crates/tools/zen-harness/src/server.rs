@@ -72,6 +72,11 @@ impl Server {
         self.process.id()
     }
 
+    /// Its first process, for those who do not only want it ended.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     /// Ends it with SIGTERM, and then kills what is left of it; returns the
     /// last of what it has printed on standard error.
     pub fn stop(mut self) -> io::Result<String> {

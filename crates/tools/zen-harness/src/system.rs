@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 #[cfg(not(unix))]
 mod other;
@@ -22,7 +23,32 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 /// Connects with buffers as small as they get, and with a small segment size,
 /// which on Linux also keeps the *server's* buffer small. Its answers soon
 /// have nowhere to go.
+#[cfg(unix)]
 pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = narrow_socket(address)?;
+    sock.connect(&address.into())?;
+    Ok(sock.into())
+}
+
+/// The same, but waits for nothing, and never will.
+pub fn begin_to_connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let sock = narrow_socket(address)?;
+    sock.set_nonblocking(true)?;
+    match sock.connect(&address.into()) {
+        Err(err) if !is_under_way(&err) => Err(err),
+        _ => Ok(sock.into()),
+    }
+}
+
+fn is_under_way(err: &io::Error) -> bool {
+    #[cfg(unix)]
+    if err.raw_os_error() == Some(libc::EINPROGRESS) {
+        return true;
+    }
+    err.kind() == io::ErrorKind::WouldBlock
+}
+
+fn narrow_socket(address: SocketAddr) -> io::Result<Socket> {
     let sock = tcp_socket(address)?;
     #[cfg(unix)]
     {
@@ -30,8 +56,7 @@ pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
         sock.set_send_buffer_size(16384)?;
         sock.set_tcp_mss(256)?;
     }
-    sock.connect(&address.into())?;
-    Ok(sock.into())
+    Ok(sock)
 }
 
 /// Connects with a small buffer for what is sent, and never blocks: a flood of
@@ -55,4 +80,9 @@ pub fn connect_from(
     }
     sock.connect(&address.into())?;
     Ok(sock.into())
+}
+
+/// From now on, closing this socket sends a reset.
+pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
+    SockRef::from(sock).set_linger(Some(Duration::ZERO))
 }

@@ -16,7 +16,7 @@ use zen_harness::{inetd, system};
 
 use command_line::{Options, What};
 use zen_homework::assignment::Assignment;
-use zen_homework::project::Project;
+use zen_homework::project::{Project, whole_path};
 use zen_homework::student::{self, CheckOptions};
 
 fn main() -> ExitCode {
@@ -86,7 +86,7 @@ fn assignment(
         return project.assignment(&name);
     }
     let assignments = project.assignments()?;
-    let folder = folder.canonicalize().map_err(|err| err.to_string())?;
+    let folder = whole_path(folder)?;
     let here = |it: &&Assignment| folder.starts_with(&it.folder);
     match (assignments.iter().find(here), &assignments[..]) {
         (Some(one), _) | (None, [one]) => Ok(one.clone()),

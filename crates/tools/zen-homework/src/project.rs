@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub type Built = Result<PathBuf, String>;
 impl Project {
     /// The project in which this folder is.
     pub fn around(folder: &Path) -> Result<Self, String> {
-        let folder = folder.canonicalize().map_err(|err| err.to_string())?;
+        let folder = whole_path(folder)?;
         for root in folder.ancestors() {
             let is_handout = root.join(KEPT).is_dir();
             if is_handout || root.join("crates/homework").is_dir() {
@@ -135,6 +135,16 @@ impl Project {
             }
         })
     }
+}
+
+/// The whole path of a folder. `canonicalize` would begin it with `\\?\` on
+/// Windows, and there are programs that cannot run in such a folder.
+pub fn whole_path(folder: &Path) -> Result<PathBuf, String> {
+    let path = match cfg!(windows) {
+        true => path::absolute(folder),
+        false => folder.canonicalize(),
+    };
+    path.map_err(|err| err.to_string())
 }
 
 /// Copies an assignment's files that a student may change from one folder into

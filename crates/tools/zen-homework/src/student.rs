@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -234,7 +234,7 @@ pub fn watch(
         let now = changed(assignment)?;
         if seen.as_ref() != Some(&now) {
             seen = Some(now);
-            if io::stdout().is_terminal() {
+            if report::is_for_a_terminal() {
                 print("\x1b[2J\x1b[H")?;
             }
             // Not to be examined is no reason to stop watching.

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use zen_harness::waiting::State;
+
 use crate::run::{Call, Client, Kind, Task};
 use crate::strace::{Descriptor, Event, Reader, Syscall, What};
 
@@ -236,19 +238,18 @@ fn interrupted(call: &Syscall) -> &str {
 
 fn kind(name: &str) -> Option<Kind> {
     Some(match name {
-        "accept" | "accept4" => Kind::Accept,
-        "read" | "readv" | "recvfrom" | "recvmsg" | "recvmmsg" => Kind::Recv,
-        "write" | "writev" | "sendto" | "sendmsg" | "sendmmsg" | "sendfile" => {
-            Kind::Send
-        }
-        "epoll_wait" | "epoll_pwait" | "epoll_pwait2" | "poll" | "ppoll"
-        | "select" | "pselect6" => Kind::Poll,
         "io_uring_enter" => Kind::Ring,
-        "futex" | "futex_wait" | "futex_waitv" => Kind::Futex,
-        "nanosleep" | "clock_nanosleep" => Kind::Sleep,
         "close" => Kind::Close,
         "shutdown" => Kind::Shutdown,
-        _ => return None,
+        _ => match State::of_call(name)? {
+            State::Accept => Kind::Accept,
+            State::Recv => Kind::Recv,
+            State::Send => Kind::Send,
+            State::Poll => Kind::Poll,
+            State::Futex => Kind::Futex,
+            State::Sleep => Kind::Sleep,
+            _ => return None,
+        },
     })
 }
 

@@ -85,11 +85,26 @@ pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
         runs.sort_by_key(Run::unrest);
         let run = &runs[0];
         write(&data(book, name), &(serde_json::to_string(run)? + "\n"))?;
-        for (path, text) in drawn(book, run) {
-            write(&path, &text)?;
-        }
+        draw(book, run)?;
         println!("{name}");
     }
+    write_table(book)
+}
+
+/// Draws again what was recorded.
+pub fn redraw(book: &Path) -> Result<()> {
+    for Exhibit { name, .. } in exhibits()? {
+        draw(book, &recorded(book, &name)?)?;
+    }
+    write_table(book)
+}
+
+fn draw(book: &Path, run: &Run) -> Result<()> {
+    let mut drawn = drawn(book, run).into_iter();
+    drawn.try_for_each(|(path, text)| write(&path, &text))
+}
+
+fn write_table(book: &Path) -> Result<()> {
     let [data, _] = folders(book);
     write(&data.join("table.md"), &table(book)?)
 }
@@ -146,17 +161,6 @@ pub fn table(book: &Path) -> Result<String> {
         );
     }
     Ok(table)
-}
-
-/// Draws again what was recorded.
-pub fn redraw(book: &Path) -> Result<()> {
-    for Exhibit { name, .. } in exhibits()? {
-        for (path, text) in drawn(book, &recorded(book, &name)?) {
-            write(&path, &text)?;
-        }
-    }
-    let [data, _] = folders(book);
-    write(&data.join("table.md"), &table(book)?)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -1,74 +1,6 @@
 //! A line of the picture, and what is on it.
 
-use zen_bench::svg;
-
-use crate::run::Kind;
-
-/// What a lane's owner did, in the order of the legend.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
-    Work,
-    Accept,
-    Recv,
-    Poll,
-    Futex,
-    Send,
-    Sleep,
-    Other,
-    Asked,
-    Idle,
-}
-
-/// For each state, in the same order: one word in the picture, the words of
-/// the legend, and the lines of its pattern.
-const LOOKS: [(State, [&str; 3]); 10] = [
-    (State::Work, ["work", "working", ""]),
-    (State::Accept, ["accept", "waiting in accept", "M2 2h2M6 6h2"]),
-    (State::Recv, ["recv", "waiting in recv", svg::UP]),
-    (State::Poll, ["poller", "waiting in the poller", "M0 2H8M0 6H8"]),
-    (State::Futex, ["futex", "futex: lock or channel", svg::CROSSED]),
-    (State::Send, ["send", "waiting in send", svg::DOWN]),
-    (State::Sleep, ["sleep", "sleeping", "M2 0V8"]),
-    (State::Other, ["other", "waiting elsewhere", "M4 0V8M0 4H8"]),
-    (State::Asked, ["asked", "has asked, waits", svg::UP]),
-    (State::Idle, ["idle", "connected, idle", ""]),
-];
-
-impl State {
-    /// In the order of the legend.
-    pub fn all() -> impl Iterator<Item = Self> {
-        LOOKS.into_iter().map(|(state, _)| state)
-    }
-
-    /// One word, in the picture.
-    pub fn word(self) -> &'static str {
-        LOOKS[self as usize].1[0]
-    }
-
-    /// As the legend has it.
-    pub fn says(self) -> &'static str {
-        LOOKS[self as usize].1[1]
-    }
-
-    /// The lines of its pattern.
-    pub(crate) fn hatch(self) -> &'static str {
-        LOOKS[self as usize].1[2]
-    }
-
-    /// What a task is in while it makes this call, if it is worth a colour.
-    pub fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Accept => Self::Accept,
-            Kind::Recv => Self::Recv,
-            Kind::Send => Self::Send,
-            Kind::Poll | Kind::Ring => Self::Poll,
-            Kind::Futex => Self::Futex,
-            Kind::Sleep => Self::Sleep,
-            Kind::Other => Self::Other,
-            Kind::Close | Kind::Shutdown => Self::Work,
-        }
-    }
-}
+pub use zen_harness::waiting::State;
 
 /// A time in one state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -145,15 +77,4 @@ impl Detail {
         mark_cells: 10_000,
         marks_max: 8_000,
     };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{LOOKS, State};
-
-    #[test]
-    fn every_state_has_its_own_look() {
-        let states: Vec<_> = State::all().map(|it| it as usize).collect();
-        assert_eq!(states, (0..LOOKS.len()).collect::<Vec<_>>());
-    }
 }

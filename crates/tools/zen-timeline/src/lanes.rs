@@ -113,7 +113,7 @@ pub(crate) fn task_lane(task: &Task, (from, to): (i64, i64)) -> Lane {
     let mut at = born;
     let mut client = None;
     for call in &task.calls {
-        let state = State::of(call.kind);
+        let state = call.kind.state();
         let begin = call.at.clamp(at, end.max(at));
         let over = call.end().clamp(begin, end.max(begin));
         // What comes after a recv() is done for that client.

@@ -4,7 +4,6 @@
 
 use serde_json::{Value, json};
 
-use crate::lane::State;
 use crate::lanes::label;
 use crate::run::{Call, Client, Kind, Run, Seen, Task};
 
@@ -121,6 +120,6 @@ fn call_name(call: &Call) -> &'static str {
         Kind::Close => "close",
         Kind::Shutdown => "shutdown",
         Kind::Ring => "io_uring",
-        kind => State::of(kind).word(),
+        kind => kind.state().word(),
     }
 }

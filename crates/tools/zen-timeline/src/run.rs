@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
+use zen_harness::waiting::State;
 
 /// A file of another format is not read.
 pub const FORMAT: u32 = 1;
@@ -206,4 +207,20 @@ pub enum Kind {
     Other,
     Close,
     Shutdown,
+}
+
+impl Kind {
+    /// What a task is in while it makes such a call.
+    pub fn state(self) -> State {
+        match self {
+            Self::Accept => State::Accept,
+            Self::Recv => State::Recv,
+            Self::Send => State::Send,
+            Self::Poll | Self::Ring => State::Poll,
+            Self::Futex => State::Futex,
+            Self::Sleep => State::Sleep,
+            Self::Other => State::Other,
+            Self::Close | Self::Shutdown => State::Work,
+        }
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::lane::State;
 use crate::lanes::label;
 use crate::picture::LANES_MAX;
 use crate::run::{Kind, Run, Seen, Task};
@@ -272,7 +271,7 @@ impl<'a> Teller<'a> {
             // while it waits in accept().
             Act::Begins(Kind::Accept) => "waiting in accept".into(),
             Act::Begins(kind) => {
-                format!("{}{whose}", State::of(kind).says())
+                format!("{}{whose}", kind.state().says())
             }
             Act::Death => "has ended".into(),
             _ => format!("working{whose}"),
@@ -357,7 +356,7 @@ impl<'a> Teller<'a> {
                     (Kind::Accept, _) | (_, None) => String::new(),
                     _ => format!(" for {whom}"),
                 };
-                format!("begins: {}{whose}", State::of(kind).says())
+                format!("begins: {}{whose}", kind.state().says())
             }
             Act::Ends(Kind::Accept) => format!("accepts {whom}"),
             Act::Ends(Kind::Recv) => {
@@ -367,10 +366,10 @@ impl<'a> Teller<'a> {
             Act::Ends(Kind::Close) => format!("closes the socket of {whom}"),
             Act::Ends(Kind::Shutdown) => format!("shuts down that of {whom}"),
             Act::Ends(kind) => {
-                format!("goes on after {}", State::of(kind).word())
+                format!("goes on after {}", kind.state().word())
             }
             Act::Fails(kind) => {
-                format!("hears an error of {}", State::of(kind).word())
+                format!("hears an error of {}", kind.state().word())
             }
             Act::EndOfFile => format!("reads the end of {whom}"),
             Act::Birth => "is there".into(),

@@ -3,6 +3,7 @@
 //! size.
 
 use zen_bench::svg::{self, Length, Svg, escaped};
+use zen_harness::waiting::COLOURS;
 
 use crate::lane::{Lane, Mark, Span, State};
 use crate::picture::Picture;
@@ -14,18 +15,6 @@ const STYLES: usize = 6;
 
 /// What pictures have and other drawings have not.
 const STYLE: &str = include_str!("style.css");
-
-/// The colour of each state, on light and on dark paper.
-const COLOURS: [[&str; 3]; 8] = [
-    ["work", "#1c1c1c", "#f2f2f2"],
-    ["accept", "#2f6fb0", "#6cb6ff"],
-    ["recv", "#1d7a46", "#6fd69a"],
-    ["poller", "#7d3fa0", "#cfa2f0"],
-    ["futex", "#b3261e", "#ff8f87"],
-    ["send", "#00707c", "#5fd3e0"],
-    ["sleep", "#7a6a00", "#e0d060"],
-    ["other", "#666", "#a8a8a8"],
-];
 
 /// Heights, from the top of a lane to its bottom.
 const LABEL: usize = 13;
@@ -374,6 +363,16 @@ fn legend_entries(picture: &Picture) -> Vec<(Entry, &'static str)> {
     entries
 }
 
+/// The client that waits longest for answers: its pattern is the one to explain.
+fn asker(picture: &Picture) -> Option<usize> {
+    let asked = |index: &usize| -> i64 {
+        let spans = picture.lanes[*index].spans.iter();
+        let spans = spans.filter(|span| span.state == State::Asked);
+        spans.map(Span::length).sum()
+    };
+    (0..picture.clients).filter(|it| asked(it) > 0).max_by_key(asked)
+}
+
 enum Entry {
     State(State),
     Mark(bool),
@@ -393,7 +392,12 @@ fn legend(svg: &mut Svg, picture: &Picture, top: usize) {
         match entry {
             Entry::State(state) => {
                 let word = state.word();
-                let attributes = format!("class=\"{word}\" {}", svg.fill(word));
+                let fill =
+                    match asker(picture).filter(|_| state == State::Asked) {
+                        Some(client) => svg.fill(&class(client)),
+                        None => svg.fill(word),
+                    };
+                let attributes = format!("class=\"{word}\" {fill}");
                 svg.rect(attributes, (0, -11.0), (24, 14));
             }
             Entry::Mark(is_full) => {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::crowd::{Errand, burst, visit};
 use crate::lab::Lab;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::seconds;
 
 const BACKLOGS: [&str; 3] = ["5", "64", "4096"];
@@ -16,14 +16,10 @@ const BACKLOGS: [&str; 3] = ["5", "64", "4096"];
 /// A client that connects within this time was not dropped.
 const AT_ONCE: f64 = 0.25;
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let clients = lab.pick([20, 100, 100]);
     let time_max = Duration::from_secs_f64(lab.pick([0.6, 4.5, 10.0]));
-    let title = "How long clients take to connect";
-    let x = ("clients, from the quickest", Scale::Linear);
-    let mut times =
-        Chart::lines("connect", title, x, ("seconds", Scale::Linear))
-            .with_limit(time_max.as_secs_f64());
+    charts.get("connect").limit = Some(time_max.as_secs_f64());
     for run in 0..lab.runs() {
         for backlog in BACKLOGS {
             lab.tell(run, &format!("a backlog of {backlog}"));
@@ -42,14 +38,14 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let series = format!("backlog of {backlog}");
                 for (index, time) in connected.into_iter().enumerate() {
                     let time = time.unwrap_or(time_max).as_secs_f64();
-                    times.record(&series, (index + 1) as f64, time);
+                    charts.record("connect", &series, (index + 1) as f64, time);
                 }
                 drop(busy);
                 server.stop()?;
             }
         }
     }
-    Ok(vec![times])
+    Ok(())
 }
 
 pub(super) fn seen(results: &Results) -> String {

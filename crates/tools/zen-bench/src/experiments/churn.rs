@@ -9,7 +9,7 @@ use crate::crowd::{Errand, burst};
 use crate::gauge;
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::{NOTHING, list};
 
 /// This many connect at once, and the next when they have left.
@@ -18,12 +18,11 @@ const AT_ONCE: usize = 8;
 const NEW: &str = "on a new connection";
 const OLD: &str = "on the same connection";
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let bursts = lab.pick([3, 50, 200]);
     let subjects = lab.servers(super::silent::SERVERS);
-    let names = subjects.iter().map(|it| &it.name);
-    let y = ("microseconds of processor time", Scale::Log);
-    let mut price = Chart::bars("price", "For one answer", names, y);
+    let names = subjects.iter().map(|it| it.name.clone());
+    charts.get("price").x.names = names.collect();
     for run in 0..lab.runs() {
         for (x, subject) in subjects.iter().enumerate() {
             lab.tell(run, &subject.name);
@@ -49,7 +48,7 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             let mut record = |series, from: Option<f64>, to: Option<f64>| {
                 if let (Some(from), Some(to)) = (from, to) {
                     let each = (to - from) / (AT_ONCE * bursts) as f64;
-                    price.record(series, x as f64, each * 1e6);
+                    charts.record("price", series, x as f64, each * 1e6);
                 }
             };
             record(NEW, before, after);
@@ -58,7 +57,7 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             server.stop()?;
         }
     }
-    Ok(vec![price])
+    Ok(())
 }
 
 /// Waits until no process but the first is left, so that all have been

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::crowd::visit;
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::{list, seconds};
 
 const SERVERS: &str = "zen-threaded zen-legacy zen-fork zen-poll zen-coroutine";
@@ -15,23 +15,13 @@ const SERVERS: &str = "zen-threaded zen-legacy zen-fork zen-poll zen-coroutine";
 /// How often each sends a byte. No question gets longer than is allowed.
 const DRIP_EVERY: Duration = Duration::from_millis(50);
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let floods: &[usize] =
         lab.pick([&[0, 20], &[0, 4, 40, 400, 2000], &[0, 4, 40, 400, 2000]]);
     let limit = lab.pick([0.2, 0.5, 1.0]);
     let time = lab.pick([0.2, 0.4, 2.0]);
-    let chart = |name, title, label| {
-        let x = ("clients of the flood", Scale::Steps);
-        Chart::lines(name, title, x, (label, Scale::Log))
-    };
-    let title = "How long a client in earnest waits, dripping flood";
-    let mut wait = chart("wait", title, "seconds").with_limit(limit);
-    let title = "The same, silent flood";
-    let mut silent = chart("silent", title, "seconds").with_limit(limit);
-    let title = "Processor time that the drips cost";
-    let mut work = chart("work", title, "milliseconds a second");
-    let title = "Memory (PSS) under the dripping flood";
-    let mut memory = chart("memory", title, "bytes");
+    charts.get("wait").limit = Some(limit);
+    charts.get("silent").limit = Some(limit);
     let limit_time = Duration::from_secs_f64(limit);
     for run in 0..lab.runs() {
         for &flood in floods {
@@ -45,7 +35,7 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                     let time = visit(server.address, limit_time)?;
                     Ok(time.unwrap_or(limit_time).as_secs_f64())
                 };
-                silent.record(name, x, waits()?);
+                charts.record("silent", name, x, waits()?);
                 let before = lab.cpu(&server)?;
                 let begun = Instant::now();
                 while begun.elapsed().as_secs_f64() < time {
@@ -56,19 +46,19 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 }
                 let elapsed = begun.elapsed().as_secs_f64();
                 if let (Some(from), Some(to)) = (before, lab.cpu(&server)?) {
-                    work.record(name, x, (to - from) / elapsed * 1e3);
+                    charts.record("work", name, x, (to - from) / elapsed * 1e3);
                 }
                 flood.drip();
-                wait.record(name, x, waits()?);
+                charts.record("wait", name, x, waits()?);
                 if let Some(gauge) = lab.gauge(&server)? {
-                    memory.record(name, x, gauge.memory as f64);
+                    charts.record("memory", name, x, gauge.memory as f64);
                 }
                 drop(flood);
                 server.stop()?;
             }
         }
     }
-    Ok(vec![wait, silent, work, memory])
+    Ok(())
 }
 
 pub(super) fn seen(results: &Results) -> String {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::crowd::visit;
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::schedule::{Order, Pace};
 use crate::words::count;
 
@@ -16,13 +16,8 @@ const SPREAD: usize = 400;
 const SLOW: &str = "answers of 1 ms";
 const MODES: [&str; 3] = ["reuseport", "listener", "processes"];
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     lab.share_cores();
-    let (title, loops) = ("Answers a second", ["1 loop", "2 loops"]);
-    let mut rate = Chart::bars("rate", title, loops, ("a second", Scale::Log));
-    let title = "Clients of the loop that has most, of two";
-    let y = ("percent of all clients", Scale::Linear);
-    let mut most = Chart::bars("spread", title, MODES, y);
     let time = Duration::from_secs_f64(lab.pick([0.05, 0.4, 2.0]));
     for run in 0..lab.runs() {
         for subject in lab.listings("zen-hybrid") {
@@ -43,7 +38,7 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                         questions_max: 10_000_000,
                     };
                     let outcome = load.drive(&order, &mut |_| ())?;
-                    rate.record(series, x as f64, outcome.rate());
+                    charts.record("rate", series, x as f64, outcome.rate());
                     drop(load);
                     server.stop()?;
                 }
@@ -62,12 +57,17 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 drop(crowd);
                 let log = server.stop_and_read()?;
                 if let Some(share) = most_of(&log) {
-                    most.record("clients of one loop", x as f64, share);
+                    charts.record(
+                        "spread",
+                        "clients of one loop",
+                        x as f64,
+                        share,
+                    );
                 }
             }
         }
     }
-    Ok(vec![rate, most])
+    Ok(())
 }
 
 /// From the log's last lines: `Loop 0 accepted 203 clients`. In percent.

@@ -11,7 +11,7 @@ use zen_harness::server::Server;
 use crate::holders::{Holder, addresses};
 use crate::lab::Lab;
 use crate::machine::descriptors_max;
-use crate::results::{Chart, Results, Scale, median};
+use crate::results::{Charts, Results, median};
 use crate::words::{count, seconds};
 
 /// Clients that connect before the server is asked whether it has them all.
@@ -34,34 +34,19 @@ const KERNEL: &str = "kernel, both ends";
 const ONE: &str = "one address";
 const THREE: &str = "three addresses";
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     lab.make_once();
-    let steps = |name, title, y: (&str, Scale)| {
-        Chart::lines(name, title, ("silent clients", Scale::Steps), y)
-    };
-    let y = ("MB", Scale::Log);
-    let mut memory = steps("memory", "Memory for a silent crowd", y);
-    let y = ("seconds", Scale::Log);
-    let title = "How long 50 new clients wait for an answer";
-    let mut wait = steps("wait", title, y);
-    let mut taken = steps("taken", "Time to take them in", y);
-    taken.is_table = true;
-    let y = ("seconds for each client", Scale::Log);
-    let title = "What it costs a client process to connect";
-    let mut ports = steps("ports", title, y);
-    let charts = [&mut memory, &mut wait, &mut taken];
     if cfg!(target_os = "linux") {
         hold(lab, charts)?;
-        connect(lab, &mut ports)?;
+        connect(lab, charts)?;
     } else {
         lab.leave_out("only Linux has so many loopback addresses");
     }
-    Ok(vec![memory, wait, taken, ports])
+    Ok(())
 }
 
 /// Holds more and more of them, and measures at some sizes of the crowd.
-fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
-    let [memory, wait, taken] = charts;
+fn hold(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let crowds: &[usize] = lab.pick([
         &[60][..],
         &[1_000, 4_000],
@@ -87,13 +72,15 @@ fn hold(lab: &mut Lab, charts: [&mut Chart; 3]) -> Result<()> {
                 let limit = crowd.grow(size).err();
                 let x = crowd.held as f64;
                 let both = meminfo("Slab:").saturating_sub(kernel);
-                taken.record(&subject.name, x, crowd.time.as_secs_f64());
-                memory.record(KERNEL, x, both as f64 / 1e6);
+                let time = crowd.time.as_secs_f64();
+                charts.record("taken", &subject.name, x, time);
+                charts.record("memory", KERNEL, x, both as f64 / 1e6);
                 if let Some(gauge) = lab.gauge(&server)? {
-                    memory.record(SERVER, x, gauge.memory as f64 / 1e6);
+                    let megabytes = gauge.memory as f64 / 1e6;
+                    charts.record("memory", SERVER, x, megabytes);
                 }
                 for (series, value) in fresh(server.address)? {
-                    wait.record(series, x, value);
+                    charts.record("wait", series, x, value * 1e6);
                 }
                 if let Some(limit) = limit {
                     let most = count(x);
@@ -207,7 +194,7 @@ fn fresh(server: SocketAddr) -> Result<[(&'static str, f64); 4]> {
 
 /// What each further client costs its own process, if all come from one
 /// address, and if they come from three.
-fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
+fn connect(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let clients = lab.pick([60, 4_000, 18_000]).min(held_max());
     for run in 0..lab.runs() {
         for subject in lab.listings("zen-hybrid") {
@@ -223,7 +210,8 @@ fn connect(lab: &mut Lab, ports: &mut Chart) -> Result<()> {
                     let time = holder.connect(more)?.as_secs_f64();
                     answer_times(server.address)?;
                     let x = (held + more) as f64;
-                    ports.record(series, x, time / more as f64);
+                    let cost = time / more as f64 * 1e6;
+                    charts.record("ports", series, x, cost);
                 }
                 drop(holder);
                 server.stop()?;
@@ -250,7 +238,7 @@ pub(super) fn seen(results: &Results) -> String {
         return "Nothing could be measured here: it needs Linux.".into();
     };
     let most = taken.x_max();
-    let time = |series| seconds(wait.at(series, most).unwrap_or(0.0));
+    let time = |series| seconds(wait.at(series, most).unwrap_or(0.0) / 1e6);
     let mut text = format!(
         "`zen-hybrid` held {} silent clients, and took them in within {}. \
          Then {FRESH} new clients got their first answer {} after they began \
@@ -267,10 +255,10 @@ pub(super) fn seen(results: &Results) -> String {
     {
         text += &format!(
             " The server's processes used {server:.0} MB of memory, {:.0} bytes \
-             a client. The kernel used {:.1} GB more than before, {:.0} bytes a \
+             a client. The kernel used {} MB more than before, {:.0} bytes a \
              client, for the sockets of both ends.",
             server * 1e6 / most,
-            kernel / 1e3,
+            count(kernel),
             kernel * 1e6 / most
         );
     }
@@ -287,8 +275,8 @@ pub(super) fn seen(results: &Results) -> String {
             " With {} clients from one address, one more took {} to connect; \
              from three addresses it took {}.",
             count(last),
-            seconds(one),
-            seconds(three)
+            seconds(one / 1e6),
+            seconds(three / 1e6)
         );
     }
     text

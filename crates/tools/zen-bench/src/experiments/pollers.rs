@@ -4,22 +4,17 @@ use anyhow::Result;
 
 use crate::figure;
 use crate::lab::Lab;
-use crate::results::{Chart, Results};
+use crate::results::{Charts, Results};
 use crate::words::{NOTHING, count, seconds};
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, _: &mut Charts) -> Result<()> {
     lab.leave_out("epoll is Linux's");
-    Ok(Vec::new())
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    use crate::results::Scale;
-    let x = ("watched sockets", Scale::Log);
-    let y = ("microseconds of processor time", Scale::Log);
-    let title = "To learn of one event";
-    let mut price = Chart::lines("price", title, x, y);
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let rounds = lab.pick([20, 1000, 10_000]);
     for run in 0..lab.runs() {
         for sockets in [1, 10, 100, 1000, 10_000] {
@@ -27,7 +22,7 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             for name in linux::CALLS {
                 match linux::price(name, sockets, rounds)? {
                     Some(time) => {
-                        price.record(name, sockets as f64, time * 1e6)
+                        charts.record("price", name, sockets as f64, time * 1e6)
                     }
                     None => lab.leave_out(&format!(
                         "{name} with {sockets} sockets: a set of its has \
@@ -38,7 +33,7 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             }
         }
     }
-    Ok(vec![price])
+    Ok(())
 }
 
 #[cfg(target_os = "linux")]

@@ -9,7 +9,7 @@ use super::rates;
 use crate::crowd::visit;
 use crate::lab::{Lab, Subject};
 use crate::load::Load;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::schedule::Pace;
 use crate::words::{NOTHING, list};
 
@@ -19,29 +19,18 @@ const CROWDS: [usize; 4] = [0, 1, 5, 50];
 const ASKING: [(&str, usize); 2] =
     [("1 client asks", 1), ("16 clients ask", 16)];
 
-/// What is counted while clients are silent: the name of the chart, and of
-/// what it counts.
-const COUNTED: [(&str, &str); 4] = [
-    ("processes", "processes"),
-    ("threads", "threads"),
-    ("descriptors", "descriptors"),
-    ("memory", "bytes (PSS)"),
-];
+/// What is counted while clients are silent.
+const COUNTED: [&str; 4] = ["processes", "threads", "descriptors", "memory"];
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     // Behind inetd: a small stand-in for it counts as part of the server.
     let subjects = lab.servers(&lab.names());
-    let names = subjects.iter().map(|it| &it.name);
-    let y = ("microseconds of processor time", Scale::Log);
-    let mut price = Chart::bars("price", "For one answer", names, y);
-    let mut counted = COUNTED.map(|(name, label)| {
-        let (x, y) = (("silent clients", Scale::Steps), (label, Scale::Log));
-        Chart { is_table: true, ..Chart::lines(name, label, x, y) }
-    });
+    let names = subjects.iter().map(|it| it.name.clone());
+    charts.get("price").x.names = names.collect();
     for run in 0..lab.runs() {
         for (x, subject) in subjects.iter().enumerate() {
             lab.tell(run, &subject.name);
-            silent(lab, subject, &mut counted)?;
+            silent(lab, subject, charts)?;
             for (series, clients) in ASKING {
                 // It serves no one else while one is connected.
                 if subject.name == "zen-single" && clients > 1 {
@@ -50,22 +39,16 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let (_, cost) =
                     rates::drive(lab, subject, clients, 1, Pace::Closed)?;
                 if let Some(cost) = cost {
-                    price.record(series, x as f64, cost);
+                    charts.record("price", series, x as f64, cost);
                 }
             }
         }
     }
-    let mut charts = vec![price];
-    charts.extend(counted);
-    Ok(charts)
+    Ok(())
 }
 
 /// Counts everything, crowd after crowd, of a server that has its defaults.
-fn silent(
-    lab: &mut Lab,
-    subject: &Subject,
-    charts: &mut [Chart; 4],
-) -> Result<()> {
+fn silent(lab: &mut Lab, subject: &Subject, charts: &mut Charts) -> Result<()> {
     // A server that has not answered by then will accept no more.
     let patience = Duration::from_secs_f64(lab.pick([0.1, 0.3, 1.0]));
     let server = lab.start(subject, &[])?;
@@ -78,10 +61,8 @@ fn silent(
             visit(server.address, patience)?;
         }
         let Some(gauge) = lab.gauge(&server)? else { continue };
-        let values =
-            [gauge.processes, gauge.threads, gauge.descriptors, gauge.memory];
-        for (chart, value) in charts.iter_mut().zip(values) {
-            chart.record(&subject.name, clients as f64, value as f64);
+        for (chart, value) in gauge.counts() {
+            charts.record(chart, &subject.name, clients as f64, value as f64);
         }
     }
     drop(crowd);
@@ -134,7 +115,7 @@ fn table(name: &str, results: &Results) -> String {
     );
     for clients in CROWDS {
         text += &format!("| {clients} |");
-        for (chart, _) in COUNTED {
+        for chart in COUNTED {
             let chart = results.chart(chart);
             let value = chart.and_then(|it| it.at(name, clients as f64));
             text += &match (value, chart) {

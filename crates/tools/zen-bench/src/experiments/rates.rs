@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::drive::Outcome;
 use crate::lab::{Lab, Subject};
 use crate::load::{Load, Plan};
-use crate::results::{Chart, Results, Scale, Series};
+use crate::results::{Charts, Results, Series};
 use crate::schedule::{Order, Pace};
 use crate::words::{count, list, seconds};
 
@@ -20,7 +20,7 @@ const BATCH_CLIENTS: usize = 16;
 /// A latency above this is behind the wall.
 const WALL: f64 = 0.05;
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[1, 4, 16, 64, 256, 1000];
     let clients = lab.pick([&[1, 8], all, all]);
     let batches: &[usize] =
@@ -30,21 +30,6 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
         &[1e3, 5e3, 1e4, 2e4, 4e4, 8e4, 1.6e5],
         &[1e3, 2e3, 5e3, 1e4, 2e4, 4e4, 6e4, 8e4, 1.2e5, 1.6e5],
     ]);
-    let chart = |name, title, x, y| {
-        Chart::lines(name, title, (x, Scale::Log), (y, Scale::Log))
-    };
-    let (asking, latency) = ("clients that ask", "seconds");
-    let micro = "microseconds of processor time";
-    let mut rate = chart("rate", "Answers a second", asking, "a second");
-    let mut median = chart("median", "Latency, median", asking, latency);
-    let mut late = chart("late", "Latency that 99 % keep", asking, latency);
-    let mut price = chart("price", "For one answer", asking, micro);
-    let x = "questions at once, 16 clients";
-    let title = "For one answer, many asked at once";
-    let mut batched = chart("batches", title, x, micro);
-    let x = "questions a second, 32 clients";
-    let title = "Latency that 99 % keep, by a schedule";
-    let mut paced = chart("paced", title, x, latency);
     for run in 0..lab.runs() {
         for &clients in clients {
             lab.tell(run, &format!("{clients} clients"));
@@ -52,11 +37,11 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let (outcome, cost) =
                     drive(lab, &subject, clients, 1, Pace::Closed)?;
                 let (name, x) = (&subject.name, clients as f64);
-                rate.record(name, x, outcome.rate());
-                median.record(name, x, outcome.quantile(0.5));
-                late.record(name, x, outcome.quantile(0.99));
+                charts.record("rate", name, x, outcome.rate());
+                charts.record("median", name, x, outcome.quantile(0.5));
+                charts.record("late", name, x, outcome.quantile(0.99));
                 if let Some(cost) = cost {
-                    price.record(name, x, cost);
+                    charts.record("price", name, x, cost);
                 }
             }
         }
@@ -66,7 +51,7 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let (_, cost) =
                     drive(lab, &subject, BATCH_CLIENTS, batch, Pace::Closed)?;
                 if let Some(cost) = cost {
-                    batched.record(&subject.name, batch as f64, cost);
+                    charts.record("batches", &subject.name, batch as f64, cost);
                 }
             }
         }
@@ -76,11 +61,16 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let pace = Pace::Open(rate);
                 let (outcome, _) =
                     drive(lab, &subject, PACED_CLIENTS, 1, pace)?;
-                paced.record(&subject.name, rate, outcome.quantile(0.99));
+                charts.record(
+                    "paced",
+                    &subject.name,
+                    rate,
+                    outcome.quantile(0.99),
+                );
             }
         }
     }
-    Ok(vec![rate, median, late, price, batched, paced])
+    Ok(())
 }
 
 /// The outcome, and microseconds of the server's processor time an answer.

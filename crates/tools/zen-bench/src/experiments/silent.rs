@@ -7,27 +7,17 @@ use anyhow::Result;
 use crate::crowd::visit;
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Chart, Charts, Results};
 use crate::words::{list, seconds};
 
 pub(super) const SERVERS: &str = "zen-single zen-threaded zen-legacy zen-fork \
                                   zen-poll zen-coroutine";
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 39, 40, 41, 1000];
     let crowds = lab.pick([&[0, 1, 4], all, all]);
     let limit = lab.pick([0.2, 0.5, 1.0]);
-    let chart = |name, title, label| {
-        let x = ("silent clients", Scale::Steps);
-        Chart::lines(name, title, x, (label, Scale::Log))
-    };
-    let mut wait =
-        chart("wait", "How long one client waits", "seconds").with_limit(limit);
-    let mut threads = chart("threads", "Threads, in all processes", "threads");
-    let mut processes = chart("processes", "Processes", "processes");
-    let mut memory = chart("memory", "Memory (PSS)", "bytes");
-    let mut descriptors =
-        chart("descriptors", "Descriptors, in all processes", "descriptors");
+    charts.get("wait").limit = Some(limit);
     for run in 0..lab.runs() {
         for &clients in crowds {
             lab.tell(run, &format!("{clients} silent clients"));
@@ -38,15 +28,10 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 let time = visit(server.address, time)?;
                 let x = clients as f64;
                 let seconds = time.map_or(limit, |time| time.as_secs_f64());
-                wait.record(&subject.name, x, seconds);
+                charts.record("wait", &subject.name, x, seconds);
                 if let Some(gauge) = lab.gauge(&server)? {
-                    for (chart, value) in [
-                        (&mut threads, gauge.threads),
-                        (&mut processes, gauge.processes),
-                        (&mut memory, gauge.memory),
-                        (&mut descriptors, gauge.descriptors),
-                    ] {
-                        chart.record(&subject.name, x, value as f64);
+                    for (chart, value) in gauge.counts() {
+                        charts.record(chart, &subject.name, x, value as f64);
                     }
                 }
                 drop(crowd);
@@ -54,7 +39,7 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
             }
         }
     }
-    Ok(vec![wait, threads, processes, memory, descriptors])
+    Ok(())
 }
 
 pub(super) fn seen(results: &Results) -> String {

@@ -6,19 +6,15 @@ use anyhow::Result;
 
 use crate::crowd::{Errand, burst};
 use crate::lab::Lab;
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::{list, seconds};
 
 const THINK: f64 = 0.020;
 const CROWD: f64 = 16.0;
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[1, 2, 4, 5, 8, 12, 16];
     let crowds = lab.pick([&[1, 4, 16], all, all]);
-    let title = "How long the last client waits";
-    let x = ("clients that ask at once", Scale::Linear);
-    let y = ("seconds", Scale::Linear);
-    let mut wait = Chart::lines("wait", title, x, y);
     let names = "zen-single zen-threaded zen-legacy zen-fork zen-poll \
                  zen-callback zen-coroutine";
     for run in 0..lab.runs() {
@@ -31,12 +27,12 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                     burst(server.address, clients, Errand::Ask, time_max)?;
                 let last = times.last().copied().flatten().unwrap_or(time_max);
                 let x = clients as f64;
-                wait.record(&subject.name, x, last.as_secs_f64());
+                charts.record("wait", &subject.name, x, last.as_secs_f64());
                 server.stop()?;
             }
         }
     }
-    Ok(vec![wait])
+    Ok(())
 }
 
 pub(super) fn seen(results: &Results) -> String {

@@ -6,16 +6,12 @@ use anyhow::Result;
 
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
-use crate::results::{Chart, Results, Scale};
+use crate::results::{Charts, Results};
 use crate::words::{NOTHING, seconds};
 
 const SERVER: &str = "zen-single";
 
-pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
-    let title = "The share that is work";
-    let x = ("milliseconds from an answer to the next question", Scale::Steps);
-    let y = ("percent of the time", Scale::Log);
-    let mut work = Chart::lines("work", title, x, y);
+pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let time = lab.pick([100.0, 500.0, 2000.0]);
     for run in 0..lab.runs() {
         for pause in [0.0, 1.0, 10.0, 40.0, 100.0] {
@@ -34,14 +30,14 @@ pub(super) fn make(lab: &mut Lab) -> Result<Vec<Chart>> {
                 if let (Some(before), Some(after)) = (before, lab.cpu(&server)?)
                 {
                     let share = 100.0 * (after - before) / elapsed;
-                    work.record(&subject.name, pause, share);
+                    charts.record("work", &subject.name, pause, share);
                 }
                 drop(load);
                 server.stop()?;
             }
         }
     }
-    Ok(vec![work])
+    Ok(())
 }
 
 pub(super) fn seen(results: &Results) -> String {

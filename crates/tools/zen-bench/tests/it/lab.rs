@@ -155,6 +155,18 @@ fn every_data_file_says_what_it_was_measured_on() {
 }
 
 #[test]
+fn the_readme_names_the_million_as_measured() {
+    let readme = fs::read_to_string(here().join("../README.md")).unwrap();
+    let results = read(&here(), experiment("million")).expect("data");
+    let at = |chart, name| results.chart(chart).unwrap().at(name, 1e6).unwrap();
+    let memory = format!("{:.0} MB", at("memory", "server"));
+    let wait = format!("{:.0} µs", at("wait", "first answer, median"));
+    for figure in [&*memory, &*wait, "1,000,000"] {
+        assert!(readme.contains(figure), "not in README.md: {figure}");
+    }
+}
+
+#[test]
 fn the_list_names_every_experiment() {
     let output = zen_bench(&["list"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

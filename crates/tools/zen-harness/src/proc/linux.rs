@@ -10,7 +10,7 @@ use procfs_core::process::{Schedstat, SmapsRollup, Stat, Status};
 use procfs_core::{FromRead, ProcResult};
 use rustix::param::{clock_ticks_per_second, page_size};
 
-use super::{Parts, Resident, Thread, Threads, Turns};
+use super::{Call, Parts, Resident, Thread, Threads, Turns};
 use crate::system;
 
 /// A process of a server.
@@ -199,6 +199,102 @@ pub fn is_traced(process: u32) -> bool {
     })
 }
 
+/// The system calls that servers wait in.
+const CALLS: &[(libc::c_long, &str)] = &[
+    (libc::SYS_accept, "accept"),
+    (libc::SYS_accept4, "accept4"),
+    (libc::SYS_clock_nanosleep, "clock_nanosleep"),
+    (libc::SYS_epoll_pwait, "epoll_pwait"),
+    (libc::SYS_epoll_pwait2, "epoll_pwait2"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_epoll_wait, "epoll_wait"),
+    (libc::SYS_futex, "futex"),
+    (libc::SYS_io_uring_enter, "io_uring_enter"),
+    (libc::SYS_nanosleep, "nanosleep"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_poll, "poll"),
+    (libc::SYS_ppoll, "ppoll"),
+    (libc::SYS_pselect6, "pselect6"),
+    (libc::SYS_read, "read"),
+    (libc::SYS_recvfrom, "recvfrom"),
+    (libc::SYS_recvmsg, "recvmsg"),
+    #[cfg(target_arch = "x86_64")]
+    (libc::SYS_select, "select"),
+    (libc::SYS_sendmsg, "sendmsg"),
+    (libc::SYS_sendto, "sendto"),
+    (libc::SYS_wait4, "wait4"),
+    (libc::SYS_waitid, "waitid"),
+    (libc::SYS_write, "write"),
+    (libc::SYS_writev, "writev"),
+];
+
+/// What a line of /proc/PID/task/TID/syscall says.
+fn call(line: &str) -> Call {
+    let mut words = line.split_whitespace();
+    match words.next() {
+        Some("running") => Call::Running,
+        Some("-1") => Call::None,
+        Some(number) => {
+            let number = number.parse().unwrap_or(-1);
+            let first = words.next().and_then(|it| it.strip_prefix("0x"));
+            let first = first.and_then(|it| u64::from_str_radix(it, 16).ok());
+            let name = CALLS.iter().find(|it| it.0 == number);
+            Call::In(name.map_or("", |it| it.1), first.unwrap_or_default())
+        }
+        None => Call::Unknown,
+    }
+}
+
+/// The threads of a process, by number, and what each is in.
+pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
+    let folder = format!("/proc/{process}/task");
+    let mut calls = Vec::new();
+    for thread in entries(&folder)? {
+        match fs::read_to_string(format!("{folder}/{thread}/syscall")) {
+            Ok(line) => calls.push((thread as u32, call(&line))),
+            Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
+                calls.push((thread as u32, Call::Unknown));
+            }
+            // It has ended meanwhile.
+            Err(_) => {}
+        }
+    }
+    calls.sort_unstable_by_key(|it| it.0);
+    Ok(calls)
+}
+
+/// A process and its descendants, as far as first threads have started them:
+/// in a few quick looks, where [`family`](super::family) looks at all
+/// processes of the machine.
+#[must_use]
+pub fn lineage(leader: u32) -> Vec<u32> {
+    let mut lineage = vec![leader];
+    let mut at = 0;
+    while let Some(process) = lineage.get(at) {
+        let file = format!("/proc/{process}/task/{process}/children");
+        let children = fs::read_to_string(file).unwrap_or_default();
+        lineage.extend(
+            children.split_whitespace().filter_map(|it| it.parse::<u32>().ok()),
+        );
+        at += 1;
+    }
+    lineage
+}
+
+/// The number of the socket behind a descriptor, if it is one.
+#[must_use]
+pub fn socket_at(process: u32, descriptor: u64) -> Option<u64> {
+    let link =
+        fs::read_link(format!("/proc/{process}/fd/{descriptor}")).ok()?;
+    let link = link.to_str()?.strip_prefix("socket:[")?;
+    link.strip_suffix(']')?.parse().ok()
+}
+
+/// Processor time of one process so far.
+pub fn own_cpu_time(process: u32) -> io::Result<Duration> {
+    system::cpu_clock(process).ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
 /// What ends meanwhile is not there.
 pub fn threads(leader: u32) -> io::Result<Threads> {
     let mut threads = Threads::new();
@@ -244,5 +340,20 @@ fn turns_in(stat: Schedstat) -> Turns {
     Turns {
         cpu: Duration::from_nanos(stat.sum_exec_runtime),
         delay: Duration::from_nanos(stat.run_delay),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_read_with_its_first_argument() {
+        let line = format!("{} 0x1f 0x7ffc 0x0 0x7f01", libc::SYS_accept4);
+        assert_eq!(call(&line), Call::In("accept4", 31));
+        assert_eq!(call("running"), Call::Running);
+        assert_eq!(call("-1 0x7ffc 0x7f01"), Call::None);
+        assert_eq!(call("99999 0x0"), Call::In("", 0));
+        assert_eq!(call(""), Call::Unknown);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-use super::{Parts, Resident, Threads, Turns};
+use super::{Call, Parts, Resident, Threads, Turns};
 use crate::unsupported;
 
 /// Never made here.
@@ -18,6 +18,7 @@ pub(super) fn members(_: u32) -> io::Result<Vec<Member>> {
 }
 
 stubs! {
+    calls(u32) -> io::Result<Vec<(u32, Call)>> = unsupported();
     cpu_time(u32) -> io::Result<Duration> = unsupported();
     descriptors(u32) -> io::Result<Vec<u64>> = unsupported();
     has_no_signal_pending(u32) -> io::Result<bool> = unsupported();
@@ -25,11 +26,19 @@ stubs! {
     is_stopped(u32) -> bool = false;
     is_traced(u32) -> bool = false;
     memory(u32) -> io::Result<u64> = unsupported();
+    own_cpu_time(u32) -> io::Result<Duration> = unsupported();
     own_turns() -> Turns = Turns::default();
     parts(u32) -> io::Result<Parts> = unsupported();
     resident(u32) -> io::Result<Resident> = unsupported();
     shared_memory(u32) -> io::Result<u64> = unsupported();
+    socket_at(u32, u64) -> Option<u64> = None;
     threads(u32) -> io::Result<Threads> = unsupported();
     turns(u32) -> BTreeMap<u32, Turns> = BTreeMap::new();
     with_variable(&str) -> io::Result<Vec<u32>> = unsupported();
+}
+
+/// It alone is known here.
+#[must_use]
+pub fn lineage(leader: u32) -> Vec<u32> {
+    vec![leader]
 }

@@ -1,6 +1,7 @@
 //! The server's end of a connection, as the kernel lists it: the only way to
 //! see from outside whether a client has been accepted.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 
 /// Where the server's end of a connection is.
@@ -14,6 +15,51 @@ pub enum End {
     Stopped,
     /// It was closed.
     Gone,
+}
+
+/// A socket of this machine, at either end of a connection, or one that
+/// listens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Socket {
+    /// Its own port.
+    pub local: u16,
+    /// The port at the other end.
+    pub remote: u16,
+    /// It listens: what is unread are clients to be accepted.
+    pub listens: bool,
+    /// Both ends are there, or the other one has sent the end of file.
+    pub is_open: bool,
+    /// Its number; 0 while no process holds it.
+    pub inode: u64,
+    /// Bytes that the other end has not acknowledged.
+    pub unsent: u32,
+    /// Bytes that its process has not received.
+    pub unread: u32,
+}
+
+/// The sockets of some servers and of their clients.
+#[derive(Clone, Debug, Default)]
+pub struct Sockets {
+    /// By their own port and that of the other end, which is 0 if they listen.
+    pub ends: HashMap<(u16, u16), Socket>,
+    /// By the kernel's number.
+    pub numbers: HashMap<u64, Socket>,
+}
+
+impl Sockets {
+    /// All with one of these ports at either end.
+    #[must_use]
+    pub fn with(ports: &[u16]) -> Self {
+        let mut sockets = Self::default();
+        for mut it in system::sockets(ports) {
+            sockets.numbers.insert(it.inode, it);
+            // Several may listen at one port.
+            let end = sockets.ends.entry((it.local, it.remote)).or_default();
+            it.unread += if it.listens { end.unread } else { 0 };
+            *end = it;
+        }
+        sockets
+    }
 }
 
 /// Where the server's end of this client's connection is; None if this system
@@ -40,20 +86,56 @@ mod system {
     use procfs_core::net::{TcpNetEntries, TcpNetEntry, TcpState};
     use procfs_core::{ExplicitSystemInfo, FromBufReadSI};
 
-    use super::End;
+    use super::{End, Socket};
 
-    /// The sockets with this port at either end; None if no sockets are
-    /// listed at all. There are many lines, and few have the port, so only
-    /// those are parsed.
-    fn sockets(port: u16) -> Option<Vec<TcpNetEntry>> {
-        let port = format!(":{port:04X} ");
+    /// Those of IPv4, and those of IPv6.
+    const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
+    /// The sockets with one of these ports at either end. A table is read only
+    /// if it takes it to find one that listens at each port: the kernel looks
+    /// for its lines in a large table of its own.
+    pub(super) fn sockets(ports: &[u16]) -> Vec<Socket> {
+        let socket = |it: TcpNetEntry| Socket {
+            local: it.local_address.port(),
+            remote: it.remote_address.port(),
+            listens: it.state == TcpState::Listen,
+            is_open: is_open(&it),
+            inode: it.inode,
+            unsent: it.tx_queue,
+            unread: it.rx_queue,
+        };
+        let mut found: Vec<Socket> = Vec::new();
+        for table in TABLES {
+            let listens = |port: &u16| {
+                found.iter().any(|it| it.listens && it.local == *port)
+            };
+            if !ports.iter().all(listens) {
+                let entries = entries(ports, &[table]).unwrap_or_default();
+                found.extend(entries.into_iter().map(socket));
+            }
+        }
+        found
+    }
+
+    fn is_open(it: &TcpNetEntry) -> bool {
+        matches!(it.state, TcpState::Established | TcpState::CloseWait)
+    }
+
+    /// The same; None if no sockets are listed at all. There are many lines,
+    /// and few have such a port, so only those are parsed.
+    fn entries(ports: &[u16], tables: &[&str]) -> Option<Vec<TcpNetEntry>> {
+        let ports = ports.iter().map(|port| format!("{port:04X}"));
+        let ports: Vec<_> = ports.collect();
         let mut is_listed = false;
         let mut found = String::from("header\n");
-        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
+        for table in tables {
             let text = fs::read_to_string(table).unwrap_or_default();
             for line in text.lines().skip(1) {
                 is_listed = true;
-                if line.contains(&port) {
+                // `0: 0100007F:0424 0100007F:A1B2 01 ...`
+                let ends = line.split(':').skip(2).take(2);
+                let mut ends = ends.filter_map(|it| it.get(..4));
+                if ends.any(|end| ports.iter().any(|port| port == end)) {
                     found += line;
                     found += "\n";
                 }
@@ -78,13 +160,13 @@ mod system {
             entry.local_address.port() == server.port()
                 && entry.remote_address.port() == client.port()
         };
-        let Some(entry) = sockets(client.port())?.into_iter().find(its) else {
+        let Some(entry) =
+            entries(&[client.port()], &TABLES)?.into_iter().find(its)
+        else {
             return Some((End::Gone, 0));
         };
-        let is_open =
-            matches!(entry.state, TcpState::Established | TcpState::CloseWait);
         // In the queue, and when it is closed, it is no file.
-        let end = match (entry.inode, is_open) {
+        let end = match (entry.inode, is_open(&entry)) {
             (0, true) => End::Queued,
             (0, false) => End::Gone,
             (_, true) => End::Held,
@@ -97,18 +179,16 @@ mod system {
     /// seen.
     #[must_use]
     pub fn queued(port: u16) -> usize {
-        let mut sockets = sockets(port).unwrap_or_default();
+        let mut sockets = entries(&[port], &TABLES).unwrap_or_default();
         sockets.retain(|it| {
-            let is_open =
-                matches!(it.state, TcpState::Established | TcpState::CloseWait);
-            is_open && it.inode == 0 && it.local_address.port() == port
+            is_open(it) && it.inode == 0 && it.local_address.port() == port
         });
         sockets.len()
     }
 
     /// The sockets that listen at this port, by number.
     fn listening(port: u16) -> Vec<u64> {
-        let mut sockets = sockets(port).unwrap_or_default();
+        let mut sockets = entries(&[port], &TABLES).unwrap_or_default();
         sockets.retain(|it| {
             it.state == TcpState::Listen && it.local_address.port() == port
         });
@@ -120,7 +200,7 @@ mod system {
     /// SO_REUSEADDR from listening.
     #[must_use]
     pub fn is_unused(port: u16) -> bool {
-        let sockets = sockets(port).unwrap_or_default();
+        let sockets = entries(&[port], &TABLES).unwrap_or_default();
         sockets.iter().all(|it| it.local_address.port() != port)
     }
 
@@ -150,7 +230,11 @@ mod system {
 mod system {
     use std::net::SocketAddr;
 
-    use super::End;
+    use super::{End, Socket};
+
+    pub(super) fn sockets(_: &[u16]) -> Vec<Socket> {
+        Vec::new()
+    }
 
     pub(super) fn look_up(_: SocketAddr, _: SocketAddr) -> Option<(End, u32)> {
         None

@@ -1,7 +1,11 @@
 //! Where there are neither signals nor limits.
 
+mod job;
+
+pub(crate) use job::Group;
+
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus};
 
 use crate::unsupported;
@@ -15,19 +19,19 @@ macro_rules! numbers {
     };
 }
 numbers! { SIGCHLD SIGCONT SIGINT SIGKILL SIGPIPE SIGSTOP SIGTERM SIGURG
-SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN ECONNRESET EMFILE }
+SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN EMFILE }
+
+/// WSAECONNRESET: a client has left with a reset.
+pub const ECONNRESET: i32 = 10054;
 
 stubs! {
     block_signals(&mut Command) -> () = ();
     ended_by(ExitStatus) -> Option<i32> = None;
-    forget_group(u32) -> () = ();
     limit_descriptors(u32, u64) -> io::Result<()> = unsupported();
     limit_memory(u32, u64) -> io::Result<()> = unsupported();
     pipe_is_full(u32) -> bool = false;
     prepare(&mut Command) -> () = ();
     raise_own_descriptor_limit(u64) -> io::Result<()> = unsupported();
-    remember_group(u32) -> () = ();
-    reset_on_close(&TcpStream) -> io::Result<()> = unsupported();
     segments_received(&TcpStream) -> io::Result<u32> = unsupported();
     shrink_pipe(u32) -> () = ();
     signal(u32, i32) -> io::Result<()> = unsupported();
@@ -35,6 +39,13 @@ stubs! {
     signal_group(u32, i32) -> io::Result<()> = unsupported();
     signal_name(i32) -> &'static str = "";
     take_servers_along() -> () = ();
+}
+
+/// Windows takes what a server sends however small the buffers of the client
+/// are. An answer that has to wait cannot be had.
+pub fn connect_narrow(_: SocketAddr) -> io::Result<TcpStream> {
+    let what = "on Windows no answer waits for a client with small buffers";
+    Err(io::Error::new(io::ErrorKind::Unsupported, what))
 }
 
 pub(crate) fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {

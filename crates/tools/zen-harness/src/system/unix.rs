@@ -3,17 +3,15 @@
 
 use std::io;
 use std::mem;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
 
 use libc::c_int;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{self, Pid, Signal, WaitId, WaitIdOptions};
-use socket2::SockRef;
 
 pub use libc::{EAGAIN, ECONNRESET, EMFILE, SIGCHLD, SIGCONT, SIGHUP, SIGINT};
 pub use libc::{SIGALRM, SIGWINCH};
@@ -70,12 +68,23 @@ fn swap(from: i32, to: i32) {
         .any(|slot| slot.compare_exchange(from, to, relaxed, relaxed).is_ok());
 }
 
-pub(crate) fn remember_group(group: u32) {
-    swap(0, group as i32);
+/// The group of a process. Until this is dropped, it is killed if this process
+/// is told to end.
+#[derive(Debug)]
+pub(crate) struct Group(i32);
+
+impl Group {
+    pub(crate) fn of(child: &Child) -> Option<Self> {
+        let group = child.id() as i32;
+        swap(0, group);
+        Some(Self(group))
+    }
 }
 
-pub(crate) fn forget_group(group: u32) {
-    swap(group as i32, 0);
+impl Drop for Group {
+    fn drop(&mut self) {
+        swap(self.0, 0);
+    }
 }
 
 /// From now on, a signal that ends this process also ends what it has started:
@@ -164,11 +173,6 @@ pub fn signal_name(signal: i32) -> &'static str {
         SIGUSR2 => "SIGUSR2",
         _ => "see signal(7)",
     }
-}
-
-/// From now on, closing this socket sends a reset.
-pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
-    SockRef::from(sock).set_linger(Some(Duration::ZERO))
 }
 
 /// Lets as many clients wait to be accepted as the system allows: a burst is

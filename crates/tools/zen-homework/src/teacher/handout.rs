@@ -45,8 +45,12 @@ pub fn handout(
         let path = ".github/workflows/homework.yml";
         files.push((path.into(), workflow.into_bytes()));
     }
-    write(&files, to)?;
-    forget_other_packages(to)
+    write(&files, to).and_then(|()| forget_other_packages(to)).inspect_err(
+        |_| {
+            // A part of a handout would only be in the way next time.
+            fs::remove_dir_all(to).ok();
+        },
+    )
 }
 
 /// All files of a handout.

@@ -13,7 +13,7 @@ use super::markers;
 use super::solution::GIT_TIME_MAX;
 use super::source::{self, Files};
 use super::workshop::Workshop;
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, Stage};
 use crate::project::Project;
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::start::{self, Start};
@@ -155,10 +155,10 @@ impl Gate<'_> {
         let starter = source::starter(it)?;
         for (path, bytes) in &files {
             let known = KNOWN.iter().any(|name| path.starts_with(name));
-            if !known && !it.may_change(path) && !it.names(path) {
-                let path = path.display();
-                self.findings.push(format!("{path} belongs to nothing here"));
-            }
+            self.require(
+                known || it.may_change(path) || it.names(path),
+                || format!("{} belongs to nothing here", path.display()),
+            );
             // A patch may begin in the middle of a solution.
             let Ok(text) = std::str::from_utf8(bytes) else { continue };
             if path.starts_with("wrong") {
@@ -166,37 +166,30 @@ impl Gate<'_> {
             }
             self.look_for_leaks(path, text, &starter)?;
         }
-        if !it.folder.join("teacher.md").is_file() {
-            self.findings.push("there is no teacher.md".into());
+        let has_teacher_md = it.folder.join("teacher.md").is_file();
+        self.require(has_teacher_md, || "there is no teacher.md".into());
+        let has_file = !it.files_in(&it.folder)?.is_empty();
+        self.require(has_file, || "there is no file to change".into());
+        let mut hints = Vec::new();
+        for Stage { name, .. } in &it.stages {
+            let steps = 1..=it.hints(name).len();
+            self.require(!steps.is_empty(), || {
+                format!("there is no hint hints/{name}-1.md")
+            });
+            hints.extend(steps.map(|it| format!("hints/{name}-{it}.md")));
         }
-        if it.files_in(&it.folder)?.is_empty() {
-            self.findings.push("there is no file to change".into());
-        }
-        for stage in &it.stages {
-            if it.hints(&stage.name).is_empty() {
-                self.findings.push(format!(
-                    "there is no hint hints/{}-1.md",
-                    stage.name
-                ));
-            }
-        }
-        for (path, _) in &files {
-            if path.starts_with("hints") && !self.is_shown(path) {
-                let path = path.display();
-                self.findings.push(format!("{path} is never shown"));
-            }
+        for (path, _) in files.iter().filter(|it| it.0.starts_with("hints")) {
+            let is_shown = hints.iter().any(|hint| path == Path::new(hint));
+            let never = || format!("{} is never shown", path.display());
+            self.require(is_shown, never);
         }
         Ok(())
     }
 
-    /// Whether this is the next hint for some stage.
-    fn is_shown(&self, path: &Path) -> bool {
-        let stages = self.assignment.stages.iter();
-        stages.map(|stage| &stage.name).any(|stage| {
-            (1..=self.assignment.hints(stage).len()).any(|step| {
-                path == Path::new("hints").join(format!("{stage}-{step}.md"))
-            })
-        })
+    fn require(&mut self, holds: bool, finding: impl FnOnce() -> String) {
+        if !holds {
+            self.findings.push(finding());
+        }
     }
 
     fn look_for_leaks(
@@ -208,21 +201,22 @@ impl Gate<'_> {
         let in_path = |what| format!("{}: {what}", path.display());
         let (_, stages) = markers::starter(text).map_err(in_path)?;
         for name in stages {
-            if !self.assignment.stages.iter().any(|it| it.name == name) {
-                let what = in_path(format!("there is no stage {name:?}"));
-                self.findings.push(what);
-            }
+            let is_one =
+                self.assignment.stages.iter().any(|it| it.name == name);
+            self.require(is_one, || {
+                in_path(format!("there is no stage {name:?}"))
+            });
         }
         let telling = markers::solution_lines(text).into_iter();
         for line in telling.filter(|line| line.len() >= TELLING_BYTES_MIN) {
             for (place, bytes) in starter {
-                if String::from_utf8_lossy(bytes).contains(line) {
-                    let place = place.display();
-                    self.findings.push(in_path(format!(
-                        "a line of the solution is handed out in {place}: \
-                        {line}"
-                    )));
-                }
+                let has_it = String::from_utf8_lossy(bytes).contains(line);
+                self.require(!has_it, || {
+                    in_path(format!(
+                        "a line of the solution is handed out in {}: {line}",
+                        place.display()
+                    ))
+                });
             }
         }
         Ok(())
@@ -395,13 +389,10 @@ impl Gate<'_> {
                 Err(what) => self.findings.push(format!("{shown}: {what}")),
             }
         }
-        for stage in &self.assignment.stages {
-            if !caught.contains(&stage.name) {
-                self.findings.push(format!(
-                    "no wrong solution is caught by {}",
-                    stage.name
-                ));
-            }
+        for Stage { name, .. } in &self.assignment.stages {
+            self.require(caught.contains(name), || {
+                format!("no wrong solution is caught by {name}")
+            });
         }
         Ok(())
     }

@@ -145,6 +145,19 @@ fn an_examination_is_handed_out_in_other_words() {
 }
 
 #[test]
+fn nothing_is_left_of_a_handout_if_there_is_no_cargo() {
+    let to = folder("failed");
+    let mut command = Command::new(zen_harness::program!("zen-homework"));
+    command.arg("--root").arg(root()).args(["handout", "framing", "--to"]);
+    command.arg(&to).env("CARGO", "no-such-cargo");
+    let output = command.output().expect("the program can be started");
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains("cannot start no-such-cargo"), "{message}");
+    assert!(!to.exists());
+}
+
+#[test]
 fn a_handout_is_not_put_into_a_folder_that_holds_something() {
     let to = folder("taken");
     fs::create_dir_all(&to).unwrap();
