@@ -201,6 +201,7 @@ pub fn is_traced(process: u32) -> bool {
 
 /// The system calls that servers wait in.
 const CALLS: &[(libc::c_long, &str)] = &[
+    #[cfg(not(target_arch = "x86"))]
     (libc::SYS_accept, "accept"),
     (libc::SYS_accept4, "accept4"),
     (libc::SYS_clock_nanosleep, "clock_nanosleep"),
