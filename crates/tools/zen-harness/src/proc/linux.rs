@@ -245,7 +245,7 @@ fn call(line: &str) -> Call {
     }
 }
 
-/// The threads of a process, by number, and what each is in.
+/// The threads of a process, the first one first, and what each is in.
 pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
     let folder = format!("/proc/{process}/task");
     let mut calls = Vec::new();
@@ -259,7 +259,7 @@ pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
             Err(_) => {}
         }
     }
-    calls.sort_unstable_by_key(|it| it.0);
+    calls.sort_unstable_by_key(|it| (it.0 != process, it.0));
     Ok(calls)
 }
 
