@@ -193,7 +193,7 @@ setInterval(() => {
     const waited = Date.now() - value.waits, isLoud = value.waits !== null && waited > 400;
     if (isLoud && !it.classList.contains("loud")) speak(`${lane}: ${name} is kept waiting`);
     it.classList.toggle("loud", isLoud);
-    text(one(".time", it), isLoud ? `waits ${(waited / 1000).toFixed(1)} s` : "");
+    text(one(".time", it), isLoud ? `waits ${(waited / 1000).toFixed(1)}\u00a0s` : "");
   }
 }, 100);
 
