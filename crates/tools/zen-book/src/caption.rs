@@ -85,7 +85,10 @@ fn page(path: &str, text: &str) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"color-scheme\" content=\"light dark\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{path}</title>\n<h1>crates/{path}</h1>\n<pre>\n{lines}</pre>\n"
+         <link rel=\"icon\" href=\"data:,\">\
+         <title>{path}</title>\n<style>h1 {{ overflow-wrap: anywhere }} \
+         pre {{ overflow-x: auto }}</style>\n<main><h1>crates/{path}</h1>\n\
+         <pre tabindex=\"0\">\n{lines}</pre></main>\n"
     )
 }
 

@@ -279,7 +279,7 @@ impl Client {
                 let end = end.trim_start_matches(", then ");
                 format!("instead of b\"{}\" came {end}", shown(expected))
             }
-            ([], _) => "the server sent bytes when no answer was due".into(),
+            ([], _) => "the server sent bytes when it should send none".into(),
             _ if received.starts_with(expected) => {
                 "the server sent too many bytes".into()
             }

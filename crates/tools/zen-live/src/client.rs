@@ -215,7 +215,7 @@ impl Client {
         says.push(match (self.is_over(), owed, self.begun) {
             (false, 2.., _) => format!("waits for {owed} answers"),
             (false, 1, _) => "has asked".into(),
-            (false, 0, n @ 1..) => {
+            (_, 0, n @ 1..) => {
                 let begun = self.question().get(..n).unwrap_or("something");
                 format!("has said \u{201c}{begun}\u{201d}")
             }

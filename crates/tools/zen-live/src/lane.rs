@@ -20,7 +20,7 @@ use crate::line::ClientAct;
 const NAMED_MAX: usize = 60;
 
 /// Threads that are shown one by one; others are counted.
-const SHOWN_MAX: usize = 10;
+const SHOWN_MAX: usize = 8;
 
 /// How often what takes longer to read is read.
 const NUMBERS_EVERY: Duration = Duration::from_millis(250);
@@ -50,9 +50,9 @@ pub(crate) struct Lane {
     clients: Vec<(String, Client)>,
     crowd: Vec<Client>,
     busy: Option<Busy>,
-    /// What threads are called, by number, and how many have got a name.
-    names: HashMap<u32, String>,
-    born: usize,
+    /// The threads by the kernel's number, counted as they were first seen.
+    born: HashMap<u32, usize>,
+    births: usize,
     /// For which client each thread was last in recv or send, by its port.
     last: HashMap<u32, u16>,
     numbers: String,
@@ -215,16 +215,17 @@ impl Lane {
                 let (state, mut task) =
                     self.task((process, thread), call, sockets);
                 if alive.len() <= SHOWN_MAX {
-                    let name = self.names.entry(thread).or_insert_with(|| {
-                        self.born += 1;
-                        match self.born - 1 {
-                            0 => "main".into(),
-                            n if thread == process => format!("process {n}"),
-                            n => format!("thread {n}"),
-                        }
-                    });
-                    task["name"] = (&**name).into();
-                    shown.insert(format!("{key}/task/{thread:08}"), task);
+                    let number =
+                        *self.born.entry(thread).or_insert_with(|| {
+                            self.births += 1;
+                            self.births - 1
+                        });
+                    task["name"] = match number {
+                        0 => "main".into(),
+                        n if thread == process => format!("process {n}").into(),
+                        n => format!("thread {n}").into(),
+                    };
+                    shown.insert(format!("{key}/task/{number:08}"), task);
                 } else {
                     *more.entry(state.says()).or_insert(0) += 1;
                 }
@@ -232,7 +233,7 @@ impl Lane {
             !calls.is_empty()
         });
         self.last.retain(|thread, _| alive.contains(thread));
-        self.names.retain(|thread, _| alive.contains(thread));
+        self.born.retain(|thread, _| alive.contains(thread));
         let more = more.iter().map(|(says, n)| format!("{n} more {says}"));
         let more = more.collect::<Vec<_>>().join(", ");
         shown.insert(format!("{key}/more"), more.into());

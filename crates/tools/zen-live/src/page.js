@@ -5,7 +5,7 @@
 const one = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const state = new Map(), shown = new Map(), where = one("#where"), who = one("#who"), note = one("#note");
-let step = "", unsaid = [];
+let step = "", wanted = "", unsaid = [];
 
 // Asking for something
 
@@ -25,12 +25,14 @@ function connect() {
   if (name) here(`${name}: connect`);
 }
 function choose(client, lane) {
-  if (!all("option", who).some((it) => it.value === client)) who.add(new Option(client));
-  who.value = client;
+  wanted = client;
   where.value = lane;
   mark();
 }
 function mark() {
+  const known = [...new Set([...names(), wanted])].filter(Boolean).sort();
+  if (all("option", who).map((it) => it.value).join() !== known.join()) fill(who, known.map((it) => [it, it]));
+  if (wanted) who.value = wanted;
   for (const [key, it] of shown) {
     const [, lane, kind, name] = key.split("/"), isHere = !where.value || lane === where.value;
     const isChosen = isHere && (kind ? name === who.value : !!where.value);
@@ -57,7 +59,8 @@ one("#server").addEventListener("submit", (event) => {
   here(["server: restart", ...fields.map((it) => it.join(" "))].join(" "));
 });
 one("#lessons").addEventListener("change", ({ target }) => say(`lesson ${target.value}`));
-for (const select of [where, who]) select.addEventListener("change", mark);
+where.addEventListener("change", mark);
+who.addEventListener("change", () => choose(who.value, where.value));
 
 // Showing what there is
 
@@ -98,7 +101,7 @@ const parts = {
     const crowd = [[held, "accepted"], [queued, "in the queue"], [gone, "gone"]].filter((it) => it[0]);
     const silent = crowd.length ? `${held + queued + gone} silent: ${crowd.map((it) => it.join(" ")).join(", ")}` : "";
     for (const [selector, says] of Object.entries({
-      ".about": `${value.about} ${value.options}`,
+      ".about": `${value.about.replace("7-", "7\u2011")} ${value.options}`,
       ".counts": value.threads ? `${counted(value.threads, "thread", "threads")}, ${
         counted(value.processes, "process", "processes")}` : "",
       ".ended": value.ended,
@@ -178,8 +181,6 @@ function show({ all: isAll, set }) {
     if (kind !== "lesson") parts[part ?? kind](key, name, value, id);
   }
   lesson(state.get("lesson"));
-  const known = [...new Set(names())].sort();
-  if (all("option", who).map((it) => it.value).join() !== known.join()) fill(who, known.map((it) => [it, it]));
   mark();
   prove();
 }
@@ -192,7 +193,7 @@ setInterval(() => {
     const waited = Date.now() - value.waits, isLoud = value.waits !== null && waited > 400;
     if (isLoud && !it.classList.contains("loud")) speak(`${lane}: ${name} is kept waiting`);
     it.classList.toggle("loud", isLoud);
-    text(one(".time", it), isLoud ? `waits ${(waited / 1000).toFixed(1)} s` : "");
+    text(one(".time", it), isLoud ? `waits ${(waited / 1000).toFixed(1)}\u00a0s` : "");
   }
 }, 100);
 

@@ -24,7 +24,7 @@ const LOOK_AFTER: Duration = Duration::from_millis(5);
 const LOOKS_AFTER: usize = 5;
 
 /// Looking takes no more than one part in this of the time of a core.
-const PARTS: u32 = 3;
+const PARTS: u32 = 8;
 
 /// Of all lanes.
 const CLIENTS_MAX: usize = 2_000;

@@ -19,7 +19,7 @@ use crate::verdict::{Verdict, ensure};
 type Row<Act> = (&'static str, Act);
 
 /// Lines that begin with no name.
-const OTHERS: &[Row<ServerAct>] = &[
+pub(super) const OTHERS: &[Row<ServerAct>] = &[
     ("silent 0..900", |play, line| play.some_are_silent(line.number)),
     ("busy 0..64", |play, line| play.some_are_busy(line.number)),
     ("wait TIME", |_, line| {
@@ -29,7 +29,7 @@ const OTHERS: &[Row<ServerAct>] = &[
 ];
 
 /// Lines that begin with the name of a client.
-const CLIENT: &[Row<ClientAct>] = &[
+pub(super) const CLIENT: &[Row<ClientAct>] = &[
     ("connect", |it, to, _| it.comes(|| to.connect())),
     ("connect from ADDRESS", |it, to, line| {
         let from = line.address.ok_or_else(|| checker("no address"))?;
@@ -71,7 +71,7 @@ const CLIENT: &[Row<ClientAct>] = &[
 ];
 
 /// Such lines of the contract's own cases only.
-const CLIENT_OF_CONTRACT: &[Row<ClientAct>] = &[
+pub(super) const CLIENT_OF_CONTRACT: &[Row<ClientAct>] = &[
     ("connect narrow", |it, to, _| it.comes(|| to.connect_narrow())),
     ("queue up", |it, to, _| match to.queue_up()? {
         Some(client) => it.comes(|| Ok(client)),
@@ -116,7 +116,7 @@ const CLIENT_OF_CONTRACT: &[Row<ClientAct>] = &[
 ];
 
 /// Lines that begin with `server:`.
-const SERVER: &[Row<ServerAct>] = &[
+pub(super) const SERVER: &[Row<ServerAct>] = &[
     ("freeze", |play, _| play.server()?.freeze()),
     ("thaw", |play, _| play.server()?.thaw()),
     ("signal SIGNAL", |play, line| {
@@ -148,7 +148,7 @@ const SERVER: &[Row<ServerAct>] = &[
 ];
 
 /// Such lines of the contract's own cases only.
-const SERVER_OF_CONTRACT: &[Row<ServerAct>] = &[
+pub(super) const SERVER_OF_CONTRACT: &[Row<ServerAct>] = &[
     // To the process that listened at first.
     ("signal SIGNAL", |play, line| {
         play.told = Instant::now();

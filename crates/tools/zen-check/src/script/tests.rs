@@ -1,6 +1,9 @@
 use std::time::Duration;
 
 use super::parse;
+use super::steps::{
+    CLIENT, CLIENT_OF_CONTRACT, OTHERS, SERVER, SERVER_OF_CONTRACT,
+};
 use super::words::{Args, Bound, Times, command_line, read};
 
 fn args(pattern: &str, line: &str) -> Args {
@@ -95,5 +98,41 @@ fn an_error_is_told_with_its_line() {
     ] {
         let message = parse("own", text).unwrap_err();
         assert!(message.contains(what), "{text}: {message}");
+    }
+}
+
+/// The words of a pattern that are always the same.
+fn words(pattern: &str) -> Vec<&str> {
+    let is_fixed = |word: &&str| !word.contains(|c: char| c.is_uppercase());
+    let fixed = pattern.split(' ').filter(is_fixed);
+    fixed.filter(|word| !word.contains("..")).collect()
+}
+
+#[test]
+fn every_line_is_explained() {
+    let of_assignments = include_str!("../../../../homework/README.md");
+    let of_contract = include_str!("../cases/README.md");
+    let patterns = |rows: &[(&'static str, _)]| -> Vec<_> {
+        rows.iter().map(|row| row.0).collect()
+    };
+    let general = [patterns(OTHERS), patterns(SERVER)].concat();
+    let clients = CLIENT.iter().map(|row| row.0);
+    let special = CLIENT_OF_CONTRACT.iter().map(|row| row.0);
+    let special = special.chain(patterns(SERVER_OF_CONTRACT));
+    let all = general.into_iter().chain(clients);
+    let all = all.map(|pattern| (pattern, of_assignments));
+    for (pattern, text) in all.chain(special.map(|it| (it, of_contract))) {
+        let rows = text.lines().filter(|line| line.starts_with("| `"));
+        let is_explained = |row: &str| {
+            let mut rest = row;
+            words(pattern).iter().all(|word| match rest.split_once(word) {
+                Some((_, after)) => {
+                    rest = after;
+                    true
+                }
+                None => false,
+            })
+        };
+        assert!(rows.into_iter().any(is_explained), "{pattern}");
     }
 }

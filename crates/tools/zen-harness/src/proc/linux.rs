@@ -201,6 +201,7 @@ pub fn is_traced(process: u32) -> bool {
 
 /// The system calls that servers wait in.
 const CALLS: &[(libc::c_long, &str)] = &[
+    #[cfg(not(target_arch = "x86"))]
     (libc::SYS_accept, "accept"),
     (libc::SYS_accept4, "accept4"),
     (libc::SYS_clock_nanosleep, "clock_nanosleep"),
@@ -245,7 +246,7 @@ fn call(line: &str) -> Call {
     }
 }
 
-/// The threads of a process, by number, and what each is in.
+/// The threads of a process, the first one first, and what each is in.
 pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
     let folder = format!("/proc/{process}/task");
     let mut calls = Vec::new();
@@ -259,7 +260,7 @@ pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
             Err(_) => {}
         }
     }
-    calls.sort_unstable_by_key(|it| it.0);
+    calls.sort_unstable_by_key(|it| (it.0 != process, it.0));
     Ok(calls)
 }
 
