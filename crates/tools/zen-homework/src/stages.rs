@@ -199,7 +199,7 @@ const HANGS: &str = "it hangs, and was killed";
 /// The reason why a stage fails, in a line.
 fn in_a_line(failed: &[(&CaseResult, Box<Failure>)], tried: usize) -> String {
     let silent = |what: &str| {
-        ["nothing for", "nobody listens at", "has no end"]
+        ["nothing for", "nothing listens at", "has not ended in"]
             .iter()
             .any(|words| what.contains(words))
     };
