@@ -1,4 +1,4 @@
-//! How many bytes a second the framer cuts into questions.
+//! How many bytes the framer cuts into questions in a second.
 //!
 //! ```sh
 //! cargo bench -p zen-bench --bench framer
@@ -14,7 +14,7 @@ fn main() {
     divan::main();
 }
 
-/// As they are received when a client asks many at once.
+/// What one recv() returns when a client sends many questions at once.
 #[divan::bench(max_time = 2)]
 fn short_questions_whole(bencher: Bencher) {
     cut(bencher, &b"Beautiful is better than?".repeat(400), RECV_BYTES_MAX);

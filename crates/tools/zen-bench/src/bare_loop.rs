@@ -1,10 +1,10 @@
 //! The least that an answer can cost a server that waits with epoll: one
 //! receive, one send, and a share of one wait.
 //!
-//! It knows the load, and so it need not read what it is asked: the first
-//! letter tells which of four answers comes next. No limit, no time-out, no
-//! log, no care for those who do not read. A measure for the others, and not a
-//! server.
+//! It knows the load, so it need not read a question in full: the first letter
+//! tells which of four answers comes next. It has no limits, no timeout, no
+//! log, and no back pressure. It is a yardstick for the servers and not a
+//! server itself.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -16,10 +16,10 @@ use rustix::event::epoll::{add, create, wait};
 
 use zen_bench::load::Script;
 
-/// As many as polling asks for.
+/// The same number as `polling` asks for.
 const EVENTS_MAX: usize = 1024;
 
-/// Serves clients that ask so many questions at once, until it is killed.
+/// Serves clients that ask this many questions at once, until it is killed.
 pub(crate) fn serve(batch: usize, port: u16) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     listener.set_nonblocking(true)?;
@@ -53,7 +53,7 @@ pub(crate) fn serve(batch: usize, port: u16) -> Result<()> {
                 continue;
             };
             if client.read(&mut buffer)? == 0 {
-                // epoll forgets what is closed.
+                // epoll drops a descriptor when it is closed.
                 clients[index] = None;
             } else {
                 let answer = &answers[usize::from(buffer[0])];

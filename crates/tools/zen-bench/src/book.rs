@@ -1,4 +1,4 @@
-//! What the lab keeps in the book: data, and what is made from them.
+//! What the lab keeps in the book: its data, and the files made from them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,23 +10,23 @@ use crate::experiments::{claims, tables};
 use crate::figure;
 use crate::results::Results;
 
-/// Where a book keeps the data of the lab.
+/// The data of the experiments, in the book's folder.
 pub const DATA: &str = "data/lab";
 
-/// Where a book keeps a table for each server.
+/// One table for each server, in the book's folder.
 pub const TABLES: &str = "data/lab/tables";
 
-/// Where a book keeps the figures of the lab.
+/// The lab's figures, in the book's folder.
 pub const FIGURES: &str = "src/figures/lab";
 
 /// The book of this workspace.
 pub fn here() -> PathBuf {
     let own = zen_harness::folder!();
-    // The folder of the sources is gone where only the program was copied.
+    // Where only the program was copied, the folder of its sources is missing.
     own.ancestors().nth(3).unwrap_or(&own).join("book")
 }
 
-/// All files that are made from results, and what is in them.
+/// Every file that is made from results, with its content.
 pub fn drawn(
     experiment: &Experiment,
     results: &Results,
@@ -48,12 +48,12 @@ pub fn drawn(
     files
 }
 
-/// Where the data of an experiment are.
+/// The data file of an experiment.
 fn data(experiment: &Experiment) -> PathBuf {
     Path::new(DATA).join(format!("{}.json", experiment.name))
 }
 
-/// Writes results, and what is made from them, into a book.
+/// Writes results, and the files made from them, into a book.
 pub fn write(
     book: &Path,
     experiment: &Experiment,
@@ -72,7 +72,7 @@ pub fn write(
     Ok(())
 }
 
-/// Reads what was written.
+/// Reads the results that `write` has stored.
 pub fn read(book: &Path, experiment: &Experiment) -> Result<Results> {
     let path = book.join(data(experiment));
     let text = fs::read_to_string(&path)

@@ -1,22 +1,22 @@
-//! The server on some cores and the load on another, so that neither takes
-//! from the other what is measured.
+//! Runs the server and the load on different cores, so that neither takes
+//! processor time from the other.
 
 use std::io;
 
 use zen_harness::server::Server;
 
-/// Which cores are whose.
+/// The cores of the server and those of the load.
 #[derive(Clone, Debug)]
 pub struct Cores {
-    /// All but one.
+    /// All but the last.
     pub server: Vec<usize>,
-    /// The last that we may use.
+    /// The last that this process may use.
     pub load: Vec<usize>,
 }
 
 impl Cores {
-    /// Starts a server on its cores, if there are some, and returns to those
-    /// of the load.
+    /// Starts a server on its cores, if they are separate, and moves the
+    /// calling thread back to those of the load.
     pub fn start(cores: Option<&Self>, words: &[String]) -> io::Result<Server> {
         if let Some(cores) = cores {
             Self::take(&cores.server);
@@ -31,7 +31,7 @@ impl Cores {
 
 #[cfg(target_os = "linux")]
 impl Cores {
-    /// None if there is one core only.
+    /// None if there is only one core.
     pub fn separate() -> Option<Self> {
         use rustix::thread::{CpuSet, sched_getaffinity};
         let allowed = sched_getaffinity(None).ok()?;
@@ -41,23 +41,23 @@ impl Cores {
         (!server.is_empty()).then(|| Self { server, load: vec![load] })
     }
 
-    /// Puts the calling thread, and all that it will start, on these cores.
+    /// Pins the calling thread, and every thread it will start, to these cores.
     pub fn take(cores: &[usize]) {
         use rustix::thread::{CpuSet, sched_setaffinity};
         let mut set = CpuSet::new();
         cores.iter().for_each(|&core| set.set(core));
-        // They were ours a moment ago. If they no longer are, the noise tells.
+        // If this fails, the results are only noisier.
         sched_setaffinity(None, &set).ok();
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 impl Cores {
-    /// None: this system has no such call.
+    /// None: this system cannot pin a thread.
     pub fn separate() -> Option<Self> {
         None
     }
 
-    /// Does nothing here.
+    /// Does nothing on this system.
     pub fn take(_: &[usize]) {}
 }

@@ -1,8 +1,8 @@
-//! What answers cost, beside what the contract ("What it may cost") allows.
+//! What answers cost, next to what the contract ("What it may cost") allows.
 //!
-//! The marginal cost: each server is run twice, with few and with many rounds
-//! on connections that stay open, and the difference counts. So neither the
-//! start nor the end of a server is in it.
+//! It measures the marginal cost: each server runs twice, with few and with
+//! many rounds on open connections, and the difference counts. So the start and
+//! the end of a server are left out.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -19,30 +19,30 @@ use zen_bench::lab::servers;
 use zen_bench::load::{Load, Plan};
 use zen_bench::machine;
 
-/// So many clients, every one of them busy, are the contract's measure.
+/// The contract's bounds hold for this number of clients, all of them busy.
 const CROWD: usize = 64;
 
-/// Enough for every buffer to have the size that it keeps.
+/// Enough rounds for every buffer to reach its final size.
 const ROUNDS_FEW: usize = 20;
 
-/// A client that is alone waits so long before it asks again. Else its next
-/// question would be there already when the server, which is slow while it is
-/// traced, looks for it, and no server would be seen to wait.
+/// How long a lone client waits before it asks again. Without a pause its next
+/// question would already be there when the server, slow under strace, looks
+/// for it, and no server would be seen to wait.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// The two runs of a server do not end in quite the same way, and on a busy
+/// The two runs of a server do not end in exactly the same way. On a busy
 /// machine one of them may wake up a few times more.
 const NOISE: f64 = 0.02;
 
-/// Counts allocations, and prints the count at the end.
+/// The feature that counts allocations and prints the count at the end.
 const COUNTING: &str = "zen-utils/count-allocations";
 
 const SILENT_CLIENTS: usize = 9_000;
 
-/// What was counted in one run, by name.
+/// The counts of one run, by name.
 type Counts = BTreeMap<String, f64>;
 
-/// Counts everything and prints it; false if a bound was passed.
+/// Counts everything and prints it; false if a bound is exceeded.
 pub(crate) fn count(names: &[String], profile: &str) -> Result<bool> {
     let is_wanted = |it: &Listing| {
         !it.is_inetds() && (names.is_empty() || names.contains(&it.name))
@@ -87,7 +87,7 @@ fn system_calls(servers: &Servers) -> Result<bool> {
             let words = traced(&servers.words(listing, CROWD));
             let pause = if clients == 1 { PAUSE } else { Duration::ZERO };
             let load = Plan { batch, pause, ..Plan::new(rounds) };
-            // The crowd is one loop's measure, and this server has two.
+            // The bound for a crowd is for one loop, and this server has two.
             let two = listing.name == "zen-hybrid" && clients == CROWD;
             let clients = if two { 2 * CROWD } else { clients };
             let cost = marginal(&words, clients, load, system_calls_in)
@@ -110,13 +110,13 @@ fn system_calls(servers: &Servers) -> Result<bool> {
     Ok(within_bounds)
 }
 
-/// The same command under strace, which counts on standard error.
+/// The same command under strace, which writes its counts to standard error.
 pub(crate) fn traced(words: &[String]) -> Vec<String> {
     let strace = strace::counting("/dev/stderr").map(String::from);
     [&strace, words].concat()
 }
 
-/// The system calls of a server that has ended.
+/// The counts of system calls in what strace has written.
 pub(crate) fn system_calls_in(errors: &str) -> Result<Counts> {
     let counts = strace::counts(errors);
     let counts = counts.with_context(|| format!("no table: {errors}"))?;
@@ -144,7 +144,7 @@ fn allocations(servers: &Servers) -> Result<bool> {
     Ok(within_bounds)
 }
 
-/// The server's last words: `zen-poll: 27 allocations`.
+/// Parses the last line of a server's log: `zen-poll: 27 allocations`.
 fn allocations_in(errors: &str) -> Result<Counts> {
     let count = errors.lines().find_map(|line| {
         line.strip_suffix(" allocations")?.rsplit(' ').next()?.parse().ok()
@@ -153,8 +153,8 @@ fn allocations_in(errors: &str) -> Result<Counts> {
     Ok([("allocations".to_string(), count)].into())
 }
 
-/// What one more round of a client costs, in whatever `counts` finds on
-/// standard error after the server has ended.
+/// The cost of one more round of a client. `counts` finds the figures in the
+/// server's standard error after it has ended.
 pub(crate) fn marginal(
     words: &[String],
     clients: usize,
@@ -188,11 +188,11 @@ fn memory(servers: &Servers) -> Result<bool> {
         };
         let program = servers.program(listing);
         let server = Server::start(&mut Command::new(program))?;
-        // Whatever the first client costs, the others share.
+        // The first client pays for what all clients share.
         Load::connect(server.address, 1)?.ask(Plan::new(1))?;
         let before = settled_memory(&server)?;
         let silent = Load::connect(server.address, SILENT_CLIENTS)?;
-        // Accepted after all of them; and it is served as ever.
+        // It is accepted after all the others, and still gets its answers.
         Load::connect(server.address, 1)?.ask(Plan::new(1))?;
         let after = settled_memory(&server)?;
         drop(silent);
@@ -203,8 +203,8 @@ fn memory(servers: &Servers) -> Result<bool> {
     Ok(within_bounds)
 }
 
-/// The memory that the process has filled itself (`RssAnon`), once it stays
-/// the same: a runtime may still be busy with the last clients.
+/// The memory that the process has filled itself (`RssAnon`), once it stops
+/// changing: a runtime may still be busy with the last clients.
 fn settled_memory(server: &Server) -> Result<f64> {
     let mut last = 0.0;
     let mut times_the_same = 0;
@@ -220,7 +220,7 @@ fn settled_memory(server: &Server) -> Result<f64> {
     bail!("the memory of the server does not stay the same")
 }
 
-/// Prints a figure and its bound; false if it is above that.
+/// Prints a figure and its bound; false if the figure is above the bound.
 fn row(
     listing: &Listing,
     places: usize,
@@ -230,7 +230,7 @@ fn row(
 ) -> bool {
     let within_bound = bound.is_none_or(|bound| figure <= bound + NOISE);
     let unit = 10_f64.powf(places as f64);
-    // Without a sign: adding 0 makes 0 of what was rounded to -0.
+    // Adding 0 turns a -0 from rounding into 0, which has no sign.
     let figure = (figure * unit).round() / unit + 0.0;
     let bound = match bound {
         Some(bound) if within_bound => format!("at most {bound}"),

@@ -1,9 +1,8 @@
-//! What an answer costs in processor time of the server, beside a bare loop
-//! around epoll.
+//! The server's processor time for an answer, compared with a bare epoll loop.
 //!
-//! A time includes whatever else the machine does. So a server and the loop
-//! take turns, each pair gives a ratio, and the median counts. Beside it stands
-//! how far the loop is from itself.
+//! Such a time includes whatever else the machine does. So a server and the
+//! loop take turns, each pair gives a ratio, and the median counts. The loop is
+//! also compared with itself, to show the noise.
 
 use std::env;
 use std::process::Command;
@@ -20,11 +19,11 @@ use zen_bench::results::{Point, median};
 
 const CLIENTS: usize = 64;
 
-/// The lab's own claim, for what is written on a loop of its own.
+/// A bound of the lab's own, for servers with a hand-written loop.
 const RATIO_MAX: f64 = 1.10;
 const BOUNDED: [&str; 3] = ["zen-poll", "zen-callback", "zen-executor"];
 
-/// The bare loop, under the name that it has among the servers.
+/// The name of the bare loop in the list of servers.
 const LOOP: &str = "bare loop";
 
 /// A server under load.
@@ -33,10 +32,10 @@ struct Busy {
     load: Load,
 }
 
-/// Measures and prints; false if a bound was passed.
+/// Measures and prints; false if a bound is exceeded.
 pub(crate) fn measure(names: &[String], pairs: u16) -> Result<bool> {
-    // A client of a blocking server has a thread or a process, or is alone:
-    // there is no wait to share.
+    // In a blocking server each client has a thread or a process, or is the
+    // only client. So there is no wait to share.
     let is_wanted = |it: &Listing| {
         (it.is_plain_loop() || it.runtime.is_some())
             && (names.is_empty() || names.contains(&it.name))
@@ -61,7 +60,7 @@ pub(crate) fn measure(names: &[String], pairs: u16) -> Result<bool> {
             let (mut ratios, mut times) = (Vec::new(), Vec::new());
             for pair in 0..pairs {
                 let time = |which: &mut Busy| which.time(batch, rounds);
-                // Neither is always the first.
+                // They swap places, so that neither always runs first.
                 let (own, of_loop) = if pair % 2 == 0 {
                     let own = time(&mut busy)?;
                     (own, time(&mut bare)?)

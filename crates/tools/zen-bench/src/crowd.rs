@@ -1,4 +1,4 @@
-//! Clients that come all at once.
+//! Clients that all connect at once.
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::io::{ErrorKind, Read, Write};
@@ -14,15 +14,15 @@ use crate::load::{ensure_here, ensure_not_too_many};
 const QUESTION: &[u8] = b"Simple is better than?";
 const ANSWER: &[u8] = b"Complex.";
 
-/// What each of them does.
+/// What each client does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Errand {
     Connect,
-    /// Ask one question, hear the answer, and leave.
+    /// Ask one question, receive the answer, and disconnect.
     Ask,
 }
 
-/// A client on its errand.
+/// One client of the burst.
 struct Visitor {
     sock: Option<Socket>,
     has_asked: bool,
@@ -30,7 +30,7 @@ struct Visitor {
 }
 
 /// Sends this many clients at once. Returns how long each of them took, the
-/// quickest first, and None for each that was not done in time. Those that
+/// quickest first; None for a client that did not finish in time. Clients that
 /// only connect stay until all are done.
 pub fn burst(
     server: SocketAddr,
@@ -41,7 +41,7 @@ pub fn burst(
     ensure_here(server)?;
     ensure_not_too_many(clients)?;
     let mut visitors = Vec::new();
-    // Dropped before them.
+    // Declared last, so it is dropped before the sockets.
     let poller = Poller::new()?;
     let begun = Instant::now();
     for key in 0..clients {
@@ -53,8 +53,8 @@ pub fn burst(
             Err(err) if is_under_way(&err) => {}
             result => result.context("cannot connect")?,
         }
-        // SAFETY: each is deleted before it is closed, or else the poller is
-        // closed before `visitors` is.
+        // SAFETY: each socket is deleted from the poller before it is closed,
+        // or else the poller is closed before `visitors` is.
         unsafe {
             poller.add_with_mode(
                 &sock,
@@ -95,7 +95,7 @@ fn is_under_way(err: &std::io::Error) -> bool {
 }
 
 impl Visitor {
-    /// Does what can be done now; true if that was all.
+    /// Does what can be done now; true if the client is done.
     fn proceed(
         &mut self,
         poller: &Poller,
@@ -142,8 +142,8 @@ impl Visitor {
     }
 }
 
-/// How long one client takes to connect, to ask and to be answered; None if
-/// longer than this.
+/// How long one client takes to connect, to ask and to receive its answer; None
+/// if it takes longer than this limit.
 pub fn visit(
     server: SocketAddr,
     time_max: Duration,

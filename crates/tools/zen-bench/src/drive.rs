@@ -1,8 +1,8 @@
-//! A load with a clock: in a closed loop or at a pace of its own.
+//! A timed load: in a closed loop, or at a rate of its own.
 //!
-//! In a closed loop a client that waits does not ask. A server that stalls for
-//! a second is then asked no question in that second, and the stall shows as
-//! one bad answer among thousands: what is called coordinated omission. An
+//! In a closed loop a waiting client does not ask. If a server stalls for a
+//! second, no question is asked in that second, and the stall appears as one
+//! bad answer among thousands. This error is called coordinated omission. An
 //! open loop asks by a schedule, whatever the server does, and the latency
 //! counts from the moment at which a question was *meant* to be asked.
 
@@ -16,36 +16,36 @@ use zen_harness::proc::{self, Turns};
 use crate::load::{BATCH_MAX, Load, Script, TIME_MAX};
 use crate::schedule::{Order, Pace, Round, Schedule};
 
-/// No load asks more.
+/// The most questions that a load may ask.
 pub const QUESTIONS_MAX: u64 = 100_000_000;
 
-/// No schedule asks more in a second.
+/// The most questions a second that a schedule may ask.
 pub const RATE_MAX: f64 = 1e6;
 
-/// How long the last answers may take: as long as the load, within these. What
-/// then is missing is counted as answered at that moment, which flatters the
-/// server.
+/// How long to wait for the last answers: as long as the load took, within
+/// these limits. Answers still missing then count as answered at that moment,
+/// which flatters the server.
 const GRACE: [Duration; 2] =
     [Duration::from_millis(100), Duration::from_secs(2)];
 
-/// How often an onlooker is told.
+/// How often `watch` is called.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
-/// What came of it. Latencies are in nanoseconds.
+/// The result of a load. Latencies are in nanoseconds.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// All compared, all right.
+    /// Answers received; every one was compared and was right.
     pub answers: u64,
-    /// Asked, or meant to be, and not answered in time.
+    /// Questions asked, or meant to be asked, without an answer in time.
     pub unanswered: u64,
     /// From the first question to the last answer.
     pub elapsed: Duration,
-    /// From when a question was meant to be asked.
+    /// Measured from the moment at which a question was meant to be asked.
     pub latency: Histogram<u64>,
-    /// From when it could be asked. In an open loop that is the figure which
-    /// omits what matters; in a closed one it is the same.
+    /// Measured from the moment of sending, which in an open loop hides how
+    /// long a question waited to be sent. In a closed loop both are the same.
     pub since_sent: Histogram<u64>,
-    /// What the load itself used.
+    /// What the load itself used of its core.
     pub own: Turns,
 }
 
@@ -67,12 +67,12 @@ impl Outcome {
         self.answers as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
-    /// The latency, in seconds, that this share of the questions kept.
+    /// Within how many seconds this share of the questions was answered.
     pub fn quantile(&self, share: f64) -> f64 {
         self.latency.value_at_quantile(share) as f64 / 1e9
     }
 
-    /// A round of so many questions was answered.
+    /// Records that a round of this many questions was answered.
     fn record(&mut self, round: Round, answered: Instant, questions: u64) {
         let nanoseconds = |since: Instant| {
             let time = answered.saturating_duration_since(since).as_nanos();
@@ -84,22 +84,22 @@ impl Outcome {
     }
 }
 
-/// A load that runs.
+/// A load in progress.
 struct Drive<'a> {
     load: &'a mut Load,
     scripts: Vec<Script>,
     schedule: Schedule,
-    /// What each client waits for.
+    /// The round for which each client waits.
     rounds: Vec<Option<Round>>,
-    /// Clients that wait for their turn; the first has waited longest.
+    /// Clients that are free to ask; the first has waited longest.
     idle: VecDeque<usize>,
     batch: u64,
     outcome: Outcome,
 }
 
 impl Load {
-    /// Asks as ordered, and measures; `watch` sees what there is so far, now
-    /// and then.
+    /// Asks as ordered, and measures; `watch` is shown the results so far every
+    /// now and then.
     pub fn drive(
         &mut self,
         order: &Order,
@@ -116,7 +116,7 @@ impl Load {
         );
         if let Pace::Open(rate) = order.pace {
             let possible = rate > 0.001 && rate <= RATE_MAX;
-            ensure!(possible, "{rate} is no possible rate");
+            ensure!(possible, "{rate} is not a possible rate");
         }
         let is_owed = self.clients.iter().any(|it| it.rounds_left > 0);
         ensure!(!is_owed, "answers to earlier questions are still missing");
@@ -178,7 +178,7 @@ impl Drive<'_> {
         self.load.clients[client].ask(&self.scripts)
     }
 
-    /// Receives what there is; whoever is answered may ask again.
+    /// Receives what has arrived; a client with its answer may ask again.
     fn wait(&mut self, time_max: Duration) -> Result<()> {
         let mut events = std::mem::take(&mut self.load.events);
         events.clear();
@@ -195,7 +195,7 @@ impl Drive<'_> {
                 self.outcome.record(round, answered, self.batch);
             }
             match self.schedule.take(answered) {
-                // Others may have waited longer for their turn.
+                // Other clients may have waited longer for their turn.
                 Some(round) if self.idle.is_empty() => {
                     self.ask(event.key, round)?;
                 }
@@ -211,12 +211,12 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// Counts what is missing as answered now: at least so late it is.
+    /// Counts missing answers as received now, the earliest they can be.
     fn give_up(&mut self) {
         let now = Instant::now();
         let mut missing: Vec<Round> =
             self.rounds.iter().flatten().copied().collect();
-        // Meant to be asked, and never asked, for want of a free client.
+        // Questions that were due, but found no free client.
         if self.schedule.interval.is_some() {
             while let Some(round) = self.schedule.take(now) {
                 missing.push(round);
@@ -240,8 +240,8 @@ mod tests {
         Order { pace, batch: 1, time, questions_max: 1_000 }
     }
 
-    /// A server that answers in no time, but not between 20 and 60 ms, asked
-    /// by one client; all in time that is made by hand.
+    /// A server that answers at once, except between 20 and 60 ms, and one
+    /// client; the clock is simulated.
     fn with_a_stall(pace: Pace) -> Outcome {
         let begun = Instant::now();
         let mut schedule = Schedule::new(&order(pace), begun);
@@ -261,28 +261,28 @@ mod tests {
     #[test]
     fn a_closed_loop_omits_what_it_does_not_ask() {
         let outcome = with_a_stall(Pace::Closed);
-        // 20 questions before, 40 after, and one that waited.
+        // 20 questions before the stall, 40 after it, and one that waited.
         assert_eq!(outcome.latency.len(), 61);
         assert!(outcome.quantile(0.95) < 0.002);
         assert!(outcome.quantile(1.0) > 0.039);
     }
 
     #[test]
-    fn an_open_loop_counts_from_when_a_question_was_meant() {
+    fn an_open_loop_counts_from_the_planned_moment() {
         let outcome = with_a_stall(Pace::Open(500.0));
         assert_eq!(outcome.latency.len(), 50);
         // Twenty were meant to be asked within the stall, and the load then
         // needs time to catch up.
         assert!(outcome.quantile(0.75) > 0.020, "{}", outcome.quantile(0.75));
-        // Counted from when they were sent, all but one look well.
+        // Counted from when they were sent, all but one look good.
         assert!(outcome.since_sent.value_at_quantile(0.97) < 2_000_000);
     }
 
     #[test]
-    fn the_correction_agrees_with_what_is_computed_by_hand() {
-        // One client, 100 a second, and one answer of 50 ms: those meant at
-        // 0, 10, 20, 30 and 40 ms take 50, 40, 30, 20 and 10 ms, when a free
-        // server answers the late ones at once.
+    fn the_correction_agrees_with_a_hand_calculation() {
+        // One client, 100 questions a second, and one answer of 50 ms: those
+        // meant at 0, 10, 20, 30 and 40 ms take 50, 40, 30, 20 and 10 ms if a
+        // free server answers the late ones at once.
         let begun = Instant::now();
         let mut outcome = Outcome::new().unwrap();
         let mut schedule = Schedule::new(&order(Pace::Open(100.0)), begun);

@@ -1,4 +1,4 @@
-//! What an experiment is, and how its results become text.
+//! What an experiment is, and how its results become part of the book.
 
 use serde::Deserialize;
 
@@ -11,11 +11,11 @@ pub struct Experiment {
     pub name: &'static str,
     pub about: About,
     pub make: fn(&mut Lab, &mut Charts) -> anyhow::Result<()>,
-    /// What came out, from the data alone.
+    /// Puts the outcome into sentences, from the data alone.
     pub seen: fn(&Results) -> String,
 }
 
-/// What `experiments/about.toml` says of an experiment.
+/// What `experiments/about.toml` says about an experiment.
 #[derive(Debug, Deserialize)]
 pub struct About {
     pub title: String,
@@ -23,12 +23,12 @@ pub struct About {
     pub claim: String,
     pub question: String,
     pub predict: String,
-    /// Without their values.
+    /// The charts, still without values.
     pub charts: Charts,
 }
 
 impl Experiment {
-    /// What came out, with what a reader has to know before believing it.
+    /// The outcome in sentences, after any warning that a reader needs.
     pub fn seen_in(&self, results: &Results) -> String {
         let mut text = (self.seen)(results);
         if let Some(warning) = results.warning() {
@@ -45,7 +45,7 @@ impl Experiment {
         text + &format!("\n\n*{runs}; size {size}. {machine}.*\n")
     }
 
-    /// What the book's page of the lab includes.
+    /// What the book's page on the lab includes.
     pub fn page(&self, results: &Results) -> String {
         let About { pages, claim, question, predict, .. } = &self.about;
         let seen = self.seen_in(results);

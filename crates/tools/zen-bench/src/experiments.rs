@@ -1,4 +1,4 @@
-//! The experiments, each bound to a claim of the chapter.
+//! The experiments, each linked to a claim of the chapter.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ mod silent;
 mod slow;
 mod waiting;
 
-/// All of them, in the order of the chapter.
+/// All experiments, in the order of the chapter.
 pub static EXPERIMENTS: LazyLock<Vec<Experiment>> = LazyLock::new(|| {
     let about = toml::from_str(include_str!("experiments/about.toml"));
     let mut about: HashMap<String, About> = about.expect("it is TOML");
@@ -38,7 +38,7 @@ pub static EXPERIMENTS: LazyLock<Vec<Experiment>> = LazyLock::new(|| {
     }
 });
 
-/// Which claim of the chapter has which experiment, as a table for the book.
+/// A table for the book: the claims of the chapter and their experiments.
 pub fn claims() -> String {
     let mut text = String::from(
         "| pages | what the chapter says | experiment |\n|---|---|---|\n",

@@ -1,4 +1,4 @@
-//! Draws what was measured. The same data give the same drawing, to the byte.
+//! Draws charts. The same data always give the same drawing, to the byte.
 
 mod ruler;
 
@@ -7,33 +7,33 @@ use ruler::Ruler;
 use crate::results::{Axis, Chart, Point, Scale};
 use crate::svg::{Length, Svg, class, escaped, mark};
 
-/// In the units of the drawing. A telephone shows it at three quarters, with
-/// text that is larger by a quarter.
+/// In the units of the drawing. A phone shows the drawing at three quarters of
+/// this size, with text enlarged by a quarter.
 const WIDTH: f64 = 520.0;
 const PLOT_HEIGHT: f64 = 250.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 14.0;
 const TOP: f64 = 34.0;
 const BELOW: f64 = 50.0;
-/// Lines with the same values are drawn this far above one another, or the
-/// last one would hide the others.
+/// Lines with the same values are drawn this far above one another. Otherwise
+/// the last one would hide the others.
 const LIFT: f64 = 4.0;
-/// So many names have room beside each other; more of them stand aslant.
+/// The most names that fit side by side; more of them are drawn at an angle.
 const NAMES_MAX: usize = 8;
 const BELOW_NAMES: f64 = 88.0;
 const LEGEND_ROW: f64 = 20.0;
 const LEGEND_COLUMNS: usize = 2;
 
-/// A character of small text on a narrow page is at most so wide, or nearly.
+/// The width, or nearly, of a character of small text on a narrow page.
 const CHARACTER: f64 = 8.0;
 
-/// What charts have and other drawings have not.
+/// The styles that only charts need.
 const STYLE: &str = include_str!("figure.css");
 
-/// More marks than these would hide the line.
+/// More marks than this would hide the line.
 const MARKS_MAX: usize = 24;
 
-/// Draws a chart; `name` is one word that no other drawing of a page has.
+/// Draws a chart; `name` is one word, unique among the drawings of a page.
 pub fn draw(name: &str, chart: &Chart) -> String {
     let rows = chart.series.len().div_ceil(LEGEND_COLUMNS) as f64;
     let bottom = TOP + PLOT_HEIGHT;
@@ -80,7 +80,7 @@ fn is_crowded(axis: &Axis) -> bool {
     axis.names.len() > NAMES_MAX
 }
 
-/// For those who hear it.
+/// The description that a screen reader reads out.
 fn description(chart: &Chart) -> String {
     let mut text = format!("{} against {}.", chart.y.label, chart.x.label);
     for series in &chart.series {
@@ -99,7 +99,7 @@ fn description(chart: &Chart) -> String {
     text
 }
 
-/// What stands at a value of an axis.
+/// The label for a value of an axis.
 fn tell(axis: &Axis, value: f64) -> String {
     axis.names.get(value as usize).cloned().unwrap_or_else(|| shown(value))
 }
@@ -134,10 +134,10 @@ fn label(axis: &Axis) -> String {
     }
 }
 
-/// What stands below the values of the lower axis.
+/// Writes the values of the lower axis below it.
 fn names(svg: &mut Svg, axis: &Axis, x: &Ruler) {
     let bottom = TOP + PLOT_HEIGHT;
-    // Names may be long: every other one stands a line lower.
+    // Names may be long, so every other one is a line lower.
     let is_named = !axis.names.is_empty();
     let mut free_from = [0.0; 2];
     for (index, value) in x.ticks().into_iter().enumerate() {
@@ -151,7 +151,7 @@ fn names(svg: &mut Svg, axis: &Axis, x: &Ruler) {
             continue;
         }
         let row = if is_named { index % 2 } else { 0 };
-        // Where the last one still is, there is no room.
+        // Skip it where the last one leaves no room.
         let half = CHARACTER / 2.0 * text.chars().count() as f64;
         if at - half >= free_from[row] {
             let y = bottom + 18.0 + 15.0 * row as f64;
@@ -161,7 +161,7 @@ fn names(svg: &mut Svg, axis: &Axis, x: &Ruler) {
     }
 }
 
-/// Text that does not stand upright.
+/// Text that is turned.
 fn turned(svg: &mut Svg, class: &str, place: &str, text: &str) {
     let text = escaped(text);
     svg.add(format_args!(
@@ -169,7 +169,7 @@ fn turned(svg: &mut Svg, class: &str, place: &str, text: &str) {
     ));
 }
 
-/// The mark of a series.
+/// Draws the mark of a series.
 fn draw_mark(svg: &mut Svg, series: usize, (x, y): (f64, f64)) {
     let (x, y) = (Length::from(x), Length::from(y));
     let (class, shape) = (class(series), mark(series));
@@ -179,7 +179,7 @@ fn draw_mark(svg: &mut Svg, series: usize, (x, y): (f64, f64)) {
     ));
 }
 
-/// How many of the lines before this one have mostly the same values.
+/// How many of the lines drawn before this one have mostly the same values.
 fn lines_beneath(chart: &Chart, index: usize) -> usize {
     let own = &chart.series[index].points;
     let is_same =
@@ -255,7 +255,7 @@ fn legend(svg: &mut Svg, chart: &Chart, top: f64) {
     }
 }
 
-/// A number as a person writes it, with three digits at most.
+/// A number as a person would write it, with three digits at most.
 pub fn shown(value: f64) -> String {
     let size = value.abs();
     let (value, unit) = match size {
@@ -301,7 +301,7 @@ mod tests {
         chart
     }
 
-    /// Every number that is a place or a size.
+    /// Every number in the drawing that is a position or a size.
     fn lengths(svg: &str) -> Vec<f64> {
         let document = roxmltree::Document::parse(svg).expect("XML");
         let names = ["x", "y", "x1", "x2", "y1", "y2", "width", "height"];
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn every_scale_is_drawn_on_the_sheet_whatever_the_data() {
+    fn every_scale_stays_on_the_sheet() {
         let scales = [Scale::Linear, Scale::Log, Scale::Steps];
         for x in scales {
             for y in [Scale::Linear, Scale::Log] {

@@ -1,6 +1,6 @@
-//! What a server has used: processor time, memory, threads, and so on, as the
-//! kernel keeps it. On systems without /proc nothing is known, and what depends
-//! on it is left out.
+//! What a server has used according to the kernel: processor time, memory,
+//! threads and so on. On systems without /proc this is unknown, and results
+//! that need it are left out.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -10,26 +10,26 @@ use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 use zen_harness::proc::{self, Turns};
 
-/// Said where something is left out for want of /proc.
-pub const NOT_HERE: &str = "only Linux tells what a process has used";
+/// The remark where something is left out for lack of /proc.
+pub const NOT_HERE: &str = "only Linux reports what a process has used";
 
-/// Of a server: all its processes together.
+/// The figures of a server: all its processes together.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Gauge {
-    /// Processor time so far, that of children which have ended included.
+    /// Processor time so far, including that of children that have ended.
     pub cpu: Duration,
-    /// Bytes of memory; what processes share is shared out (PSS).
+    /// Bytes of memory; shared memory is split between its processes (PSS).
     pub memory: u64,
     pub threads: u64,
-    /// Zombies included.
+    /// Zombies count as well.
     pub processes: u64,
     pub descriptors: u64,
-    /// Of the threads that live.
+    /// Only those of threads that still exist.
     pub context_switches: u64,
 }
 
 impl Gauge {
-    /// What it counts, by the names that charts have for it.
+    /// The figures, by their names in charts.
     pub fn counts(&self) -> [(&'static str, u64); 4] {
         [
             ("processes", self.processes),
@@ -40,7 +40,7 @@ impl Gauge {
     }
 }
 
-/// None where the system does not tell.
+/// None if the system does not provide it.
 fn told<T>(result: io::Result<T>) -> Result<Option<T>> {
     match result {
         Err(err) if err.kind() == ErrorKind::Unsupported => Ok(None),
@@ -48,7 +48,7 @@ fn told<T>(result: io::Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Reads all that is known of a server; None where nothing is.
+/// Reads everything that is known of a server; None without /proc.
 pub fn read(server: u32) -> Result<Option<Gauge>> {
     let Some(parts) = told(proc::parts(server))? else { return Ok(None) };
     ensure!(parts.processes + parts.zombies > 0, "the server has ended");
@@ -63,19 +63,19 @@ pub fn read(server: u32) -> Result<Option<Gauge>> {
     }))
 }
 
-/// Processor time of a server so far; None where it is not known.
+/// Processor time of a server so far; None without /proc.
 pub fn cpu(server: u32) -> Result<Option<Duration>> {
     told(proc::cpu_time(server))
 }
 
-/// The turns of each thread of a server, by its number; empty where they are
-/// not known.
+/// The processor time and delay of each thread of a server, by thread number;
+/// empty without /proc.
 pub fn turns(server: u32) -> BTreeMap<u32, Turns> {
     let family = proc::family(server).unwrap_or_default();
     family.into_iter().flat_map(proc::turns).collect()
 }
 
-/// Those of the thread that wanted most between two readings.
+/// Those of the thread that wanted its core most between two readings.
 pub fn busiest(
     before: &BTreeMap<u32, Turns>,
     after: &BTreeMap<u32, Turns>,
@@ -87,7 +87,7 @@ pub fn busiest(
     all.max_by_key(|turns| turns.cpu + turns.delay).unwrap_or_default()
 }
 
-/// The share of a core that was wanted, whether it was had or not.
+/// The share of a core that was wanted, whether it was available or not.
 pub fn wanted(turns: Turns, elapsed: Duration) -> f64 {
     let wanted = (turns.cpu + turns.delay).as_secs_f64();
     wanted / elapsed.as_secs_f64().max(1e-9)

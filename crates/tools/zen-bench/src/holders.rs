@@ -1,5 +1,5 @@
-//! Client processes that hold connections and say nothing: more of them than
-//! one process may have descriptors, or one address has ports.
+//! Client processes that hold silent connections: more of them than one process
+//! may have descriptors, or one address has ports.
 
 use std::io::{self, BufRead, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,26 +13,26 @@ use zen_harness::system;
 
 use crate::machine;
 
-/// How long a process may take to connect what it is told to.
+/// How long a process may take to make the connections of one step.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A client process. When it is dropped, its connections are reset.
+/// A client process. When this is dropped, its connections are reset.
 #[derive(Debug)]
 pub struct Holder {
     process: Process,
-    /// None once it has been told to end.
+    /// None after the process was told to end.
     input: Option<ChildStdin>,
     told: usize,
 }
 
-/// Loopback addresses of which no other process connects.
+/// Loopback addresses from which no other process connects.
 #[must_use]
 pub fn addresses(process: u8, count: u8) -> Vec<Ipv4Addr> {
     (1..=count).map(|last| Ipv4Addr::new(127, 1, process, last)).collect()
 }
 
 impl Holder {
-    /// Starts this program again, to connect from these addresses in turn.
+    /// Starts this program again, which connects from these addresses in turn.
     pub fn start(server: SocketAddr, from: &[Ipv4Addr]) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["hold", &server.to_string()]);
@@ -43,10 +43,10 @@ impl Holder {
         Ok(Self { process, input, told: 0 })
     }
 
-    /// Connects this many more, and says how long it took. The error is the
-    /// limit that was met.
+    /// Connects this many more, and returns how long it took. The error names
+    /// the limit reached.
     pub fn connect(&mut self, more: usize) -> Result<Duration> {
-        let input = self.input.as_mut().context("it has been ended")?;
+        let input = self.input.as_mut().context("it was told to end before")?;
         writeln!(input, "{more}")?;
         let told = self.told;
         self.told += 1;
@@ -63,13 +63,13 @@ impl Holder {
 impl Drop for Holder {
     fn drop(&mut self) {
         self.input = None;
-        // Otherwise it is killed, and its ports stay in use for a minute.
+        // If it has to be killed, its ports stay in use for a minute.
         self.process.wait(PATIENCE).ok();
     }
 }
 
-/// What the client process does: for each number that it reads it connects as
-/// many clients more. At the end of its input it resets them all and ends.
+/// The client process: for each number that it reads it connects that many more
+/// clients. At the end of its input it resets them all and exits.
 pub fn hold(server: SocketAddr, from: &[Ipv4Addr]) -> Result<()> {
     ensure!(server.ip().is_loopback(), "{server} is not a loopback address");
     machine::descriptors_max();
@@ -84,7 +84,7 @@ pub fn hold(server: SocketAddr, from: &[Ipv4Addr]) -> Result<()> {
         });
         let reply = match result {
             Ok(()) => begun.elapsed().as_secs_f64().to_string(),
-            Err(err) => format!("what a client process met: {err:#}"),
+            Err(err) => format!("an error in a client process: {err:#}"),
         };
         writeln!(io::stdout(), "{reply}")?;
     }

@@ -1,5 +1,5 @@
-//! The room in which experiments are made: which servers there are, on which
-//! cores they run, how often everything is measured.
+//! The setting of the experiments: which servers there are, on which cores they
+//! run, and how often everything is measured.
 
 use anyhow::{Context, Error, Result};
 use zen_harness::listing::Listing;
@@ -18,22 +18,22 @@ use crate::results::{Charts, Results};
 pub enum Size {
     /// As little as possible, to test that it works.
     Tiny,
-    /// All experiments within five minutes.
+    /// All experiments in five minutes.
     Quick,
     Full,
 }
 
-/// A server that takes part.
+/// A server that takes part in experiments.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// As figures call it.
+    /// Its name in figures.
     pub name: String,
     pub words: Vec<String>,
-    /// What it is, if it takes the contract's options.
+    /// The listing, if the server has the contract's options.
     pub listing: Option<Listing>,
 }
 
-/// Where experiments are made.
+/// Where experiments run.
 #[derive(Debug)]
 pub struct Lab {
     size: Size,
@@ -42,14 +42,14 @@ pub struct Lab {
     also: Vec<Subject>,
     cores: Option<Cores>,
     left_out: Vec<String>,
-    /// The experiment that is being made.
+    /// The experiment that runs now.
     name: String,
-    /// It counts, and is too long to be made several times.
+    /// It counts, and takes too long to be repeated.
     is_made_once: bool,
 }
 
-/// Builds the servers of this workspace that are wanted, with a profile of
-/// Cargo's, `release` or `dev`.
+/// Builds the listed servers of this workspace with a Cargo profile, `release`
+/// or `dev`.
 pub fn servers(
     profile: &str,
     is_wanted: impl Fn(&Listing) -> bool,
@@ -66,14 +66,14 @@ impl Subject {
         let words = shlex::split(command).filter(|words| !words.is_empty());
         let words = words.ok_or("a command has to follow the =")?;
         if name.is_empty() {
-            return Err("a name has to stand before the =".into());
+            return Err("a name has to come before the =".into());
         }
         Ok(Self { name: name.into(), words, listing: None })
     }
 }
 
 impl Lab {
-    /// Builds all listings with this profile of Cargo's, `release` or `dev`.
+    /// Builds all listings with a Cargo profile, `release` or `dev`.
     pub fn new(size: Size, profile: &str, also: Vec<Subject>) -> Result<Self> {
         machine::descriptors_max();
         let servers = servers(profile, |_| true)?;
@@ -93,8 +93,8 @@ impl Lab {
         })
     }
 
-    /// Makes an experiment. From then on the load, which is the calling
-    /// thread, keeps to its own core.
+    /// Runs an experiment. From then on the load, which is the calling thread,
+    /// stays on its own core.
     pub fn make(
         &mut self,
         name: &str,
@@ -135,13 +135,13 @@ impl Lab {
         if self.is_made_once { 1 } else { self.pick([1, 3, 7]) }
     }
 
-    /// For an experiment that counts, and is too long to be made several times.
-    /// Its load is in other processes, so nothing is known of their delay.
+    /// For an experiment that counts, and takes too long to be repeated. Its
+    /// load runs in other processes, so the load's delay is unknown.
     pub fn make_once(&mut self) {
         self.is_made_once = true;
     }
 
-    /// What suits the size: tiny, quick, full.
+    /// Picks the value for this size: tiny, quick or full.
     pub fn pick<T>(&self, [tiny, quick, full]: [T; 3]) -> T {
         match self.size {
             Size::Tiny => tiny,
@@ -175,11 +175,11 @@ impl Lab {
         subjects
     }
 
-    /// The listing, or why it cannot take part.
+    /// The listing, or the reason why it cannot take part.
     fn subject(&self, name: &str) -> Result<Subject, String> {
         let listing = self.servers.find(name).ok_or("it does not exist")?;
         if cfg!(windows) && ["zen-fork", "zen-inetd"].contains(&name) {
-            return Err("only where there is fork()".into());
+            return Err("it needs fork()".into());
         }
         if let Some(why) = self.servers.cannot_run(listing) {
             return Err(why.trim().into());
@@ -196,8 +196,7 @@ impl Lab {
         }
     }
 
-    /// Starts a server on the cores that are the servers'. Options are for
-    /// listings only.
+    /// Starts a server on the servers' cores. Only listings are given options.
     pub fn start(&self, subject: &Subject, options: &[&str]) -> Result<Server> {
         let mut words = subject.words.clone();
         if subject.listing.is_some() {
@@ -207,7 +206,7 @@ impl Lab {
             .with_context(|| subject.name.clone())
     }
 
-    /// The same, with the options by which it serves this many clients at
+    /// As `start`, with the options that let it serve this many clients at
     /// once.
     pub fn start_for(
         &self,
@@ -221,14 +220,14 @@ impl Lab {
         self.start(subject, &options)
     }
 
-    /// Gives all cores to server and load, for an experiment that needs them.
+    /// Lets server and load use all cores, for an experiment that needs them.
     pub fn share_cores(&mut self) {
         if let Some(Cores { server, load }) = self.cores.take() {
             Cores::take(&[server, load].concat());
         }
     }
 
-    /// What the server has used; None, and a remark, where it is not known.
+    /// What the server has used; None, with a remark, where that is unknown.
     pub fn gauge(&mut self, server: &Server) -> Result<Option<Gauge>> {
         let gauge = gauge::read(server.id())?;
         if gauge.is_none() {
@@ -237,8 +236,8 @@ impl Lab {
         Ok(gauge)
     }
 
-    /// Its processor time in seconds; None, and a remark, where it is not
-    /// known.
+    /// The server's processor time in seconds; None, with a remark, where that
+    /// is unknown.
     pub fn cpu(&mut self, server: &Server) -> Result<Option<f64>> {
         let cpu = gauge::cpu(server.id())?;
         if cpu.is_none() {
@@ -247,7 +246,7 @@ impl Lab {
         Ok(cpu.map(|cpu| cpu.as_secs_f64()))
     }
 
-    /// Says what is being done.
+    /// Shows the progress.
     pub fn tell(&self, run: usize, what: &str) {
         let (name, run, runs) = (&self.name, run + 1, self.runs());
         progress::tell(&format!("{name}, run {run} of {runs}: {what}"));

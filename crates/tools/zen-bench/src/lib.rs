@@ -1,22 +1,22 @@
-//! The lab: loads servers, makes experiments, counts what an answer costs.
+//! The lab: loads servers, runs experiments, and counts what an answer costs.
 //!
-//! Servers are programs: built by Cargo or named by the user, started as
-//! processes, and loaded through sockets on the loopback interface.
+//! Servers are programs. Cargo builds them, or the user names them; each is
+//! started as a process and loaded through sockets on the loopback interface.
 //!
 //! - [`load`], [`schedule`], [`drive`]: clients that ask, in a closed or an
-//!   open loop; [`crowd`], [`holders`]: clients that do not;
-//! - [`gauge`], [`cores`], [`machine`]: what a server uses, where it runs, and
-//!   on what it was measured;
-//! - [`lab`], [`experiment`], [`experiments`], [`results`]: what is asked, how,
-//!   and what came out;
-//! - [`svg`], [`figure`], [`book`]: how that is drawn and kept.
+//!   open loop; [`crowd`], [`holders`]: other clients;
+//! - [`gauge`], [`cores`], [`machine`]: what a server uses, the cores it runs
+//!   on, and the machine of a measurement;
+//! - [`lab`], [`experiment`], [`experiments`], [`results`]: the experiments,
+//!   their setting, and their results;
+//! - [`svg`], [`figure`], [`book`]: the figures, and the files in the book.
 #![expect(
     clippy::missing_errors_doc,
     reason = "every error is a sentence for the user"
 )]
 #![expect(
     missing_docs,
-    reason = "only its own program uses it, and a name may say enough"
+    reason = "only its own program uses it, and some names need no more"
 )]
 
 pub mod book;

@@ -2,9 +2,8 @@
 //! a clock, and an open loop.)
 //!
 //! Each client asks, waits for the answer, compares it to the byte, and asks
-//! again. So the load is never more than the server can take, and a rate that
-//! is measured with it says nothing about how long a client waits when
-//! questions come at their own pace.
+//! again. So the load never exceeds what the server can take, and its rate says
+//! nothing about how long clients wait when questions arrive at their own pace.
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::io::{ErrorKind, Read, Write};
@@ -15,13 +14,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use polling::{Event, Events, PollMode, Poller};
 
-/// No load lasts longer.
+/// The longest that a load may last.
 pub const TIME_MAX: Duration = Duration::from_secs(600);
 
 /// More clients would need more than one loopback address.
 pub const CLIENTS_MAX: usize = 20_000;
 
-/// More questions might not fit into a socket's buffer all at once.
+/// More questions at once might not fit into a socket's buffer.
 pub const BATCH_MAX: usize = 64;
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
@@ -38,27 +37,27 @@ const QUESTIONS: [(&str, &str); 4] = [
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub rounds: usize,
-    /// How many questions it asks at once.
+    /// The number of questions asked at once.
     pub batch: usize,
-    /// How long to wait before each further round. It holds up all clients:
-    /// meant for a load of one.
+    /// How long to wait before each further round. The pause holds up all
+    /// clients, so use it for a load of one client.
     pub pause: Duration,
-    /// How long all of it may take.
+    /// The time limit for all rounds together.
     pub time_max: Duration,
 }
 
 impl Plan {
-    /// A question at a time, without a pause, within two minutes.
+    /// One question at a time, without a pause, within two minutes.
     pub fn new(rounds: usize) -> Self {
         let time_max = Duration::from_secs(120);
         Self { rounds, batch: 1, pause: Duration::ZERO, time_max }
     }
 }
 
-/// Clients with open connections, silent until they are told to ask.
+/// Clients with open connections, silent until `ask` is called.
 #[derive(Debug)]
 pub struct Load {
-    // Dropped first, before the sockets that it watches.
+    // Declared first, so it is dropped before the sockets that it watches.
     pub(crate) poller: Poller,
     pub(crate) events: Events,
     pub(crate) clients: Vec<Client>,
@@ -68,29 +67,29 @@ pub struct Load {
 pub(crate) struct Client {
     sock: TcpStream,
     pub(crate) rounds_left: usize,
-    /// Which of the scripts it follows in this round.
+    /// Which of the scripts the client follows in this round.
     script: usize,
-    /// How much of the answers has arrived.
+    /// How many bytes of the answers have arrived.
     received: usize,
 }
 
-/// A round: what is asked at once, and what comes back.
+/// A round: the questions sent at once, and the expected answers.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// So many questions, one after another.
+    /// All questions of the round, one after another.
     pub questions: String,
     pub answers: String,
 }
 
 impl Load {
-    /// Connects this many clients, which say nothing yet.
+    /// Connects this many clients, which are silent at first.
     pub fn connect(server: SocketAddr, clients: usize) -> Result<Self> {
         ensure_here(server)?;
         Self::connect_anywhere(server, clients)
     }
 
-    /// The same, wherever the server is: only for those who have been asked
-    /// whether it is theirs.
+    /// As `connect`, to any machine. Call it only after the user has said that
+    /// the server is theirs.
     pub fn connect_anywhere(
         server: SocketAddr,
         clients: usize,
@@ -116,7 +115,7 @@ impl Load {
     /// Each client sends a byte of a question that never ends.
     pub fn drip(&mut self) {
         for client in &mut self.clients {
-            // A socket has room for one byte, or the server has closed it.
+            // A socket has room for a byte, unless the server has closed it.
             client.sock.write_all(b"x").ok();
         }
     }
@@ -156,7 +155,7 @@ impl Load {
     }
 }
 
-/// Only servers on this machine are loaded.
+/// Refuses servers on other machines.
 pub(crate) fn ensure_here(server: SocketAddr) -> Result<()> {
     ensure!(server.ip().is_loopback(), "{server} is not a loopback address");
     Ok(())
@@ -180,12 +179,12 @@ impl Client {
     pub(crate) fn ask(&mut self, scripts: &[Script]) -> Result<()> {
         self.script = (self.script + 1) % scripts.len();
         self.received = 0;
-        // Never too much for the socket: all before it has been answered.
+        // There is room: all earlier questions were answered.
         self.sock.write_all(scripts[self.script].questions.as_bytes())?;
         Ok(())
     }
 
-    /// Receives what is there, and says whether that was the last of it.
+    /// Receives what has arrived; true if the round is complete.
     pub(crate) fn is_answered(&mut self, scripts: &[Script]) -> Result<bool> {
         let mut buffer = [0; 4096];
         let n = match self.sock.read(&mut buffer) {
@@ -210,7 +209,7 @@ impl Client {
 }
 
 impl Script {
-    /// All that a client may ask in a round of such a batch. No two of them
+    /// Every script that a client may follow with such a batch. No two of them
     /// begin with the same letter.
     pub fn all(batch: usize) -> Vec<Self> {
         (0..QUESTIONS.len()).map(|first| Self::new(first, batch)).collect()

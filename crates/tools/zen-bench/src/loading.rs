@@ -25,11 +25,11 @@ mod report;
 
 use report::{Report, quantiles, saturated};
 
-/// Limits for a server that we did not start.
+/// Limits for a server that zen-bench did not start.
 const STRANGER_CLIENTS_MAX: usize = 64;
 const STRANGER_QUESTIONS_MAX: u64 = 1_000_000;
 
-/// Limits for one that is not on this machine.
+/// Limits for a server on another machine.
 const REMOTE_CLIENTS_MAX: usize = 8;
 const REMOTE_RATE_MAX: f64 = 100.0;
 
@@ -40,11 +40,11 @@ pub(crate) struct Options {
     servers: Vec<String>,
 
     /// Another server: any command that keeps the contract, with {port} for
-    /// the port at which it has to listen
+    /// the port on which it has to listen
     #[arg(long, value_name = "NAME='COMMAND'", value_parser = Subject::parse)]
     also: Vec<Subject>,
 
-    /// A server that is already running; it gets a small load only
+    /// A server that is already running; it gets only a small load
     #[arg(long, value_name = "ADDRESS")]
     connect: Option<SocketAddr>,
 
@@ -66,7 +66,7 @@ pub(crate) struct Options {
     #[arg(short, long, value_name = "N")]
     rate: Option<f64>,
 
-    /// How long, at most 600 seconds
+    /// Duration of the load, at most 600 seconds
     #[arg(
         short, long, value_name = "SECONDS", default_value = "2",
         value_parser = zen_bench::load::seconds
@@ -77,7 +77,7 @@ pub(crate) struct Options {
     #[arg(short, long, value_name = "N", default_value_t = QUESTIONS_MAX)]
     questions: u64,
 
-    /// How the listings are built: release or dev
+    /// Cargo profile of the listings: release or dev
     #[arg(long, default_value = "release")]
     profile: String,
 
@@ -90,7 +90,7 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
-/// Loads each of the servers in turn, and prints a report.
+/// Loads each server in turn, and prints a report.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let subjects = subjects(options)?;
     refuse(options)?;
@@ -126,12 +126,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The servers to load, and the words that start each of them.
+/// The servers to load, and the command that starts each of them.
 fn subjects(options: &Options) -> Result<Vec<Subject>> {
     let some = options.servers.len() + options.also.len() > 0;
     ensure!(
         some || options.connect.is_some(),
-        "which server? Such as: zen-bench load zen-poll"
+        "name a server, such as: zen-bench load zen-poll"
     );
     let mut subjects = Vec::new();
     if !options.servers.is_empty() {
@@ -156,9 +156,9 @@ fn subjects(options: &Options) -> Result<Vec<Subject>> {
     Ok(subjects)
 }
 
-/// A server that we did not start may be someone's: it is not flooded.
+/// Keeps a user from flooding a server that may be someone else's.
 fn refuse(options: &Options) -> Result<()> {
-    ensure!(options.clients > 0, "no clients, no load");
+    ensure!(options.clients > 0, "--clients must be at least 1");
     let Some(address) = options.connect else { return Ok(()) };
     let Options { clients, questions, rate, .. } = *options;
     ensure!(
@@ -251,7 +251,7 @@ fn measure(
     })
 }
 
-/// Shows once a second how it goes.
+/// Prints the progress once a second.
 fn shows(name: &str) -> impl FnMut(&Outcome) {
     let (mut shown, mut answers) = (Instant::now(), 0);
     move |so_far| {

@@ -1,4 +1,4 @@
-//! What a result was measured on: without that it is worth nothing.
+//! The machine of a measurement: without it a result cannot be judged.
 
 use std::fs;
 use std::process::Command;
@@ -11,21 +11,21 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Machine {
     pub cores: usize,
-    /// What kind of processor, if the system tells.
+    /// The model of the processor, if the system reports it.
     pub processor: String,
     pub system: String,
-    /// How many descriptors a process may have, if there is such a limit.
+    /// The limit on descriptors of a process, if there is one.
     pub descriptors_max: Option<u64>,
-    /// The most that the system allows to wait for accept().
+    /// The most connections that the system allows to wait for accept().
     pub backlog_max: Option<u64>,
-    /// How the servers were built: `release` or `dev`.
+    /// The profile with which the servers were built: `release` or `dev`.
     pub profile: String,
-    /// The revision of the servers; `+` if there were changes beside it.
+    /// The git revision of the servers; `+` if there were uncommitted changes.
     pub revision: String,
-    /// With which priority everything ran; 0 is the usual one, and -20 the
-    /// highest, as for `nice`.
+    /// The niceness of every process: 0 is the default, and -20 the highest
+    /// priority, as for `nice`.
     pub nice: i32,
-    /// Server and load had cores of their own.
+    /// Whether server and load had separate cores.
     pub separate: bool,
 }
 
@@ -84,7 +84,7 @@ impl Machine {
     }
 }
 
-/// Its cores and its kernel, for what is counted by means of Linux.
+/// The cores and the kernel, for measurements that need Linux.
 pub fn linux() -> Result<String> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease");
     let kernel = kernel.context("this can be measured on Linux only")?;
@@ -92,15 +92,15 @@ pub fn linux() -> Result<String> {
     Ok(format!("{cores} cores, Linux {}", kernel.trim()))
 }
 
-/// Raises the limit on descriptors as far as it may be, and says how far that
-/// is. Nine thousand clients are more than most shells allow at first.
+/// Raises the limit on descriptors as far as possible, and returns it. Most
+/// shells start with a limit that is too low for nine thousand clients.
 pub fn descriptors_max() -> Option<u64> {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         let maximum = getrlimit(Resource::Nofile).maximum;
         let limit = Rlimit { current: maximum, maximum };
-        // If that fails, the message will be that a client cannot connect.
+        // If that fails, the user will read that a client cannot connect.
         setrlimit(Resource::Nofile, limit).ok();
         getrlimit(Resource::Nofile).current
     }
@@ -115,7 +115,7 @@ fn nice() -> i32 {
     0
 }
 
-/// All of them, and not only those that this thread keeps to.
+/// Counts all cores, not just those to which this thread is pinned.
 fn cores(cpuinfo: &str) -> usize {
     match cpuinfo.lines().filter(|it| it.starts_with("processor")).count() {
         0 => thread::available_parallelism().map_or(1, usize::from),

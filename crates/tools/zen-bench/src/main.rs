@@ -1,4 +1,4 @@
-//! `zen-bench`: the lab. Loads servers, makes experiments, and counts what an
+//! `zen-bench`: the lab. Loads servers, runs experiments, and counts what an
 //! answer costs.
 //!
 //! ```sh
@@ -26,7 +26,7 @@ mod costs;
 mod cpu;
 mod loading;
 
-/// Loads servers, makes experiments, and counts what an answer costs
+/// Loads servers, runs experiments, and counts what an answer costs
 #[derive(Parser)]
 #[command(version)]
 struct CommandLine {
@@ -39,10 +39,10 @@ enum Command {
     /// Load servers, one after another: answers a second, latency, cost
     Load(loading::Options),
 
-    /// List the experiments, and what each of them asks
+    /// List the experiments and their questions
     List,
 
-    /// Make experiments, and show the results
+    /// Run experiments, and show the results
     Run {
         /// Their names (see list)
         #[arg(required = true)]
@@ -52,7 +52,7 @@ enum Command {
         options: Making,
     },
 
-    /// Make all experiments
+    /// Run all experiments
     All {
         #[command(flatten)]
         options: Making,
@@ -67,18 +67,18 @@ enum Command {
     },
 
     /// Count system calls, allocations and memory, and compare them with what
-    /// the contract allows; exit status 1 if a bound is passed (Linux only)
+    /// the contract allows; exit status 1 if one exceeds it (Linux only)
     Costs {
         /// Only these servers, such as zen-poll [default: all]
         names: Vec<String>,
 
-        /// How the listings are built: release or dev
+        /// Cargo profile of the listings: release or dev
         #[arg(long, default_value = "release")]
         profile: String,
     },
 
     /// Measure the processor time of an answer, and compare it with a bare
-    /// epoll loop; exit status 1 if a bound is passed (Linux only)
+    /// epoll loop; exit status 1 if it exceeds its bound (Linux only)
     Cpu {
         /// Only these servers, such as zen-poll [default: the event-driven]
         names: Vec<String>,
@@ -94,10 +94,10 @@ enum Command {
     /// A client process that holds connections
     #[command(hide = true)]
     Hold {
-        /// Where to connect
+        /// The server's address
         server: SocketAddr,
 
-        /// From which addresses, in turn
+        /// The addresses to connect from, in turn
         from: Vec<Ipv4Addr>,
     },
 
@@ -109,7 +109,7 @@ enum Command {
         #[arg(long)]
         batch: usize,
 
-        /// Where it listens
+        /// TCP port; 0 lets the system pick one
         #[arg(long, default_value_t = 0)]
         port: u16,
 
@@ -119,7 +119,7 @@ enum Command {
     },
 }
 
-/// How experiments are made.
+/// How experiments are run.
 #[derive(Args)]
 struct Making {
     /// Fewer runs, and shorter ones: all experiments in five minutes
@@ -130,7 +130,7 @@ struct Making {
     #[arg(long, hide = true, conflicts_with = "quick")]
     tiny: bool,
 
-    /// How the listings are built: release or dev
+    /// Cargo profile of the listings: release or dev
     #[arg(long, default_value = "release")]
     profile: String,
 
@@ -200,7 +200,7 @@ fn list() {
     }
 }
 
-/// Makes these experiments, one after another.
+/// Runs these experiments, one after another.
 fn make(experiments: &[&Experiment], options: Making) -> anyhow::Result<()> {
     let size = match options {
         Making { tiny: true, .. } => Size::Tiny,

@@ -1,12 +1,12 @@
-//! Says what is going on: on a terminal in one line that changes, and
-//! elsewhere in lines.
+//! Shows the progress: in one changing line on a terminal, and otherwise in a
+//! line for each message.
 
 use std::io::IsTerminal;
 
-/// Clears the line of a terminal.
+/// Clears the current line of a terminal.
 const CLEAR: &str = "\r\x1b[K";
 
-/// Shows this text in place of the last one.
+/// Shows this message in place of the last one.
 pub fn tell(text: &str) {
     match std::io::stderr().is_terminal() {
         true => eprint!("{CLEAR}{text}"),
@@ -14,7 +14,7 @@ pub fn tell(text: &str) {
     }
 }
 
-/// Shows nothing any more.
+/// Removes the last message.
 pub fn end() {
     if std::io::stderr().is_terminal() {
         eprint!("{CLEAR}");

@@ -1,19 +1,19 @@
-//! What an experiment has found: charts, in which every point keeps all that
-//! was measured for it. The median counts, and the least and the most are its
+//! What an experiment has found: charts in which every point keeps all values
+//! measured for it. The median counts; the lowest and the highest value are its
 //! spread.
 
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 
-/// If the runs of a point differ by more than this share, they are noisy.
+/// A point is noisy if its runs differ by more than this share.
 pub const SPREAD_MAX: f64 = 0.5;
 
-/// The share of its time that the load may wait for a core; above it the
-/// machine had other things to do.
+/// The share of its time that the load may wait for a core. Above it the
+/// machine was busy with other programs.
 pub const DELAY_MAX: f64 = 0.1;
 
-/// All that an experiment has found.
+/// Everything that an experiment has found.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Results {
     pub experiment: String,
@@ -22,10 +22,10 @@ pub struct Results {
     /// How often everything was measured.
     pub runs: usize,
     pub machine: Machine,
-    /// Of the time in which the load wanted a core, the share in which it had
-    /// to wait for one; None where that is not known.
+    /// The share of the time in which the load wanted a core and had to wait
+    /// for one; None where that is unknown.
     pub delay: Option<f64>,
-    /// What was not measured, and why.
+    /// What was not measured, and the reason.
     pub left_out: Vec<String>,
     pub charts: Vec<Chart>,
 }
@@ -36,11 +36,11 @@ pub struct Chart {
     pub title: String,
     pub x: Axis,
     pub y: Axis,
-    /// Above this nothing was waited for.
+    /// No measurement waited for longer than this.
     pub limit: Option<f64>,
     #[serde(default)]
     pub bars: bool,
-    /// It is not drawn: its numbers stand in tables.
+    /// It is not drawn: its numbers are in tables.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_table: bool,
     #[serde(default)]
@@ -49,23 +49,23 @@ pub struct Chart {
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Axis {
-    /// What it is, and in what unit.
+    /// The quantity and its unit.
     pub label: String,
     pub scale: Scale,
-    /// In place of numbers: the name of 0, of 1, and so on.
+    /// Shown in place of numbers: the name of 0, of 1, and so on.
     #[serde(default)]
     pub names: Vec<String>,
 }
 
-/// How an axis is laid out.
+/// How values are spread along an axis.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scale {
-    /// From 0.
+    /// Equal distances, starting at 0.
     Linear,
-    /// Each step is a factor.
+    /// Equal factors.
     Log,
-    /// The same room for each value that there is.
+    /// Equal room for each value that occurs.
     Steps,
 }
 
@@ -76,11 +76,11 @@ pub struct Series {
     pub points: Vec<Point>,
 }
 
-/// What was measured at one place.
+/// The measurements at one place.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Point {
     pub x: f64,
-    /// In each run.
+    /// One value for each run.
     pub values: Vec<f64>,
 }
 
@@ -94,14 +94,14 @@ impl Charts {
         chart.expect("about.toml has this chart")
     }
 
-    /// Adds what one run has measured to this chart.
+    /// Adds a value that one run has measured to this chart.
     pub fn record(&mut self, chart: &str, series: &str, x: f64, value: f64) {
         self.get(chart).record(series, x, value);
     }
 }
 
 impl Chart {
-    /// Adds what one run has measured.
+    /// Adds a value that one run has measured.
     pub fn record(&mut self, series: &str, x: f64, value: f64) {
         let at = self.series.iter().position(|it| it.name == series);
         let at = at.unwrap_or_else(|| {
@@ -127,19 +127,19 @@ impl Chart {
         self.x.names.get(x as usize).map(String::as_str)
     }
 
-    /// The median at the place of this name.
+    /// The median at the place with this name.
     pub fn at_name(&self, series: &str, name: &str) -> Option<f64> {
         let x = self.x.names.iter().position(|it| it == name)?;
         self.at(series, x as f64)
     }
 
-    /// The last place of all series.
+    /// The largest place of all series.
     pub fn x_max(&self) -> f64 {
         let points = self.series.iter().flat_map(|it| &it.points);
         points.map(|it| it.x).fold(0.0, f64::max)
     }
 
-    /// The series at one place with their medians, the least first.
+    /// The series at one place with their medians, in ascending order.
     pub fn ranked(&self, x: f64) -> Vec<(&str, f64)> {
         let names = self.series.iter().map(|it| it.name.as_str());
         let mut all: Vec<_> =
@@ -148,7 +148,7 @@ impl Chart {
         all
     }
 
-    /// The names of a series with their medians, the least first.
+    /// The names of a series with their medians, in ascending order.
     pub fn ranked_names(&self, series: &str) -> Vec<(&str, f64)> {
         let medians = self.medians(series).into_iter();
         let mut all: Vec<_> =
@@ -164,15 +164,15 @@ impl Chart {
         points.map(|it| (it.x, it.median())).collect()
     }
 
-    /// Where a series passes this value for the first time.
+    /// The first place where a series exceeds this value.
     pub fn first_above(&self, series: &str, value: f64) -> Option<f64> {
         let medians = self.medians(series);
         medians.iter().find(|(_, y)| *y >= value).map(|(x, _)| *x)
     }
 }
 
-/// The value in the middle; of an even number of values, the mean of the two
-/// in the middle.
+/// The middle value; of an even number of values, the mean of the two in the
+/// middle.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -198,12 +198,12 @@ impl Results {
         self.charts.iter().find(|chart| chart.name == name)
     }
 
-    /// What is drawn.
+    /// The charts that are drawn.
     pub fn figures(&self) -> impl Iterator<Item = &Chart> {
         self.charts.iter().filter(|chart| !chart.is_table)
     }
 
-    /// What a reader has to know before believing it.
+    /// What a reader has to know before trusting the results.
     pub fn warning(&self) -> Option<String> {
         let points = self.charts.iter().flat_map(|it| &it.series);
         let points: Vec<_> = points.flat_map(|it| &it.points).collect();
@@ -232,7 +232,7 @@ impl Results {
     }
 }
 
-/// Four digits: the others would be noise, and lines in a file.
+/// Rounds to four digits: more would be noise, and make longer files.
 fn rounded(value: f64) -> f64 {
     if value == 0.0 || !value.is_finite() {
         return 0.0;
@@ -245,7 +245,7 @@ mod tests {
     use super::*;
 
     impl Chart {
-        /// One without values.
+        /// A chart of lines without values.
         pub(crate) fn lines(
             title: &str,
             x: (&str, Scale),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_recorded_is_found_again() {
+    fn recorded_values_are_found_again() {
         let axis = ("", Scale::Linear);
         let mut chart = Chart::lines("A", axis, axis);
         for value in [0.123_456, 3.0, 2.0] {
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_noisy_run_says_so() {
+    fn a_noisy_run_has_a_warning() {
         let axis = ("", Scale::Log);
         let mut chart = Chart::lines("", axis, axis);
         chart.record("one", 0.0, 1.0);

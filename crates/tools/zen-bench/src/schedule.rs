@@ -1,4 +1,4 @@
-//! When which question is due.
+//! When each question is due.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub enum Pace {
     /// As soon as the last one is answered.
     Closed,
-    /// So many a second, on any connection that is free.
+    /// This many a second, on any free connection.
     Open(f64),
 }
 
@@ -20,7 +20,7 @@ pub struct Order {
     pub questions_max: u64,
 }
 
-/// What a client is waiting for.
+/// The round for which a client waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Round {
     pub(crate) intended: Instant,
@@ -31,9 +31,9 @@ pub(crate) struct Round {
 pub(crate) struct Schedule {
     pub(crate) begun: Instant,
     pub(crate) time: Duration,
-    /// Between two rounds; None in a closed loop.
+    /// The time between two rounds; None in a closed loop.
     pub(crate) interval: Option<Duration>,
-    /// How many have been given out, and how many there are at most.
+    /// The number of rounds given out, and the most that there may be.
     given: u64,
     rounds_max: u64,
 }
@@ -51,18 +51,18 @@ impl Schedule {
         Self { begun, time: order.time, interval, given: 0, rounds_max }
     }
 
-    /// When the next one is due, if there is one.
+    /// When the next round is due, if there is one.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         let due = match self.interval {
             None => now,
-            // Not a sum of intervals, which would add up their errors.
+            // Multiply: a sum of intervals would add up their rounding errors.
             Some(interval) => self.begun + interval.mul_f64(self.given as f64),
         };
         (self.given < self.rounds_max && due < self.begun + self.time)
             .then_some(due)
     }
 
-    /// Gives out the next one, if it is due.
+    /// Gives out the next round, if it is due.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Round> {
         let intended = self.due(now).filter(|&due| due <= now)?;
         self.given += 1;

@@ -1,9 +1,9 @@
-//! Drawings as SVG, in one look for all figures of the book: zen-timeline
-//! draws with this module as well.
+//! SVG drawings with one look for all figures of the book; zen-timeline draws
+//! with this module too.
 //!
-//! A drawing follows mdBook's theme where it is part of a page, and otherwise
-//! the reader's own preference for light or dark. Series are told apart without
-//! colour, too. No line is blank, so Markdown can include it.
+//! A drawing follows mdBook's theme on a page, and otherwise the reader's
+//! preference for light or dark. Series differ not only in colour. No line is
+//! blank, so that Markdown can include a drawing.
 
 use std::fmt::{self, Display};
 
@@ -12,9 +12,9 @@ use zen_harness::waiting::{CROSSED, DOWN, UP};
 /// How many series can be told apart; the next one looks like the first.
 pub const STYLES: usize = 8;
 
-/// For each series its colour on light and on dark paper, its dashes, the lines
-/// of its hatch on a tile of 8 by 8, and the shape of its mark. The colours
-/// stand out against their paper, and for people who see few colours.
+/// For each series: its colour on light and on dark paper, its dashes, the
+/// lines of its hatch on a tile of 8 by 8, and the shape of its mark. The
+/// colours have enough contrast, also for people who are colour-blind.
 const SERIES: [[&str; 5]; STYLES] = [
     ["#0b5fa5", "#6cb6ff", "none", "", "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z"],
     ["#b3470e", "#ffa264", "9 4", UP, "M-3.5 -3.5H3.5V3.5H-3.5Z"],
@@ -35,18 +35,18 @@ const SERIES: [[&str; 5]; STYLES] = [
 const PLUS: &str =
     "M-4.5 -1.5H-1.5V-4.5H1.5V-1.5H4.5V1.5H1.5V4.5H-1.5V1.5H-4.5Z";
 
-/// The classes of every drawing. `cN` is a series: it sets a colour and dashes,
-/// with which a `line`, a `mark`, and a pattern are drawn.
+/// The classes of every drawing. `cN` is a series: it sets the colour and
+/// dashes of its `line`, its `mark` and its pattern.
 const STYLE: &str = include_str!("svg.css");
 
-/// A drawing that grows.
+/// A drawing that is being built.
 #[derive(Debug)]
 pub struct Svg {
     name: String,
     text: String,
 }
 
-/// Where something is, or how large: in units of the drawing, or in percent.
+/// A position or a size: in units of the drawing, or in percent.
 #[derive(Debug)]
 pub struct Length(String);
 
@@ -54,7 +54,7 @@ impl From<f64> for Length {
     /// With at most one decimal, so that the same data give the same text.
     fn from(value: f64) -> Self {
         let tenths = (value * 10.0).round() / 10.0;
-        // What is no number is 0, and adding 0 makes 0 of -0.
+        // NaN and infinity become 0, and adding 0 turns -0 into 0.
         let tenths = if tenths.is_finite() { tenths + 0.0 } else { 0.0 };
         Self(tenths.to_string())
     }
@@ -67,7 +67,7 @@ impl From<usize> for Length {
 }
 
 impl Length {
-    /// Of the width of what is around it.
+    /// Of the width of the element around it.
     pub fn percent(value: f64) -> Self {
         Self(format!("{value}%"))
     }
@@ -80,7 +80,7 @@ impl Display for Length {
 }
 
 impl Svg {
-    /// A drawing with a root that has these attributes. The name is one word,
+    /// A drawing whose root has these attributes. The name is one word,
     /// different from that of any other drawing on the same page.
     pub fn new(
         name: &str,
@@ -100,13 +100,13 @@ impl Svg {
         svg
     }
 
-    /// A part of the drawing of this name, which refers to its definitions.
+    /// A part of the drawing of this name; it can use its definitions.
     pub fn part(name: &str) -> Self {
         let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
         Self { name, text: String::new() }
     }
 
-    /// Adds the look: the common one in the class of the root, then `more`,
+    /// Adds the styles: the common ones for the root's class, then `more`,
     /// whose colours have a value for light paper and one for dark.
     pub fn style(&mut self, class: &str, colours: &[[&str; 3]], more: &str) {
         let theme = |column: usize| {
@@ -145,7 +145,7 @@ impl Svg {
         self.text += &format!("{markup}\n");
     }
 
-    /// Adds text; its class also says where it is anchored.
+    /// Adds text; its class also sets where it is anchored.
     pub fn text(
         &mut self,
         class: &str,
@@ -171,7 +171,7 @@ impl Svg {
         ));
     }
 
-    /// Adds a line from point to point.
+    /// Adds a line through these points.
     pub fn polyline(&mut self, class: &str, points: &[(f64, f64)]) {
         let point = |(x, y): &(f64, f64)| {
             [*x, *y].map(|it| Length::from(it).0).join(",")
@@ -216,12 +216,12 @@ impl Svg {
         }
     }
 
-    /// The identifier of a definition of this drawing.
+    /// The ID of a definition of this drawing.
     pub fn id(&self, what: &str) -> String {
         format!("{}-{what}", self.name)
     }
 
-    /// How something is filled: with the pattern of this class.
+    /// How to fill a shape: with the pattern of this class.
     pub fn fill(&self, class: &str) -> String {
         format!("fill=\"url(#{})\"", self.id(class))
     }
@@ -242,7 +242,7 @@ pub fn mark(series: usize) -> &'static str {
     SERIES[series % STYLES][4]
 }
 
-/// Text that may stand between tags and in quotation marks.
+/// Text that is safe between tags and in quotation marks.
 pub fn escaped(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -251,7 +251,7 @@ pub fn escaped(text: &str) -> String {
             '<' => out += "&lt;",
             '>' => out += "&gt;",
             '"' => out += "&quot;",
-            // XML has no way to write others; and no line is blank.
+            // XML allows no other control characters; no line is blank.
             c if c.is_control() => out.push(' '),
             c => out.push(c),
         }

@@ -1,10 +1,10 @@
 //! How experiments put numbers and names into sentences.
 
-/// Said where nothing could be measured.
+/// The outcome where nothing could be measured.
 pub(crate) const NOTHING: &str = "Nothing could be measured here: only Linux \
-                                  tells what a process has used.";
+                                  reports what a process has used.";
 
-/// Seconds, in the unit that fits.
+/// Seconds, in a unit that suits the value.
 pub(crate) fn seconds(value: f64) -> String {
     match value {
         1.0.. => format!("{value:.1} s"),
@@ -15,7 +15,7 @@ pub(crate) fn seconds(value: f64) -> String {
     }
 }
 
-/// A number with commas.
+/// A number with thousands separators.
 pub(crate) fn count(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();

@@ -1,5 +1,5 @@
-//! A caption above each block of a listing: its crate, its file, and a link to
-//! that place in the whole file, which is copied beside the pages.
+//! A caption above each code block of a listing: its crate, its file, and a
+//! link to that place in the whole file, which is copied beside the pages.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,14 +8,14 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use mdbook_driver::MDBook;
 
-/// How a block of a listing begins on a page.
+/// The start of a listing's code block on a page.
 const FENCE: &str = "```rust,ignore\n";
 
-/// Where the copies are, among the pages.
+/// The folder with the copies, among the pages.
 const FOLDER: &str = "source";
 
-/// Adds the captions, and returns the files that they link to, as paths below
-/// the crates' folder.
+/// Adds the captions, and returns the files that they link to, as paths
+/// relative to the crates' folder.
 pub(crate) fn add(book: &mut MDBook) -> BTreeSet<String> {
     let mut sources = BTreeSet::new();
     book.book.for_each_chapter_mut(|chapter| {
@@ -37,7 +37,7 @@ pub(crate) fn add(book: &mut MDBook) -> BTreeSet<String> {
     sources
 }
 
-/// The file and the anchor that a block includes first.
+/// The file that a block includes first, and the anchor in it.
 fn included(block: &str) -> Option<(&str, &str)> {
     let (argument, _) = block.strip_prefix("{{#include ")?.split_once("}}")?;
     let (path, anchor) = argument.trim().split_once(':')?;
@@ -70,7 +70,7 @@ pub(crate) fn copy(
     Ok(())
 }
 
-/// A whole file. Where an anchor begins, a link can lead.
+/// A page with a whole file, and a link target at each of its anchors.
 fn page(path: &str, text: &str) -> String {
     let mut lines = String::new();
     for line in text.lines() {

@@ -1,4 +1,4 @@
-//! The pages as HTML, by mdBook.
+//! Builds the pages as HTML, with mdBook.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use mdbook_driver::MDBook;
 
 use crate::caption;
 
-/// Where the book is.
+/// The folder of the book.
 pub(crate) fn book() -> PathBuf {
     zen_harness::folder!().join("../../../book")
 }
 
-/// Builds the book, and returns the folder in which it is.
+/// Builds the book, and returns the folder with its pages.
 pub(crate) fn build() -> Result<PathBuf> {
     let crates = book().join("../crates");
     let mut book = MDBook::load(book())?;
@@ -25,13 +25,13 @@ pub(crate) fn build() -> Result<PathBuf> {
     let mut leftovers = Vec::new();
     find_leftovers(&html, &mut leftovers)?;
     if !leftovers.is_empty() {
-        bail!("left in the pages:\n{}", leftovers.join("\n"));
+        bail!("directives left in the pages:\n{}", leftovers.join("\n"));
     }
     Ok(html)
 }
 
-/// mdBook leaves a directive that it cannot follow in the page, logs that, and
-/// succeeds. So what it wrote is read again.
+/// If mdBook cannot follow a directive, it leaves it in the page, logs that,
+/// and still succeeds. So its output is searched for directives.
 fn find_leftovers(folder: &Path, leftovers: &mut Vec<String>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,5 +1,5 @@
-//! `zen-book`: builds the book, shows it, and checks that it is still true,
-//! with nothing to install.
+//! `zen-book`: builds the book, shows it, and checks that it is still true. No
+//! other program needs to be installed.
 //!
 //! ```sh
 //! cargo run -p zen-book -- build
@@ -21,25 +21,25 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
-/// Builds the book beside chapter 7, and checks it
+/// Builds the book that accompanies chapter 7, and checks it
 #[derive(Parser)]
 #[command(version)]
 enum Command {
-    /// Write it to book/book/index.html
+    /// Build the book to book/book/index.html
     Build,
-    /// Show it at a port of the loopback address; a page that is loaded again
-    /// is built again if anything has changed
+    /// Serve the book on the loopback address; reloading a page builds the
+    /// book again if anything has changed
     Serve {
-        /// Open it in a browser
+        /// Open the book in a browser
         #[arg(long)]
         open: bool,
         /// TCP port; 0 lets the system pick one
         #[arg(short, long, default_value_t = 3000)]
         port: u16,
     },
-    /// Build it, run its transcripts again, and compare
+    /// Build the book, run its transcripts again, and compare
     Check {
-        /// Write into the transcripts what was seen
+        /// Write the new output into the transcripts
         #[arg(long)]
         write: bool,
         /// Only these files
@@ -75,6 +75,6 @@ fn check(transcripts: &[PathBuf], write: bool) -> Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn check(_: &[PathBuf], _: bool) -> Result<()> {
     html::build()?;
-    println!("The transcripts are left out on this system");
+    println!("The transcripts are skipped on this system");
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! A small server for the book, on the loopback address. It watches nothing:
-//! when a page is asked for, it looks whether anything has changed since the
-//! book was built, and builds it again.
+//! A small server for the book, on the loopback address. It watches no files:
+//! for each page it checks whether anything has changed since the last build,
+//! and if so builds the book again.
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -18,7 +18,7 @@ use tower_http::services::{ServeDir, ServeFile};
 
 use crate::html;
 
-/// When it was last built.
+/// The time of the last build.
 static BUILT: Mutex<SystemTime> = Mutex::new(SystemTime::UNIX_EPOCH);
 
 /// Serves until it is interrupted.
@@ -45,8 +45,8 @@ pub(crate) fn serve(port: u16, open: bool) -> Result<()> {
     })
 }
 
-/// Builds the book, if a page is asked for and anything has changed. Nobody
-/// else is waiting meanwhile: there is one reader.
+/// Builds the book if a page is requested and anything has changed. Blocking is
+/// fine here: there is only one reader.
 async fn build_again(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if path.ends_with('/') || path.ends_with(".html") {
@@ -62,7 +62,7 @@ async fn build_again(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Whether a file that the book is made of is newer: a page, a figure, a
+/// Whether a source of the book is newer than this: a page, a figure, a
 /// transcript, or a listing.
 fn changed_since(built: SystemTime) -> bool {
     let book = html::book();

@@ -1,5 +1,5 @@
-//! A terminal of a transcript: its commands, run one after another, and what
-//! they print.
+//! A terminal of a transcript: its commands run one after another, and their
+//! output is captured.
 
 use std::io;
 use std::process::{Command, Stdio};
@@ -14,30 +14,30 @@ use zen_harness::workspace::Programs;
 
 use crate::html::book;
 
-/// No command of a transcript takes nearly so long.
+/// How long a command of a transcript may take; none needs nearly as long.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 const CARGO_RUN: &str = "cargo run -p ";
 
 pub(crate) struct Terminal {
     process: Process,
-    /// Of both of its streams, as a terminal shows them.
+    /// Both of its streams, as a terminal shows them.
     output: Arc<Output>,
     is_server: bool,
 }
 
-/// The server that a transcript is about.
+/// The server of a transcript.
 pub(crate) struct Server {
     pub(crate) port: u16,
     pub(crate) process: u32,
 }
 
-/// The package that a command runs, if it is one of this workspace.
+/// The package that a command runs, if it belongs to this workspace.
 pub(crate) fn package(command: &str) -> Option<&str> {
     command.strip_prefix(CARGO_RUN)?.split(' ').next()
 }
 
-/// The packages that it runs, alone or in a pipe.
+/// The packages that a line runs, alone or in a pipe.
 pub(crate) fn packages(command: &str) -> impl Iterator<Item = &str> {
     command.split(CARGO_RUN).skip(1).filter_map(|it| it.split(' ').next())
 }
@@ -58,13 +58,13 @@ impl Terminal {
         command.env_remove("RUST_BACKTRACE").stdin(Stdio::null());
         command.stdout(writer.try_clone()?).stderr(writer);
         let process = Process::spawn(&mut command)?;
-        // It holds the writing end of the pipe, which must end with the child.
+        // The command holds the pipe's writing end, which would keep it open.
         drop(command);
         let output = Output::drain(reader, usize::MAX)?;
         Ok(Self { process, output, is_server: is_server(line) })
     }
 
-    /// Where it listens, if it is a server.
+    /// The port and process of the server, if this is one.
     pub(crate) fn server(&self) -> Result<Option<Server>> {
         if !self.is_server {
             return Ok(None);
@@ -77,7 +77,7 @@ impl Terminal {
         Ok(Some(Server { port, process: self.process.id() }))
     }
 
-    /// Waits until so many lines begin so.
+    /// Waits until this many lines have this beginning.
     pub(crate) fn wait_for(&self, start: &str, times: usize) -> Result<()> {
         let what = format!("{times} lines `{start}...`");
         let waited = self.output.wait_for(&what, PATIENCE, |lines| {
@@ -87,7 +87,7 @@ impl Terminal {
         waited.with_context(|| self.output.lines().join("\n"))
     }
 
-    /// Waits for its end, and says whether it went well, and what it printed. A
+    /// Waits until it ends; returns whether it succeeded, and its output. A
     /// server has to be interrupted first.
     pub(crate) fn end(&mut self) -> Result<(bool, Vec<String>)> {
         if self.is_server {
@@ -104,7 +104,7 @@ impl Terminal {
     }
 }
 
-/// The variable with the place of a package's program.
+/// The variable that holds the path of a package's program.
 fn variable(package: &str) -> String {
     package.replace('-', "_")
 }
@@ -120,7 +120,7 @@ fn command(
     };
     let Some(name) = package(line) else {
         let mut shell = Command::new("sh");
-        // The same program may run elsewhere on this machine.
+        // By path: the same program may also be running from another folder.
         let by_name =
             Regex::new(r"\bps (.*)-C zen-[a-z-]+").expect("a pattern");
         let script = by_name.replace(line, "ps $1-p $$PID");
@@ -132,7 +132,7 @@ fn command(
             script = script.replace(&run, &place);
             shell.env(variable(name), program(name)?);
         }
-        // What it names is a path in this workspace.
+        // The paths in it are relative to the workspace.
         shell.args(["-c", &script]).current_dir(book().join(".."));
         shell.env("ZEN_PORT", port);
         if let Some(server) = server {
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_in_a_pipe_is_one_as_well() {
+    fn finds_a_package_in_a_pipe() {
         let line = "echo ? | cargo run -p zen-client -- --interactive";
         assert_eq!(package(line), None);
         assert!(packages(line).eq(["zen-client"]));

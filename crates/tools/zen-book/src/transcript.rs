@@ -1,5 +1,5 @@
-//! The files in `book/transcripts`: read, run again, and compared. Their
-//! format is in the README.md beside them.
+//! The files in `book/transcripts`: reads them, runs them again, and compares.
+//! README.md in that folder describes their format.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,7 +16,7 @@ use crate::terminal::{Server, Terminal, packages};
 #[derive(Debug)]
 struct Part<'a> {
     name: &'a str,
-    /// What stands in parentheses behind the name.
+    /// The note in parentheses after the name.
     note: &'a str,
     lines: Vec<&'a str>,
 }
@@ -33,8 +33,8 @@ impl Part<'_> {
     }
 }
 
-/// Runs them all again, or only those that are named. With `write`, what was
-/// seen replaces what was to be seen.
+/// Runs all transcripts again, or only the named ones. With `write`, the new
+/// output replaces the old.
 pub(crate) fn check(only: &[PathBuf], write: bool) -> Result<()> {
     let folder = book().join("transcripts");
     let mut paths = only.to_vec();
@@ -68,12 +68,12 @@ pub(crate) fn check(only: &[PathBuf], write: bool) -> Result<()> {
         }
     }
     if !differences.is_empty() && !write {
-        bail!("not as in the transcripts:\n{}", differences.join("\n"));
+        bail!("not the same output:\n{}", differences.join("\n"));
     }
     Ok(())
 }
 
-/// Builds the programs that appear in them, as this one is built.
+/// Builds the programs that occur in them, with the profile of this one.
 fn build<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Programs> {
     let commands = texts.flat_map(|text| text.lines());
     let packages: BTreeSet<_> = commands.flat_map(packages).collect();
@@ -104,13 +104,13 @@ fn parse(text: &str) -> Result<Vec<Part<'_>>> {
     Ok(parts)
 }
 
-/// Runs the commands in the order of events, and returns for each part with
-/// prints what was seen.
+/// Runs the commands in the order of events, and returns the output of each
+/// part whose prints are shown.
 fn run<'a>(
     text: &'a str,
     programs: &Programs,
 ) -> Result<Vec<(Part<'a>, Vec<String>)>> {
-    // What was printed before its last command, and whether that fails.
+    // For each part: its terminal, earlier output, and whether it must fail.
     let mut running = BTreeMap::<&str, (Terminal, Vec<String>, bool)>::new();
     let mut server: Option<(&str, Server)> = None;
     let mut seen = Vec::new();
@@ -158,7 +158,7 @@ fn run<'a>(
     }
 }
 
-/// The server's port is the one that the page speaks of.
+/// Replaces the server's port with the one that the page uses.
 fn with_page_port(lines: Vec<String>, port: u16) -> Vec<String> {
     let ours = Regex::new(&format!(r":{port}\b")).expect("a number");
     lines.iter().map(|line| ours.replace_all(line, ":1060").into()).collect()
@@ -183,11 +183,11 @@ fn compare(part: &Part, seen: &[String]) -> Result<(), String> {
         return Ok(());
     }
     let seen = seen.join("\n  ");
-    Err(format!("{}\n  was seen, and not\n  {}", seen, part.lines.join("\n  ")))
+    Err(format!("{}\n  was printed, not\n  {}", seen, part.lines.join("\n  ")))
 }
 
-/// Lines in which the clients' ports have the numbers of their appearance, and
-/// sizes none.
+/// Replaces client ports by numbers in the order of appearance, and removes
+/// sizes.
 fn normalised(text: &str, any_order: bool) -> Vec<String> {
     let ports = Regex::new(r"(127\.0\.0\.1|\[::1\]):(\d+)").expect("a pattern");
     let sizes = Regex::new(r"\d+ KiB").expect("a pattern");
@@ -205,13 +205,13 @@ fn normalised(text: &str, any_order: bool) -> Vec<String> {
         format!("{}:#{}", &found[1], if any_order { 0 } else { number })
     });
     let text = sizes.replace_all(&text, "# KiB");
-    // A size has more digits here than there, and then fewer spaces before it.
+    // Sizes vary in their number of digits, and so in the spaces before them.
     text.split('\n')
         .map(|it| it.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect()
 }
 
-/// The transcript with what was seen in its place.
+/// The transcript with the new output.
 fn rewritten(text: &str, seen: &[(Part, Vec<String>)]) -> String {
     let mut written = String::new();
     let mut skipping = false;
@@ -253,14 +253,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seen_again_is_no_difference() {
+    fn the_same_output_is_no_difference() {
         difference(TEXT).unwrap();
         let seen = run(TEXT, &Programs::new()).unwrap();
         assert_eq!(rewritten(TEXT, &seen), TEXT.replace(":9", ":7"));
     }
 
     #[test]
-    fn everything_else_is_one() {
+    fn other_output_is_a_difference() {
         let broken = [
             ("9 x", "9 z"),
             ("9 x\ny", "9 x"),
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_lines_may_be_left_open() {
+    fn the_order_of_lines_may_be_ignored() {
         let text = TEXT.replace("127.0.0.1:9 x\ny", "y\n127.0.0.1:9 x");
         let text =
             text.replace(": a-prints\ny", ": a-prints (in any order)\ny");
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_appears_again_is_the_same_client() {
+    fn the_same_port_is_the_same_client() {
         let expected = normalised("127.0.0.1:5\n127.0.0.1:6", false);
         assert_eq!(expected, normalised("127.0.0.1:8\n127.0.0.1:7", false));
         assert_ne!(expected, normalised("127.0.0.1:8\n127.0.0.1:8", false));

@@ -15,7 +15,7 @@
 //! - `server`, `process`, `probe`, `observe`, `full`: a running server, what a
 //!   case expects of it, and what it is as the kernel sees it;
 //! - `case`: what a case is; `cases`: the table of them; [`script`]: cases in
-//!   the text notation, such as those of an assignment;
+//!   text form, such as those of an assignment;
 //! - [`examine`]: which cases are put, and what is tried again on a busy
 //!   machine;
 //! - `report`: the formats; then `main` and `matrix`.

@@ -1,5 +1,5 @@
-//! Cases in the text notation: what clients send and expect, and what is done
-//! to the server, line by line. `crates/homework/README.md` has the language,
+//! Cases in text form: what clients send and expect, and what is done to the
+//! server, line by line. `crates/homework/README.md` has the language,
 //! and `cases/README.md` what only the contract's own cases may say.
 
 mod actor;

@@ -126,7 +126,7 @@ fn next_client_or_signal(
         }
         match system::accept(listener) {
             Ok(Accepted::Client(sock)) => return Ok(Some(sock)),
-            Ok(Accepted::Gone | Accepted::Nobody) => {}
+            Ok(Accepted::Gone | Accepted::NoClient) => {}
             Err(_) => full_until = clock().checked_add(FULL_TIME),
         }
     }

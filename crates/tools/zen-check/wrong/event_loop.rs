@@ -203,7 +203,7 @@ impl Server {
                     self.socks.insert(sock.as_raw_fd(), sock);
                 }
                 Ok(Accepted::Gone) => {}
-                Ok(Accepted::Nobody) => break,
+                Ok(Accepted::NoClient) => break,
                 Err(err) if faulty(Fault::DiesOfEmfile) => return Err(err),
                 Err(_) if faulty(Fault::SpinsOnEmfile) => break,
                 Err(_) => {

@@ -77,8 +77,8 @@ pub(crate) enum Accepted {
     Client(TcpStream),
     /// A client left before it was its turn.
     Gone,
-    /// No client waits.
-    Nobody,
+    /// None waits.
+    NoClient,
 }
 
 /// An error says that there is no room for another client.
@@ -91,7 +91,7 @@ pub(crate) fn accept(listener: &TcpListener) -> io::Result<Accepted> {
             Ok(Accepted::Client(sock))
         }
         Err(err) => match err.kind() {
-            ErrorKind::WouldBlock => Ok(Accepted::Nobody),
+            ErrorKind::WouldBlock => Ok(Accepted::NoClient),
             ErrorKind::ConnectionAborted => Ok(Accepted::Gone),
             _ => Err(err),
         },

@@ -260,8 +260,8 @@ thread_local! {
     static THOUGHT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// The time, by a clock that stands still while this thread thinks: nobody is
-/// idle for the time in which the server was not there to listen.
+/// The time, by a clock that stands still while this thread thinks: no client
+/// is idle for the time in which the server was not there to listen.
 pub(crate) fn clock() -> Instant {
     let now = Instant::now();
     if faulty(Fault::ThinkCountsAsIdle) {

@@ -1,12 +1,12 @@
-//! Where the programs and folders of this workspace are by now: a clone may
-//! have been renamed or copied since they were built.
+//! Where the programs and folders of this workspace are now: a clone may have
+//! been renamed or copied since it was built.
 
 use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The program of this name that belongs to the package whose test this is.
+/// The program with this name, of the package whose test this is.
 #[macro_export]
 macro_rules! program {
     ($($name:tt)+) => {
@@ -18,7 +18,7 @@ macro_rules! program {
     };
 }
 
-/// The folder of the package in which this stands.
+/// The folder of the package that calls this.
 #[macro_export]
 macro_rules! folder {
     () => {
@@ -34,7 +34,7 @@ macro_rules! folder {
 /// program is.
 #[must_use]
 pub fn program(name: &str, built_as: &str, built_in: &str) -> String {
-    // Since 1.94, Cargo tells when a test is run as well.
+    // Since 1.94, Cargo also sets this variable when it runs a test.
     if let Ok(path) = env::var(format!("CARGO_BIN_EXE_{name}")) {
         return path;
     }
@@ -49,7 +49,7 @@ pub fn program(name: &str, built_as: &str, built_in: &str) -> String {
     built_as.into()
 }
 
-/// A folder for temporary files of a test, where the tests are built.
+/// A folder for a test's temporary files, in Cargo's target directory.
 pub fn scratch() -> io::Result<PathBuf> {
     let test = env::current_exe()?;
     let built = test.ancestors().nth(2).unwrap_or(&test);
@@ -58,8 +58,8 @@ pub fn scratch() -> io::Result<PathBuf> {
     Ok(scratch)
 }
 
-/// See [`folder!`](crate::folder). It is the one that Cargo says, the one in
-/// whose clone we are, or the one that there was.
+/// See [`folder!`](crate::folder). It is the folder that Cargo names, or the
+/// one in the current clone, or the one at the time of the build.
 #[must_use]
 pub fn folder(built_in: &str) -> PathBuf {
     let built_in = Path::new(built_in);

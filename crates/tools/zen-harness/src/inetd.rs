@@ -1,20 +1,20 @@
 //! A small stand-in for inetd: it listens, and starts a program for its
-//! clients. It is this very executable, started once more.
+//! clients. It is this same executable, started again.
 
 use std::convert::Infallible;
 use std::env;
 use std::io::{self, Write};
 use std::process::exit;
 
-/// The first argument of an executable that is to be inetd.
+/// The first argument that turns an executable into inetd.
 const NAME: &str = "be-inetd";
 
-/// How a program is started.
+/// How inetd starts a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Once for each client, which it is given.
+    /// Once for each client, with the client's socket.
     Nowait,
-    /// When there is a client, and it is given the listening socket.
+    /// When the first client arrives, with the listening socket.
     Wait,
 }
 
@@ -32,8 +32,8 @@ pub fn before(
     Ok(words)
 }
 
-/// Does inetd's work and never returns, if this process was started for that.
-/// It has to come first in `main`.
+/// If this process was started for that, does inetd's work and never returns.
+/// Call it first in `main`.
 pub fn be_it_if_told() {
     let words: Vec<_> = env::args().skip(1).collect();
     let [name, mode, port, program @ ..] = &words[..] else { return };
@@ -72,7 +72,7 @@ fn serve(port: u16, waits: bool, words: &[String]) -> io::Result<Infallible> {
     }
 }
 
-/// Starts the program with all three standard streams joined to a socket, as
+/// Starts the program with all three standard streams connected to a socket, as
 /// openbsd-inetd does.
 #[cfg(unix)]
 fn start(

@@ -1,32 +1,32 @@
-//! Starts a server, watches it and ends it. Every tool and every listing's
-//! test builds on this crate, and no other code starts a server.
+//! Starts a server, watches it and ends it. All tools and the tests of all
+//! listings use this crate, and no other code starts a server.
 //!
-//! - [`process`]: launches a process, captures what it prints, waits until it
-//!   is ready, and kills it with all that it has started;
-//! - [`server`]: any server, by the words of its command;
-//! - [`proc`]: what /proc tells of processes and sockets;
+//! - [`process`]: launches a process, captures its output, waits until it is
+//!   ready, and kills it with everything that it has started;
+//! - [`server`]: any server, given as a command;
+//! - [`proc`]: what /proc reports about processes and sockets;
 //! - [`system`]: signals, limits and socket options;
-//! - [`ports`]: ports that no one else uses;
-//! - [`listing`]: what each server of the workspace says of itself;
-//! - [`built`] and `workspace`: where Cargo has put programs;
+//! - [`ports`]: free ports for servers;
+//! - [`listing`]: the description in each server's manifest;
+//! - [`built`] and `workspace`: the paths of programs that Cargo has built;
 //! - [`inetd`]: a stand-in for inetd;
-//! - [`waiting`]: names and colours for what a thread can wait in;
-//! - [`strace`]: whether strace can be used, and what it counts.
+//! - [`waiting`]: a name and a colour for each state of a thread;
+//! - [`strace`]: whether strace works here, and what it counts.
 //!
-//! Functions return [`std::io::ErrorKind::Unsupported`] where the system has
-//! no such thing.
+//! Functions return [`std::io::ErrorKind::Unsupported`] where the system
+//! lacks what they need.
 
 #![expect(
     clippy::missing_errors_doc,
-    reason = "an error says itself what the system refused"
+    reason = "each error says what the system refused"
 )]
 
-/// Functions that a system has no use for, with what they return there.
+/// Functions that a system does not need, with their results there.
 #[cfg(not(target_os = "linux"))]
 macro_rules! stubs {
     ($($name:ident($($of:ty),*) -> $result:ty = $value:expr;)+) => {
         $(
-            /// Not to be had on this system.
+            /// Not available on this system.
             pub fn $name($(_: $of),*) -> $result {
                 $value
             }
@@ -36,7 +36,7 @@ macro_rules! stubs {
 
 #[cfg(not(target_os = "linux"))]
 fn unsupported<T>() -> std::io::Result<T> {
-    let what = "this system can neither do nor tell this";
+    let what = "this system does not support this";
     Err(std::io::Error::new(std::io::ErrorKind::Unsupported, what))
 }
 

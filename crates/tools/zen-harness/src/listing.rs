@@ -1,5 +1,5 @@
-//! What a server of this workspace says of itself in its manifest, under
-//! `[package.metadata.server]`: the one place where that stands.
+//! A server's description in its manifest, under `[package.metadata.server]`.
+//! No other place repeats it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::process::Process;
 
-/// How long a server may take to say that it cannot run here.
+/// How long a server may take to report that it cannot run here.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A server of the workspace.
@@ -21,22 +21,22 @@ pub struct Listing {
     pub description: String,
     /// Its place in reading order.
     pub place: usize,
-    /// How it waits, as zen-check names it. Some programs are two servers.
+    /// How it waits, in zen-check's words. Some programs are two servers.
     pub architectures: Vec<String>,
-    /// The options of each variant that this system has.
+    /// The options of each variant that this system supports.
     pub variants: Vec<Vec<String>>,
-    /// What waits for it, where it does not do that itself: `smol`, `own`,
+    /// What waits on its behalf, if it does not wait itself: `smol`, `own`,
     /// `io_uring`.
     pub runtime: Option<String>,
-    /// What it is told so that it serves a crowd at once, with `{clients}` in
-    /// the place of their number; None if it cannot.
+    /// The options that let it serve a crowd at once, with `{clients}` in place
+    /// of the number; None if it cannot.
     crowd: Option<Vec<String>>,
-    /// Where it says this instead of starting, it cannot run.
+    /// The message that it prints, instead of starting, where it cannot run.
     pub cannot_run_where: Option<String>,
 }
 
 impl Listing {
-    /// Reads a manifest; None if it is not a server's.
+    /// Reads a manifest; None if it is not that of a server.
     #[must_use]
     pub fn in_manifest(name: &str, manifest: &str) -> Option<Self> {
         let (_, section) =
@@ -62,8 +62,8 @@ impl Listing {
         })
     }
 
-    /// What it is told so that it serves this many clients at once; None if
-    /// it cannot.
+    /// The options that let it serve this many clients at once; None if it
+    /// cannot.
     #[must_use]
     pub fn options_for(&self, clients: usize) -> Option<Vec<String>> {
         let number = clients.to_string();
@@ -72,7 +72,7 @@ impl Listing {
     }
 
     /// The command of its first variant that serves this many clients at once,
-    /// or one at a time if it can do no more.
+    /// or one at a time if it cannot do more.
     #[must_use]
     pub fn words_for(&self, program: &Path, clients: usize) -> Vec<String> {
         let mut words = vec![program.to_string_lossy().into_owned()];
@@ -87,8 +87,8 @@ impl Listing {
         self.architectures.iter().any(|it| it.starts_with("inetd"))
     }
 
-    /// Why its program cannot run on this machine, if it says so itself when a
-    /// client asks for the first time.
+    /// Why its program cannot run on this machine, if it reports that when the
+    /// first client connects.
     #[must_use]
     pub fn cannot_run_here(&self, program: &Path) -> Option<String> {
         let says = self.cannot_run_where.as_ref()?;
@@ -105,12 +105,12 @@ impl Listing {
         if answers().is_some() {
             return None;
         }
-        // It is ending, or else something is wrong that its user will find.
+        // It is ending; any other problem will show when it is used.
         server.wait(PATIENCE).ok()?;
         Some(server.last_words()).filter(|words| words.contains(says))
     }
 
-    /// It waits for all clients at once by itself, in a loop around readiness.
+    /// It waits for all clients at once in its own loop around readiness.
     #[must_use]
     pub fn is_plain_loop(&self) -> bool {
         let [architecture, ..] = &self.architectures[..] else { return false };
@@ -119,22 +119,21 @@ impl Listing {
         is_loop && self.runtime.is_none()
     }
 
-    /// A library's runtime waits for it.
+    /// A library's runtime waits on its behalf.
     #[must_use]
     pub fn has_foreign_runtime(&self) -> bool {
         let own = ["own", "io_uring"];
         self.runtime.as_deref().is_some_and(|it| !own.contains(&it))
     }
 
-    /// This waits for it.
+    /// Whether this runtime waits on its behalf.
     #[must_use]
     pub fn runs_on(&self, runtime: &str) -> bool {
         self.runtime.as_deref() == Some(runtime)
     }
 }
 
-/// The text of a value, which goes on in lines that begin with a space or a
-/// bracket.
+/// A value, including the following lines that begin with a space or a bracket.
 fn value(section: &str, key: &str) -> Option<String> {
     let mut lines = section.lines();
     let first =
@@ -143,7 +142,7 @@ fn value(section: &str, key: &str) -> Option<String> {
     Some(std::iter::once(first).chain(more).collect())
 }
 
-/// What stands in quotation marks, up to the end of an array.
+/// The strings in quotation marks, up to the end of an array.
 fn strings(text: &str) -> Vec<String> {
     let text = text.split(']').next().unwrap_or_default();
     text.split('"').skip(1).step_by(2).map(String::from).collect()
@@ -154,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_is_read_as_it_stands_there() {
+    fn reads_a_manifest() {
         let manifest = "[package]\nname = \"x\"\n\
             description = \"Waits [so]\"\n\n\
             [package.metadata.server]\nplace = 3\n\
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn without_variants_there_is_one_and_without_a_crowd_none() {
+    fn the_default_is_one_variant_and_no_crowd() {
         let manifest = "\n[package.metadata.server]\nplace = 1\n\
                         architecture = \"single\"\n";
         let listing = Listing::in_manifest("x", manifest).unwrap();

@@ -1,4 +1,4 @@
-//! Ports for servers that have to be told one.
+//! Free ports, for servers that need one as an option.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -7,11 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::proc;
 
-/// Below those that Linux and macOS give to clients, so no client gets one by
-/// chance.
+/// Below the ephemeral ports of Linux and macOS, so that no client is given one
+/// by chance.
 const PORTS: Range<u16> = 10_000..32_000;
 
-/// A process reserves this many at a time, by listening at the first.
+/// A process reserves this many at a time, by listening on the first.
 const PORTS_IN_BLOCK: u16 = 100;
 
 /// The ports that this process can still hand out.
@@ -21,7 +21,7 @@ struct Block {
 }
 
 impl Block {
-    /// Another checker on this machine cannot take the same block.
+    /// No other process on this machine can take the same block.
     fn take() -> io::Result<Self> {
         let first =
             PORTS.start + std::process::id() as u16 % PORTS.len() as u16;

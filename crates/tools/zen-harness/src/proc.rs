@@ -1,5 +1,5 @@
-//! What Linux tells in /proc of a server's processes, threads and sockets. A
-//! server is the process that was started, its group and its descendants.
+//! What Linux reports in /proc about a server's processes, threads and sockets.
+//! A server is the started process, its group and its descendants.
 
 mod sockets;
 
@@ -12,50 +12,50 @@ pub use sockets::{
     unread,
 };
 
-/// What a server is made of.
+/// The processes, threads and other resources of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// Those that run.
+    /// Processes that have not ended.
     pub processes: usize,
-    /// Those that have ended and were not waited for.
+    /// Processes that have ended, but were not waited for.
     pub zombies: usize,
-    /// Of all processes.
+    /// In all processes.
     pub threads: usize,
     /// Open in all processes.
     pub descriptors: usize,
-    /// Anonymous resident memory of all processes: neither files nor what the
-    /// kernel holds for them.
+    /// Anonymous resident memory of all processes, without files and without
+    /// the kernel's memory for them.
     pub memory_bytes: u64,
 }
 
 impl Parts {
-    /// Descriptors, threads, and processes with those that are zombies.
+    /// The counts of descriptors, threads, and processes including zombies.
     #[must_use]
     pub fn counts(self) -> [usize; 3] {
         [self.descriptors, self.threads, self.processes + self.zombies]
     }
 }
 
-/// What processes use together.
+/// The resources that processes use together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resident {
-    /// Threads of all of them.
+    /// Threads of all processes.
     pub threads: u64,
-    /// Memory of all of them, in bytes.
+    /// Memory of all processes, in bytes.
     pub bytes: u64,
 }
 
 /// How a thread has spent its time so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Turns {
-    /// On a processor.
+    /// Running on a processor.
     pub cpu: Duration,
-    /// Ready to run, while others did.
+    /// Ready to run, but waiting for a processor.
     pub delay: Duration,
 }
 
 impl Turns {
-    /// What came since an earlier reading.
+    /// The time since an earlier reading.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -68,28 +68,28 @@ impl Turns {
 /// A thread of a server.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Thread {
-    /// It runs, or would if it had a processor.
+    /// It runs, or is ready to run.
     pub awake: bool,
     /// How often it has gone to sleep so far.
     pub sleeps: u64,
-    /// How often it was taken off its processor while it could have gone on.
+    /// How often the scheduler took its processor away while it was ready.
     pub preemptions: u64,
-    /// Its time on a processor, and without one.
+    /// Its time with a processor, and ready without one.
     pub turns: Turns,
 }
 
-/// The threads of a server, by their numbers.
+/// The threads of a server, by number.
 pub type Threads = BTreeMap<u32, Thread>;
 
-/// What a thread is in, as the kernel has it.
+/// The state of a thread, as the kernel reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// It runs, or would if it had a processor.
+    /// It runs, or is ready to run.
     Running,
-    /// It is blocked in the system call of this name, whose first argument
-    /// this is; the name is empty if it is none of those that servers wait in.
+    /// It is blocked in the system call with this name and this first argument.
+    /// The name is empty if the call is not one that servers wait in.
     In(&'static str, u64),
-    /// It is blocked in no system call.
+    /// It is blocked outside of system calls.
     None,
     /// The system does not tell.
     Unknown,
@@ -118,8 +118,8 @@ pub fn states(leader: u32) -> io::Result<Vec<char>> {
     Ok(members(leader)?.iter().map(|member| member.state).collect())
 }
 
-/// How long the threads of a process have been ready and without a processor,
-/// as far as the system tells.
+/// How long the threads of a process were ready without a processor, as far as
+/// the system reports that.
 #[must_use]
 pub fn waited(process: u32) -> Duration {
     turns(process).values().map(|turns| turns.delay).sum()

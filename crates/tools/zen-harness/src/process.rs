@@ -1,5 +1,5 @@
-//! A process in a group of its own, killed with all that it has started when
-//! it goes out of scope.
+//! A process in a group of its own. When it is dropped, it is killed with
+//! everything that it has started.
 
 mod output;
 
@@ -16,46 +16,46 @@ pub use output::{Output, Unprinted};
 use crate::proc::{self, End};
 use crate::system;
 
-/// How often to look whether something has happened that nothing announces.
+/// How often to check for events that cause no notification.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// How long a readiness probe may keep its place at the server.
+/// How long a readiness probe may occupy the server.
 const PROBE_TIME_MAX: Duration = Duration::from_millis(300);
 
-/// The variable that marks a process and all that it starts: a daemon leaves
-/// its group, its session and its parent, but not its environment.
+/// The variable that marks a process and its descendants: a daemon leaves its
+/// group, its session and its parent, but keeps its environment.
 const MARK: &str = "ZEN_HARNESS_MARK";
 
 /// On Linux it is also killed when the thread that started it ends, so that
-/// thread has to last as long as the process.
+/// thread has to live as long as the process.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     mark: String,
-    /// What holds it together with all that it starts.
+    /// Holds it together with everything that it starts.
     group: Option<system::Group>,
-    /// Set when it was waited for: from then on, its number may belong to
-    /// another process.
+    /// Set when it was waited for: from then on, another process may have its
+    /// number.
     status: Option<ExitStatus>,
     /// What it prints on standard output, if that is a pipe.
     pub output: Arc<Output>,
-    /// The same of standard error.
+    /// The same for standard error.
     pub errors: Arc<Output>,
 }
 
-/// What came of waiting for a port.
+/// The result of waiting for a port.
 #[derive(Debug)]
 pub enum Readiness {
-    /// The server can be reached at this address: by this connection.
+    /// The server can be reached at this address; the connection is open.
     Connected(SocketAddr, TcpStream),
-    /// It has ended.
+    /// The server has ended.
     Ended(ExitStatus),
-    /// It still runs and does not listen.
+    /// It still runs, but does not listen.
     Late,
 }
 
-/// Removes the variables that would change what a server does, unless the
-/// command sets them itself.
+/// Removes variables that would change what a server does, unless the command
+/// sets them itself.
 pub fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -68,7 +68,7 @@ pub fn clean_environment(command: &mut Command) {
     }
 }
 
-/// The address in a listing's first line, as a client can reach it.
+/// The address in a listing's first line, in a form for clients to use.
 #[must_use]
 pub fn listening_at(line: &str) -> Option<SocketAddr> {
     let address = line.strip_prefix("Listening at ")?;
@@ -81,12 +81,12 @@ pub fn listening_at(line: &str) -> Option<SocketAddr> {
 
 impl Process {
     /// Starts a server: without our environment, with no input, and with all
-    /// that it prints captured.
+    /// output captured.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         Self::start_reading(command, usize::MAX)
     }
 
-    /// The same, but hangs up after this many lines of its standard output.
+    /// As `start`, but hangs up after this many lines of standard output.
     pub fn start_reading(
         command: &mut Command,
         lines_max: usize,
@@ -97,8 +97,8 @@ impl Process {
         Self::spawn_reading(command, lines_max)
     }
 
-    /// Starts any command with the streams that it has been given. Those of
-    /// its outputs that are pipes are captured.
+    /// Starts any command with the streams that it was given. Outputs that are
+    /// pipes are captured.
     pub fn spawn(command: &mut Command) -> io::Result<Self> {
         Self::spawn_reading(command, usize::MAX)
     }
@@ -130,20 +130,20 @@ impl Process {
         })
     }
 
-    /// Its number, and that of its group.
+    /// Its process number, which is also that of its group.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// The other end of its standard input, if that is a pipe; dropping it is
-    /// the end of file.
+    /// The other end of its standard input, if that is a pipe; dropping it
+    /// sends the end of file.
     pub fn input(&mut self) -> Option<ChildStdin> {
         self.child.stdin.take()
     }
 
-    /// Waits for a listing's first line, and returns where it listens. One
-    /// that says something else, or nothing, is killed.
+    /// Waits for a listing's first line, and returns the address in it. If the
+    /// line has none, or does not come, the process is killed.
     pub fn address(&mut self, patience: Duration) -> io::Result<SocketAddr> {
         let line = self.output.first_line(patience).unwrap_or_default();
         listening_at(&line).ok_or_else(|| {
@@ -159,8 +159,8 @@ impl Process {
         self.errors.lines().join("\n")
     }
 
-    /// Connects repeatedly until something listens at this port. The
-    /// connection is a client like others: see [`dismiss`](Self::dismiss).
+    /// Connects repeatedly until a server listens on this port. The connection
+    /// counts as a client: see [`dismiss`](Self::dismiss).
     pub fn wait_for_port(
         &mut self,
         port: u16,
@@ -189,9 +189,8 @@ impl Process {
         }
     }
 
-    /// Closes the connection by which a server was found ready, and waits
-    /// until the server has let it go and is at rest. A server that never does
-    /// is not waited for.
+    /// Closes the connection of the readiness probe, and waits until the server
+    /// has closed it too and is at rest, for a limited time.
     pub fn dismiss(&self, probe: TcpStream) -> io::Result<()> {
         let (client, server) = (probe.local_addr()?, probe.peer_addr()?);
         drop(probe);
@@ -210,8 +209,8 @@ impl Process {
         Ok(())
     }
 
-    /// How it has ended, if it has. Until [`kill`](Self::kill), its number is
-    /// its own, and what it has started goes on.
+    /// How it has ended, if it has. Until [`kill`](Self::kill) it keeps its
+    /// number, and the processes that it has started go on.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         match self.status {
             Some(status) => Ok(Some(status)),
@@ -227,8 +226,8 @@ impl Process {
         self.wait_while(patience, |_| true)
     }
 
-    /// The same, but no longer than `may_go_on` says yes of the process with
-    /// this number. It is called every few milliseconds.
+    /// The same, but only while `may_go_on` returns true for its process
+    /// number. It is called every few milliseconds.
     pub fn wait_while(
         &mut self,
         patience: Duration,
@@ -246,8 +245,8 @@ impl Process {
         }
     }
 
-    /// Waits until it has ended by itself, or kills it after this time, and
-    /// returns what came of it.
+    /// Waits until it has ended by itself, or kills it after this time; returns
+    /// its result.
     pub fn finish(mut self, patience: Duration) -> io::Result<Ended> {
         let status = self.wait(patience)?;
         if status.is_none() {
@@ -259,8 +258,8 @@ impl Process {
         Ok(Ended { status, output, errors })
     }
 
-    /// Tells it and all of its group to end, as Ctrl-C does but by SIGTERM,
-    /// and waits for it. Without signals it is killed.
+    /// Sends SIGTERM to its whole group, as Ctrl-C sends SIGINT, and waits for
+    /// it. On a system without signals it is killed.
     pub fn stop(
         &mut self,
         patience: Duration,
@@ -276,18 +275,18 @@ impl Process {
         system::signal(self.id(), signal)
     }
 
-    /// Sends a signal to it and to all that it has started in its group.
+    /// Sends a signal to it and to all processes of its group.
     pub fn signal_group(&self, signal: i32) -> io::Result<()> {
         system::signal_group(self.id(), signal)
     }
 
-    /// Kills it with all that it has started, and returns how it ended; None
-    /// if that cannot be known.
+    /// Kills it with everything that it has started, and returns how it ended;
+    /// None if that is unknown.
     pub fn kill(&mut self) -> Option<ExitStatus> {
         self.output.resume();
         if self.status.is_none() {
-            // An error says that no process is left, or that this system has no
-            // signals.
+            // An error means that no process is left, or that this system has
+            // no signals.
             for one in proc::family(self.id()).unwrap_or_default() {
                 system::signal(one, system::SIGKILL).ok();
             }
@@ -329,13 +328,13 @@ impl Ended {
     }
 }
 
-/// Runs a command to its end, as [`Process::start`] does, for at most this
-/// long.
+/// Runs a command to its end, started as by [`Process::start`], for at most
+/// this long.
 pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
     Process::start(command)?.finish(patience)
 }
 
-/// Calls until it gets something, or None after this time.
+/// Calls `attempt` until it returns a value; None after this time.
 pub fn wait_for<T, E>(
     patience: Duration,
     mut attempt: impl FnMut() -> Result<Option<T>, E>,

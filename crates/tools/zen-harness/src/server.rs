@@ -1,4 +1,4 @@
-//! Any server, by the words of its command: started, found ready, and ended.
+//! Any server, given as a command: starts it, finds it ready, and ends it.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,20 +9,20 @@ use crate::ports::free_port;
 use crate::process::{Process, Readiness};
 use crate::system;
 
-/// How long a server may take to start, and to end. The contract says 2 s for
-/// the end; a server that is being traced is slow.
+/// How long a server may take to start, and to end. The contract allows 2 s for
+/// the end, but a server is slow while it is traced.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Where the words of a command are told the port.
+/// The placeholder for the port in a command.
 pub const PORT: &str = "{port}";
 
-/// A server that can be connected to. It is killed when it goes out of scope.
+/// A server that accepts connections. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Server {
-    /// Where a client reaches it.
+    /// The address for its clients.
     pub address: SocketAddr,
     process: Process,
-    /// It keeps the contract's command line, and so ends with status 0.
+    /// It has the contract's options, and so has to end with status 0.
     is_listing: bool,
 }
 
@@ -35,9 +35,9 @@ impl Server {
         Ok(Self { address, process, is_listing: true })
     }
 
-    /// Starts any command. In its words `{port}` stands for a port that is
-    /// free, and the server is ready when it can be connected to; where no
-    /// word contains it, the command is one of a listing, as for `start`.
+    /// Starts any command. `{port}` in its words is replaced by a free port,
+    /// and the server is ready when it accepts a connection. Without `{port}`
+    /// the command has to be one of a listing, as for `start`.
     pub fn run(words: &[String]) -> io::Result<Self> {
         let Some((first, others)) = words.split_first() else {
             return Err(io::Error::other("no command"));
@@ -72,13 +72,13 @@ impl Server {
         self.process.id()
     }
 
-    /// Its first process, for those who do not only want it ended.
+    /// Its first process, for callers that need more than to end it.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
     }
 
-    /// Ends it with SIGTERM, and then kills what is left of it; returns the
-    /// last of what it has printed on standard error.
+    /// Ends it with SIGTERM, and kills what is left of it; returns the end of
+    /// its standard error.
     pub fn stop(mut self) -> io::Result<String> {
         self.end()?;
         Ok(self.process.errors.lines().join("\n"))
@@ -95,9 +95,9 @@ impl Server {
             let what = format!("no end within {PATIENCE:?}");
             return Err(io::Error::new(io::ErrorKind::TimedOut, what));
         };
-        // A tracer ends a moment later, and prints only then: do not kill it.
+        // Do not kill a tracer: it prints a moment later, when it ends.
         self.process.errors.wait_for_end(PATIENCE).ok();
-        // What held the other ends is gone then.
+        // By now every process that shared the pipe has ended.
         let text = self.process.last_words();
         self.process.output.wait_for_end(PATIENCE)?;
         match self.may_end_so(status) {

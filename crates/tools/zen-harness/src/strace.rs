@@ -1,4 +1,4 @@
-//! strace: whether it is here, and the system calls that it counts.
+//! strace: whether it is available, and the system calls that it counts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,18 +8,18 @@ use std::time::Duration;
 use crate::proc;
 use crate::process::{self, Process};
 
-/// How long strace may take to attach to a process, and to let go of it.
+/// How long strace may take to attach to a process, and to detach.
 const ATTACH_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// How often each system call was made, by name.
 pub type Counts = BTreeMap<String, u64>;
 
-/// The version of strace, if it is installed and may trace.
+/// The version of strace, if it is installed and allowed to trace.
 pub fn version() -> Result<String, String> {
     let strace = |arguments: &[&str]| {
         let mut strace = Command::new("strace");
         strace.args(arguments).stdin(Stdio::null()).output().map_err(|_| {
-            "strace is not installed, or not to be had on this system: on \
+            "strace is not installed, or this system does not have it: on \
              Debian and Ubuntu, sudo apt-get install strace"
                 .to_string()
         })
@@ -35,15 +35,15 @@ pub fn version() -> Result<String, String> {
     Ok(version.rsplit(' ').next().unwrap_or_default().to_string())
 }
 
-/// The words before a command whose system calls are to be counted, and the
-/// counts written to a file when it has ended. The command is our child, and
-/// not strace's (-DD), so what kills us kills it.
+/// The words to put before a command to count its system calls; the counts are
+/// in a file when it has ended. The command is our child and not strace's
+/// (-DD), so it is killed with us.
 #[must_use]
 pub fn counting(file: &str) -> [&str; 7] {
     ["strace", "-DD", "-c", "-f", "-o", file, "--"]
 }
 
-/// Options by which system calls fail, such as `accept4:error=EBADF`.
+/// Options that make system calls fail, such as `accept4:error=EBADF`.
 fn injecting(calls: &str) -> Vec<String> {
     let (names, _) = calls.split_once(':').unwrap_or((calls, ""));
     let (trace, inject) = (format!("trace={names}"), format!("inject={calls}"));
@@ -51,7 +51,7 @@ fn injecting(calls: &str) -> Vec<String> {
     options.map(str::to_owned).into()
 }
 
-/// The words before a command in which these system calls fail. As with
+/// The words to put before a command to make these system calls fail. As with
 /// [`counting`], the command is our child.
 #[must_use]
 pub fn failing(calls: &str) -> Vec<String> {
@@ -61,12 +61,12 @@ pub fn failing(calls: &str) -> Vec<String> {
     words
 }
 
-/// As long as this is there, system calls of running processes fail.
+/// Until this is dropped, system calls of running processes fail.
 #[derive(Debug)]
 pub struct Failing(Process);
 
 impl Failing {
-    /// Attaches to these processes, for which it takes a moment.
+    /// Attaches to these processes, which takes a moment.
     pub fn attach(processes: &[u32], calls: &str) -> io::Result<Self> {
         let mut command = Command::new("strace");
         command.args(injecting(calls));
@@ -92,14 +92,14 @@ impl Failing {
 
 impl Drop for Failing {
     fn drop(&mut self) {
-        // It lets go of what it traces when it is told to end.
+        // strace detaches when it is told to end.
         self.0.stop(ATTACH_TIME_MAX).ok();
     }
 }
 
 /// Reads the table of `strace -c`: a line for each call, with the number of
-/// calls in the fourth column and the name in the last. None if it is not
-/// complete.
+/// calls in the fourth column and the name in the last. None if the table is
+/// incomplete.
 #[must_use]
 pub fn counts(table: &str) -> Option<Counts> {
     let mut counts = Counts::new();

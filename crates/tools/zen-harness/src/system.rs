@@ -20,9 +20,9 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, None)
 }
 
-/// Connects with buffers as small as they get, and with a small segment size,
-/// which on Linux also keeps the *server's* buffer small. Its answers soon
-/// have nowhere to go.
+/// Connects with the smallest possible buffers and a small segment size, which
+/// on Linux also keeps the *server's* buffer small. So its answers soon have to
+/// wait.
 #[cfg(unix)]
 pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = narrow_socket(address)?;
@@ -30,7 +30,7 @@ pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(sock.into())
 }
 
-/// The same, but waits for nothing, and never will.
+/// The same, but returns at once, and the socket never blocks.
 pub fn begin_to_connect(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = narrow_socket(address)?;
     sock.set_nonblocking(true)?;
@@ -59,8 +59,8 @@ fn narrow_socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(sock)
 }
 
-/// Connects with a small buffer for what is sent, and never blocks: a flood of
-/// many such clients takes little memory.
+/// Connects with a small send buffer, and never blocks: a flood of many such
+/// clients takes little memory.
 pub fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
     let sock = tcp_socket(address)?;
     sock.set_send_buffer_size(32768)?;
@@ -82,7 +82,7 @@ pub fn connect_from(
     Ok(sock.into())
 }
 
-/// From now on, closing this socket sends a reset.
+/// Makes closing this socket send a reset.
 pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
     SockRef::from(sock).set_linger(Some(Duration::ZERO))
 }

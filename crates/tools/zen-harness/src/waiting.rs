@@ -1,7 +1,7 @@
-//! What a thread or a client can be in, with one name, one colour and one
-//! hatch for each: the same in every tool that shows it.
+//! The states of threads and clients, with a name, a colour and a hatch for
+//! each: the same in every tool that shows them.
 
-/// What a thread or a client is in, in the order of a legend.
+/// The state of a thread or a client, in the order of a legend.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(missing_docs, reason = "`State::says` says it")]
 pub enum State {
@@ -17,14 +17,14 @@ pub enum State {
     Idle,
 }
 
-/// Hatches, as lines on a tile of 8 by 8: they rise, fall, and cross.
+/// Hatches, as lines on a tile of 8 by 8: rising, falling, and crossed.
 pub const UP: &str = "M-2 2L2 -2M0 8L8 0M6 10L10 6";
 /// See [`UP`].
 pub const DOWN: &str = "M-2 6L2 10M0 0L8 8M6 -2L10 2";
 /// See [`UP`].
 pub const CROSSED: &str = "M0 0L8 8M8 0L0 8";
 
-/// For each state, in the same order: one word in a picture, the words of a
+/// For each state, in the same order: one word for a picture, the words of a
 /// legend, and the lines of its pattern.
 const LOOKS: [(State, [&str; 3]); 10] = [
     (State::Work, ["work", "working", ""]),
@@ -52,18 +52,18 @@ pub const COLOURS: [[&str; 3]; 8] = [
 ];
 
 impl State {
-    /// In the order of the legend.
+    /// All states, in the order of the legend.
     pub fn all() -> impl Iterator<Item = Self> {
         LOOKS.into_iter().map(|(state, _)| state)
     }
 
-    /// One word, in a picture.
+    /// One word, for a picture.
     #[must_use]
     pub fn word(self) -> &'static str {
         LOOKS[self as usize].1[0]
     }
 
-    /// As a legend has it.
+    /// The words of the legend.
     #[must_use]
     pub fn says(self) -> &'static str {
         LOOKS[self as usize].1[1]
@@ -75,8 +75,8 @@ impl State {
         LOOKS[self as usize].1[2]
     }
 
-    /// What a thread is in while it makes the system call of this name; None
-    /// if that has no colour of its own.
+    /// The state of a thread during the system call with this name; None if the
+    /// call has no colour of its own.
     #[must_use]
     pub fn of_call(name: &str) -> Option<Self> {
         Some(match name {

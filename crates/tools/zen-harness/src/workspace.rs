@@ -1,6 +1,6 @@
-//! What Cargo knows of a workspace: its servers, and where their programs are.
-//! Cargo is asked, since a profile, a target or a setting of the user's puts
-//! them elsewhere.
+//! What Cargo knows about a workspace: its servers, and the paths of their
+//! programs. The paths depend on the profile, the target and the user's
+//! settings, so Cargo is asked for them.
 
 use std::collections::HashMap;
 use std::env;
@@ -15,16 +15,16 @@ use crate::inetd::{self, Mode};
 use crate::listing::Listing;
 use crate::server::PORT;
 
-/// Where programs are, by name.
+/// The paths of programs, by name.
 pub type Programs = HashMap<String, PathBuf>;
 
-/// Cargo, as the user has it, in this folder.
+/// The user's Cargo, run in this folder.
 #[must_use]
 pub fn cargo(folder: &Path) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Command::new(program);
     cargo.current_dir(folder).stdin(Stdio::null());
-    // Nothing of the package for which this process was started.
+    // Without the variables of the package for which this process was started.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG") || text.starts_with("CARGO_BIN") {
@@ -34,7 +34,7 @@ pub fn cargo(folder: &Path) -> Command {
     cargo
 }
 
-/// What Cargo prints; its complaints are the user's to read.
+/// What Cargo prints on standard output; its errors go to the user.
 fn printed(cargo: &mut Command) -> Result<String, String> {
     let output = cargo.stderr(Stdio::inherit()).output();
     let output = output.map_err(|err| format!("cannot run cargo: {err}"))?;
@@ -46,7 +46,7 @@ fn printed(cargo: &mut Command) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|err| err.to_string())
 }
 
-/// What Cargo says of the workspace in which this folder is.
+/// What Cargo reports about the workspace that contains this folder.
 fn metadata(folder: &Path) -> Result<Value, String> {
     let mut cargo = cargo(folder);
     cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
@@ -60,7 +60,7 @@ fn target(folder: &Path) -> Result<PathBuf, String> {
     Ok(target.ok_or("cargo names no target directory")?.into())
 }
 
-/// The servers of the workspace in which this folder is, in reading order.
+/// The servers of the workspace that contains this folder, in reading order.
 pub fn listings(folder: &Path) -> Result<Vec<Listing>, String> {
     let metadata = metadata(folder)?;
     let mut listings = Vec::new();
@@ -78,11 +78,11 @@ pub fn listings(folder: &Path) -> Result<Vec<Listing>, String> {
     Ok(listings)
 }
 
-/// The options by which Cargo says what it has built, and leaves its
-/// complaints readable.
+/// The options that make Cargo list the programs it has built, and keep its
+/// errors readable.
 pub const MESSAGES: &str = "--message-format=json-render-diagnostics";
 
-/// The programs in what Cargo has printed with [`MESSAGES`].
+/// The programs in the output of Cargo with [`MESSAGES`].
 pub fn programs_in<'a>(lines: impl Iterator<Item = &'a str>) -> Programs {
     let messages = lines.filter_map(|it| serde_json::from_str(it).ok());
     messages
@@ -93,7 +93,7 @@ pub fn programs_in<'a>(lines: impl Iterator<Item = &'a str>) -> Programs {
         .collect()
 }
 
-/// Servers of a workspace that are built.
+/// The servers of a workspace, built.
 #[derive(Clone, Debug)]
 pub struct Servers {
     /// In reading order.
@@ -102,9 +102,9 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Builds those of the workspace in which this folder is that are wanted,
-    /// with this profile of Cargo's, `release` or `dev`. A feature is named
-    /// `package/feature`.
+    /// Builds servers of the workspace that contains this folder with a Cargo
+    /// profile, `release` or `dev`, if `is_wanted` returns true. A feature is
+    /// written as `package/feature`.
     pub fn build(
         folder: &Path,
         profile: &str,
@@ -118,13 +118,13 @@ impl Servers {
         Ok(Self { listings, programs })
     }
 
-    /// The server of this name, if there is one.
+    /// The server with this name, if there is one.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Listing> {
         self.listings.iter().find(|it| it.name == name)
     }
 
-    /// Where its program is.
+    /// The path of its program.
     #[must_use]
     pub fn program(&self, listing: &Listing) -> &Path {
         &self.programs[&listing.name]
@@ -136,8 +136,8 @@ impl Servers {
         listing.words_for(self.program(listing), clients)
     }
 
-    /// The command that starts it with these options; if it does not listen,
-    /// behind a stand-in for inetd.
+    /// The command that starts it with these options. If it does not listen, it
+    /// runs behind a stand-in for inetd.
     pub fn command(
         &self,
         listing: &Listing,
@@ -159,9 +159,9 @@ impl Servers {
     }
 }
 
-/// Builds programs in one run of Cargo, each of the package of its name, and
-/// says where they are. With a feature they get a folder of their own, so they
-/// replace no others.
+/// Builds programs in one run of Cargo, each from the package with its name,
+/// and returns their paths. With a feature they are built in a separate folder,
+/// so that they do not replace others.
 pub fn build(
     folder: &Path,
     packages: &[&str],

@@ -1,5 +1,4 @@
-//! What an assignment says of itself: `assignment.toml`, and the files beside
-//! it.
+//! An assignment: its `assignment.toml`, and the files beside that.
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -11,20 +10,20 @@ use zen_check::report::Profile;
 use zen_check::script::{self, OwnCase};
 use zen_check::{Architecture, Dialect, Program};
 
-/// A student's file of more bytes than these was not written by hand.
+/// No student writes a larger file by hand.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
-/// A folder of this name, wherever it is, holds what was built.
+/// Folders of this name hold build results, wherever they are.
 pub(crate) const BUILT: &str = "target";
 
-/// So many files in the folders that a student may change.
+/// The most files in the folders that a student may change.
 const FILES_MAX: usize = 500;
 
-/// One assignment, as its folder has it.
+/// One assignment, as described in its folder.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
-    /// As its folder, and its package.
+    /// The name of its folder, and of its package.
     #[serde(skip)]
     pub name: String,
     #[serde(skip)]
@@ -32,33 +31,33 @@ pub struct Assignment {
     /// Its place in the list.
     pub number: u32,
     pub title: String,
-    /// Of the text.
+    /// The pages of the chapter.
     pub pages: String,
-    /// For a student who knows the pages.
+    /// The time for a student who has read these pages.
     pub minutes: u32,
     /// What a student may change: files, and folders that end in `/`.
     pub files: Vec<String>,
     #[serde(default = "usual::profile")]
     profile: String,
     architecture: Option<String>,
-    /// What builds it, if not Cargo.
+    /// The build command, if it is not Cargo's.
     pub build: Option<Vec<String>>,
     command: Option<Vec<String>>,
-    /// A file of the student's that says both: then any language will do.
+    /// A student's file with both commands, which allows any language.
     pub start: Option<String>,
-    /// What a platform has to install for it: packages of Debian.
+    /// Debian packages that a grading platform has to install for it.
     #[serde(default)]
     pub packages: Vec<String>,
-    /// For an examination: the number of a dialect, in which the contract is
-    /// put. It is written when the assignment is handed out.
+    /// For an examination: the number of the dialect that replaces the
+    /// contract's words. It is written when the assignment is handed out.
     pub dialect: Option<u64>,
-    /// What it may take to build.
+    /// Seconds for the build.
     #[serde(default = "usual::number::<300>")]
     pub build_seconds: u64,
-    /// What all stages together may take.
+    /// Seconds for all stages together.
     #[serde(default = "usual::number::<300>")]
     pub run_seconds: u64,
-    /// What the server may use at once, when it is graded.
+    /// Limits on the server's resources when it is graded.
     #[serde(default = "usual::number::<1024>")]
     pub memory_mib: u64,
     #[serde(default = "usual::number::<1024>")]
@@ -77,9 +76,9 @@ pub struct Assignment {
 pub struct Stage {
     pub name: String,
     pub title: String,
-    /// For passing it.
+    /// The points for passing it.
     pub points: usize,
-    /// By name, as `zen-check --case` takes them.
+    /// Names, as `zen-check --case` takes them.
     pub cases: Vec<String>,
 }
 
@@ -114,13 +113,13 @@ impl Assignment {
         Ok(assignment)
     }
 
-    /// What the types do not say.
+    /// Checks what the types cannot.
     fn check(&self) -> Result<(), String> {
         self.examined_as()?;
         for file in &self.files {
             let mut parts = Path::new(file).components();
             if !parts.all(|part| matches!(part, Component::Normal(_))) {
-                return Err(format!("{file:?} is no file of this folder"));
+                return Err(format!("{file:?} is not a file of this folder"));
             }
         }
         if let Some(file) = &self.start {
@@ -138,7 +137,7 @@ impl Assignment {
         {
             let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
             if name.is_empty() || !name.chars().all(is_word) {
-                return Err(format!("the stage {name:?} is not called a word"));
+                return Err(format!("the stage name {name:?} is not a word"));
             }
             if self.stages[..index].iter().any(|it| it.name == *name) {
                 return Err(format!("two stages are called {name}"));
@@ -170,12 +169,12 @@ impl Assignment {
         Ok((profile, architecture))
     }
 
-    /// The same, to be handed out and examined in a dialect, if one is named.
+    /// The same assignment, handed out and examined in this dialect, if any.
     pub fn in_dialect(self, dialect: Option<u64>) -> Result<Self, String> {
         if dialect.is_some() && self.start.is_none() {
             return Err(format!(
-                "{} has no dialects: what it is built with speaks in the \
-                contract's own words",
+                "{} has no dialects: the crates that it is built with use \
+                the contract's own words",
                 self.name
             ));
         }
@@ -188,12 +187,12 @@ impl Assignment {
         self.build.is_none() && self.start.is_none()
     }
 
-    /// What starts it, unless a student says so.
+    /// The command that starts it, unless a student's file sets it.
     pub(crate) fn command(&self) -> Vec<String> {
         self.command.clone().unwrap_or_else(usual::command)
     }
 
-    /// The program that is examined, where `program` is what Cargo has built.
+    /// The program to examine; `program` is the one that Cargo has built.
     pub fn program(&self, program: &Path) -> Result<Program, String> {
         let program = program.to_string_lossy();
         let (profile, architecture) = self.examined_as()?;
@@ -242,9 +241,8 @@ impl Assignment {
         words.into_iter().any(|word| path == Path::new(word))
     }
 
-    /// The files in `folder` that a student may change, relative to it. What
-    /// is not an ordinary file, such as a link that leads somewhere else, is
-    /// not among them.
+    /// The files in `folder` that a student may change, as relative paths. Only
+    /// ordinary files: a link, for instance, might lead out of the folder.
     pub fn files_in(&self, folder: &Path) -> Result<Vec<PathBuf>, String> {
         let mut found = Vec::new();
         for file in &self.files {
@@ -262,8 +260,8 @@ fn collect(
     found: &mut Vec<PathBuf>,
 ) -> Result<(), String> {
     let path = folder.join(file);
-    // What a student has made may lack anything. Nor is a link followed on the
-    // way there.
+    // Any part of a student's folder may be missing. Links on the way there are
+    // not followed either.
     let mut way = folder.to_path_buf();
     for part in file {
         way.push(part);
@@ -280,7 +278,7 @@ fn collect(
             fs::read_dir(&path).map_err(|err| in_path(err.to_string()))?;
         for entry in entries {
             let entry = entry.map_err(|err| in_path(err.to_string()))?;
-            // What was built is not handed in.
+            // Build results are not handed in.
             if entry.file_name() == BUILT {
                 continue;
             }
@@ -320,7 +318,7 @@ fn own_cases(folder: &Path) -> Result<Vec<OwnCase>, String> {
     Ok(cases)
 }
 
-/// The time that is left of so many seconds.
+/// The time left of this many seconds.
 pub(crate) fn left(since: std::time::Instant, seconds: u64) -> Duration {
     Duration::from_secs(seconds).saturating_sub(since.elapsed())
 }
@@ -351,13 +349,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn reports_errors() {
         assert!(read(TEXT).is_ok());
         for (old, new, what) in [
-            ("src/", "../src", "is no file of this folder"),
-            ("src/", "/etc/passwd", "is no file of this folder"),
+            ("src/", "../src", "is not a file of this folder"),
+            ("src/", "/etc/passwd", "is not a file of this folder"),
             ("\"wire\"", "\"wires\"", "no case is called \"wires\""),
-            ("\"first\"", "\"the first\"", "is not called a word"),
+            ("\"first\"", "\"the first\"", "is not a word"),
             ("number", "profile = \"all\"\nnumber", "the profile is wire"),
             ("number", "profile = \"listing\"\nnumber", "an architecture"),
             ("number", "start = \"src/x\"\nbuild = []\nnumber", "src/x says"),
@@ -371,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_means_all_that_is_in_it_and_a_file_itself_only() {
+    fn a_folder_includes_its_contents_and_a_file_only_itself() {
         let assignment = read(TEXT).unwrap();
         for (path, may) in [
             ("src/main.rs", true),
@@ -386,7 +384,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn no_link_is_followed_out_of_what_was_handed_in() {
+    fn no_link_leads_out_of_a_submission() {
         use std::{fs, os::unix::fs::symlink, path::PathBuf};
         let name = format!("zen-homework-links-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);

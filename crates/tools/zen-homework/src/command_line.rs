@@ -8,10 +8,10 @@ use zen_homework::student::CheckOptions;
 #[cfg(feature = "teacher")]
 use crate::teaching::Teaching;
 
-/// Checks homework, and helps with it.
+/// Checks homework, and gives hints
 ///
-/// NAME is an assignment; it may be left out in its folder, and where there is
-/// only one.
+/// NAME is an assignment. Leave it out in the folder of the assignment, or if
+/// there is only one.
 #[derive(Debug, Parser)]
 #[command(name = "zen-homework", version, after_help = STATUS)]
 pub(crate) struct Options {
@@ -26,13 +26,13 @@ pub(crate) struct Options {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum What {
-    /// Build it, start it, and say what is done and what is not
+    /// Build it, start it, and say which stages pass
     Check {
         /// The assignment
         name: Option<String>,
 
-        /// Exit with status 0 even if something is not done, for platforms
-        /// that read a report
+        /// Exit with status 0 even if a stage fails, for platforms that read
+        /// a report
         #[arg(long)]
         exit_zero: bool,
 
@@ -44,21 +44,21 @@ pub(crate) enum What {
         /// The assignment
         name: Option<String>,
     },
-    /// Show the next hint for the first stage that is not done
+    /// Show the next hint for the first stage that fails
     Hint {
         /// The assignment
         name: Option<String>,
 
-        /// For this stage
+        /// Show a hint for this stage
         #[arg(long)]
         stage: Option<String>,
     },
-    /// Put the starter back; what was written is kept in .homework
+    /// Put the starter back; your files are kept in .homework
     Reset {
         /// The assignment
         name: Option<String>,
     },
-    /// Say how far each assignment is
+    /// Show the stages that passed in each assignment's last check
     Status,
     #[cfg(feature = "teacher")]
     #[command(flatten)]

@@ -1,20 +1,20 @@
-//! Assignments: handed out, checked by those who solve them, and graded.
+//! Assignments: handed out, checked by students, and graded.
 //!
-//! - [`assignment`]: what an assignment says of itself;
+//! - [`assignment`]: the description of an assignment;
 //! - [`project`]: where assignments are, and how they are built;
 //! - [`start`]: how a server is built and started, in any language;
-//! - [`stages`]: what came of one, stage by stage, as `zen-check` sees it;
+//! - [`stages`]: the results stage by stage, from `zen-check`;
 //! - [`student`]: check, watch, hint, reset, status;
 //! - `teacher`: handing out, grading, and what an author needs; this is not
 //!   part of a handout.
 
 #![expect(
     clippy::missing_errors_doc,
-    reason = "an error says itself what is wrong, and in which file"
+    reason = "each error says what is wrong, and in which file"
 )]
 #![expect(
     missing_docs,
-    reason = "only its own program uses it, and a name may say enough"
+    reason = "only its own program uses it, and some names need no more"
 )]
 
 pub mod assignment;

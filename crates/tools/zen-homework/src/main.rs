@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what it is told, and says whether all is well.
+/// Runs a command; true if all is well.
 fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
     let here = || match &root {
         Some(folder) => Ok(folder.clone()),
@@ -76,7 +76,7 @@ fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
     }
 }
 
-/// The named assignment, the one in whose folder we are, or the only one.
+/// The named assignment, the one in the current folder, or the only one.
 fn assignment(
     project: &Project,
     folder: &std::path::Path,

@@ -1,5 +1,5 @@
-//! Where assignments are: in the workspace in which they are written, or in one
-//! that was handed out.
+//! Where assignments are: in the workspace in which they were written, or in a
+//! handout.
 
 use std::fs;
 use std::io;
@@ -12,25 +12,25 @@ use zen_harness::workspace;
 
 use crate::assignment::Assignment;
 
-/// What is kept in a handout beside what a student works on.
+/// The folder of a handout for what its tools need.
 pub(crate) const KEPT: &str = ".homework";
 
 /// A Cargo workspace with assignments in it.
 #[derive(Clone, Debug)]
 pub struct Project {
-    /// Where its Cargo.toml is.
+    /// The folder of its Cargo.toml.
     pub root: PathBuf,
-    /// It was handed out.
+    /// Whether it is a handout.
     pub is_handout: bool,
-    /// Where Cargo builds, if not where it would by itself.
+    /// Cargo's target directory, if it is not the default.
     pub target: Option<PathBuf>,
 }
 
-/// The program, if it is Cargo's, or in a line why there is none.
+/// The program, if Cargo builds it, or in a line why there is none.
 pub type Built = Result<PathBuf, String>;
 
 impl Project {
-    /// The project in which this folder is.
+    /// The project that contains this folder.
     pub fn around(folder: &Path) -> Result<Self, String> {
         let folder = whole_path(folder)?;
         for root in folder.ancestors() {
@@ -43,7 +43,7 @@ impl Project {
         Err("there is no homework in this folder, nor in those above it".into())
     }
 
-    /// Where the assignment of this name is, or would be.
+    /// The folder of the assignment with this name, whether it exists or not.
     #[must_use]
     pub fn folder(&self, name: &str) -> PathBuf {
         match self.is_handout {
@@ -65,7 +65,7 @@ impl Project {
         Ok(assignments)
     }
 
-    /// The assignment of this name.
+    /// The assignment with this name.
     pub fn assignment(&self, name: &str) -> Result<Assignment, String> {
         let folder = self.folder(name);
         match folder.join("assignment.toml").is_file() {
@@ -74,7 +74,7 @@ impl Project {
         }
     }
 
-    /// What builds the assignment, if anything has to.
+    /// The command that builds the assignment, if it needs one.
     fn build_command(
         &self,
         assignment: &Assignment,
@@ -101,7 +101,7 @@ impl Project {
         Ok(Some(command))
     }
 
-    /// Builds an assignment, with a command that `prepare` may have changed.
+    /// Builds an assignment; `prepare` may change the command first.
     pub fn build(
         &self,
         assignment: &Assignment,
@@ -137,8 +137,8 @@ impl Project {
     }
 }
 
-/// The whole path of a folder. `canonicalize` would begin it with `\\?\` on
-/// Windows, and there are programs that cannot run in such a folder.
+/// The absolute path of a folder. On Windows, `canonicalize` would begin it
+/// with `\\?\`, and some programs cannot run in such a folder.
 pub fn whole_path(folder: &Path) -> Result<PathBuf, String> {
     let path = match cfg!(windows) {
         true => path::absolute(folder),
@@ -147,8 +147,8 @@ pub fn whole_path(folder: &Path) -> Result<PathBuf, String> {
     path.map_err(|err| err.to_string())
 }
 
-/// Copies an assignment's files that a student may change from one folder into
-/// another, and returns how many there were.
+/// Copies the files of an assignment that a student may change from one folder
+/// to another, and returns their number.
 pub fn copy_files(
     assignment: &Assignment,
     from: &Path,
@@ -161,7 +161,7 @@ pub fn copy_files(
             if let Some(folder) = to.parent() {
                 fs::create_dir_all(folder)?;
             }
-            // Read and written, not copied: it is new, and Cargo sees that.
+            // Writing gives the file a new time, so Cargo notices the change.
             fs::write(to, fs::read(from.join(file))?)
         };
         copy().map_err(|err| format!("{}: {err}", file.display()))?;
@@ -169,7 +169,7 @@ pub fn copy_files(
     Ok(files.len())
 }
 
-/// Deletes an assignment's files that a student may change.
+/// Deletes the files of an assignment that a student may change.
 pub fn remove_files(
     assignment: &Assignment,
     folder: &Path,

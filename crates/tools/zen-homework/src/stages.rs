@@ -1,4 +1,4 @@
-//! What came of an assignment, stage by stage.
+//! The results of an assignment, stage by stage.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,7 +11,7 @@ use zen_check::{Plan, Program};
 
 use crate::assignment::{Assignment, Stage, left};
 
-/// A stage, and what came of it.
+/// A stage and its result.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct StageResult {
     pub name: String,
@@ -20,15 +20,15 @@ pub struct StageResult {
     pub outcome: StageOutcome,
 }
 
-/// What came of a stage.
+/// The result of a stage.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum StageOutcome {
     /// All its cases pass.
     Passed,
-    /// Why it does not, in a line, and the cases that fail, each with what
-    /// `zen-check` says of it.
+    /// The reason in a line, and the cases that fail, each with the lines that
+    /// `zen-check` prints about it.
     Failed(String, Vec<FailedCase>),
-    /// Another stage comes first.
+    /// An earlier stage has to pass first.
     NotTried(String),
     /// The checker or its machine failed, for this reason.
     Unknown(String),
@@ -44,7 +44,7 @@ pub struct FailedCase {
 }
 
 impl FailedCase {
-    /// Whether a person means it by this: a clause, a group, or a name.
+    /// Whether a name in a stage means this case: a clause, a group, or a case.
     #[must_use]
     pub fn is_called(&self, word: &str) -> bool {
         let Self { clause, sentence, .. } = self;
@@ -67,12 +67,12 @@ impl StageResult {
     }
 }
 
-/// The group of the contract that begins with whether there is any answer, and
-/// a case of it that asks for no more.
+/// The group of the contract that first checks whether there is any answer, and
+/// its case that asks for no more.
 const ANSWERS: (&str, &str) = ("wire", "wire/8::knows_three_aphorisms");
 
-/// Puts the stages to a program, one after another, until one fails; each is
-/// shown to `watch` when it is decided.
+/// Runs the stages against a program, one after another, until one fails.
+/// `watch` is called with each result.
 pub fn examine(
     assignment: &Assignment,
     program: &std::path::Path,
@@ -115,8 +115,8 @@ fn put_stage(
         }
         Err(message) => StageOutcome::Unknown(message),
     };
-    // Of a program that hangs, each case would only say so again, and take its
-    // time for it.
+    // If a program hangs, each case would only report that again, after its
+    // full timeout.
     if stage.cases.iter().any(|case| case == ANSWERS.0) {
         let first = Plan { only: vec![ANSWERS.1.into()], ..plan.clone() };
         match put(&first) {
@@ -131,7 +131,7 @@ fn put_stage(
     if what.starts_with(HANGS) {
         return outcome;
     }
-    // What fails because a machine is busy does not fail again, alone.
+    // A case that failed only because the machine was busy passes alone.
     let name = |case: &FailedCase| {
         let name = case.sentence.replace(' ', "_");
         format!("{}::{name}", case.clause)
@@ -143,7 +143,7 @@ fn put_stage(
     }
 }
 
-/// What comes of a stage behind the first that is not passed.
+/// The result of a stage after the first that fails.
 fn not_tried(first: &StageResult) -> StageOutcome {
     let why = format!("not tried: the stage {} comes first", first.name);
     match first.outcome {
@@ -162,7 +162,7 @@ fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
             Outcome::Passed => passed += 1,
             Outcome::Failed(failure) => failed.push((result, failure.clone())),
             Outcome::Error(why) => unknown = Some(why.clone()),
-            // Whoever takes no such option has not done what it is for.
+            // The stage tests this option, so a server without it fails.
             Outcome::Skipped(why) if why.starts_with("it takes neither") => {
                 let what = why.clone();
                 let failure = Failure { what, ..Failure::default() };
@@ -188,7 +188,7 @@ fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
         }
         (true, Some(why)) => StageOutcome::Unknown(why),
         (true, None) if passed == 0 => {
-            StageOutcome::Unknown("none of its cases could be put".into())
+            StageOutcome::Unknown("none of its cases could run".into())
         }
         (true, None) => StageOutcome::Passed,
     }
@@ -196,15 +196,15 @@ fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
 
 const HANGS: &str = "it hangs, and was killed";
 
-/// Why a stage is not passed.
+/// The reason why a stage fails, in a line.
 fn in_a_line(failed: &[(&CaseResult, Box<Failure>)], tried: usize) -> String {
     let silent = |what: &str| {
-        ["nothing for", "nobody listens at", "has no end"]
+        ["nothing for", "nothing listens at", "has not ended in"]
             .iter()
             .any(|words| what.contains(words))
     };
     let (number, first) = (failed.len(), &failed[0].1.what);
-    // Of a server that never came up, all other cases only say so.
+    // If a server never started, all other cases only report the same.
     if failed[0].0.clause == "start" {
         return match silent(first) {
             true => format!("{HANGS}: {first}"),
@@ -217,8 +217,8 @@ fn in_a_line(failed: &[(&CaseResult, Box<Failure>)], tried: usize) -> String {
     }
 }
 
-/// What comes of an assignment that fails as a whole, such as one that does
-/// not build: `what`, in a line, and what there is to say about it.
+/// The results of an assignment that fails as a whole, for instance because it
+/// does not build: `what` in a line, and the details.
 #[must_use]
 pub fn all_failed(
     assignment: &Assignment,
@@ -234,7 +234,7 @@ pub fn all_failed(
     end_with(assignment, Vec::new(), first)
 }
 
-/// Ends with this outcome of the first stage that is not passed yet.
+/// Keeps the stages that have passed, and gives this result to the next.
 #[must_use]
 pub fn end_with(
     assignment: &Assignment,
@@ -255,7 +255,7 @@ pub fn end_with(
     results
 }
 
-/// Points, or None if nobody knows.
+/// Points, or None if a result is unknown.
 #[must_use]
 pub fn points(results: &[StageResult]) -> Option<usize> {
     let unknown =
@@ -264,8 +264,8 @@ pub fn points(results: &[StageResult]) -> Option<usize> {
     (!results.iter().any(unknown)).then(|| passed.map(|it| it.points).sum())
 }
 
-/// The same as a report of `zen-check`, in which each stage is a case, for its
-/// formats.
+/// The results as a report of `zen-check`, to use its formats: each stage
+/// becomes a case.
 #[must_use]
 pub fn report(
     assignment: &Assignment,
@@ -307,10 +307,10 @@ pub fn report(
     }
 }
 
-/// Cases of which all is shown; of further ones only what they are.
+/// This many cases are shown in full, and only the names of the others.
 const IN_FULL_MAX: usize = 3;
 
-/// What there is to read about the cases that fail.
+/// The details of the cases that fail.
 #[must_use]
 pub fn lines(cases: &[FailedCase]) -> Vec<String> {
     let mut lines = Vec::new();

@@ -1,5 +1,5 @@
-//! How a server is built and started: by the commands of its assignment, or,
-//! where any language will do, by those of a file that the student writes.
+//! How a server is built and started: by the commands of its assignment, or, if
+//! any language is allowed, by those in a file that the student writes.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -10,18 +10,18 @@ use serde::Deserialize;
 
 use crate::assignment::Assignment;
 
-/// What builds a server, what starts it, and where.
+/// The commands that build and start a server, and their folder.
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// Both commands run here.
+    /// The folder in which both commands run.
     pub folder: PathBuf,
-    /// None if there is nothing to build, or Cargo does it.
+    /// None if there is nothing to build, or Cargo builds it.
     pub build: Option<Vec<String>>,
     /// With `{port}` and `{options}`, as `zen-check` takes it.
     pub command: Vec<String>,
 }
 
-/// A student's file: the name of a table, and the tables.
+/// A student's file: the name of the chosen table, and the tables.
 #[derive(Debug, Deserialize)]
 struct StartFile {
     language: String,
@@ -29,7 +29,7 @@ struct StartFile {
     languages: BTreeMap<String, Commands>,
 }
 
-/// One table of it. No shell reads the commands.
+/// One table of the file. The commands run without a shell.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Commands {
@@ -47,7 +47,7 @@ impl Start {
         Self::read(&text, file).map_err(in_file)
     }
 
-    /// The same of a file that would have this text.
+    /// Reads the contents of such a file.
     pub fn read(text: &str, file: &Path) -> Result<Self, String> {
         let read: StartFile =
             toml::from_str(text).map_err(|it| it.to_string())?;
@@ -69,8 +69,8 @@ impl Start {
         Ok(Self { folder, build, command })
     }
 
-    /// The first program that this machine does not have, of those that are
-    /// looked for where all programs are.
+    /// The first program that this machine lacks, of those that are found by
+    /// way of PATH.
     #[must_use]
     pub fn missing(&self) -> Option<&str> {
         let commands = self.build.iter().chain([&self.command]);
@@ -87,7 +87,7 @@ pub fn languages(text: &str) -> Result<Vec<String>, String> {
     Ok(file.languages.into_keys().collect())
 }
 
-/// The same file, if another of its tables is chosen.
+/// The same file with another of its tables chosen.
 #[must_use]
 pub fn with_language(text: &str, language: &str) -> String {
     let chosen = format!("language = \"{language}\"\n");
@@ -117,7 +117,7 @@ impl Assignment {
         }
     }
 
-    /// Where the commands run that build and start it.
+    /// The folder in which the build and start commands run.
     #[must_use]
     pub fn place(&self) -> PathBuf {
         let file = self.start.as_deref().unwrap_or("assignment.toml");
@@ -149,7 +149,7 @@ command = \"./server {port}\"
     }
 
     #[test]
-    fn the_chosen_table_says_how_it_is_built_and_started() {
+    fn reads_the_commands_of_the_chosen_table() {
         let start = read_here(TEXT).unwrap();
         assert_eq!(start.command, ["sh", "server.sh", "{port}"]);
         assert_eq!((start.missing(), &start.build), (None, &None));
@@ -160,7 +160,7 @@ command = \"./server {port}\"
     }
 
     #[test]
-    fn what_is_wrong_is_told() {
+    fn reports_errors() {
         for (old, new, what) in [
             ("\"sh\"", "\"go\"", "there is no table [go]"),
             ("sh server.sh  {port}", " ", "[sh] has an empty command"),

@@ -1,4 +1,4 @@
-//! What a student does: check, watch, hint, reset, status.
+//! The commands for students: check, watch, hint, reset, status.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,24 +16,24 @@ use crate::assignment::{Assignment, Stage};
 use crate::project::{KEPT, Project, copy_files, remove_files};
 use crate::stages::{self, StageOutcome, StageResult};
 
-/// How often `watch` looks whether a file has changed.
+/// How often `watch` looks for a changed file.
 const WATCH_EVERY: Duration = Duration::from_millis(300);
 
-/// How a check is done.
+/// The options of a check.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CheckOptions {
-    /// Draw all cuts and orders from this number, to repeat a check
+    /// Seed for all cuts and orders, to repeat a check
     #[arg(long)]
     pub seed: Option<u64>,
 
-    /// Write a report: terminal, json, junit, gradescope, classroom50 or
-    /// github, into a file, or `-` for standard output; may be given several
-    /// times
+    /// Write a report (terminal, json, junit, gradescope, classroom50 or
+    /// github) to a file, or to standard output if FILE is `-`; may be given
+    /// several times
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = report)]
     pub reports: Vec<(String, String)>,
 
-    /// Check what was handed in in this folder: of it, the files that a
-    /// student may change are taken, and those that are here are lost
+    /// Check the submission in this folder: its files that a student may
+    /// change replace those that are here
     #[arg(long, value_name = "DIR")]
     pub submission: Option<PathBuf>,
 }
@@ -43,30 +43,30 @@ fn report(text: &str) -> Result<(String, String), String> {
         Some((format, file)) if !file.is_empty() => {
             Ok((format.into(), file.into()))
         }
-        _ => Err("it is a format and a file, such as junit=report.xml".into()),
+        _ => Err("expected FORMAT=FILE, such as junit=report.xml".into()),
     }
 }
 
-/// What is remembered from one command to the next, of each assignment.
+/// What is remembered between commands, for each assignment.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Remembered(BTreeMap<String, Progress>);
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Progress {
-    /// The names of the stages that were done when it was last checked.
+    /// The names of the stages that had passed at the last check.
     done: Vec<String>,
     /// How many hints were shown, by stage.
     hints: BTreeMap<String, usize>,
 }
 
 impl Remembered {
-    /// The solution of an author is no student's work.
+    /// None in the author's workspace, whose solution is not a student's work.
     fn file(project: &Project) -> Option<PathBuf> {
         let folder = project.root.join(KEPT);
         project.is_handout.then(|| folder.join("progress.json"))
     }
 
-    /// What cannot be read has not been remembered.
+    /// A file that cannot be read counts as empty.
     fn load(project: &Project) -> Self {
         let text = Self::file(project).and_then(|it| fs::read(it).ok());
         text.and_then(|text| serde_json::from_slice(&text).ok())
@@ -85,8 +85,8 @@ impl Remembered {
     }
 }
 
-/// Builds and examines an assignment, says what came of it, and returns
-/// whether all of it is done.
+/// Builds and examines an assignment, and prints the results; true if all
+/// stages pass.
 pub fn check(
     project: &Project,
     assignment: &Assignment,
@@ -129,8 +129,8 @@ fn writer(file: &str) -> Result<Box<dyn Write>, String> {
     Ok(Box::new(opened))
 }
 
-/// Puts what was handed in into the place of what is here, and says why if
-/// that cannot be.
+/// Replaces the files here with those that were handed in; returns the reason
+/// if that is impossible.
 fn take(
     project: &Project,
     assignment: &Assignment,
@@ -144,9 +144,8 @@ fn take(
     Ok(copy_files(assignment, &from, &assignment.folder).err())
 }
 
-/// The folder of an assignment in what a student has handed in: the folder
-/// that was handed out, or that of the assignment, or either of them in
-/// another folder, as archives have it.
+/// The folder of an assignment in a submission: a folder named after it, the
+/// submission itself, or, as in archives, such a named folder one level deeper.
 #[must_use]
 pub fn find_submission(
     assignment: &Assignment,
@@ -174,7 +173,7 @@ fn examine(
     match project.build(assignment, Ok)? {
         Err(what) => Ok(stages::all_failed(assignment, &what, Vec::new())),
         Ok(program) => {
-            // A command of the assignment's own starts there.
+            // The assignment's own commands run in that folder.
             std::env::set_current_dir(assignment.place())
                 .map_err(|err| err.to_string())?;
             Ok(stages::examine(assignment, &program, seed, &mut |_| ()))
@@ -182,7 +181,7 @@ fn examine(
     }
 }
 
-/// What came of it, for a student.
+/// The results as a student reads them.
 pub(crate) fn told(
     assignment: &Assignment,
     results: &[StageResult],
@@ -237,7 +236,7 @@ pub fn watch(
             if report::is_for_a_terminal() {
                 print("\x1b[2J\x1b[H")?;
             }
-            // Not to be examined is no reason to stop watching.
+            // Keep watching even if a check cannot run.
             if let Err(message) = check(project, assignment, options) {
                 print(&format!("{message}\n"))?;
             }
@@ -260,8 +259,8 @@ fn changed(
     Ok(files.map(with_time).collect())
 }
 
-/// Shows the next hint for a stage: the named one, or the first that is not
-/// done.
+/// Shows the next hint for a stage: the named one, or the first that has not
+/// passed.
 pub fn hint(
     project: &Project,
     assignment: &Assignment,
@@ -297,11 +296,10 @@ pub fn hint(
     print(&text)
 }
 
-/// Puts the starter into the place of what a student has written, which is
-/// kept.
+/// Puts the starter back, and keeps a copy of the student's files.
 pub fn reset(project: &Project, assignment: &Assignment) -> Result<(), String> {
     if !project.is_handout {
-        return Err("only what was handed out can be reset".into());
+        return Err("only a handout can be reset".into());
     }
     let kept = project.root.join(KEPT);
     let saved = (1..)
@@ -316,22 +314,22 @@ pub fn reset(project: &Project, assignment: &Assignment) -> Result<(), String> {
     let saved = saved.strip_prefix(&project.root).unwrap_or(&saved);
     let saved = saved.display();
     print(&format!(
-        "The starter is back; what was there ({files} files) is in {saved}.\n"
+        "The starter is back; your {files} files are kept in {saved}.\n"
     ))
 }
 
-/// The starter, in the place of whatever is there.
+/// Replaces the student's files with the starter.
 fn restore(project: &Project, assignment: &Assignment) -> Result<(), String> {
     let starter = project.root.join(KEPT).join("starter");
     let starter = starter.join(&assignment.name);
     if !starter.is_dir() {
-        return Err(format!("{} is not there", starter.display()));
+        return Err(format!("{} does not exist", starter.display()));
     }
     remove_files(assignment, &assignment.folder)?;
     copy_files(assignment, &starter, &assignment.folder).map(|_| ())
 }
 
-/// Says how far each assignment was when it was last checked.
+/// Prints the result of each assignment's last check.
 pub fn status(project: &Project) -> Result<(), String> {
     let mut remembered = Remembered::load(project);
     let mut text = String::new();
@@ -356,8 +354,8 @@ pub fn status(project: &Project) -> Result<(), String> {
     print(&text)
 }
 
-/// Prints on standard output. Whoever reads only the first lines has read
-/// enough.
+/// Prints on standard output. No error if the reader closes it early, as `head`
+/// does.
 pub fn print(text: &str) -> Result<(), String> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -1,4 +1,4 @@
-//! What a teacher does, and an author.
+//! The commands for teachers and authors.
 
 pub mod export;
 pub mod grade;

@@ -15,27 +15,27 @@ use zen_homework::teacher::{handout, new, solution, verify};
 pub(crate) enum Teaching {
     /// List the assignments
     List,
-    /// Hand assignments out: a workspace of its own, without the solution
+    /// Hand assignments out in a workspace without the solutions
     Handout {
         /// The assignments
         #[arg(required = true)]
         name: Vec<String>,
 
-        /// Into this folder, which must be empty or not be there yet
+        /// Write to this folder, which must be empty or not exist yet
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
 
-        /// With a GitHub workflow that checks whatever is pushed
+        /// Add a GitHub workflow that checks every push
         #[arg(long)]
         ci: bool,
 
-        /// In the dialect of this number, for an examination
+        /// Use the dialect with this seed, for an examination
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
     },
-    /// Grade a class: each folder is what a student has handed in
+    /// Grade a class: each folder is a student's submission
     Grade(GradeOptions),
-    /// Write an assignment as an autograder of a platform
+    /// Write an autograder for a platform
     Export {
         /// The platform
         platform: Platform,
@@ -43,42 +43,42 @@ pub(crate) enum Teaching {
         /// The assignment
         name: String,
 
-        /// In the dialect of this number, for an examination
+        /// Use the dialect with this seed, for an examination
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
 
-        /// What is written: a file or a folder that is not there yet
+        /// Write to this file or folder, which must not exist yet
         #[arg(long, value_name = "PATH")]
         to: PathBuf,
     },
-    /// Show the solution as diffs: what each stage adds to those before it
+    /// Show the solution as diffs: what each stage adds to the earlier ones
     Solution {
         name: String,
 
-        /// Of this stage only
+        /// Show only this stage
         #[arg(long)]
         stage: Option<String>,
     },
-    /// For an author: make a small assignment that is whole, to be changed
+    /// For authors: make a small but complete assignment to start from
     New {
-        /// What it is to be called, and its folder
+        /// Its name, and that of its folder
         name: String,
     },
-    /// For an author: the starter builds and fails, the solution passes, each
-    /// stage catches a wrong one
+    /// For authors: check that the starter fails, that the solution passes,
+    /// and that each stage catches a wrong solution
     Verify {
-        /// All of them, if none is named
+        /// The assignments [default: all]
         name: Vec<String>,
 
-        /// Also see that no listing of the workspace that is built passes
+        /// Also check that no built listing of the workspace passes
         #[arg(long)]
         listings: bool,
 
-        /// In the dialect of this number
+        /// Use the dialect with this seed
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
     },
-    /// Put this process within limits, and become the command
+    /// Limit this process, and become the command
     #[command(hide = true)]
     Within {
         #[command(flatten)]
@@ -88,7 +88,7 @@ pub(crate) enum Teaching {
         #[arg(last = true)]
         command: Vec<String>,
     },
-    /// Examine a program, and write the results into a file
+    /// Examine a program, and write the results to a file
     #[command(hide = true)]
     Examine {
         folder: PathBuf,
@@ -99,7 +99,7 @@ pub(crate) enum Teaching {
     },
 }
 
-/// Does what it is told, and says whether all is well.
+/// Runs a command; true if all is well.
 pub(crate) fn run(
     project: impl Fn() -> Result<Project, String>,
     what: Teaching,

@@ -115,7 +115,7 @@ fn client_act(text: &str) -> Option<ClientAct> {
     })
 }
 
-/// What stands between the quotation marks that the text consists of.
+/// The string between the quotation marks around all of it.
 pub(crate) fn quoted(text: &str) -> Option<&str> {
     text.trim().strip_prefix('"')?.strip_suffix('"')
 }

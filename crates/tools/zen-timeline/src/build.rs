@@ -1,4 +1,4 @@
-//! From what strace saw to tasks and their calls.
+//! Turns what strace saw into tasks and their calls.
 
 use std::collections::HashMap;
 
@@ -7,15 +7,15 @@ use zen_harness::waiting::State;
 use crate::run::{Call, Client, Kind, Task};
 use crate::strace::{Descriptor, Event, Reader, Syscall, What};
 
-/// Whatever a thread does for longer than this is worth a look.
+/// A call or a wait that takes longer than this is worth showing.
 const LONG: i64 = 1_000;
 
-/// What is over before the clients begin is not kept, but for a moment.
+/// Of what ends before the clients begin, only this last moment is kept.
 const BEFORE: i64 = -20_000;
 
-/// Makes tasks of the lines of a trace. Times become microseconds since
-/// `epoch`; a socket is a client's by its port. Returns also how many lines
-/// made no sense.
+/// Turns the lines of a trace into tasks. Times become microseconds since
+/// `epoch`; a socket's port tells its client. Also returns the number of lines
+/// that it could not read.
 pub fn build<L: AsRef<str>>(
     lines: impl Iterator<Item = L>,
     epoch: i64,
@@ -37,20 +37,20 @@ pub fn build<L: AsRef<str>>(
     (builder.finish(), reader.unread)
 }
 
-/// What is no call, but lasts like one.
+/// Not a call, but it has a duration as well.
 const STOPPED: &str = "stopped";
 
 #[derive(Default)]
 struct Builder {
     epoch: i64,
-    /// By port.
+    /// Clients by port.
     clients: HashMap<u16, u16>,
     tasks: Vec<Task>,
-    /// By the kernel's number: the last task that had it.
+    /// By the kernel's number: the latest task with that number.
     current: HashMap<u32, usize>,
-    /// A task's call that is not over: filled and emptied by its events.
+    /// A task's unfinished call: filled and emptied by its events.
     begun: HashMap<usize, Syscall>,
-    /// Whose socket a descriptor of a process was when strace could tell.
+    /// The client of a process's descriptor, when strace last knew it.
     sockets: HashMap<(u32, i64), u16>,
     last: i64,
 }
@@ -96,7 +96,7 @@ impl Builder {
         }
     }
 
-    /// Until it is known better, a new task is a process that nobody started.
+    /// A new task is a process without a parent until its birth is known.
     fn add(&mut self, number: u32, born: i64) -> usize {
         let task = self.tasks.len();
         let id = task as u32 + 1;
@@ -105,7 +105,7 @@ impl Builder {
         task
     }
 
-    /// Whatever it was doing ended with it.
+    /// Ends the task's unfinished call when the task ends.
     fn cut_short(&mut self, task: usize, at: i64) {
         if let Some(mut call) = self.begun.remove(&task) {
             let begin = call.begin.saturating_sub(self.epoch);
@@ -133,7 +133,7 @@ impl Builder {
         let number = call.result.and_then(|it| u32::try_from(it).ok());
         let Some(number @ 1..) = number else { return };
         let born = call.begin.saturating_sub(self.epoch);
-        // The child may have been seen before its parent has returned.
+        // The child may have been seen before its parent's call returned.
         let child = match self.current.get(&number) {
             Some(&child) if self.tasks[child].born >= born => child,
             _ => self.add(number, born),
@@ -205,13 +205,13 @@ impl Builder {
         Some(client)
     }
 
-    /// Numbers the tasks by the order of their birth.
+    /// Numbers the tasks in the order of their birth.
     fn finish(mut self) -> Vec<Task> {
         for task in 0..self.tasks.len() {
             self.cut_short(task, self.last);
         }
         let mut tasks = self.tasks;
-        // Whoever has helped to start the server is not of it.
+        // Helpers that only started the server are not part of it.
         tasks.retain(|task| task.died.is_none_or(|died| died >= BEFORE));
         tasks.sort_by_key(|task| (task.born, task.id));
         let new = (1..).zip(&tasks).map(|(new, task)| (task.id, new));
@@ -226,7 +226,7 @@ impl Builder {
     }
 }
 
-/// The name of a call; of one that goes on after a signal, its first name.
+/// The name of a call; if it resumes after a signal, its first name.
 fn interrupted(call: &Syscall) -> &str {
     if call.name != "restart_syscall" {
         return &call.name;
@@ -253,12 +253,12 @@ fn kind(name: &str) -> Option<Kind> {
     })
 }
 
-/// Whether a futex call is one that waits; the others wake up.
+/// Whether a futex call waits; the others wake up threads.
 fn waits(arguments: &str) -> bool {
     !arguments.contains("FUTEX_WAKE") && !arguments.contains("FUTEX_UNLOCK")
 }
 
-/// An error that makes a difference here, as Linux numbers it; else -1.
+/// Linux's number of an error that matters here; otherwise -1.
 fn error(remark: &str) -> i64 {
     let name = remark.split_whitespace().find(|it| it.starts_with('E'));
     match name {

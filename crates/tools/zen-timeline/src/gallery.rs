@@ -1,5 +1,5 @@
-//! The same scenario before every listing: the chapter on one page. What is
-//! recorded is data of the book, and the pictures are drawn from it.
+//! The same scenario against every listing: the chapter on one page. The
+//! recorded runs are data of the book, and its pictures are drawn from them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ use crate::text::milliseconds;
 /// A picture of the gallery.
 #[derive(Clone, Debug)]
 pub struct Exhibit {
-    /// What stands above it, and what its files are called.
+    /// Its heading, and the name of its files.
     pub name: String,
     server: String,
     options: &'static [&'static str],
 }
 
-/// A picture of every listing, in reading order, and one more where there is
-/// a choice to show.
+/// A picture of every listing, in reading order, and another one for each
+/// variant that is worth showing.
 pub fn exhibits() -> Result<Vec<Exhibit>> {
     let listings = workspace::listings(&zen_harness::folder!());
     let mut exhibits = Vec::new();
@@ -42,7 +42,7 @@ pub fn exhibits() -> Result<Vec<Exhibit>> {
                 add("-two", &["--workers", "2"]);
                 add("-queue", &["--workers", "2", "--dispatch", "queue"]);
             }
-            // As many as there are cores, if it is not told.
+            // By default it has as many loops as there are cores.
             "zen-hybrid" => add("", &["--loops", "2"]),
             _ => add("", &[]),
         }
@@ -50,13 +50,13 @@ pub fn exhibits() -> Result<Vec<Exhibit>> {
     Ok(exhibits)
 }
 
-/// The book's folder for data, and the one for figures.
+/// The book's folder for data, and its folder for figures.
 fn folders(book: &Path) -> [PathBuf; 2] {
     [book.join("data/timeline"), book.join("src/figures/timeline")]
 }
 
-/// Records all of them, or those with these names, and draws them. Of some
-/// tries the calmest is kept.
+/// Records all of them, or those with these names, and draws them. The calmest
+/// of several tries is kept.
 pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
     let mut exhibits = exhibits()?;
     for name in names {
@@ -91,7 +91,7 @@ pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
     write_table(book)
 }
 
-/// Draws again what was recorded.
+/// Draws the recorded runs again.
 pub fn redraw(book: &Path) -> Result<()> {
     for Exhibit { name, .. } in exhibits()? {
         draw(book, &recorded(book, &name)?)?;
@@ -109,26 +109,26 @@ fn write_table(book: &Path) -> Result<()> {
     write(&data.join("table.md"), &table(book)?)
 }
 
-/// Where a run is.
+/// The file of a run.
 fn data(book: &Path, name: &str) -> PathBuf {
     folders(book)[0].join(format!("{name}.json"))
 }
 
-/// What was recorded under this name.
+/// The run that was recorded under this name.
 pub fn recorded(book: &Path, name: &str) -> Result<Run> {
     Run::read(&data(book, name))
 }
 
-/// The figures that are drawn from a run: where they are, and what they are.
+/// The figures of a run: their paths and contents.
 pub fn drawn(book: &Path, run: &Run) -> Vec<(PathBuf, String)> {
     let [_, figures] = folders(book);
     let name = &run.name;
     let picture = Picture::new(run, Detail::FIGURE);
     let figure = svg::draw(&picture, run, name);
     let mut drawn = vec![(figures.join(format!("{name}.svg")), figure)];
-    // A variant of another listing is on no page of its own.
+    // A variant of another listing has no page of its own.
     if !name.starts_with("zen-threaded-") {
-        // Its identifiers are not those of the figure.
+        // Other identifiers than those of the figure on the same page.
         let steps = format!("{name}-steps");
         let fragment = html::fragment(run, &steps, Detail::FIGURE);
         drawn.push((figures.join(format!("{name}.html")), fragment));
@@ -136,8 +136,8 @@ pub fn drawn(book: &Path, run: &Run) -> Vec<(PathBuf, String)> {
     drawn
 }
 
-/// What the pictures have in common, in numbers: how long `hurry` waited for
-/// its first answer, and how much strace took for all of this to be seen.
+/// The figures behind the pictures: how long `hurry` waited for its first
+/// answer, and how much strace slowed the run.
 pub fn table(book: &Path) -> Result<String> {
     let mut table =
         "| picture | command | lanes | `hurry` has its first answer \

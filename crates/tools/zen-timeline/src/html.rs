@@ -1,6 +1,6 @@
-//! A page around a picture: one file, nothing of which comes from elsewhere.
-//! All that it tells is there without the script; with it, a reader zooms and
-//! steps from event to event.
+//! A page around a picture: one file that loads nothing from elsewhere. The
+//! page is complete without the script. With it, a reader can zoom, and step
+//! from event to event.
 
 use zen_bench::svg::escaped;
 
@@ -21,15 +21,15 @@ pub fn page(run: &Run) -> String {
     )
 }
 
-/// The same without a page around it, for one that has others as well: no
-/// line is blank, so that Markdown may include it. The name is one word,
-/// different from that of any other one on the same page.
+/// The same without a page around it, to include in another page: no line is
+/// blank, so that Markdown can include it. The name is one word, different from
+/// any other on the same page.
 pub fn fragment(run: &Run, name: &str, detail: Detail) -> String {
     let picture = Picture::new(run, detail);
     let story = tell(run);
     let (chart, legend) = svg::draw_parts(&picture, run, name);
     let texts = serde_json::to_string(&story.texts).unwrap_or_default();
-    // The script fills it.
+    // The script fills them in.
     let rows = story.rows.iter().map(|it| row(it, ""));
     let sums = picture.lanes.iter().map(|it| row(&it.label, &shares(it)));
     let steps = story.steps.iter().map(|it| step(it, &picture));
@@ -56,7 +56,7 @@ fn without_blank_lines(text: &str) -> String {
     lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
-/// By how much tracing slowed the run.
+/// How much tracing slowed the run.
 fn slowdown(slowdown: Option<&Slowdown>) -> String {
     let Some(it) = slowdown else {
         return "How much strace slowed it was not measured.".into();

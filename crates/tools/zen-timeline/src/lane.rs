@@ -1,14 +1,14 @@
-//! A line of the picture, and what is on it.
+//! A lane of the picture, and what is on it.
 
 pub use zen_harness::waiting::State;
 
-/// A time in one state.
+/// A period in one state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Span {
-    /// Its begin and its end.
+    /// Its beginning and its end.
     pub time: (i64, i64),
     pub state: State,
-    /// Whom it concerns, by number.
+    /// The number of the client that it concerns.
     pub client: Option<u16>,
 }
 
@@ -21,56 +21,56 @@ impl Span {
 /// Bytes that arrive on a lane, or leave it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Mark {
-    /// When the first did.
+    /// When the first byte did.
     pub at: i64,
-    /// Whose they are, by number.
+    /// The number of the client that they belong to.
     pub client: u16,
     pub arrives: bool,
     pub bytes: u64,
     pub calls: u64,
 }
 
-/// A line of the picture.
+/// A lane of the picture.
 #[derive(Clone, Debug, Default)]
 pub struct Lane {
-    /// Its number among the tasks; 0 is a client's.
+    /// The number of its task; 0 on a client's lane.
     pub task: u32,
-    /// Above it.
+    /// Its heading.
     pub label: String,
     /// The lane of its parent, if that is drawn.
     pub parent: Option<usize>,
     pub life: (i64, i64),
     pub death: Option<String>,
-    /// One after the other.
+    /// In the order of time, without overlaps.
     pub spans: Vec<Span>,
     /// In the order of time.
     pub marks: Vec<Mark>,
-    /// A client's: until when nobody had accepted it.
+    /// On a client's lane: when it waited for the server to accept it.
     pub queued: Option<(i64, i64)>,
 }
 
-/// How fine a picture is to be.
+/// How much detail a picture has.
 #[derive(Clone, Copy, Debug)]
 pub struct Detail {
-    /// Nothing shorter than one of so many parts of the whole is told apart.
+    /// The picture has this many cells; anything shorter than one is merged.
     pub cells: i64,
-    /// So many spans on all lanes together.
+    /// The most spans on all lanes together.
     pub spans_max: usize,
-    /// Marks of one client nearer than one of so many parts become one.
+    /// The same for marks: those of one client in a cell become one.
     pub mark_cells: i64,
-    /// So many marks on all lanes together.
+    /// The most marks on all lanes together.
     pub marks_max: usize,
 }
 
 impl Detail {
-    /// For a figure that stays as it is.
+    /// For a figure that cannot be zoomed.
     pub const FIGURE: Self = Self {
         cells: 1_500,
         spans_max: 6_000,
         mark_cells: 200,
         marks_max: 2_000,
     };
-    /// For one that is looked at more closely.
+    /// For a picture that can be zoomed.
     pub const ZOOM: Self = Self {
         cells: 100_000,
         spans_max: 16_000,

@@ -1,9 +1,9 @@
-//! A lane for each client, as it saw it, and for each task, as strace did.
+//! A lane for each client, as it saw the run, and for each task, as strace did.
 
 use crate::lane::{Lane, Mark, Span, State};
 use crate::run::{Call, Client, Kind, Run, Seen, Task};
 
-/// How a task is called: a number for its process only where there are some.
+/// A task's label. It names the process only if there are several.
 pub(crate) fn label(task: &Task, run: &Run) -> String {
     let is_process = task.process == task.id;
     let of_process = |it: &&Task| it.process == task.process;
@@ -79,8 +79,8 @@ pub(crate) fn client_lane(number: u16, client: &Client) -> Lane {
     lane
 }
 
-/// The time between a client's connect() and the server's accept(), if the
-/// latter can be seen.
+/// The time between a client's connect() and the server's accept(), if strace
+/// saw the accept().
 pub(crate) fn queued(run: &Run, number: usize) -> Option<(i64, i64)> {
     let mut views = run.clients.get(number)?.views.iter();
     let from = views.find(|it| it.seen == Seen::Connected)?.at;
@@ -89,7 +89,7 @@ pub(crate) fn queued(run: &Run, number: usize) -> Option<(i64, i64)> {
         it.kind == Kind::Accept && it.client == Some(number as u16)
     };
     let to = calls.clone().find(accepted).map(Call::end);
-    // Who accepts with io_uring is not seen to accept anybody.
+    // strace does not see which clients io_uring accepts.
     let unseen = calls.clone().any(|it| it.kind == Kind::Ring);
     let to = to.or_else(|| (!unseen).then_some(run.end))?;
     (to > from).then_some((from, to))
@@ -116,11 +116,11 @@ pub(crate) fn task_lane(task: &Task, (from, to): (i64, i64)) -> Lane {
         let state = call.kind.state();
         let begin = call.at.clamp(at, end.max(at));
         let over = call.end().clamp(begin, end.max(begin));
-        // What comes after a recv() is done for that client.
+        // The work after a recv() is done for the same client.
         push(at, begin, State::Work, client);
-        // Whom it will be is not known while it waits in accept().
-        let whom = call.client.filter(|_| state != State::Accept);
-        push(begin, over, state, whom);
+        // While it waits in accept(), the client is not yet known.
+        let known = call.client.filter(|_| state != State::Accept);
+        push(begin, over, state, known);
         client = match call.kind {
             Kind::Accept | Kind::Recv | Kind::Send => call.client,
             _ => None,

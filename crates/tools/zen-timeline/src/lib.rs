@@ -1,9 +1,9 @@
-//! Draws who ran and who waited, thread by thread, in a real run of a server.
+//! Draws which threads ran and which waited in a real run of a server.
 //!
-//! - [`scenario`]: who does what, and when; [`play`] plays it;
-//! - [`strace`]: reads what strace writes; [`build`] makes tasks of it;
-//! - [`run`]: a run as it was recorded, by [`record`] from both of these;
-//! - [`lane`], [`picture`]: what is to be drawn of it, and [`svg`], [`html`]
+//! - [`scenario`]: what each client does, and when; [`play`] plays it;
+//! - [`strace`]: reads what strace writes; [`build`] turns it into tasks;
+//! - [`run`]: a recorded run; [`record`] makes it from both of these;
+//! - [`lane`], [`picture`]: what to draw of it, and [`svg`], [`html`]
 //!   and [`perfetto`], which draw it;
 //! - [`steps`], [`story`]: the same as a sequence of events, with the state of
 //!   every socket after each;
@@ -14,7 +14,7 @@
 )]
 #![expect(
     missing_docs,
-    reason = "only its own program uses it, and a name may say enough"
+    reason = "only its own program uses it, and some names need no more"
 )]
 
 pub mod build;

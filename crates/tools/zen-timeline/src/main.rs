@@ -1,4 +1,4 @@
-//! `zen-timeline`: who ran and who waited, in a real run of any server.
+//! `zen-timeline`: what ran and what waited, in a real run of any server.
 //!
 //! ```sh
 //! cargo run -p zen-timeline -- record -o run.json -- target/debug/zen-poll
@@ -18,7 +18,7 @@ use zen_timeline::run::Run;
 use zen_timeline::scenario::{DEFAULT, Scenario};
 use zen_timeline::{gallery, html, perfetto, record, svg};
 
-/// Draws who ran and who waited in a real run of any server
+/// Draws which threads ran and which waited in a real run of any server
 #[derive(Parser)]
 #[command(version)]
 struct CommandLine {
@@ -28,59 +28,59 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs a server under strace while a scenario is played against it
+    /// Run a server under strace, and play a scenario against it
     Record {
-        /// Who does what, and when [default: four clients]
+        /// What each client does, and when [default: four clients]
         #[arg(long, value_name = "FILE")]
         scenario: Option<PathBuf>,
 
-        /// What stands above the picture [default: the program's name]
+        /// Heading of the picture [default: the program's name]
         #[arg(long)]
         name: Option<String>,
 
-        /// Where the run is written to
+        /// Write the run to this file
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
 
-        /// The server; {port} stands for its port. Without it, it is one of
-        /// the listings, and is told `--port 0 --quiet`
+        /// The server's command, with {port} for its port. Without {port} it
+        /// has to be a listing, and is given `--port 0 --quiet`
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
 
-    /// Draws a run that was recorded
+    /// Draw a recorded run
     Draw {
-        /// What `record` has written
+        /// A file that `record` has written
         run: PathBuf,
 
-        /// Where the picture is written to: .svg, or .html to step through
+        /// Write the picture to this file: .svg, or .html to step through
         #[arg(short, long, value_name = "FILE")]
         #[arg(required_unless_present = "perfetto")]
         output: Option<PathBuf>,
 
-        /// HTML to be put into another page, not a page of its own
+        /// Write HTML to include in another page, and not a whole page
         #[arg(long, requires = "output")]
         fragment: bool,
 
-        /// Also, or only, in Chrome's trace format, for ui.perfetto.dev
+        /// Write a trace in Chrome's format, for ui.perfetto.dev
         #[arg(long, value_name = "FILE")]
         perfetto: Option<PathBuf>,
     },
 
-    /// Plays the same scenario before every listing, and draws the book's
-    /// figures; what was recorded becomes data of the book
+    /// Play the same scenario against every listing, keep the runs as data
+    /// of the book, and draw its figures from them
     Gallery {
         /// Only these, such as zen-poll [default: all]
         names: Vec<String>,
 
-        /// Of so many runs the calmest
+        /// Record this many runs, and keep the calmest
         #[arg(
             long, default_value_t = 3,
             value_parser = clap::value_parser!(u16).range(1..=100)
         )]
         tries: u16,
 
-        /// Record nothing: draw again all that was recorded
+        /// Record nothing: draw all recorded runs again
         #[arg(long, conflicts_with_all = ["names", "tries"])]
         redraw: bool,
     },
@@ -146,7 +146,7 @@ fn summary(run: &Run) -> String {
         );
     }
     if run.unread > 0 {
-        text += &format!("; {} lines of strace's not understood", run.unread);
+        text += &format!("; {} lines of strace could not be read", run.unread);
     }
     for client in &run.clients {
         if let Some(why) = &client.failure {
@@ -156,7 +156,7 @@ fn summary(run: &Run) -> String {
     text
 }
 
-/// A picture of the kind that the file's name asks for.
+/// A picture in the format that the file's extension names.
 fn drawn(run: &Run, path: &Path, fragment: bool) -> Result<String> {
     let end = path.extension().unwrap_or_default().to_string_lossy();
     Ok(match (&*end, fragment) {

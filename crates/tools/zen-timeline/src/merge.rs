@@ -1,10 +1,10 @@
-//! What is too near to be told apart becomes one.
+//! Merges what is too close together to be told apart.
 
 use std::collections::HashMap;
 
 use crate::lane::{Detail, Lane, Mark, Span};
 
-/// Makes cells wider until there are few enough spans; returns their width.
+/// Widens the cells until there are few enough spans; returns their width.
 pub(crate) fn merge_spans(
     lanes: &mut [Lane],
     time: (i64, i64),
@@ -17,7 +17,7 @@ pub(crate) fn merge_spans(
     })
 }
 
-/// The same with marks.
+/// The same for marks.
 pub(crate) fn merge_marks(
     lanes: &mut [Lane],
     time: (i64, i64),
@@ -30,8 +30,8 @@ pub(crate) fn merge_marks(
     });
 }
 
-/// Merges what is in a cell, and doubles the cells until `merge` leaves at most
-/// this many things.
+/// Merges the contents of each cell, and doubles the cells until `merge` leaves
+/// at most this many.
 fn widen(
     lanes: &mut [Lane],
     whole: i64,
@@ -49,7 +49,7 @@ fn widen(
     }
 }
 
-/// In each cell what took most of it.
+/// For each cell, the state that took most of it.
 fn merged(spans: &[Span], from: i64, cell: i64) -> Vec<Span> {
     let mut out: Vec<Span> = Vec::new();
     let mut push = |span: Span| match out.last_mut() {
@@ -62,7 +62,7 @@ fn merged(spans: &[Span], from: i64, cell: i64) -> Vec<Span> {
         }
         _ => out.push(span),
     };
-    // What has been seen of a cell so far.
+    // The parts of the current cell so far.
     let mut parts: Vec<Span> = Vec::new();
     for span in spans {
         let mut at = span.time.0;
@@ -90,7 +90,7 @@ fn merged(spans: &[Span], from: i64, cell: i64) -> Vec<Span> {
     out
 }
 
-/// The one that takes most of the time, for all of it.
+/// The part that takes most of the time, stretched to the whole cell.
 fn strongest(parts: &[Span]) -> Span {
     let (first, last) = (parts[0], parts[parts.len() - 1]);
     let time_of = |part: &Span| -> i64 {
@@ -102,10 +102,10 @@ fn strongest(parts: &[Span]) -> Span {
     Span { time: (first.time.0, last.time.1), ..*strongest }
 }
 
-/// One for all that are nearer than this.
+/// Merges marks that are closer than this.
 fn merged_marks(marks: &[Mark], cell: i64) -> Vec<Mark> {
     let mut out: Vec<Mark> = Vec::new();
-    // By client and direction: where the last one is in `out`.
+    // By client and direction: the index of the latest one in `out`.
     let mut last = HashMap::new();
     for mark in marks {
         let key = (mark.client, mark.arrives);

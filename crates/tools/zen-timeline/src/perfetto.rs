@@ -1,4 +1,4 @@
-//! A run in Chrome's trace format, which <https://ui.perfetto.dev> and
+//! Writes a run in Chrome's trace format, which <https://ui.perfetto.dev> and
 //! chrome://tracing read: a slice for each call and each wait, an instant for
 //! bytes, births and deaths.
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::lanes::label;
 use crate::run::{Call, Client, Kind, Run, Seen, Task};
 
-/// The clients are a process of their own, with a number that no task has.
+/// The clients form a process of their own, with a number that no task has.
 const CLIENTS: u32 = 1_000_000;
 
 pub fn trace(run: &Run) -> Value {
     let first = run.tasks.iter().map(|task| task.born).min();
-    // A viewer begins at 0.
+    // A viewer starts at 0.
     let shift = -first.unwrap_or(0).min(0);
     let mut events = vec![name("process_name", CLIENTS, 0, "the clients")];
     for (number, client) in (1..).zip(&run.clients) {
@@ -66,7 +66,7 @@ fn client_events(
     events: &mut Vec<Value>,
 ) {
     let place = (CLIENTS, number);
-    // Questions that are not answered, and since when there are some.
+    // The number of unanswered questions, and when the first was asked.
     let mut owed = 0_usize;
     let mut since = 0;
     for view in &client.views {
@@ -94,7 +94,7 @@ fn task_events(task: &Task, run: &Run, shift: i64, events: &mut Vec<Value>) {
     events.push(instant(place, task.born + shift, "is born"));
     let mut over = i64::MIN;
     for call in &task.calls {
-        // A viewer wants slices one after the other.
+        // A viewer expects slices that do not overlap.
         let at = call.at.max(over);
         over = call.end().max(at);
         let mut slice = slice(place, at + shift, over - at, call_name(call));

@@ -1,12 +1,12 @@
-//! What is to be drawn: a lane for each client and each task, and on it what
-//! it did at each moment, no finer than can be seen.
+//! What to draw: a lane for each client and each task, and what it did at each
+//! moment, in no more detail than can be seen.
 
 use crate::lane::{Detail, Lane};
 use crate::lanes::{client_lane, label, queued, task_lane};
 use crate::merge::{merge_marks, merge_spans};
 use crate::run::{Run, Task};
 
-/// Further tasks are counted, and not drawn.
+/// Further tasks are counted, but not drawn.
 pub const LANES_MAX: usize = 60;
 
 #[derive(Clone, Debug)]
@@ -14,11 +14,11 @@ pub struct Picture {
     pub time: (i64, i64),
     /// First the clients, then the tasks.
     pub lanes: Vec<Lane>,
-    /// So many of these are clients.
+    /// How many of these lanes are clients.
     pub clients: usize,
-    /// Tasks for which there was no room.
+    /// The number of tasks for which there was no room.
     pub hidden: usize,
-    /// What is shorter than this has become part of what is beside it.
+    /// Anything shorter than this is merged with its neighbours.
     pub cell: i64,
 }
 
@@ -52,7 +52,7 @@ impl Picture {
         Self { time, lanes, clients, hidden, cell }
     }
 
-    /// Where a moment is, in percent of the width.
+    /// The position of a moment, in percent of the width.
     pub fn percent(&self, at: i64) -> f64 {
         let (from, to) = self.time;
         let at = at.clamp(from, to) - from;
@@ -61,7 +61,7 @@ impl Picture {
     }
 }
 
-/// A little before the clients begin, and after they have left.
+/// From a little before the clients begin until a little after they left.
 fn time(run: &Run) -> (i64, i64) {
     let end = run.end.max(1_000);
     let room = end / 50;

@@ -1,5 +1,5 @@
-//! Plays the clients of a scenario, a thread for each, and writes down what
-//! each of them saw, by the clock that strace uses.
+//! Plays the clients of a scenario, each in a thread, and records what each of
+//! them saw, by the clock that strace uses.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -55,7 +55,7 @@ struct Player {
     begin: Instant,
     epoch: i64,
     sock: Option<TcpStream>,
-    /// Answers that came together with others that were waited for.
+    /// Answers that arrived together with earlier ones, and before their step.
     answers: usize,
 }
 
@@ -97,7 +97,7 @@ impl Player {
         Ok(())
     }
 
-    /// How long it may still take.
+    /// The time that is left.
     fn left(&self) -> Result<Duration> {
         let left = TIME_MAX.saturating_sub(self.begin.elapsed());
         ensure!(!left.is_zero(), "not done in {TIME_MAX:?}");
@@ -125,7 +125,7 @@ impl Player {
         let mut sock = self.sock()?;
         sock.set_write_timeout(Some(left))?;
         let questions = bytes.iter().filter(|byte| **byte == b'?').count();
-        // Before it is done: the answer may be there when send() returns.
+        // Take the time first: the answer may be there when send() returns.
         let at = now() - self.epoch;
         sock.write_all(bytes).context("cannot send")?;
         let (bytes, whole) = (bytes.len(), questions);

@@ -14,8 +14,8 @@ use crate::play::play;
 use crate::run::{Client, FORMAT, Run, Slowdown};
 use crate::scenario::Scenario;
 
-/// What strace stops a server for: whatever waits, moves bytes, or starts or
-/// ends something. A question mark: not every kernel has it.
+/// The calls at which strace stops a server: those that wait, move bytes, or
+/// start or end something. A question mark: not every kernel has the call.
 const CALLS: &str = "accept accept4 clock_nanosleep clone clone3 close \
     connect epoll_pwait epoll_pwait2 epoll_wait flock fork futex futex_wait \
     futex_waitv io_uring_enter nanosleep pause poll ppoll prctl pselect6 read \
@@ -23,10 +23,10 @@ const CALLS: &str = "accept accept4 clock_nanosleep clone clone3 close \
     rt_sigtimedwait select semtimedop sendfile sendmmsg sendmsg sendto \
     shutdown splice vfork wait4 waitid write writev";
 
-/// A longer line is cut: nothing that is wanted stands so far out.
+/// A longer line is cut: everything needed comes earlier.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Records a run; `name` is what stands above its picture.
+/// Records a run; `name` is the heading of its picture.
 pub fn record(
     name: &str,
     words: &[String],
@@ -42,7 +42,7 @@ pub fn record(
     let file = Trace::new();
     let calls = CALLS.split(' ').map(|it| format!("?{it}"));
     let calls = calls.collect::<Vec<_>>().join(",");
-    // With -DD the server is our child and not strace's, so the system ends it
+    // With -DD the server is our child and not strace's, so the system kills it
     // if we are killed.
     let mut strace: Vec<String> = [
         "strace",
@@ -80,7 +80,7 @@ pub fn record(
     })
 }
 
-/// The command, without the folders where its programs happen to be.
+/// The command, without the folders of its programs.
 fn shown(words: &[String]) -> String {
     let shown = |(index, word): (usize, &String)| {
         let path = Path::new(word);
@@ -95,7 +95,7 @@ fn shown(words: &[String]) -> String {
     words.join(" ")
 }
 
-/// What strace writes to; removed when it is no longer needed.
+/// The file to which strace writes; removed when this is dropped.
 struct Trace(PathBuf);
 
 impl Trace {
@@ -116,7 +116,7 @@ fn machine() -> Result<String> {
     Ok(format!("{}, strace {version}", zen_bench::machine::linux()?))
 }
 
-/// The lines of a trace, whatever bytes are in them.
+/// The lines of a trace; they need not be UTF-8.
 fn lines(file: File) -> impl Iterator<Item = String> {
     let mut reader = BufReader::new(file);
     std::iter::from_fn(move || {

@@ -1,5 +1,5 @@
-//! A run as it was recorded: what strace saw of the server, and what the
-//! clients saw, on one clock.
+//! A recorded run: what strace saw of the server, and what the clients saw, on
+//! one clock.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -9,25 +9,25 @@ use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use zen_harness::waiting::State;
 
-/// A file of another format is not read.
+/// Files of another format are rejected.
 pub const FORMAT: u32 = 1;
 
 /// All times are microseconds since the clients began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     pub format: u32,
-    /// What is above the picture.
+    /// The heading of the picture.
     pub name: String,
     /// The command, as one line.
     pub command: String,
     pub scenario: String,
     /// Where it was recorded: cores, kernel, strace.
     pub machine: String,
-    /// How long the last client was there.
+    /// When the last client left.
     pub end: i64,
     /// What tracing cost, if it was measured.
     pub slowdown: Option<Slowdown>,
-    /// Lines of strace's that were not understood.
+    /// The number of lines of strace's output that could not be read.
     pub unread: usize,
     /// In the order of the scenario.
     pub clients: Vec<Client>,
@@ -45,8 +45,8 @@ impl Run {
         read().with_context(|| path.display().to_string())
     }
 
-    /// How long clients waited for answers, and tasks were busy or kept from
-    /// it by others on the same machine: the less, the calmer the run was.
+    /// How long clients waited for answers, and how long tasks were busy or had
+    /// to wait for a core. The lower it is, the calmer the run.
     pub fn unrest(&self) -> i64 {
         let waited: i64 = self.clients.iter().flat_map(Client::waits).sum();
         let busy = self.tasks.iter().map(|task| {
@@ -69,9 +69,9 @@ pub struct Slowdown {
     pub untraced: i64,
     /// The same with strace.
     pub traced: i64,
-    /// How many answers these are the medians of.
+    /// The number of answers behind each median.
     pub answers: usize,
-    /// How long the last client was there without strace.
+    /// When the last client left, without strace.
     pub untraced_end: i64,
 }
 
@@ -79,9 +79,9 @@ pub struct Slowdown {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     pub name: String,
-    /// Its own port; 0 if it never was connected.
+    /// Its own port; 0 if it never connected.
     pub port: u16,
-    /// Why it did not play to the end.
+    /// Why it stopped early, if it did.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub failure: Option<String>,
     /// In the order of time.
@@ -116,9 +116,9 @@ impl Client {
 pub struct View {
     pub at: i64,
     pub seen: Seen,
-    /// How many bytes went or came.
+    /// The number of bytes sent or received.
     pub bytes: usize,
-    /// How many questions or answers ended with them.
+    /// The number of questions or answers that ended with them.
     pub whole: usize,
 }
 
@@ -144,13 +144,13 @@ pub enum Seen {
 /// A thread, or a process of one thread.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Task {
-    /// Its number, counted from 1 by order of birth.
+    /// Its number, counted from 1 in the order of birth.
     pub id: u32,
     /// The number of the first task of its process.
     pub process: u32,
-    /// By whom it was started; 0 for the first.
+    /// The number of the task that started it; 0 for the first.
     pub parent: u32,
-    /// What it calls itself, if it does.
+    /// The name that it has given itself, if any.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub name: String,
     pub born: i64,
@@ -158,23 +158,23 @@ pub struct Task {
     pub died: Option<i64>,
     #[serde(skip_serializing_if = "String::is_empty", default)]
     pub death: String,
-    /// In the order of time, and never two at once.
+    /// In the order of time, without overlaps.
     pub calls: Vec<Call>,
-    /// When a signal was delivered, and which.
+    /// When each signal was delivered, and its name.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub signals: Vec<(i64, String)>,
 }
 
-/// A system call that waited, or moved bytes, or ended something.
+/// A system call that waited, moved bytes, or ended something.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "(i64, i64, Kind, Option<u16>, i64)")]
 pub struct Call {
     pub at: i64,
     pub took: i64,
     pub kind: Kind,
-    /// Whom it concerned, by the number in the run's list of clients.
+    /// The client that it concerned: its place in the run's list.
     pub client: Option<u16>,
-    /// What it returned: bytes, mostly; below 0 it failed.
+    /// Its return value, usually a number of bytes; below 0 it failed.
     pub result: i64,
 }
 
@@ -185,13 +185,13 @@ impl From<Call> for (i64, i64, Kind, Option<u16>, i64) {
 }
 
 impl Call {
-    /// When it was over.
+    /// When it returned.
     pub fn end(&self) -> i64 {
         self.at.saturating_add(self.took)
     }
 }
 
-/// What a system call was.
+/// The kind of a system call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -199,18 +199,18 @@ pub enum Kind {
     Recv,
     Send,
     Poll,
-    /// io_uring_enter: whatever it does, strace sees no more of it.
+    /// io_uring_enter: strace does not see what it does.
     Ring,
     Futex,
     Sleep,
-    /// It took long, and was none of the others.
+    /// Any other call, if it took long.
     Other,
     Close,
     Shutdown,
 }
 
 impl Kind {
-    /// What a task is in while it makes such a call.
+    /// The state of a task during such a call.
     pub fn state(self) -> State {
         match self {
             Self::Accept => State::Accept,

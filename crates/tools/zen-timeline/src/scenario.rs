@@ -1,7 +1,7 @@
-//! Who does what, and when: a text that a student can read and write.
+//! What each client does, and when: a file that a student can read and write.
 //!
 //! ```text
-//! # Whatever follows a hash is for people.
+//! # The rest of a line after a hash is a comment.
 //! title A word and a half
 //! client hasty
 //!     at 100                              # ms since the beginning
@@ -11,7 +11,7 @@
 //!     wait 300                            # ms
 //!     send "ter than?"
 //!     answer                              # wait for one; `answer 2` for two
-//!     finish                              # send nothing more, still read
+//!     finish                              # shut down sending, still read
 //!     leave
 //! ```
 //!
@@ -21,19 +21,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// A picture of more has lanes that nobody can tell apart.
+/// With more lanes, no reader could tell them apart.
 const CLIENTS_MAX: usize = 64;
 
-/// Of one client, every repetition counted.
+/// The most steps of one client; each repetition counts.
 const STEPS_MAX: usize = 2_000;
 
-/// What one step sends; it fits into any socket's buffers.
+/// The most bytes that one step sends; they fit into any socket's buffers.
 const SEND_BYTES_MAX: usize = 16 * 1024;
 
-/// No step waits longer, and no scenario is played for longer.
+/// The longest wait of a step, and the longest that a scenario may take.
 pub const TIME_MAX: Duration = Duration::from_secs(60);
 
-/// The scenario that is played where no other is given.
+/// The scenario that is played by default.
 pub const DEFAULT: &str = include_str!("default.scenario");
 
 /// What all clients do.
@@ -41,31 +41,31 @@ pub const DEFAULT: &str = include_str!("default.scenario");
 pub struct Scenario {
     /// One line above the picture.
     pub title: String,
-    /// In the order of the text.
+    /// In the order of the file.
     pub clients: Vec<Script>,
 }
 
 /// What one client does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
-    /// How the picture calls it.
+    /// Its name in the picture.
     pub name: String,
-    /// One after the other.
+    /// In the order in which they are taken.
     pub steps: Vec<Step>,
 }
 
 /// One thing that a client does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Nothing until so long after the beginning.
+    /// Do nothing until this long after the beginning.
     At(Duration),
-    /// Nothing for so long.
+    /// Do nothing for this long.
     Wait(Duration),
     Connect,
     Send(Vec<u8>),
-    /// It reads until so many further answers have come.
+    /// Read until this many more answers have arrived.
     Answer(usize),
-    /// It will send nothing more.
+    /// Shut down the sending side.
     Finish,
     Leave,
 }
@@ -160,7 +160,7 @@ fn number(word: &[u8]) -> Result<usize> {
     word.parse().with_context(|| format!("`{word}` is not a number"))
 }
 
-/// The words of a line, quoted or not, without what follows a hash.
+/// The words of a line, quoted or not, without a comment.
 fn words(line: &str) -> Result<Vec<Vec<u8>>> {
     let mut words: Vec<Vec<u8>> = Vec::new();
     let mut rest = line.trim_start();
@@ -178,7 +178,7 @@ fn words(line: &str) -> Result<Vec<Vec<u8>>> {
     Ok(words)
 }
 
-/// The bytes up to the closing quotation mark, and what is behind it.
+/// The bytes up to the closing quotation mark, and the rest of the line.
 fn unquoted(text: &str) -> Result<(Vec<u8>, &str)> {
     let mut bytes = Vec::new();
     let mut chars = text.chars();
@@ -209,7 +209,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_is_the_four_that_are_promised() {
+    fn the_default_has_four_clients() {
         let scenario = Scenario::parse(DEFAULT).unwrap();
         let names = scenario.clients.iter().map(|it| &*it.name);
         let names: Vec<_> = names.collect();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn every_step_is_read_as_it_is_meant() {
+    fn reads_every_step() {
         let text = "title  A \"B  C\" # no\n\nclient x\nat 5\nwait 6\nconnect\n\
                     send \"#\\n\\x3f\\\"\"\nask a? 2\nanswer 3\nfinish\nleave";
         let scenario = Scenario::parse(text).unwrap();
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named_with_its_line() {
+    fn reports_errors_with_their_line() {
         let long = format!("client x\nsend {}", "a".repeat(16 * 1024 + 1));
         for (text, line, message) in [
             ("client x\nsing", 2, "not a step"),
@@ -259,11 +259,11 @@ mod tests {
             assert!(error.contains(message), "{text}: {error}");
             assert!(error.starts_with(&format!("line {line}: ")), "{error}");
         }
-        assert!(Scenario::parse("# nobody").is_err());
+        assert!(Scenario::parse("# empty").is_err());
     }
 
     #[test]
-    fn no_text_makes_it_panic() {
+    fn no_input_makes_it_panic() {
         arbtest::arbtest(|u| {
             let text: String = u.arbitrary()?;
             Scenario::parse(&text).ok();

@@ -1,8 +1,8 @@
-//! A run as a sequence of events, and who is waiting for what after each: the
-//! state of every client, of every socket and of every thread.
+//! A run as a sequence of events, and what each client, socket and thread waits
+//! for after each of them.
 //!
-//! What is in a queue neither side can see. It follows from both: what one has
-//! sent and the other has not received is on its way.
+//! Neither side can see what is in a queue. It follows from both: bytes that
+//! one side has sent and the other has not received are on their way.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::picture::LANES_MAX;
 use crate::run::{Call, Kind, Run, View};
 use crate::story::{Act, Event, Group, Key, Story, Teller};
 
-/// Nobody steps through more. What is near and alike becomes one event.
+/// No reader steps through more. Similar events close together become one.
 pub const STEPS_MAX: usize = 1_500;
 
-/// A shorter wait is not told as one.
+/// A shorter wait is not reported.
 const WAIT: i64 = 500;
 
 /// Tells the story of a run.
@@ -23,7 +23,7 @@ pub fn tell(run: &Run) -> Story {
     let mut teller = Teller::new(run);
     let mut bucket = i64::MIN;
     let mut group: Vec<Group> = Vec::new();
-    // What was there before the clients is where the story begins.
+    // The story starts with what was there before the clients.
     let (before, events) =
         events.split_at(events.partition_point(|event| event.at < 0));
     for event in before {
@@ -47,7 +47,7 @@ pub fn tell(run: &Run) -> Story {
     teller.story
 }
 
-/// Of the tasks that have a lane, and of the clients.
+/// The events of the clients, and of the tasks that have a lane.
 fn events(run: &Run) -> Vec<Event> {
     let mut events = Vec::new();
     for (client, it) in run.clients.iter().enumerate() {
@@ -85,7 +85,7 @@ fn events(run: &Run) -> Vec<Event> {
     events
 }
 
-/// Whether the end of a call is worth telling.
+/// The event for the end of a call, if it is worth reporting.
 fn ending(call: &Call) -> Option<Act> {
     let long = call.took >= WAIT;
     match (call.kind, call.result) {
@@ -93,7 +93,7 @@ fn ending(call: &Call) -> Option<Act> {
         (Kind::Recv | Kind::Send, 1..) => Some(Act::Ends(call.kind)),
         (Kind::Accept, 0..) => Some(Act::Ends(call.kind)),
         (Kind::Close | Kind::Shutdown, _) => Some(Act::Ends(call.kind)),
-        // Nothing was there: a listing that never blocks hears it often.
+        // EAGAIN: a listing that never blocks gets it often.
         (_, -11) => long.then_some(Act::Fails(call.kind)),
         (Kind::Accept | Kind::Recv | Kind::Send, _) => {
             Some(Act::Fails(call.kind))
@@ -102,7 +102,7 @@ fn ending(call: &Call) -> Option<Act> {
     }
 }
 
-/// How long a moment must be for there to be few enough steps.
+/// How long a moment must be to leave few enough steps.
 fn width(run: &Run, events: &[Event]) -> i64 {
     if events.len() <= STEPS_MAX {
         return 0;

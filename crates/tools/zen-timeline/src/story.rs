@@ -9,25 +9,25 @@ use crate::text::milliseconds;
 
 #[derive(Debug)]
 pub struct Story {
-    /// What stands before each row of the table of states.
+    /// The label of each row in the table of states.
     pub rows: Vec<String>,
-    /// Every text that a row ever has.
+    /// Every state that a row ever shows, as text.
     pub texts: Vec<String>,
     /// In the order of time.
     pub steps: Vec<Step>,
 }
 
-/// An event, or some that are alike.
+/// An event, or several similar ones.
 #[derive(Debug)]
 pub struct Step {
-    /// When; of several, the first.
+    /// Its time; of several events, that of the first.
     pub at: i64,
     pub says: String,
-    /// Which rows change with it, and to which text.
+    /// The rows that change with it, and the index of their new text.
     pub changes: Vec<(usize, usize)>,
 }
 
-/// Who does it, what it is, and with whom: alike if all of this is the same.
+/// Actor, act and client: events are alike if all three are the same.
 pub(crate) type Key = (usize, Act, Option<u16>);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,12 +46,12 @@ pub(crate) enum Act {
 pub(crate) struct Event {
     pub(crate) at: i64,
     pub(crate) key: Key,
-    /// Bytes, or what a call returned.
+    /// A number of bytes, or what a call returned.
     pub(crate) amount: i64,
     pub(crate) whole: usize,
 }
 
-/// Events that are alike and near.
+/// Similar events that are close together.
 pub(crate) struct Group {
     at: i64,
     pub(crate) key: Key,
@@ -71,8 +71,8 @@ impl Group {
     }
 }
 
-/// What is known of a client and of its socket at the server. All of it is
-/// filled by events; nothing is ever taken out.
+/// What is known of a client and of its socket at the server. Events fill it
+/// in, and nothing is ever removed.
 #[derive(Clone, Default)]
 struct Client {
     connected: bool,
@@ -89,18 +89,18 @@ struct Client {
 
 pub(crate) struct Teller<'a> {
     run: &'a Run,
-    /// The server's system calls are not where its bytes go.
+    /// The server moves its bytes with calls that strace does not see.
     hides: bool,
     names: Vec<String>,
     clients: Vec<Client>,
-    /// What each task did last, and with whom.
+    /// The last act of each task, and its client.
     tasks: Vec<Option<(Act, Option<usize>)>>,
-    /// Whose sockets each process has: filled by accept() and by the birth of
-    /// a process, which inherits them; emptied by close() and by its end.
+    /// Clients whose sockets each process has: filled by accept() and by the
+    /// birth of a process, which inherits them; emptied by close() and its end.
     open: HashMap<u32, BTreeSet<usize>>,
     dirty: BTreeSet<usize>,
     numbers: HashMap<String, usize>,
-    /// The text that each row has.
+    /// The index of each row's current text.
     shown: Vec<usize>,
     pub(crate) story: Story,
 }
@@ -146,11 +146,11 @@ impl<'a> Teller<'a> {
         }
         let task = actor - first;
         self.dirty.insert(1 + 2 * first + task);
-        let whom = client.map(usize::from).filter(|it| *it < first);
-        self.tasks[task] = Some((act, whom));
-        self.copies(&self.run.tasks[task], act, whom);
-        let Some(whom) = whom else { return };
-        let it = &mut self.clients[whom];
+        let client = client.map(usize::from).filter(|it| *it < first);
+        self.tasks[task] = Some((act, client));
+        self.copies(&self.run.tasks[task], act, client);
+        let Some(client) = client else { return };
+        let it = &mut self.clients[client];
         match act {
             Act::Ends(Kind::Accept) => it.accepted_by = Some(task),
             Act::Ends(Kind::Recv) => it.server_received += event.amount,
@@ -158,20 +158,20 @@ impl<'a> Teller<'a> {
             Act::Ends(Kind::Close) => {}
             _ => return,
         }
-        self.dirty.extend([0, 1 + 2 * whom, 2 + 2 * whom]);
+        self.dirty.extend([0, 1 + 2 * client, 2 + 2 * client]);
     }
 
-    /// A socket is closed when no process has it any more.
-    fn copies(&mut self, task: &Task, act: Act, whom: Option<usize>) {
+    /// A socket is closed when no process holds it any more.
+    fn copies(&mut self, task: &Task, act: Act, client: Option<usize>) {
         let is_process = task.id == task.process;
         let of_process = self.open.entry(task.process).or_default();
-        let changed = match (act, whom) {
-            (Act::Ends(Kind::Accept), Some(whom)) => {
-                of_process.extend([whom]);
+        let changed = match (act, client) {
+            (Act::Ends(Kind::Accept), Some(client)) => {
+                of_process.extend([client]);
                 return;
             }
-            (Act::Ends(Kind::Close), Some(whom)) => {
-                of_process.remove(&whom);
+            (Act::Ends(Kind::Close), Some(client)) => {
+                of_process.remove(&client);
                 return;
             }
             (Act::Death, _) if is_process => self.open.remove(&task.process),
@@ -220,7 +220,7 @@ impl<'a> Teller<'a> {
         self.story.steps.push(Step { at: 0, says, changes });
     }
 
-    /// Ends a step, or several that were at the same time.
+    /// Ends a step, or several at the same time.
     pub(crate) fn step(&mut self, groups: &mut Vec<Group>) {
         let last = groups.len().saturating_sub(1);
         for (index, group) in groups.drain(..).enumerate() {
@@ -261,14 +261,13 @@ impl<'a> Teller<'a> {
     }
 
     fn task(&self, task: usize) -> String {
-        let Some((act, whom)) = self.tasks[task] else {
+        let Some((act, client)) = self.tasks[task] else {
             return "\u{2013}".into();
         };
         let name = |it: usize| format!(" for {}", self.run.clients[it].name);
-        let whose = whom.map(name).unwrap_or_default();
+        let whose = client.map(name).unwrap_or_default();
         match act {
-            // A call that ends says with whom; that it will be is not known
-            // while it waits in accept().
+            // The client is known only when accept() returns.
             Act::Begins(Kind::Accept) => "waiting in accept".into(),
             Act::Begins(kind) => {
                 format!("{}{whose}", kind.state().says())
@@ -338,8 +337,8 @@ impl<'a> Teller<'a> {
         let (actor, act, client) = group.key;
         let name = &self.names[actor];
         let bytes = group.amount;
-        let whom = client.and_then(|it| self.run.clients.get(it as usize));
-        let whom = whom.map_or("somebody", |it| &it.name);
+        let who = client.and_then(|it| self.run.clients.get(it as usize));
+        let who = who.map_or("someone", |it| &it.name);
         let says = match act {
             Act::Sees(seen) => match seen {
                 Seen::Connects => "connects".to_string(),
@@ -354,24 +353,24 @@ impl<'a> Teller<'a> {
             Act::Begins(kind) => {
                 let whose = match (kind, client) {
                     (Kind::Accept, _) | (_, None) => String::new(),
-                    _ => format!(" for {whom}"),
+                    _ => format!(" for {who}"),
                 };
                 format!("begins: {}{whose}", kind.state().says())
             }
-            Act::Ends(Kind::Accept) => format!("accepts {whom}"),
+            Act::Ends(Kind::Accept) => format!("accepts {who}"),
             Act::Ends(Kind::Recv) => {
-                format!("receives {bytes} bytes from {whom}")
+                format!("receives {bytes} bytes from {who}")
             }
-            Act::Ends(Kind::Send) => format!("sends {bytes} bytes to {whom}"),
-            Act::Ends(Kind::Close) => format!("closes the socket of {whom}"),
-            Act::Ends(Kind::Shutdown) => format!("shuts down that of {whom}"),
+            Act::Ends(Kind::Send) => format!("sends {bytes} bytes to {who}"),
+            Act::Ends(Kind::Close) => format!("closes the socket of {who}"),
+            Act::Ends(Kind::Shutdown) => format!("shuts down that of {who}"),
             Act::Ends(kind) => {
                 format!("goes on after {}", kind.state().word())
             }
             Act::Fails(kind) => {
                 format!("hears an error of {}", kind.state().word())
             }
-            Act::EndOfFile => format!("reads the end of {whom}"),
+            Act::EndOfFile => format!("reads the end of {who}"),
             Act::Birth => "is there".into(),
             Act::Death => "ends".into(),
             Act::Signal => "gets a signal".into(),

@@ -1,5 +1,5 @@
 //! Reads what `strace -f -ttt -T -yy -o FILE` writes: a line for each system
-//! call, or two where another thread came between its beginning and its end.
+//! call, or two if another thread came between its beginning and its end.
 //!
 //! ```text
 //! 841 1795769897.414 recvfrom(7<TCP:[…]>, "Simple is", 2560, 0, …) = 9 <0.000014>
@@ -8,41 +8,41 @@
 //! 841 1795769897.517 <... recvfrom resumed>"", 2560, 0, …) = 0 <0.102>
 //! ```
 //!
-//! Whatever else stands there is passed over, and counted.
+//! All other lines are skipped and counted.
 
 use std::collections::HashMap;
 
-/// A call's arguments are looked at no further than this.
+/// Only this much of a call's arguments is read.
 const ARGUMENT_BYTES_MAX: usize = 4096;
 
 /// Something that strace saw.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// The number that the kernel gave the thread.
+    /// The kernel's number of the thread.
     pub task: u32,
-    /// Microseconds since 1970; of a call, when it was over.
+    /// Microseconds since 1970; for a call, when it returned.
     pub at: i64,
     pub what: What,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
-    /// A call has begun whose end is on a later line.
+    /// A call has begun; its end is on a later line.
     Begun(Syscall),
-    /// A call is over.
+    /// A call has returned.
     Call(Syscall),
     /// A signal was delivered, such as `SIGTERM`.
     Signal(String),
-    /// A signal has stopped it, until it says something again.
+    /// A signal has stopped it, until its next event.
     Stopped,
-    /// It is no more, and why.
+    /// It has ended, for this reason.
     Gone(String),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Syscall {
     pub name: String,
-    /// What is between its brackets.
+    /// Its arguments, as strace prints them.
     pub arguments: String,
     /// When it began, in microseconds since 1970.
     pub begin: i64,
@@ -50,12 +50,12 @@ pub struct Syscall {
     pub took: i64,
     /// What it returned, if it returned.
     pub result: Option<i64>,
-    /// What strace says of that: a descriptor's file, or an error's name.
+    /// strace's note on the result: a descriptor's file, or an error's name.
     pub remark: String,
 }
 
 impl Syscall {
-    /// The descriptor that is its first argument, with what strace says of it.
+    /// The descriptor in its first argument, with strace's note on it.
     pub fn descriptor(&self) -> Option<(i64, Descriptor)> {
         let digits = self.arguments.bytes().take_while(u8::is_ascii_digit);
         let (number, rest) = self.arguments.split_at(digits.count());
@@ -67,7 +67,7 @@ impl Syscall {
         Descriptor::parse(&self.remark)
     }
 
-    /// The port in the address that the kernel has written down.
+    /// The port in the address that the kernel filled in.
     pub fn port(&self) -> Option<u16> {
         let (_, rest) = self.arguments.split_once("htons(")?;
         rest.split(')').next()?.parse().ok()
@@ -85,7 +85,7 @@ pub enum Descriptor {
 }
 
 impl Descriptor {
-    /// From `<TCP:[127.0.0.1:1060->127.0.0.1:41468]>` and the like.
+    /// Parses `<TCP:[127.0.0.1:1060->127.0.0.1:41468]>` and similar.
     fn parse(text: &str) -> Self {
         let inner = text
             .strip_prefix("<TCP:[")
@@ -93,25 +93,25 @@ impl Descriptor {
         let Some((inner, _)) = inner.and_then(|it| it.split_once("]>")) else {
             return Self::Other;
         };
-        // An address of version 6 has brackets of its own.
+        // An IPv6 address has brackets of its own.
         let peer = inner.split_once("->").map(|(_, peer)| peer);
         let port = peer.and_then(|peer| peer.rsplit(':').next()?.parse().ok());
         port.map_or(Self::Tcp, Self::Connected)
     }
 }
 
-/// Puts the halves of calls together.
+/// Joins the two halves of a call.
 #[derive(Debug, Default)]
 pub struct Reader {
-    /// Calls that have begun, by task: filled by `<unfinished ...>`, emptied
-    /// by `resumed` and by the task's end.
+    /// Calls that have begun, by task: filled by `<unfinished ...>`, emptied by
+    /// `resumed` and by the task's end.
     begun: HashMap<u32, Syscall>,
-    /// Lines that made no sense.
+    /// The number of lines that it could not read.
     pub unread: usize,
 }
 
 impl Reader {
-    /// What a line says, if it says something.
+    /// The event on a line, if there is one.
     pub fn line(&mut self, line: &str) -> Option<Event> {
         let event = self.event(line.trim_end());
         if event.is_none() && !line.trim().is_empty() {
@@ -148,7 +148,7 @@ impl Reader {
         }
         if let Some(text) = text.strip_prefix("<... ") {
             let (name, rest) = text.split_once(" resumed>")?;
-            // One that was never seen to begin: strace came late.
+            // Skip a call that began before strace attached.
             let call = self.begun.remove(&task).filter(|it| it.name == name);
             let mut call = call.unwrap_or(Syscall {
                 name: name.into(),
@@ -159,7 +159,7 @@ impl Reader {
             return Some(What::Call(call));
         }
         let (name, rest) = text.split_once('(')?;
-        // Of one that dies just then strace only knows `????(`.
+        // If the task dies in the call, strace only writes `????(`.
         let is_name = |c: char| c.is_ascii_alphanumeric() || "_?".contains(c);
         if name.is_empty() || !name.chars().all(is_name) {
             return None;
@@ -176,7 +176,7 @@ impl Reader {
     }
 }
 
-/// Reads the rest of a call: `…) = 25 <0.000014>`, on a line of this time.
+/// Reads the rest of a call, `…) = 25 <0.000014>`, on a line with this time.
 fn end(call: &mut Syscall, at: i64, text: &str) -> Option<()> {
     let (text, took) = match text.rsplit_once(" <") {
         Some((before, took)) if took.ends_with('>') => {
@@ -187,7 +187,7 @@ fn end(call: &mut Syscall, at: i64, text: &str) -> Option<()> {
         }
         _ => (text, None),
     };
-    // What is in quotation marks may look like an end as well, and be cut.
+    // Search backwards: a quoted string may look like an end, or be cut.
     let sign = text.rfind(" = ")?;
     let arguments = text[..sign].trim_end().strip_suffix(')')?;
     append(&mut call.arguments, arguments);
@@ -216,7 +216,7 @@ fn microseconds(text: &str) -> Option<i64> {
     if seconds.is_empty() || !is_number(seconds) || !is_number(fraction) {
         return None;
     }
-    // Six digits, whatever there are.
+    // Six digits, however many there are.
     let fraction: String =
         fraction.chars().chain("000000".chars()).take(6).collect();
     let seconds: i64 = seconds.parse().ok()?;

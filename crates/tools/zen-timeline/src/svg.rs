@@ -1,6 +1,5 @@
-//! Draws a picture as SVG. Places in time are percentages, so it takes all the
-//! width that it is given, from a telephone's to a wall's, and text keeps its
-//! size.
+//! Draws a picture as SVG. Horizontal positions are percentages, so the picture
+//! fills any width, from a phone to a projector, and text keeps its size.
 
 use zen_bench::svg::{self, Length, Svg, escaped};
 use zen_harness::waiting::COLOURS;
@@ -13,10 +12,10 @@ use crate::text::milliseconds;
 /// How many clients can be told apart; the next one looks like the first.
 const STYLES: usize = 6;
 
-/// What pictures have and other drawings have not.
+/// The styles that only timelines need.
 const STYLE: &str = include_str!("style.css");
 
-/// Heights, from the top of a lane to its bottom.
+/// Heights within a lane, from its top to its bottom.
 const LABEL: usize = 13;
 const ARRIVES: usize = 21;
 const BAR: usize = 28;
@@ -27,7 +26,7 @@ const LANE: usize = LEAVES + 10;
 
 const LINE: usize = 18;
 
-/// Between the clients and the tasks.
+/// The gap between the clients and the tasks.
 const GAP: usize = 26;
 
 /// A whole picture. The name is one word, different from that of any other
@@ -48,7 +47,7 @@ pub fn draw(picture: &Picture, run: &Run, name: &str) -> String {
     sheet.svg.finish()
 }
 
-/// A picture without its heads, and the legend by itself.
+/// A picture without its headings, and the legend on its own.
 pub fn draw_parts(
     picture: &Picture,
     run: &Run,
@@ -67,18 +66,18 @@ pub fn draw_parts(
     (chart.svg.finish(), svg.finish())
 }
 
-/// The lower edge of the lanes, if they begin here.
+/// The lower edge of the lanes, if they begin at `top`.
 fn bottom(picture: &Picture, top: usize) -> usize {
     top + LANE * picture.lanes.len() + GAP + 8
 }
 
-/// The height of everything but the legend.
+/// The height of everything except the legend.
 fn height(picture: &Picture, top: usize) -> usize {
     let hidden = if picture.hidden > 0 { LINE } else { 0 };
     bottom(picture, top) + hidden + 34 - LINE
 }
 
-/// What stands above: each line fits into a narrow page.
+/// The headings: each line fits a narrow page.
 fn heads(run: &Run) -> Vec<String> {
     let mut heads = vec![
         format!("{}: {}", run.name, run.scenario),
@@ -93,7 +92,7 @@ fn heads(run: &Run) -> Vec<String> {
     heads
 }
 
-/// For those who cannot see it.
+/// The description that a screen reader reads out.
 fn description(picture: &Picture) -> String {
     let tasks = picture.lanes.len() - picture.clients;
     let mut text = format!(
@@ -113,8 +112,8 @@ fn class(client: impl Into<usize>) -> String {
 
 struct Sheet<'a> {
     svg: Svg,
-    /// It is no page: nothing is said where a reader points, and a search for
-    /// words does not find it.
+    /// It is a figure and not a page: it has no text for a pointer to show, and
+    /// a search of the page does not find its words.
     is_figure: bool,
     picture: &'a Picture,
     run: &'a Run,
@@ -147,7 +146,7 @@ impl<'a> Sheet<'a> {
         Self { svg, is_figure: false, picture, run }
     }
 
-    /// Everything that is placed by time.
+    /// Everything that is positioned by time.
     fn lanes(&mut self, top: usize, height: usize) {
         let picture = self.picture;
         let bottom = bottom(picture, top);
@@ -159,7 +158,7 @@ impl<'a> Sheet<'a> {
         let y = |lane: usize| {
             top + LANE * lane + if lane < picture.clients { 0 } else { GAP }
         };
-        // From the one that starts a thread or process to the new lane.
+        // From the lane of the parent to that of the new thread or process.
         for (index, lane) in picture.lanes.iter().enumerate() {
             let Some(parent) = lane.parent else { continue };
             if shows_birth(picture, lane) {
@@ -181,7 +180,7 @@ impl<'a> Sheet<'a> {
         self.svg.add("</svg>");
     }
 
-    /// An upright line at this percentage of the width.
+    /// A vertical line at this percentage of the width.
     fn upright(&mut self, class: &str, x: f64, from: usize, to: usize) {
         let x = || Length::percent(x);
         self.svg.line(class, (x(), from), (x(), to));
@@ -196,7 +195,7 @@ impl<'a> Sheet<'a> {
                 let x = self.picture.percent(at);
                 self.upright("grid", x, top, bottom);
                 let text = format!("{} ms", at as f64 / 1e3);
-                // The last one would be cut.
+                // A centred label would be cut off at the edge.
                 let class = if x > 95.0 { "tick end" } else { "tick" };
                 self.svg.text(class, (Length::percent(x), bottom + 14), &text);
             }
@@ -204,7 +203,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// A lane: what it did, for which client, and the bytes that came and went.
+    /// A lane: what it did, for which client, and the bytes in and out.
     fn lane(&mut self, index: usize, y: usize) {
         let lane = &self.picture.lanes[index];
         let is_client = index < self.picture.clients;
@@ -248,7 +247,7 @@ impl<'a> Sheet<'a> {
         if width < 4.0 || span.state == State::Idle {
             return;
         }
-        // Cut where its span ends; a narrow page has no room for all.
+        // It is cut off at the end of its span, and left out on a narrow page.
         let class = if width < 10.0 { "short" } else { "word" };
         self.svg.add(format_args!(
             "<svg class=\"{class}\" x=\"{from}%\" y=\"{y}\" \
@@ -270,7 +269,7 @@ impl<'a> Sheet<'a> {
         self.symbol((mark.client, mark.arrives), &x, y, &says);
     }
 
-    /// Which client each time is for; on a client's lane, when it was not
+    /// The client of each span; on a client's lane, the time before it was
     /// accepted.
     fn strips(&mut self, lane: &Lane, y: usize) {
         let picture = self.picture;
@@ -290,7 +289,7 @@ impl<'a> Sheet<'a> {
         }
     }
 
-    /// The mark of a client, full or hollow.
+    /// The mark of a client, filled or hollow.
     fn symbol(
         &mut self,
         (client, is_full): (u16, bool),
@@ -305,7 +304,7 @@ impl<'a> Sheet<'a> {
         ));
     }
 
-    /// What is said of a thing that is pointed at.
+    /// What is shown for a part under the pointer.
     fn says(&self, text: impl Fn() -> String) -> String {
         match self.is_figure {
             true => String::new(),
@@ -328,7 +327,7 @@ fn hollow(is_full: bool) -> &'static str {
     if is_full { "" } else { " hollow" }
 }
 
-/// Others were born before the picture begins.
+/// Tasks may also be older than the picture.
 fn shows_birth(picture: &Picture, lane: &Lane) -> bool {
     lane.parent.is_some() && lane.life.0 >= picture.time.0
 }
@@ -340,7 +339,7 @@ fn legend_height(picture: &Picture) -> usize {
 /// The states that occur, and what the lines and marks mean.
 fn legend_entries(picture: &Picture) -> Vec<(Entry, &'static str)> {
     let lanes = &picture.lanes;
-    // What is too short to be seen needs no entry.
+    // A state that is too short to be seen needs no entry.
     let least = (picture.time.1 - picture.time.0) / 1_000;
     let occurs = |state: &State| {
         let spans = lanes.iter().flat_map(|lane| &lane.spans);
@@ -363,7 +362,7 @@ fn legend_entries(picture: &Picture) -> Vec<(Entry, &'static str)> {
     entries
 }
 
-/// The client that waits longest for answers: its pattern is the one to explain.
+/// The legend explains the pattern of the client that waits longest.
 fn asker(picture: &Picture) -> Option<usize> {
     let asked = |index: &usize| -> i64 {
         let spans = picture.lanes[*index].spans.iter();
@@ -387,7 +386,7 @@ fn legend(svg: &mut Svg, picture: &Picture, top: usize) {
     {
         let x = if index % 2 == 0 { "8" } else { "51%" };
         let y = top + index / 2 * 20;
-        // Within, the origin is where the text stands.
+        // Within it, the origin is where the words begin.
         svg.add(format_args!("<svg x=\"{x}\" y=\"{y}\" overflow=\"visible\">"));
         match entry {
             Entry::State(state) => {
@@ -421,7 +420,7 @@ fn legend(svg: &mut Svg, picture: &Picture, top: usize) {
     }
 }
 
-/// How much of its life a lane spent in each state.
+/// The share of its life that a lane spent in each state.
 pub fn shares(lane: &Lane) -> String {
     let whole: i64 = lane.spans.iter().map(Span::length).sum();
     let mut shares = Vec::new();
@@ -436,7 +435,7 @@ pub fn shares(lane: &Lane) -> String {
     shares.join(", ")
 }
 
-/// A round distance between marks on the axis, of which there are few.
+/// A round distance that puts few marks on the axis.
 fn tick(whole: i64) -> i64 {
     let mut step = 1;
     loop {

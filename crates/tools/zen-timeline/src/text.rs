@@ -1,6 +1,6 @@
-//! Words for people.
+//! Values as readers expect them.
 
-/// A moment as people like to read it.
+/// A time in milliseconds, rounded to what a reader needs.
 pub(crate) fn milliseconds(at: i64) -> String {
     match at.abs() {
         0..1_000 => format!("{at} \u{b5}s"),

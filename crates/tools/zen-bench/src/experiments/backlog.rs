@@ -1,4 +1,4 @@
-//! A burst of clients, while the server is busy.
+//! A burst of clients arrives while the server is busy.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::words::seconds;
 
 const BACKLOGS: [&str; 3] = ["5", "64", "4096"];
 
-/// A client that connects within this time was not dropped.
+/// If a client connects within this time, its connection was not dropped.
 const AT_ONCE: f64 = 0.25;
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
@@ -26,12 +26,12 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
             for subject in lab.listings("zen-poll") {
                 let options = ["--backlog", backlog, "--think", "300"];
                 let server = lab.start(&subject, &options)?;
-                // Then it has nothing else to do.
+                // After that the server has nothing else to do.
                 visit(server.address, Duration::from_secs(10))?
                     .context("no answer")?;
                 let mut busy = TcpStream::connect(server.address)?;
                 busy.write_all(b"Beautiful is better than?")?;
-                // It has accepted that one, and thinks.
+                // The server has accepted that client, and works on its answer.
                 std::thread::sleep(Duration::from_millis(50));
                 let connected =
                     burst(server.address, clients, Errand::Connect, time_max)?;

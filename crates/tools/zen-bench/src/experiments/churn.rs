@@ -1,4 +1,4 @@
-//! A connection for each question.
+//! A new connection for each question.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::load::{Load, Plan};
 use crate::results::{Charts, Results};
 use crate::words::{NOTHING, list};
 
-/// This many connect at once, and the next when they have left.
+/// This many connect at once; the next follow when they have disconnected.
 const AT_ONCE: usize = 8;
 
 const NEW: &str = "on a new connection";
@@ -60,7 +60,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     Ok(())
 }
 
-/// Waits until no process but the first is left, so that all have been
+/// Waits until only the first process is left, so that the others have all been
 /// counted.
 fn alone(server: &Server) -> Result<()> {
     for _ in 0..400 {

@@ -1,4 +1,4 @@
-//! A bounded flood of clients that ask nothing.
+//! A flood of clients that never ask, with an upper limit.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::words::{list, seconds};
 
 const SERVERS: &str = "zen-threaded zen-legacy zen-fork zen-poll zen-coroutine";
 
-/// How often each sends a byte. No question gets longer than is allowed.
+/// How often each client sends a byte. No question exceeds the limit.
 const DRIP_EVERY: Duration = Duration::from_millis(50);
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {

@@ -1,4 +1,4 @@
-//! One loop, or two.
+//! One loop compared with two.
 
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let options = ["--loops", "2", "--spread", "--share", share];
                 let server = lab.start(&subject, &options)?;
                 let crowd = Load::connect(server.address, SPREAD)?;
-                // Behind them all.
+                // It is served after all of them.
                 visit(server.address, Duration::from_secs(10))?;
                 drop(crowd);
                 let log = server.stop_and_read()?;
@@ -70,7 +70,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     Ok(())
 }
 
-/// From the log's last lines: `Loop 0 accepted 203 clients`. In percent.
+/// Reads the log's last lines (`Loop 0 accepted 203 clients`); in percent.
 fn most_of(log: &str) -> Option<f64> {
     let accepted = log.lines().filter_map(|line| {
         let words: Vec<_> = line.split(' ').collect();
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_tells_how_clients_are_spread() {
+    fn reads_the_spread_of_clients_from_the_log() {
         let log = "Listening at x\nLoop 1 accepted 100 clients\n\
             Loop 0 accepted 300 clients\nbye\n";
         assert_eq!(most_of(log), Some(75.0));

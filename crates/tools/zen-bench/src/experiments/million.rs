@@ -14,15 +14,15 @@ use crate::machine::descriptors_max;
 use crate::results::{Charts, Results, median};
 use crate::words::{count, seconds};
 
-/// Clients that connect before the server is asked whether it has them all.
-/// They fit into its queue.
+/// This many clients connect before the server is asked whether it has accepted
+/// them all. They fit into its queue.
 const STEP: usize = 2_000;
 
-/// Of one client process. Three addresses then need less than half of the
-/// ports that the system gives away for each.
+/// The most clients of one client process. With three addresses each needs less
+/// than half of the ports that the system hands out.
 const HELD_MAX: usize = 19_800;
 
-/// Descriptors of a process that are no clients.
+/// Descriptors of a process that do not belong to clients.
 const DESCRIPTORS_OTHER: usize = 100;
 
 const HOLDERS_MAX: usize = 60;
@@ -40,12 +40,12 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
         hold(lab, charts)?;
         connect(lab, charts)?;
     } else {
-        lab.leave_out("only Linux has so many loopback addresses");
+        lab.leave_out("only Linux has enough loopback addresses");
     }
     Ok(())
 }
 
-/// Holds more and more of them, and measures at some sizes of the crowd.
+/// Holds more and more clients, and measures at some sizes of the crowd.
 fn hold(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let crowds: &[usize] = lab.pick([
         &[60][..],
@@ -63,8 +63,8 @@ fn hold(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
             options.extend(["--backlog", "4096", "--loops", &loops]);
             options.extend(["--max-clients", &most]);
             let server = lab.start(&subject, &options)?;
-            // Sockets, descriptors and all else that the kernel keeps in small
-            // pieces.
+            // Sockets, descriptors, and everything else that the kernel
+            // allocates in small pieces.
             let kernel = meminfo("Slab:");
             let mut crowd = Crowd::new(&server, held_max);
             for &size in crowds {
@@ -104,13 +104,13 @@ fn held_max() -> usize {
     descriptors.saturating_sub(DESCRIPTORS_OTHER).clamp(1, HELD_MAX)
 }
 
-/// All silent clients of a server.
+/// All silent clients of a server, held by client processes.
 struct Crowd<'a> {
     server: &'a Server,
     holders: Vec<Holder>,
     held_max: usize,
     held: usize,
-    /// From the first to the last.
+    /// The time from connecting the first client to the last.
     time: Duration,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Crowd<'a> {
         Self { server, holders, held_max, held: 0, time }
     }
 
-    /// Until there are this many of them. The error is the limit that was met.
+    /// Adds clients up to this number. The error names the limit reached.
     fn grow(&mut self, size: usize) -> Result<()> {
         let begun = Instant::now();
         let before = self.time;
@@ -141,7 +141,7 @@ impl<'a> Crowd<'a> {
             let more = STEP.min(room).min(size - self.held);
             let Some(holder) = self.holders.last_mut() else { continue };
             holder.connect(more)?;
-            // Behind them all.
+            // It is served after all of them.
             answer_times(self.server.address)?;
             self.held += more;
             self.time = before + begun.elapsed();
@@ -192,7 +192,7 @@ fn fresh(server: SocketAddr) -> Result<[(&'static str, f64); 4]> {
     ])
 }
 
-/// What each further client costs its own process, if all come from one
+/// The cost of each further client for its own process, if all come from one
 /// address, and if they come from three.
 fn connect(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let clients = lab.pick([60, 4_000, 18_000]).min(held_max());

@@ -1,4 +1,4 @@
-//! select(), poll() and epoll, without a server around them.
+//! select(), poll() and epoll, measured without a server around them.
 
 use anyhow::Result;
 
@@ -50,15 +50,15 @@ mod linux {
 
     pub(super) const CALLS: [&str; 3] = ["select()", "poll()", "epoll"];
 
-    /// Sockets of which one has something to read.
+    /// Sockets, one of which has something to read.
     struct Watched {
-        /// No one has ever sent them anything.
+        /// Sockets to which nothing was ever sent.
         silent: Vec<UnixDatagram>,
         speaker: UnixStream,
         listener: UnixStream,
     }
 
-    /// Seconds for one event; None if the call cannot watch so many.
+    /// Seconds for one event; None if the call cannot watch this many sockets.
     pub(super) fn price(
         name: &str,
         sockets: usize,
@@ -80,8 +80,8 @@ mod linux {
     }
 
     impl Watched {
-        /// Processor time of one wait. The byte is there and is not received,
-        /// and so every wait finds the same.
+        /// Processor time of one wait. The byte is there and is never received,
+        /// so every wait finds the same.
         fn time(
             &self,
             rounds: usize,
@@ -117,7 +117,7 @@ mod linux {
             self.time(rounds, || {
                 let ready = nix::poll::poll(&mut all, PollTimeout::NONE)?;
                 ensure!(ready == 1, "{ready} are ready");
-                // As a server must: which is it?
+                // A server has to do this too: find out which socket it is.
                 let which = all.iter().position(|it| it.any() == Some(true));
                 ensure!(which == Some(all.len() - 1), "not that one");
                 Ok(())

@@ -1,5 +1,5 @@
-//! What every server of the workspace takes, one beside the other; and for
-//! each a table of its own.
+//! What every server of the workspace uses, side by side, and a table for each
+//! of them.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use crate::words::{NOTHING, list};
 
 const CROWDS: [usize; 4] = [0, 1, 5, 50];
 
-/// The series of the processor time, and how many clients ask.
+/// The series of the processor time, and the number of clients that ask.
 const ASKING: [(&str, usize); 2] =
     [("1 client asks", 1), ("16 clients ask", 16)];
 
-/// What is counted while clients are silent.
+/// What is counted while the clients are silent.
 const COUNTED: [&str; 4] = ["processes", "threads", "descriptors", "memory"];
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
-    // Behind inetd: a small stand-in for it counts as part of the server.
+    // For a server that inetd starts, its stand-in for inetd is counted too.
     let subjects = lab.servers(&lab.names());
     let names = subjects.iter().map(|it| it.name.clone());
     charts.get("price").x.names = names.collect();
@@ -32,7 +32,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
             lab.tell(run, &subject.name);
             silent(lab, subject, charts)?;
             for (series, clients) in ASKING {
-                // It serves no one else while one is connected.
+                // While one client is connected, it serves no other.
                 if subject.name == "zen-single" && clients > 1 {
                     continue;
                 }
@@ -47,9 +47,9 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     Ok(())
 }
 
-/// Counts everything, crowd after crowd, of a server that has its defaults.
+/// Counts everything for a server with its default options, crowd by crowd.
 fn silent(lab: &mut Lab, subject: &Subject, charts: &mut Charts) -> Result<()> {
-    // A server that has not answered by then will accept no more.
+    // A server that has not answered by then will not accept any more.
     let patience = Duration::from_secs_f64(lab.pick([0.1, 0.3, 1.0]));
     let server = lab.start(subject, &[])?;
     let mut crowd = Vec::new();
@@ -100,8 +100,8 @@ pub(super) fn seen(results: &Results) -> String {
     text
 }
 
-/// For each server a table, as its page includes it: the server's name, and
-/// the table.
+/// A table for each server, included by its page: the server's name and the
+/// table.
 pub(super) fn tables(results: &Results) -> Vec<(String, String)> {
     let names = results.chart("price").map_or(&[][..], |it| &it.x.names);
     let table = |name: &String| (name.clone(), table(name, results));

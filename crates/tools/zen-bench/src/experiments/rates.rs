@@ -1,4 +1,4 @@
-//! How many answers a second, how late, and at what price.
+//! How many answers a second, with what latency, and at what price.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const PACED: &str = "zen-threaded zen-poll zen-coroutine";
 const PACED_CLIENTS: usize = 32;
 const BATCH_CLIENTS: usize = 16;
 
-/// A latency above this is behind the wall.
+/// A server has hit the wall when its latency is above this.
 const WALL: f64 = 0.05;
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
@@ -73,7 +73,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     Ok(())
 }
 
-/// The outcome, and microseconds of the server's processor time an answer.
+/// The outcome, and the server's processor time for an answer in microseconds.
 pub(super) fn drive(
     lab: &mut Lab,
     subject: &Subject,
@@ -85,7 +85,7 @@ pub(super) fn drive(
     let mut load = Load::connect(server.address, clients)?;
     let time = Duration::from_secs_f64(lab.pick([0.05, 0.15, 1.0]));
     let order = Order { pace, batch, time, questions_max: 10_000_000 };
-    // Until every thread is there, and every buffer has its size.
+    // A first load, so that every thread runs and every buffer has its size.
     load.ask(Plan { batch, ..Plan::new(2) })?;
     let before = lab.cpu(&server)?;
     let outcome = load.drive(&order, &mut |_| ())?;

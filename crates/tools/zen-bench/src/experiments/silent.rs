@@ -1,4 +1,4 @@
-//! Clients that connect and say nothing.
+//! Clients that connect and send nothing.
 
 use std::time::Duration;
 

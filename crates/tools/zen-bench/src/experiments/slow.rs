@@ -1,4 +1,4 @@
-//! One answer takes long.
+//! Every answer takes a while to work out.
 
 use std::time::Duration;
 

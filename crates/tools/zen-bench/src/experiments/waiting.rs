@@ -1,4 +1,4 @@
-//! Where the time goes.
+//! How much of its time a server spends waiting.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 load.ask(Plan::new(10))?;
                 let before = lab.cpu(&server)?;
                 let begun = Instant::now();
-                // Without a pause an answer takes some 0.05 ms.
+                // Without a pause an answer takes about 0.05 ms.
                 let rounds = (time / f64::max(pause, 0.1)) as usize + 1;
                 let pause_time = Duration::from_secs_f64(pause / 1e3);
                 load.ask(Plan { pause: pause_time, ..Plan::new(rounds) })?;

@@ -1,14 +1,14 @@
-//! Where values lie along an axis, and which of them are marked there.
+//! Where values lie along an axis, and which of them are labelled.
 
 use crate::results::Scale;
 
-/// Where values come to lie along an axis.
+/// Maps values to positions along an axis.
 pub(super) struct Ruler {
     scale: Scale,
     values: Vec<f64>,
     low: f64,
     high: f64,
-    /// Where on the sheet the lowest and the highest are.
+    /// Where the lowest and the highest value are on the sheet.
     pub(super) from: f64,
     to: f64,
 }
@@ -39,11 +39,11 @@ impl Ruler {
         Self { scale, values, low, high, from, to }
     }
 
-    /// Where on the sheet a value is.
+    /// Where a value is on the sheet.
     pub(super) fn place(&self, value: f64) -> f64 {
         let share = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
-            // What is 0 lies at the edge.
+            // A logarithmic scale has no 0, so 0 lies at the edge.
             Scale::Log => {
                 let decades = (self.high / self.low).log10();
                 (value.max(self.low) / self.low).log10() / decades
@@ -56,7 +56,7 @@ impl Ruler {
         self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
     }
 
-    /// How much room each of the steps has.
+    /// The width of each step.
     pub(super) fn step(&self) -> f64 {
         (self.to - self.from).abs() / self.high
     }
@@ -77,7 +77,7 @@ impl Ruler {
     }
 }
 
-/// The next number above that divides well by five.
+/// The next larger number that divides well by five.
 fn step_above(value: f64) -> f64 {
     if value <= 0.0 {
         return 1.0;
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn more_is_higher_and_further_to_the_right() {
+    fn larger_values_are_higher_and_further_right() {
         for scale in [Scale::Linear, Scale::Log] {
             let values = vec![1.0, 10.0, 1000.0];
             let ruler = Ruler::new(scale, values, (300.0, 0.0));

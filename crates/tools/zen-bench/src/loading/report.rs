@@ -1,4 +1,4 @@
-//! The report of one load, for a person and for a program.
+//! The report of one load, as text and as JSON.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use zen_bench::drive::Outcome;
 use zen_bench::gauge::Gauge;
 use zen_bench::machine::Machine;
 
-/// The share of a core from which on a side is saturated.
+/// A side is saturated if it wants at least this share of a core.
 const SATURATED: f64 = 0.9;
 
 /// The report of one load.
@@ -19,20 +19,20 @@ pub(super) struct Report {
     pub(super) machine: Machine,
     pub(super) clients: usize,
     pub(super) batch: usize,
-    /// Questions a second; none in a closed loop.
+    /// Questions a second in an open loop; None in a closed loop.
     pub(super) offered_rate: Option<f64>,
     pub(super) seconds: f64,
     pub(super) answers: u64,
     pub(super) unanswered: u64,
     pub(super) answers_a_second: f64,
-    /// By the share of questions that keep it, in seconds, from when they
-    /// were meant to be asked.
+    /// In seconds, for each share of the questions that was answered within it,
+    /// from when they were meant to be asked.
     pub(super) latency: BTreeMap<String, f64>,
-    /// The same from when they were asked.
+    /// The same, from when they were sent.
     pub(super) latency_since_sent: BTreeMap<String, f64>,
     pub(super) load_cpu_us_a_question: f64,
     pub(super) server_cpu_us_an_answer: Option<f64>,
-    /// Of a core, by the load and by the busiest thread of the server.
+    /// In shares of a core: for the load, and for the server's busiest thread.
     pub(super) load_wanted: f64,
     pub(super) server_wanted: Option<f64>,
     pub(super) saturated: String,
@@ -55,7 +55,7 @@ pub(super) fn quantiles(
     SHARES.into_iter().map(|it| (it.to_string(), value(it))).collect()
 }
 
-/// Which side had no more to give: what was measured is that side's limit.
+/// Which side was saturated: the measured rate is that side's limit.
 pub(super) fn saturated(load: f64, server: Option<f64>, own: Turns) -> String {
     let percent = |share: f64| format!("{:.0} % of a core", share * 100.0);
     let server_is = server.is_some_and(|server| server >= SATURATED);
@@ -73,7 +73,7 @@ pub(super) fn saturated(load: f64, server: Option<f64>, own: Turns) -> String {
             percent(load)
         ),
         (false, _, None) => format!(
-            "not the load ({}); of the server nothing is known",
+            "not the load ({}); the server's figures are unknown",
             percent(load)
         ),
     };
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_which_side_was_saturated() {
+    fn reports_which_side_was_saturated() {
         let calm = Turns::default();
         let of = |load, server| saturated(load, server, calm);
         assert!(of(0.5, Some(0.95)).starts_with("the server"));

@@ -1,5 +1,4 @@
-//! Every experiment can be made, and what the book shows is what was
-//! measured.
+//! Every experiment can run, and the book shows what was measured.
 
 use std::fs;
 use std::process::{Command, Output};
@@ -21,12 +20,12 @@ fn experiment(name: &str) -> &'static Experiment {
     EXPERIMENTS.iter().find(|it| it.name == name).expect("there is one")
 }
 
-/// Makes an experiment as small as it can be, and looks at all it has written.
+/// Runs an experiment as small as possible, and checks all its output.
 #[track_caller]
 fn can_be_made(name: &str) -> Results {
     let folder = scratch().expect("a folder").join(name);
     fs::remove_dir_all(&folder).ok();
-    // By a path that is not absolute, as a person would give it.
+    // With a relative path, as a person would type it.
     let output =
         zen_bench(&["run", name, "--tiny", "--profile", "dev", "--book", name]);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -82,7 +81,7 @@ fn silent_clients_hold_a_thread_or_a_process_or_nothing() {
     let limit = results.chart("wait").unwrap().limit.unwrap();
     assert_eq!(at("wait", "zen-single", 1.0), limit);
     assert_eq!(at("wait", "zen-threaded", 4.0), limit);
-    // Of the others only that they are there: how quick they are depends.
+    // Other values depend on the machine; check only that they exist.
     assert!(at("descriptors", "zen-poll", 4.0) >= 8.0);
 }
 
@@ -92,7 +91,7 @@ fn committed() -> Vec<(&'static Experiment, Results)> {
 }
 
 #[test]
-fn figures_and_text_are_those_of_the_data() {
+fn figures_and_sentences_match_the_data() {
     let mut findings = Vec::new();
     let mut expected = Vec::new();
     for (experiment, results) in committed() {
@@ -104,7 +103,7 @@ fn figures_and_text_are_those_of_the_data() {
             expected.push(path);
         }
     }
-    // Nothing is left of what is no longer drawn.
+    // No file is left of a figure or table that is no longer made.
     let folders = [FIGURES, TABLES].map(|it| here().join(it));
     let files = folders.map(|it| it.read_dir().expect("a folder"));
     for file in files.into_iter().flatten() {
@@ -141,14 +140,14 @@ fn the_page_of_the_lab_shows_every_experiment_and_every_figure() {
 }
 
 #[test]
-fn every_data_file_says_what_it_was_measured_on() {
+fn every_data_file_names_its_machine() {
     for (experiment, results) in committed() {
         assert_eq!(results.experiment, experiment.name);
         let machine = &results.machine;
         assert!(machine.cores > 0 && machine.system.starts_with("Linux"));
         assert_eq!(machine.profile, "release");
         assert_ne!(machine.revision, "unknown");
-        // It counts, and takes minutes: it is made once.
+        // It takes minutes, so it ran only once.
         let once = experiment.name == "million";
         assert!(once || results.runs >= 3, "{}", experiment.name);
     }
@@ -185,7 +184,7 @@ fn fails(arguments: &[&str], message: &str) {
 }
 
 #[test]
-fn what_cannot_be_done_is_refused() {
+fn impossible_requests_are_refused() {
     fails(&["run", "nothing"], "no experiment is called nothing");
     fails(&["run"], "required");
     fails(&["load"], "which server?");
@@ -194,7 +193,7 @@ fn what_cannot_be_done_is_refused() {
     fails(&["load", "zen-poll", "--seconds", "0"], "from 0 to 600 seconds");
     fails(&["load", "--also", "x"], "NAME='command'");
     fails(&["load", "--also", "x='"], "a command has to follow");
-    fails(&["load", "--also", "=x"], "a name has to stand before");
+    fails(&["load", "--also", "=x"], "a name has to come before");
 }
 
 #[test]
@@ -215,7 +214,7 @@ fn a_server_that_it_did_not_start_is_not_flooded() {
 }
 
 #[test]
-fn a_load_on_any_command_says_what_came_of_it() {
+fn loads_any_command_and_reports() {
     let program = program!("zen-bench");
     let program = shlex::try_quote(&program).expect("a path");
     let also = format!("bare={program} bare-loop --batch 1 --port {{port}}");
@@ -229,7 +228,7 @@ fn a_load_on_any_command_says_what_came_of_it() {
         assert!(output.status.success(), "{errors}");
         assert!(text.contains(&format!("bare: {name} loop")), "{text}");
         assert!(text.contains("saturated"), "{text}");
-        // Not on a terminal: lines.
+        // Not a terminal, so the progress is in lines.
         assert!(errors.contains("bare: ") && errors.contains("99 %"));
         let json = fs::read_to_string(&file).unwrap();
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -1,5 +1,5 @@
-//! The load notices what is wrong with a server, and servers are started and
-//! ended with all that they have started.
+//! The load notices what is wrong with a server, and a server ends together
+//! with every process that it has started.
 
 #[cfg(target_os = "linux")]
 mod lab;
@@ -75,7 +75,7 @@ fn a_wrong_answer_is_an_error() {
 }
 
 #[test]
-fn an_answer_too_many_is_an_error() {
+fn an_extra_answer_is_an_error() {
     fails(
         |sock, questions| {
             sock.write_all(&[answers(questions), b"Ugly.".into()].concat())
@@ -109,7 +109,7 @@ fn the_bare_loop_answers_a_load() {
     }
 }
 
-/// Answers at once, but for one question in the middle.
+/// Answers at once, except for one question in the middle.
 fn stalls(sock: &mut TcpStream, questions: &[u8]) -> io::Result<()> {
     thread_local!(static ASKED: std::cell::Cell<u32> = const {
         std::cell::Cell::new(0)
@@ -132,8 +132,8 @@ fn a_stall_that_a_closed_loop_omits_is_seen_by_an_open_one() {
         late as f64 / outcome.latency.len() as f64
     };
     let (closed, open) = (late(Pace::Closed), late(Pace::Open(200.0)));
-    // Of 160 questions some 70 were meant to be asked within the stall, and
-    // were not answered soon.
+    // About 70 of 160 questions were meant to be asked within the stall, and
+    // were answered late.
     assert!(open > 0.25, "{open}");
     assert!(closed < open / 4.0, "{closed} {open}");
 }
@@ -160,7 +160,7 @@ fn a_load_counts_and_compares_what_it_asks() {
     assert_eq!(drive(open, good).unwrap().answers, 30);
     let wrong = drive(order, |sock, _| sock.write_all(b"Ugly.Ugly."));
     assert!(wrong.unwrap_err().to_string().contains("instead of"));
-    // What never comes is counted.
+    // Answers that never come are counted.
     let short = Order { time: Duration::from_millis(50), ..order };
     let outcome = drive(short, |_, _| Ok(())).unwrap();
     assert_eq!((outcome.answers, outcome.unanswered), (0, 3));

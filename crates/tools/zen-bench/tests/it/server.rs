@@ -10,44 +10,44 @@ fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| word.to_string()).collect()
 }
 
-/// A shell that runs this, in which `$0` is our own program.
+/// A shell that runs this script, in which `$0` is our own program.
 fn shell(script: &str) -> Vec<String> {
     words(&["sh", "-c", script, &program!("zen-bench")])
 }
 
 #[test]
-fn a_command_is_told_its_port_and_serves() {
+fn a_command_gets_its_port_and_serves() {
     let server =
         [&*program!("zen-bench"), "bare-loop", "--batch=1", "--port={port}"];
     let server = Server::run(&words(&server)).unwrap();
-    // Never one that a client may be given.
+    // Not an ephemeral port, which a client might be given.
     assert!(server.address.port() < 32_000, "{}", server.address);
     let mut load = Load::connect(server.address, 2).unwrap();
     assert_eq!(load.ask(Plan::new(3)).unwrap(), 6);
     drop(load);
-    server.stop().expect("to be ended by SIGTERM is no fault");
+    server.stop().expect("an end by SIGTERM is no error");
 }
 
 #[test]
-fn the_connection_by_which_a_server_was_found_is_over() {
+fn the_readiness_probe_is_closed() {
     let program = program!("zen-bench");
     let words = [&program, "bare-loop", "--batch=1"].map(String::from);
     let descriptors = |server: &Server| {
         let gauge = zen_bench::gauge::read(server.id()).unwrap();
         gauge.expect("/proc").descriptors
     };
-    // One says where it listens, the other is looked for.
+    // One reports where it listens, and the other is probed.
     let listing = Server::run(&words).unwrap();
     let with_port = [&words[..], &["--port={port}".into()]].concat();
     let command = Server::run(&with_port).unwrap();
     assert_eq!(descriptors(&command), descriptors(&listing));
-    // A bare loop does not catch SIGTERM, and so is no listing.
+    // The bare loop does not catch SIGTERM, and so it cannot pass as a listing.
     assert!(listing.stop().is_err() && command.stop().is_ok());
 }
 
 #[test]
 fn a_command_without_a_port_is_a_listing() {
-    // What says nothing, or ends before it says it, is none.
+    // A command that reports no address, or ends first, is not a listing.
     for (script, message) in [
         ("exec true", "does not say where it listens"),
         ("echo no such option >&2; exit 2", "no such option"),
@@ -68,7 +68,7 @@ fn a_command_that_ends_before_it_listens_is_an_error() {
 }
 
 #[test]
-fn all_that_a_server_has_started_ends_with_it() {
+fn a_servers_descendants_end_with_it() {
     // A grandchild that holds our pipes, and ignores SIGTERM.
     let script = "trap '' TERM; sleep 1000 & trap - TERM; \
                   exec \"$0\" bare-loop --batch=1 --port={port}";
@@ -80,7 +80,7 @@ fn all_that_a_server_has_started_ends_with_it() {
             true => _ = server.stop().unwrap(),
             false => drop(server),
         }
-        // It is told at once; it is gone a moment later.
+        // SIGKILL is sent at once; the process is gone a moment later.
         let deadline = Instant::now() + Duration::from_secs(10);
         while has_members(group) {
             assert!(Instant::now() < deadline, "{group} lives on");
@@ -130,7 +130,7 @@ fn has_members(group: u32) -> bool {
 }
 
 #[test]
-fn output_without_end_does_not_block_a_server() {
+fn endless_output_does_not_block_a_server() {
     let script = "yes & exec \"$0\" bare-loop --batch=1 --port={port}";
     let server = Server::run(&shell(script)).unwrap();
     let mut load = Load::connect(server.address, 1).unwrap();

@@ -20,7 +20,7 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     says_what_the_system_says,
     a_thread_that_cannot_start_costs_one_client_only,
     says_that_it_serves_the_most_once,
-    a_reader_that_stops_reading_stops_nobody,
+    a_reader_that_stops_reading_stops_no_client,
     says_how_many_lines_it_has_dropped,
 ];
 
@@ -119,7 +119,7 @@ fn unread(server: &Server) -> Verdict<(Vec<SocketAddr>, bool)> {
     Ok((addresses, system::pipe_is_full(process)))
 }
 
-fn a_reader_that_stops_reading_stops_nobody(subject: &Subject) -> Verdict {
+fn a_reader_that_stops_reading_stops_no_client(subject: &Subject) -> Verdict {
     let server = subject.start(&[])?;
     unread(&server).map(drop)
 }

@@ -57,7 +57,7 @@ fn shorten(lines: &mut Vec<String>, first: usize) {
     }
 }
 
-/// The text in one line of printable characters.
+/// One line, of printable characters only.
 fn printable(text: &str, bytes_max: usize) -> String {
     let mut line = String::new();
     for (at, c) in text.char_indices() {

@@ -14,7 +14,7 @@ pub(crate) struct Page {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
     pub(crate) lines: Vec<Line>,
-    /// The text, in which spaces stand for everything that is code.
+    /// The page with spaces in place of everything that is code.
     pub(crate) prose: String,
 }
 

@@ -1,6 +1,6 @@
 //! What is on the pages of the book: the parts of a listing's page and their
-//! order, and that clauses, pages of the text, claims and minutes are the same
-//! wherever they are named.
+//! order, and that clauses, the chapter's pages, claims and minutes are the
+//! same wherever they are named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! From /proc, and from the clocks that the kernel keeps for each process.
+//! Reads /proc, and the clocks that the kernel keeps for each process.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ pub(super) struct Member {
     pub(super) state: char,
     parent: i32,
     group: i32,
-    /// What its children used that have ended, and were waited for.
+    /// The processor time of children that have ended and were waited for.
     cpu_of_children: Duration,
     threads: u64,
     resident_pages: u64,
@@ -31,7 +31,7 @@ fn read<T: FromRead>(path: impl AsRef<Path>) -> io::Result<T> {
     read().map_err(io::Error::other)
 }
 
-/// The names in a folder that are numbers.
+/// The numeric names in a folder.
 fn entries(folder: &str) -> io::Result<Vec<u64>> {
     let names = fs::read_dir(folder)?.filter_map(|entry| entry.ok());
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
@@ -43,8 +43,7 @@ fn all() -> io::Result<Vec<u32>> {
     Ok(entries("/proc")?.into_iter().map(|process| process as u32).collect())
 }
 
-/// The processes of a group, and the descendants of its leader in whatever
-/// group they are.
+/// The processes of a group, and its leader's descendants in any group.
 pub(super) fn members(leader: u32) -> io::Result<Vec<Member>> {
     let tick = Duration::from_secs(1) / clock_ticks_per_second() as u32;
     let member = |process| {
@@ -81,8 +80,8 @@ pub(super) fn members(leader: u32) -> io::Result<Vec<Member>> {
     Ok(all)
 }
 
-/// The processes with this variable, such as `NAME=value`, in the environment
-/// that they were started with.
+/// The processes that were started with this variable in their environment,
+/// such as `NAME=value`.
 pub fn with_variable(variable: &str) -> io::Result<Vec<u32>> {
     let has_it = |process: &u32| {
         let text = fs::read(format!("/proc/{process}/environ"));
@@ -92,14 +91,14 @@ pub fn with_variable(variable: &str) -> io::Result<Vec<u32>> {
     Ok(all()?.into_iter().filter(has_it).collect())
 }
 
-/// The open descriptors of a process, ascending.
+/// The open descriptors of a process, in ascending order.
 pub fn descriptors(process: u32) -> io::Result<Vec<u64>> {
     let mut numbers = entries(&format!("/proc/{process}/fd"))?;
     numbers.sort_unstable();
     Ok(numbers)
 }
 
-/// Counts everything once. What ends meanwhile is not counted.
+/// Counts everything once. Processes that end meanwhile are not counted.
 pub fn parts(leader: u32) -> io::Result<Parts> {
     let mut parts = Parts::default();
     for member in members(leader)? {
@@ -124,7 +123,7 @@ pub fn memory(process: u32) -> io::Result<u64> {
 }
 
 /// Resident memory of a server, in bytes; pages that several processes share
-/// are divided among them (PSS).
+/// are split between them (PSS).
 pub fn shared_memory(leader: u32) -> io::Result<u64> {
     let of_member = |member: &Member| {
         let rollup = format!("/proc/{}/smaps_rollup", member.process);
@@ -136,8 +135,8 @@ pub fn shared_memory(leader: u32) -> io::Result<u64> {
     Ok(members(leader)?.iter().filter_map(of_member).sum())
 }
 
-/// What the descendants of a process use, itself not included: in one quick
-/// look at each. A page that several processes share counts in each of them.
+/// The resources of a process's descendants, without its own, from one quick
+/// look at each. A shared page counts for each process that shares it.
 pub fn resident(leader: u32) -> io::Result<Resident> {
     let mut resident = Resident::default();
     for member in members(leader)? {
@@ -149,11 +148,11 @@ pub fn resident(leader: u32) -> io::Result<Resident> {
     Ok(resident)
 }
 
-/// Processor time of a server so far, that of its threads and children which
-/// have ended included.
+/// A server's processor time so far, including that of threads and children
+/// that have ended.
 pub fn cpu_time(leader: u32) -> io::Result<Duration> {
-    // The clock of a process counts to the nanosecond. Children that have
-    // ended are known to the tick only.
+    // The clock of a process counts nanoseconds, but the time of its ended
+    // children is known only in clock ticks.
     let time = |member: &Member| {
         let own = system::cpu_clock(member.process).unwrap_or_default();
         own + member.cpu_of_children
@@ -161,7 +160,7 @@ pub fn cpu_time(leader: u32) -> io::Result<Duration> {
     Ok(members(leader)?.iter().map(time).sum())
 }
 
-/// Whether a process has taken all the signals that were sent to it. One that
+/// Whether a process has taken all signals that were sent to it. A process that
 /// has ended has.
 pub fn has_no_signal_pending(process: u32) -> io::Result<bool> {
     let status = read::<Status>(format!("/proc/{process}/status"));
@@ -170,13 +169,13 @@ pub fn has_no_signal_pending(process: u32) -> io::Result<bool> {
     }))
 }
 
-/// Whether all threads of a server have come to a stop after SIGSTOP: those
-/// beside the first one take a moment longer.
+/// Whether all threads of a server have stopped after SIGSTOP: threads other
+/// than the first take a moment longer.
 pub fn is_all_stopped(leader: u32) -> io::Result<bool> {
     Ok(members(leader)?.iter().all(|member| is_stopped(member.process)))
 }
 
-/// Whether all threads of a process have come to a stop, or to their end.
+/// Whether all threads of a process have stopped or ended.
 #[must_use]
 pub fn is_stopped(process: u32) -> bool {
     let folder = format!("/proc/{process}/task");
@@ -199,7 +198,7 @@ pub fn is_traced(process: u32) -> bool {
     })
 }
 
-/// The system calls that servers wait in.
+/// The system calls in which servers wait.
 const CALLS: &[(libc::c_long, &str)] = &[
     #[cfg(not(target_arch = "x86"))]
     (libc::SYS_accept, "accept"),
@@ -229,7 +228,7 @@ const CALLS: &[(libc::c_long, &str)] = &[
     (libc::SYS_writev, "writev"),
 ];
 
-/// What a line of /proc/PID/task/TID/syscall says.
+/// Parses a line of /proc/PID/task/TID/syscall.
 fn call(line: &str) -> Call {
     let mut words = line.split_whitespace();
     match words.next() {
@@ -246,7 +245,7 @@ fn call(line: &str) -> Call {
     }
 }
 
-/// The threads of a process, the first one first, and what each is in.
+/// The threads of a process, the first one first, and the state of each.
 pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
     let folder = format!("/proc/{process}/task");
     let mut calls = Vec::new();
@@ -256,7 +255,7 @@ pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
             Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
                 calls.push((thread as u32, Call::Unknown));
             }
-            // It has ended meanwhile.
+            // The thread has ended meanwhile.
             Err(_) => {}
         }
     }
@@ -264,8 +263,8 @@ pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
     Ok(calls)
 }
 
-/// A process and its descendants, as far as first threads have started them:
-/// in a few quick looks, where [`family`](super::family) looks at all
+/// A process and its descendants, if their first threads have started them.
+/// This takes a few quick looks, while [`family`](super::family) looks at all
 /// processes of the machine.
 #[must_use]
 pub fn lineage(leader: u32) -> Vec<u32> {
@@ -282,7 +281,7 @@ pub fn lineage(leader: u32) -> Vec<u32> {
     lineage
 }
 
-/// The number of the socket behind a descriptor, if it is one.
+/// The inode of the socket behind a descriptor, if it is a socket.
 #[must_use]
 pub fn socket_at(process: u32, descriptor: u64) -> Option<u64> {
     let link =
@@ -296,7 +295,7 @@ pub fn own_cpu_time(process: u32) -> io::Result<Duration> {
     system::cpu_clock(process).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// What ends meanwhile is not there.
+/// Threads that end meanwhile are left out.
 pub fn threads(leader: u32) -> io::Result<Threads> {
     let mut threads = Threads::new();
     for member in members(leader)? {
@@ -316,7 +315,7 @@ pub fn threads(leader: u32) -> io::Result<Threads> {
     Ok(threads)
 }
 
-/// The turns of each thread of a process, by its number.
+/// The times of each thread of a process, by thread number.
 #[must_use]
 pub fn turns(process: u32) -> BTreeMap<u32, Turns> {
     let folder = format!("/proc/{process}/task");
@@ -324,13 +323,13 @@ pub fn turns(process: u32) -> BTreeMap<u32, Turns> {
     numbers
         .map(|number| {
             let file = format!("{folder}/{number}/schedstat");
-            // A kernel may keep none.
+            // A kernel may be built without these figures.
             (number as u32, read(file).map(turns_in).unwrap_or_default())
         })
         .collect()
 }
 
-/// Those of the calling thread.
+/// The times of the calling thread.
 #[must_use]
 pub fn own_turns() -> Turns {
     let turns = read("/proc/thread-self/schedstat").map(turns_in);

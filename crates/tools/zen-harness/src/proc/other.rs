@@ -1,4 +1,4 @@
-//! Where there is no /proc.
+//! Systems without /proc.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Call, Parts, Resident, Threads, Turns};
 use crate::unsupported;
 
-/// Never made here.
+/// Never created on such a system.
 pub(super) struct Member {
     pub(super) process: u32,
     pub(super) state: char,
@@ -37,7 +37,7 @@ stubs! {
     with_variable(&str) -> io::Result<Vec<u32>> = unsupported();
 }
 
-/// It alone is known here.
+/// Only the leader is known here.
 #[must_use]
 pub fn lineage(leader: u32) -> Vec<u32> {
     vec![leader]

@@ -1,35 +1,34 @@
-//! The server's end of a connection, as the kernel lists it: the only way to
-//! see from outside whether a client has been accepted.
+//! The server's end of a connection, as the kernel lists it. Nothing else shows
+//! from outside whether a client has been accepted.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
-/// Where the server's end of a connection is.
+/// The state of the server's end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Connected by the kernel, and not yet accepted.
+    /// The kernel has connected it, and the server has not accepted it yet.
     Queued,
     /// A process holds it, and may still send.
     Held,
-    /// A process holds it, and has sent the end of file.
+    /// A process holds it, and has shut down the sending side.
     Stopped,
     /// It was closed.
     Gone,
 }
 
-/// A socket of this machine, at either end of a connection, or one that
-/// listens.
+/// A socket of this machine: either end of a connection, or a listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Socket {
     /// Its own port.
     pub local: u16,
     /// The port at the other end.
     pub remote: u16,
-    /// It listens: what is unread are clients to be accepted.
+    /// It listens: `unread` then counts the clients to be accepted.
     pub listens: bool,
-    /// Both ends are there, or the other one has sent the end of file.
+    /// Connected, or the other end has shut down its sending side.
     pub is_open: bool,
-    /// Its number; 0 while no process holds it.
+    /// Its inode; 0 while no process holds it.
     pub inode: u64,
     /// Bytes that the other end has not acknowledged.
     pub unsent: u32,
@@ -40,20 +39,20 @@ pub struct Socket {
 /// The sockets of some servers and of their clients.
 #[derive(Clone, Debug, Default)]
 pub struct Sockets {
-    /// By their own port and that of the other end, which is 0 if they listen.
+    /// By their own port and that of the other end, which is 0 for a listener.
     pub ends: HashMap<(u16, u16), Socket>,
-    /// By the kernel's number.
+    /// By inode.
     pub numbers: HashMap<u64, Socket>,
 }
 
 impl Sockets {
-    /// All with one of these ports at either end.
+    /// All sockets with one of these ports at either end.
     #[must_use]
     pub fn with(ports: &[u16]) -> Self {
         let mut sockets = Self::default();
         for mut it in system::sockets(ports) {
             sockets.numbers.insert(it.inode, it);
-            // Several may listen at one port.
+            // Several sockets may listen on one port.
             let end = sockets.ends.entry((it.local, it.remote)).or_default();
             it.unread += if it.listens { end.unread } else { 0 };
             *end = it;
@@ -62,15 +61,15 @@ impl Sockets {
     }
 }
 
-/// Where the server's end of this client's connection is; None if this system
-/// does not list it.
+/// The state of the server's end of this client's connection; None if this
+/// system does not list it.
 #[must_use]
 pub fn server_end(server: SocketAddr, client: SocketAddr) -> Option<End> {
     system::look_up(server, client).map(|(end, _)| end)
 }
 
-/// How many bytes of this client's wait for the server to receive them; None
-/// if this system does not list it.
+/// The number of this client's bytes that the server has not received; None if
+/// this system does not list the socket.
 #[must_use]
 pub fn unread(server: SocketAddr, client: SocketAddr) -> Option<u32> {
     system::look_up(server, client).map(|(_, unread)| unread)
@@ -88,12 +87,12 @@ mod system {
 
     use super::{End, Socket};
 
-    /// Those of IPv4, and those of IPv6.
+    /// The tables for IPv4 and IPv6.
     const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
 
-    /// The sockets with one of these ports at either end. A table is read only
-    /// if it takes it to find one that listens at each port: the kernel looks
-    /// for its lines in a large table of its own.
+    /// The sockets with one of these ports at either end. The second table is
+    /// read only if a port has no listener in the first: to list a table, the
+    /// kernel searches a large hash table.
     pub(super) fn sockets(ports: &[u16]) -> Vec<Socket> {
         let socket = |it: TcpNetEntry| Socket {
             local: it.local_address.port(),
@@ -141,7 +140,7 @@ mod system {
                 }
             }
         }
-        // Only the order of bytes is looked at.
+        // Only the byte order matters.
         let info = &ExplicitSystemInfo {
             boot_time_secs: 0,
             ticks_per_second: 0,
@@ -165,7 +164,7 @@ mod system {
         else {
             return Some((End::Gone, 0));
         };
-        // In the queue, and when it is closed, it is no file.
+        // A socket in the queue, or a closed one, belongs to no file.
         let end = match (entry.inode, is_open(&entry)) {
             (0, true) => End::Queued,
             (0, false) => End::Gone,
@@ -186,7 +185,7 @@ mod system {
         sockets.len()
     }
 
-    /// The sockets that listen at this port, by number.
+    /// The inodes of the sockets that listen on this port.
     fn listening(port: u16) -> Vec<u64> {
         let mut sockets = entries(&[port], &TABLES).unwrap_or_default();
         sockets.retain(|it| {
@@ -195,8 +194,8 @@ mod system {
         sockets.iter().map(|it| it.inode).collect()
     }
 
-    /// Whether no socket has this port, as far as can be seen: not even a
-    /// connection of an earlier server, which would keep one without
+    /// Whether no socket uses this port, as far as can be seen: not even a
+    /// connection of an earlier server, which would keep a server without
     /// SO_REUSEADDR from listening.
     #[must_use]
     pub fn is_unused(port: u16) -> bool {
@@ -204,13 +203,13 @@ mod system {
         sockets.iter().all(|it| it.local_address.port() != port)
     }
 
-    /// Whether no socket listens at this port, as far as can be seen.
+    /// Whether no socket listens on this port, as far as can be seen.
     #[must_use]
     pub fn is_free(port: u16) -> bool {
         listening(port).is_empty()
     }
 
-    /// Whether a process has a socket that listens at this port.
+    /// Whether a process has a socket that listens on this port.
     #[must_use]
     pub fn listens(process: u32, port: u16) -> bool {
         let inodes = listening(port);

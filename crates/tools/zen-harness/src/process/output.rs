@@ -1,4 +1,4 @@
-//! What a process prints, drained by a thread so that the process never waits
+//! The output of a process, drained by a thread so that the process never waits
 //! for a reader.
 
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Of more than this, the first line and the last ones are kept.
+/// Of a larger output, the first line and the last ones are kept.
 const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// A longer line is cut into several.
+/// A longer line is split into several.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// The lines so far.
@@ -24,17 +24,17 @@ pub struct Output {
 struct Printed {
     lines: Vec<String>,
     bytes: usize,
-    /// The beginning of a line: filled by the drain, emptied by its end.
+    /// The start of a line: filled by the drain, emptied by the line's end.
     rest: Vec<u8>,
-    /// The last line, if that has no end.
+    /// The last line, if it does not end in a newline.
     unended: Option<String>,
     hangs_up: bool,
-    /// Nothing more is read for the time being.
+    /// Reading is paused for now.
     is_paused: bool,
     ended: bool,
 }
 
-/// A process did not print what was waited for.
+/// The process did not print what was waited for.
 #[derive(Debug)]
 pub struct Unprinted(String);
 
@@ -53,7 +53,7 @@ impl From<Unprinted> for io::Error {
 }
 
 impl Output {
-    /// That of a process whose output is no pipe.
+    /// For a process whose output is not a pipe.
     pub(crate) fn nothing() -> Arc<Self> {
         let output = Self::default();
         output.end();
@@ -81,7 +81,7 @@ impl Output {
                     break;
                 }
             }
-            // First hang up, then say so.
+            // Hang up first, then report it.
             drop(source);
             to.end();
         })?;
@@ -116,7 +116,7 @@ impl Output {
     fn end(&self) {
         let mut printed = self.lock();
         if !printed.rest.is_empty() {
-            // A last line without its end is no line.
+            // A last line without a newline does not count as a line.
             let rest = String::from_utf8_lossy(&printed.rest).into_owned();
             printed.unended = Some(rest);
             let line =
@@ -128,12 +128,12 @@ impl Output {
         self.changed.notify_all();
     }
 
-    /// Everything printed so far.
+    /// All lines so far.
     pub fn lines(&self) -> Vec<String> {
         self.lock().lines.clone()
     }
 
-    /// The same as one text, just as it was printed.
+    /// All output so far, exactly as it was printed.
     pub fn text(&self) -> String {
         let printed = self.lock();
         let unended = printed.unended.clone();
@@ -144,24 +144,24 @@ impl Output {
         text + &unended.unwrap_or_else(rest)
     }
 
-    /// How many of the lines so far begin like this.
+    /// How many of the lines so far have this beginning.
     pub fn count(&self, beginning: &str) -> usize {
         let begins = |line: &&String| line.starts_with(beginning);
         self.lock().lines.iter().filter(begins).count()
     }
 
-    /// Reads no more. The process finds that out when it prints again.
+    /// Stops reading. The process notices when it prints again.
     pub fn hang_up(&self) {
         self.lock().hangs_up = true;
     }
 
-    /// Reads no more until [`resume`](Self::resume), except for one look that
-    /// may be under way.
+    /// Stops reading until [`resume`](Self::resume), except for one read that
+    /// may be in progress.
     pub fn pause(&self) {
         self.lock().is_paused = true;
     }
 
-    /// Reads on.
+    /// Resumes reading.
     pub fn resume(&self) {
         self.lock().is_paused = false;
         self.changed.notify_all();
@@ -173,7 +173,7 @@ impl Output {
         drop(printed.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Waits until `found` finds something in the lines.
+    /// Waits until `found` returns a value for the lines so far.
     pub fn wait_for<T>(
         &self,
         what: &str,
@@ -183,8 +183,7 @@ impl Output {
         self.wait_for_text(what, patience, |lines, _| found(lines))
     }
 
-    /// The same; `found` also sees the beginning of the line that has no end
-    /// yet.
+    /// The same; `found` also sees the start of an unfinished line.
     pub fn wait_for_text<T>(
         &self,
         what: &str,
@@ -233,7 +232,7 @@ impl Output {
 }
 
 impl Printed {
-    /// Adds a line, and makes place for it.
+    /// Adds a line, and makes room for it.
     fn add(&mut self, line: String) {
         self.rest.clear();
         self.bytes += line.len() + 1;
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn says_that_the_last_line_has_no_end() {
+    fn reports_a_last_line_without_a_newline() {
         assert_eq!(
             drained("one\nhalf").lines(),
             ["one", "half (no end of line)"]
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn hangs_up_after_the_lines_it_was_told() {
+    fn hangs_up_after_the_given_number_of_lines() {
         let source = io::Cursor::new(b"one\ntwo\nthree\n");
         let output = Output::drain(source, 2).unwrap();
         output.wait_for_end(PATIENCE).unwrap();
@@ -294,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_is_not_waited_for_beyond_the_end() {
+    fn stops_waiting_when_the_process_ends() {
         let output = drained("one\n");
         let err = output.wait_for("two", 100 * PATIENCE, |_| None::<()>);
         let says = "the server ended without printing two";

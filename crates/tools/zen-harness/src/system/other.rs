@@ -1,4 +1,4 @@
-//! Where there are neither signals nor limits.
+//! Systems without signals and limits.
 
 mod job;
 
@@ -13,7 +13,7 @@ use crate::unsupported;
 macro_rules! numbers {
     ($($name:ident)+) => {
         $(
-            /// A number that nothing has here.
+            /// A placeholder: this system has no such number.
             pub const $name: i32 = 0;
         )+
     };
@@ -21,7 +21,7 @@ macro_rules! numbers {
 numbers! { SIGCHLD SIGCONT SIGINT SIGKILL SIGPIPE SIGSTOP SIGTERM SIGURG
 SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN EMFILE }
 
-/// WSAECONNRESET: a client has left with a reset.
+/// WSAECONNRESET: the client has reset the connection.
 pub const ECONNRESET: i32 = 10054;
 
 stubs! {
@@ -41,8 +41,8 @@ stubs! {
     take_servers_along() -> () = ();
 }
 
-/// Windows takes what a server sends however small the buffers of the client
-/// are. An answer that has to wait cannot be had.
+/// Windows accepts what a server sends, however small the client's buffers are.
+/// So no answer can be made to wait.
 pub fn connect_narrow(_: SocketAddr) -> io::Result<TcpStream> {
     let what = "on Windows no answer waits for a client with small buffers";
     Err(io::Error::new(io::ErrorKind::Unsupported, what))

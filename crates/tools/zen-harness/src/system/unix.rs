@@ -27,7 +27,7 @@ mod not_linux;
 #[cfg(not(target_os = "linux"))]
 pub use not_linux::*;
 
-/// Gives the process a group of its own.
+/// Starts the process in a group of its own.
 pub(crate) fn prepare(command: &mut Command) {
     command.process_group(0);
     #[cfg(target_os = "linux")]
@@ -35,7 +35,7 @@ pub(crate) fn prepare(command: &mut Command) {
 }
 
 /// Starts the command with every signal blocked that a server may need: a
-/// process inherits that from the one that starts it.
+/// process inherits blocked signals from its parent.
 pub fn block_signals(command: &mut Command) {
     let block = || {
         // SAFETY: all zeros is a valid set, which the calls fill and read.
@@ -52,15 +52,15 @@ pub fn block_signals(command: &mut Command) {
             _ => Err(io::Error::last_os_error()),
         }
     };
-    // SAFETY: between fork and exec it makes one system call and no more.
+    // SAFETY: between fork and exec it makes a single system call.
     unsafe { command.pre_exec(block) };
 }
 
-/// The groups that are killed if this process is told to end. Each slot holds
-/// one, or 0.
+/// The groups to kill when this process is ended by a signal. A slot holds one
+/// group, or 0.
 static GROUPS: [AtomicI32; 256] = [const { AtomicI32::new(0) }; 256];
 
-/// Swaps one number for another in the first slot that has it.
+/// Replaces one number by another in the first slot that holds it.
 fn swap(from: i32, to: i32) {
     let relaxed = Ordering::Relaxed;
     GROUPS
@@ -68,8 +68,8 @@ fn swap(from: i32, to: i32) {
         .any(|slot| slot.compare_exchange(from, to, relaxed, relaxed).is_ok());
 }
 
-/// The group of a process. Until this is dropped, it is killed if this process
-/// is told to end.
+/// The group of a process. Until this is dropped, a signal that ends this
+/// process also kills the group.
 #[derive(Debug)]
 pub(crate) struct Group(i32);
 
@@ -87,8 +87,8 @@ impl Drop for Group {
     }
 }
 
-/// From now on, a signal that ends this process also ends what it has started:
-/// that is in groups of its own, which no Ctrl-C reaches.
+/// Makes a signal that ends this process also end what it has started: those
+/// processes have groups of their own, which Ctrl-C does not reach.
 pub fn take_servers_along() {
     extern "C" fn handle(signal: c_int) {
         for slot in &GROUPS {
@@ -108,7 +108,7 @@ pub fn take_servers_along() {
     }
 }
 
-/// A process as rustix knows it; none has the number 0.
+/// A process in rustix's type; none has the number 0.
 fn pid(process: u32) -> io::Result<Pid> {
     let none = io::Error::from(io::ErrorKind::InvalidInput);
     Pid::from_raw(process as i32).ok_or(none)
@@ -135,7 +135,7 @@ pub(crate) fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {
         WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
     let status = process::waitid(WaitId::Pid(Pid::from_child(child)), options)?;
     Ok(status.map(|status| {
-        // As wait() has it: the code, or the signal and whether it dumped.
+        // As wait() encodes it: a code, or a signal and whether it dumped.
         let code = status.exit_status().map(|code| code << 8);
         let dumped = if status.dumped() { 0x80 } else { 0 };
         let signal = status.terminating_signal().map(|it| it | dumped);
@@ -149,7 +149,7 @@ pub fn ended_by(status: ExitStatus) -> Option<i32> {
     status.signal()
 }
 
-/// Its name, such as SIGPIPE, for those that a server is likely to meet.
+/// The name of a signal that a server is likely to get, such as SIGPIPE.
 #[must_use]
 pub fn signal_name(signal: i32) -> &'static str {
     match signal {
@@ -175,8 +175,8 @@ pub fn signal_name(signal: i32) -> &'static str {
     }
 }
 
-/// Lets as many clients wait to be accepted as the system allows: a burst is
-/// the server's problem, and not inetd's.
+/// Sets the longest backlog that the system allows: a burst is the server's
+/// problem, and not inetd's.
 pub(crate) fn lengthen_backlog(listener: &TcpListener) -> io::Result<()> {
     Ok(rustix::net::listen(listener, 4096)?)
 }
@@ -187,10 +187,10 @@ pub(crate) fn wait_for_client(listener: &TcpListener) -> io::Result<()> {
     Ok(())
 }
 
-/// From now on, a child of this process is gone as soon as it has ended, and
-/// need not be waited for.
+/// Makes children of this process disappear as soon as they end, without being
+/// waited for.
 pub(crate) fn forget_children() -> io::Result<()> {
-    // SAFETY: all zeros is a valid sigaction, and that is read only.
+    // SAFETY: all zeros is a valid sigaction, and it is only read.
     let result = unsafe {
         let mut action: libc::sigaction = mem::zeroed();
         action.sa_sigaction = libc::SIG_DFL;

@@ -1,4 +1,4 @@
-//! Processes of a shell, started, watched and ended.
+//! Shell processes, started, watched and ended.
 #![cfg(unix)]
 
 use std::process::{Command, Stdio};
@@ -30,7 +30,7 @@ fn a_process_that_has_ended_keeps_its_number_until_it_is_killed() {
 }
 
 #[test]
-fn a_signal_is_how_it_ended() {
+fn reports_the_signal_that_ended_it() {
     let mut process = Process::start(&mut shell("kill -TERM $$")).unwrap();
     let status = process.wait(PATIENCE).unwrap().unwrap();
     assert_eq!(system::ended_by(status), Some(system::SIGTERM));
@@ -38,7 +38,7 @@ fn a_signal_is_how_it_ended() {
 }
 
 #[test]
-fn what_it_waits_for_is_no_longer_than_it_is_told() {
+fn waits_no_longer_than_it_may() {
     let mut process = Process::start(&mut shell("read line")).unwrap();
     // Its input is empty, so this one ends by itself.
     assert!(process.wait(PATIENCE).unwrap().is_some());
@@ -51,7 +51,7 @@ fn what_it_waits_for_is_no_longer_than_it_is_told() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_daemon_is_killed_with_the_process_that_started_it() {
-    // Its own session, and no parent that is left.
+    // A session of its own, and a parent that has ended.
     let script = "setsid sh -c 'echo $$; exec sleep 60' & wait $!";
     let mut parent = Process::start(&mut shell(script)).unwrap();
     let daemon = parent.output.first_line(PATIENCE).unwrap();
@@ -63,9 +63,8 @@ fn a_daemon_is_killed_with_the_process_that_started_it() {
 }
 
 #[test]
-fn of_our_variables_only_those_that_the_command_sets_reach_it() {
-    const NAME: &str =
-        "of_our_variables_only_those_that_the_command_sets_reach_it";
+fn a_server_gets_only_the_variables_that_its_command_sets() {
+    const NAME: &str = "a_server_gets_only_the_variables_that_its_command_sets";
     if std::env::var_os("ZEN_PORT").is_none() {
         // Once more, in a process that has such a variable.
         let mut again = Command::new(std::env::current_exe().unwrap());
@@ -86,7 +85,7 @@ fn a_command_that_does_not_end_is_killed() {
 }
 
 #[test]
-fn a_port_at_which_nothing_listens_is_waited_for_only_so_long() {
+fn gives_up_on_a_port_without_a_listener() {
     let port = ports::free_port().unwrap();
     let mut process = Process::start(&mut shell("exit 4")).unwrap();
     let ready = process.wait_for_port(port, PATIENCE).unwrap();
@@ -100,7 +99,7 @@ fn a_port_at_which_nothing_listens_is_waited_for_only_so_long() {
 }
 
 #[test]
-fn one_that_does_not_say_where_it_listens_is_told_by_its_last_words() {
+fn a_server_without_an_address_is_reported_with_its_last_words() {
     let script = "echo Listening nowhere; echo no socket >&2; sleep 60";
     let mut process = Process::start(&mut shell(script)).unwrap();
     process.errors.first_line(PATIENCE).unwrap();
@@ -110,7 +109,7 @@ fn one_that_does_not_say_where_it_listens_is_told_by_its_last_words() {
 }
 
 #[test]
-fn a_keyboard_can_be_given_and_taken() {
+fn standard_input_can_be_written_and_closed() {
     use std::io::Write;
     let mut cat = Command::new("cat");
     cat.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -130,13 +129,13 @@ fn processor_time_is_counted_with_that_of_children_that_have_ended() {
                   echo done; sleep 60";
     let mut server = Process::start(&mut shell(script)).unwrap();
     server.output.first_line(PATIENCE).unwrap();
-    // The shell itself has done next to nothing.
+    // The shell itself has used almost no processor time.
     let cpu = proc::cpu_time(server.id()).unwrap();
     assert!(cpu >= Duration::from_millis(30), "{cpu:?}");
     let parts = proc::parts(server.id()).unwrap();
     assert!(parts.memory_bytes > 4096 && parts.descriptors >= 3, "{parts:?}");
     server.kill();
-    // It is told at once, and gone a moment later.
+    // The signal is sent at once; the process is gone a moment later.
     let family = || proc::family(server.id()).unwrap();
     let gone = || Ok::<_, ()>(family().is_empty().then_some(()));
     assert_eq!(zen_harness::process::wait_for(PATIENCE, gone), Ok(Some(())));

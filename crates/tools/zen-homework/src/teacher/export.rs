@@ -1,5 +1,5 @@
-//! An assignment for a platform that runs autograders: a handout, and what
-//! starts it there.
+//! An assignment for a platform that runs autograders: a handout, and the
+//! scripts that start it there.
 
 use std::fmt;
 use std::fs::File;
@@ -16,22 +16,22 @@ use super::workshop::Temporary;
 use crate::assignment::Assignment;
 use crate::project::Project;
 
-/// In the scripts, they stand for an assignment and for what it needs.
+/// The scripts' placeholders for an assignment's name and packages.
 const NAME: &str = "ASSIGNMENT_NAME";
 const PACKAGES: &str = "ASSIGNMENT_PACKAGES";
 
-/// Where a class is graded by others' machines.
+/// A platform that grades a class on its own machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Platform {
     /// A zip with setup.sh and run_autograder
     Gradescope,
-    /// What belongs into CLASSROOM/autograders/ASSIGNMENT
+    /// The files for CLASSROOM/autograders/ASSIGNMENT
     Classroom50,
     /// A workflow for the repository of a handout
     GithubActions,
 }
 
-/// Writes what a platform wants: a zip for Gradescope, else a folder.
+/// Writes what a platform needs: a zip for Gradescope, otherwise a folder.
 pub fn export(
     project: &Project,
     platform: Platform,
@@ -44,14 +44,14 @@ pub fn export(
     let is_cargos = assignment.is_cargos();
     let for_gradescope = |text: &str| {
         let text = text.replace(PACKAGES, &packages);
-        // Of what Cargo does not build, there is no package.
+        // Cargo has a package only for what it builds.
         match is_cargos {
             true => text,
             false => text.replace(&format!(" --package {NAME}"), ""),
         }
     };
     if to.exists() {
-        return Err(format!("{} is there already", to.display()));
+        return Err(format!("{} already exists", to.display()));
     }
     match platform {
         Platform::Gradescope => {

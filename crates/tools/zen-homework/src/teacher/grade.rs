@@ -1,5 +1,5 @@
-//! Grades a class: what each student may change is taken into a project of the
-//! teacher's, built there, and examined within limits.
+//! Grades a class: the files that each student may change are copied into a
+//! project of the teacher's, built there, and examined within limits.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,41 +23,41 @@ use crate::student::{find_submission, print, told};
 const BUILD_LIMITS: Limits =
     Limits { memory_mib: 4096, processes: 1024, descriptors: 4096 };
 
-/// Which user a command of an assignment's own builds as, beyond those of the
+/// The user slot of an assignment's own build command, above those of the
 /// examinations.
 const BUILD_SLOT: u32 = 1000;
 
-/// After its time no further case begins; the last one may take so long.
+/// After the time limit no case begins; the last one may take this long.
 const LAST_CASE: Duration = Duration::from_secs(60);
 
-/// How a class is graded.
+/// The options for grading a class.
 #[derive(Args, Clone, Debug)]
 pub struct GradeOptions {
-    /// Folders of students; what a shell makes of `class/*`
+    /// Folders of students, such as `class/*`
     #[arg(required = true, value_name = "DIR")]
     submissions: Vec<PathBuf>,
 
-    /// This assignment; if none is named, those that anyone has handed in
+    /// Grade this assignment [default: all that anyone has handed in]
     #[arg(long = "assignment", value_name = "NAME")]
     assignments: Vec<String>,
 
-    /// Where grades.csv goes, and a report for each student
+    /// Folder for grades.csv, and for a report on each student
     #[arg(long, value_name = "DIR", default_value = "grades")]
     to: PathBuf,
 
-    /// Examine this many programs at a time [default: one for each core]
+    /// Examine N programs at a time [default: one for each core]
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
-    /// Draw all cuts and orders from this number
+    /// Seed for all cuts and orders
     #[arg(long, default_value_t = 1060)]
     seed: u64,
 
-    /// In the dialect in which it was handed out
+    /// Seed of the dialect in which it was handed out
     #[arg(long, value_name = "SEED")]
     dialect: Option<u64>,
 
-    /// Limit nothing but the time
+    /// Limit only the time
     #[arg(long)]
     unlimited: bool,
 }
@@ -66,11 +66,11 @@ pub struct GradeOptions {
 struct Work<'a> {
     student: String,
     assignment: &'a Assignment,
-    /// Where it is, if anything was handed in.
+    /// Its folder, if anything was handed in.
     from: Option<PathBuf>,
 }
 
-/// What it came to.
+/// The grade for one student's work.
 struct Grade<'a> {
     student: String,
     assignment: &'a Assignment,
@@ -78,7 +78,7 @@ struct Grade<'a> {
 }
 
 impl<'a> Grade<'a> {
-    /// The teacher sees it as soon as it is known.
+    /// Shows the teacher each grade as soon as it is known.
     fn new(work: Work<'a>, results: Vec<StageResult>) -> Self {
         let Work { student, assignment, .. } = work;
         let points = stages::points(&results);
@@ -89,8 +89,8 @@ impl<'a> Grade<'a> {
     }
 }
 
-/// Grades all that was handed in, writes what there is to write, and returns
-/// whether every grade is known.
+/// Grades everything that was handed in, and writes the grades and reports;
+/// true if every grade is known.
 pub fn grade(
     project: &Project,
     options: &GradeOptions,
@@ -106,7 +106,7 @@ pub fn grade(
         true => Keeper::unlimited(),
         false => Keeper::new(&tool).map_err(|why| {
             format!(
-                "there are no limits to be had for students' programs here \
+                "students' programs cannot be limited here \
                 ({why}); --unlimited does without"
             )
         })?,
@@ -138,7 +138,7 @@ fn assignments(
         return named.collect();
     }
     let mut assignments = project.assignments()?;
-    // By the folder's name alone: a lone src/ could be of any of them.
+    // By the folder's name only: a bare src/ could belong to any assignment.
     assignments.retain(|it| {
         options.submissions.iter().any(|folder| {
             find_submission(it, folder)
@@ -182,20 +182,20 @@ fn works<'a>(
 struct Class<'a> {
     workshop: Workshop,
     keeper: Keeper,
-    /// This program, where every user may read it.
+    /// This program, at a place where every user may read it.
     tool: PathBuf,
     options: &'a GradeOptions,
 }
 
-/// What is examined: a folder of its own, and what was built.
+/// A work that can be examined: its folder, and the program built there.
 struct Ready<'a> {
     work: Work<'a>,
     folder: PathBuf,
 }
 
 impl<'a> Class<'a> {
-    /// Builds one after another, since Cargo uses all of the machine for it,
-    /// and examines several at a time, since that is mostly waiting.
+    /// Builds one work after another, since a build by Cargo uses the whole
+    /// machine, and examines several at a time, since that is mostly waiting.
     fn grade(&self, works: Vec<Work<'a>>) -> Result<Vec<Grade<'a>>, String> {
         let starters = self.starters(&works)?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -244,9 +244,9 @@ impl<'a> Class<'a> {
         Ok(starters)
     }
 
-    /// Takes what a student may change into the pristine project, and builds
-    /// it there. Returns a folder with what came of it, or the results of a
-    /// work that cannot be examined.
+    /// Copies the files that a student may change into the pristine project,
+    /// and builds it. Returns a folder with the program, or the results if the
+    /// work cannot be examined.
     fn build(
         &self,
         work: &Work<'_>,
@@ -263,10 +263,9 @@ impl<'a> Class<'a> {
         self.workshop.put(&assignment.name, starter)?;
         let here = self.workshop.assignment(&assignment.name)?;
         if let Err(why) = copy_files(assignment, from, &here.folder) {
-            return failed(&format!("it cannot be taken: {why}"), Vec::new());
+            return failed(&format!("unusable files: {why}"), Vec::new());
         }
-        // Cargo runs none of a student's code while it builds it; any other
-        // command may.
+        // Cargo runs no student's code during a build; another command might.
         let slot = (!assignment.is_cargos()).then_some(BUILD_SLOT);
         if let Some(slot) = slot {
             self.keeper.give(&here.folder, slot)?;
@@ -280,7 +279,7 @@ impl<'a> Class<'a> {
         let folder = self.workshop.folder().join(format!("run-{number}"));
         let to = folder.join(&assignment.name);
         if let Err(why) = copy_all(&here.folder, &to) {
-            return failed(&format!("it cannot be taken: {why}"), Vec::new());
+            return failed(&format!("unusable files: {why}"), Vec::new());
         }
         if assignment.is_cargos() {
             fs::copy(&program, folder.join("program"))
@@ -289,7 +288,7 @@ impl<'a> Class<'a> {
         Ok(Ok(folder))
     }
 
-    /// Examines what was built, in a process of its own.
+    /// Examines a program in a process of its own.
     fn examine(
         &self,
         Work { assignment, .. }: &Work<'_>,
@@ -324,7 +323,7 @@ impl<'a> Class<'a> {
             Kept::Ended(status) => {
                 let said = fs::read_to_string(folder.join("examine.log"));
                 let said = said.unwrap_or_default();
-                // The checker has found no room beside it.
+                // The checker could not start a thread beside the program.
                 let outcome = match said.contains("failed to spawn thread") {
                     true => StageOutcome::Failed(
                         "it left no room for another thread".into(),
@@ -344,8 +343,8 @@ impl<'a> Class<'a> {
     }
 }
 
-/// Copies all files of a folder, with what was built there, which so stays a
-/// program. A link is left out: it might lead anywhere.
+/// Copies all files of a folder, with the permissions of what was built there.
+/// Links are left out: they might lead anywhere.
 fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
     let in_path = |err| format!("{}: {err}", from.display());
     fs::create_dir_all(to).map_err(in_path)?;
@@ -362,7 +361,7 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Examines a program, as a process of its own: the results go into a file,
+/// Examines a program, in a process of its own: writes the results into a file,
 /// again after each stage.
 pub fn examine(
     folder: &Path,
@@ -402,7 +401,7 @@ fn write_all(
     Ok(())
 }
 
-/// For a gradebook. Where a grade is not known, there are no points.
+/// The table for a gradebook. An unknown grade has no points.
 fn csv(grades: &[Grade<'_>]) -> String {
     let head = "student,assignment,points,points_max,stopped_at\r\n";
     let mut text = String::from(head);
@@ -423,7 +422,7 @@ fn csv(grades: &[Grade<'_>]) -> String {
     text
 }
 
-/// As RFC 4180 has it, and so that no spreadsheet takes it for a formula.
+/// Quotes as RFC 4180 requires, and lets no spreadsheet see a formula.
 fn cell(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@']);
     let text = if formula { format!("'{text}") } else { text.into() };
@@ -433,7 +432,7 @@ fn cell(text: &str) -> String {
     }
 }
 
-/// For the teacher's eyes.
+/// The table for the teacher to read.
 fn table(grades: &[Grade<'_>]) -> String {
     let wide = grades.iter().map(|it| it.student.chars().count()).max();
     let wide = wide.unwrap_or(0);

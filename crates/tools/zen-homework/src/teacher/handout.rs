@@ -1,4 +1,4 @@
-//! A workspace of its own for students: starters, hints, and what checks them.
+//! A workspace for students: starters, hints, and the tools that check them.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,15 +17,15 @@ const ALIAS: &str = "\
 homework = \"run --quiet --package zen-homework --\"
 ";
 
-/// No lock file takes nearly so long.
+/// How long cargo may take to write a lock file.
 const TIME_MAX: Duration = Duration::from_secs(120);
 
 const IGNORED: &str = "target/\n";
 
-/// Runs wherever a handout has become a repository of its own.
+/// It takes effect once a handout has a repository of its own.
 const WORKFLOW: &str = include_str!("workflow.yml");
 
-/// Hands assignments out into a folder that is empty, or is not there yet.
+/// Hands assignments out into a folder that is empty or does not exist yet.
 pub fn handout(
     project: &Project,
     names: &[String],
@@ -47,7 +47,7 @@ pub fn handout(
     }
     write(&files, to).and_then(|()| forget_other_packages(to)).inspect_err(
         |_| {
-            // A part of a handout would only be in the way next time.
+            // A partial handout would only be in the way next time.
             fs::remove_dir_all(to).ok();
         },
     )
@@ -95,16 +95,16 @@ pub(crate) fn write(files: &Files, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Leaves in Cargo.lock what a handout is built with. The versions stay as
-/// they are.
+/// Keeps in Cargo.lock only the packages that a handout needs, in the same
+/// versions.
 pub(crate) fn forget_other_packages(folder: &Path) -> Result<(), String> {
     let mut cargo = workspace::cargo(folder);
     cargo.args(["update", "--quiet", "--workspace", "--offline"]);
-    // A cargo that outlived us would write into a folder that is gone.
+    // If we were killed, cargo would write into a folder that is gone.
     let ended = Process::spawn(&mut cargo).and_then(|mut it| it.wait(TIME_MAX));
     match ended.map_err(|err| err.to_string())? {
         Some(status) if status.success() => Ok(()),
-        _ => Err("cargo cannot make a Cargo.lock of the handout".into()),
+        _ => Err("cargo cannot write the handout's Cargo.lock".into()),
     }
 }
 
@@ -112,13 +112,13 @@ pub(crate) fn workflow(assignments: &[Assignment]) -> String {
     let step = |name: &str| {
         format!("      - run: cargo homework check {name} --report github=-\n")
     };
-    // Every assignment is checked, even if one before it is not done.
+    // Check every assignment, even if an earlier one fails.
     let condition = "        if: ${{ !cancelled() }}\n";
     let steps = assignments.iter().map(|it| step(&it.name) + condition);
     format!("{WORKFLOW}{}", steps.collect::<String>())
 }
 
-/// What a student reads first.
+/// The README that a student reads first.
 fn readme(assignments: &[Assignment]) -> String {
     let mut text = String::from(include_str!("handout.md"));
     for assignment in assignments {

@@ -1,9 +1,9 @@
-//! What keeps one student's program from the others', and from the machine:
-//! namespaces of its own for processes and network, limits of the kernel's for
-//! each process, and an eye on all of them together.
+//! Separates a student's program from other programs and from the machine: with
+//! namespaces for its processes and network, with the kernel's limits on each
+//! process, and by watching all of them together.
 //!
-//! This is for accidents: loops, floods, forks without end. It is no sandbox
-//! for hostile code.
+//! This protects against accidents: endless loops, floods, fork bombs. It is
+//! not a sandbox for hostile code.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -20,27 +20,27 @@ use zen_harness::process::{self, Process};
 pub use linux::become_within;
 
 /// How often to count what a program uses. In between, the kernel's limits
-/// hold.
+/// apply.
 const COUNT_EVERY: Duration = Duration::from_millis(100);
 
-/// How long the trial may take by which it is seen whether there are limits.
+/// How long the trial may take that shows whether limits work here.
 const TRIAL_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// If the teacher is root, students' programs run as this user or one of the
-/// next, which no one else is.
+/// next, which no other program uses.
 #[cfg(target_os = "linux")]
 const FIRST_USER: u32 = 64_000;
 
-/// What a command and all that it starts may use at once.
+/// What a command and all its descendants may use together.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Limits {
-    /// Resident memory of all of them
+    /// MiB of resident memory of all processes together
     #[arg(long)]
     pub memory_mib: u64,
-    /// Threads of all of them
+    /// Threads of all processes together
     #[arg(long)]
     pub processes: u64,
-    /// Of each
+    /// Descriptors of each process
     #[arg(long)]
     pub descriptors: u64,
 }
@@ -48,11 +48,11 @@ pub struct Limits {
 /// How commands are held to their limits.
 #[derive(Clone, Debug)]
 pub struct Keeper {
-    /// None if they are not.
+    /// None if there are no limits.
     tool: Option<PathBuf>,
 }
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) enum Kept {
     Ended(ExitStatus),
@@ -61,14 +61,14 @@ pub(crate) enum Kept {
 }
 
 impl Keeper {
-    /// One that holds no command to anything but its time.
+    /// A keeper that limits nothing but a command's time.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { tool: None }
     }
 
-    /// One for this machine; `tool` is this program, where every user may read
-    /// it.
+    /// A keeper for this machine; `tool` is this program, at a place where
+    /// every user may read it.
     pub fn new(tool: &Path) -> Result<Self, String> {
         let keeper = Self { tool: Some(tool.to_path_buf()) };
         let limits = Limits { memory_mib: 256, processes: 64, descriptors: 64 };
@@ -82,7 +82,7 @@ impl Keeper {
     }
 
     /// The same command within limits. With a `slot` it gets a user of its own,
-    /// if that can be.
+    /// if possible.
     pub(crate) fn within(
         &self,
         command: Command,
@@ -91,7 +91,7 @@ impl Keeper {
     ) -> Command {
         let Some(tool) = &self.tool else { return command };
         let mut kept = Command::new("unshare");
-        // Without root's rights, a namespace of users gives them for this.
+        // Without root's rights, a user namespace provides them for this.
         if own_user(0).is_none() {
             kept.args(["--user", "--map-root-user"]);
         }
@@ -153,8 +153,8 @@ impl Keeper {
         Ok(ended.map_or(Kept::Killed(why), Kept::Ended))
     }
 
-    /// Gives a folder, with all that is in it, to the user of a slot, if there
-    /// is one; no other user may look into it.
+    /// Gives a folder with everything in it to the user of a slot, if there is
+    /// one; no other user may look into it.
     pub(crate) fn give(&self, folder: &Path, slot: u32) -> Result<(), String> {
         let Some(user) = own_user(slot).filter(|_| self.tool.is_some()) else {
             return Ok(());
@@ -163,7 +163,7 @@ impl Keeper {
     }
 }
 
-/// The user for a slot, if we may choose one.
+/// The user for a slot, if this process may choose one.
 #[cfg(target_os = "linux")]
 fn own_user(slot: u32) -> Option<u32> {
     nix::unistd::geteuid().is_root().then_some(FIRST_USER + slot)
@@ -193,7 +193,7 @@ fn give(_: &Path, _: u32) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Not to be had here.
+/// Not available on this system.
 #[cfg(not(target_os = "linux"))]
 pub fn become_within(
     _: Limits,

@@ -1,30 +1,30 @@
-//! One source, two programs: between its marks stands the solution, and in
-//! comments the starter.
+//! One source file holds two programs: the solution is between marks, and the
+//! starter is in comments.
 
 const BEGIN: &str = "BEGIN SOLUTION";
 const END: &str = "END SOLUTION";
 const STARTER: &str = "STARTER:";
 
-/// What stands behind a mark, if this line is a comment that has it.
+/// What follows a mark, if this line is a comment with that mark.
 fn behind<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
     let line = line.trim_start();
     let comment = line.strip_prefix("//").or(line.strip_prefix('#'))?;
     comment.trim_start().strip_prefix(mark)
 }
 
-/// What students get of a file, and the stages whose solution is in it.
+/// A file as students get it, and the stages whose solution is in it.
 pub(crate) fn starter(text: &str) -> Result<(String, Vec<String>), String> {
     solved(text, &|_| false)
 }
 
-/// The same for a student who has solved these stages as the author has.
+/// The same for a student who has solved these stages like the author.
 pub(crate) fn solved(
     text: &str,
     is_solved: &dyn Fn(&str) -> bool,
 ) -> Result<(String, Vec<String>), String> {
     let mut starter = String::new();
     let mut stages = Vec::new();
-    // The line in which a solution has begun, and whether it is shown.
+    // The line in which a solution began, and whether it is shown.
     let mut within: Option<(usize, bool)> = None;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
@@ -63,7 +63,7 @@ pub(crate) fn solved(
     }
 }
 
-/// The lines of a solution that stand nowhere else in its file, not even as a
+/// The lines of a solution that occur nowhere else in its file, not even as
 /// part of another line.
 pub(crate) fn solution_lines(text: &str) -> Vec<&str> {
     let mut within = false;
@@ -81,7 +81,7 @@ pub(crate) fn solution_lines(text: &str) -> Vec<&str> {
             outside.push(line.trim());
         }
     }
-    // What is brought in from a library is part of many a starter as well.
+    // An import is part of many starters as well.
     inside.retain(|line| !line.starts_with("use "));
     inside.retain(|line| !outside.iter().any(|it| it.contains(line)));
     inside
@@ -104,7 +104,7 @@ fn main() {
 ";
 
     #[test]
-    fn a_starter_has_its_own_lines_in_the_place_of_the_solution() {
+    fn a_starter_has_its_own_lines_in_place_of_the_solution() {
         let expected = "\
 fn main() {
     // Say it here.
@@ -122,7 +122,7 @@ fn main() {
     }
 
     #[test]
-    fn a_solved_stage_has_the_solution_in_the_place_of_the_starter() {
+    fn a_solved_stage_has_the_solution_in_place_of_the_starter() {
         let two =
             format!("{TEXT}// BEGIN SOLUTION two\nb();\n// END SOLUTION\n");
         let expected = "fn main() {\n    good();\n    last();\n}\n";
@@ -130,7 +130,7 @@ fn main() {
     }
 
     #[test]
-    fn marks_that_do_not_match_are_told_with_their_line() {
+    fn reports_unmatched_marks_with_their_line() {
         for (text, line) in [
             ("a\n// BEGIN SOLUTION x\n", "line 2"),
             ("// END SOLUTION\n", "line 1"),

@@ -1,4 +1,4 @@
-//! A new assignment: small, and whole.
+//! A new assignment: small, but complete.
 
 use super::handout::write;
 use crate::project::Project;
@@ -17,8 +17,8 @@ const FILES: [(&str, &str); 7] = [
     ),
 ];
 
-/// Makes an assignment that `verify` has nothing against, to be changed step
-/// by step.
+/// Makes a complete assignment, which passes `verify`, for its author to change
+/// step by step.
 pub fn new(project: &Project, name: &str) -> Result<(), String> {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if name.is_empty() || !name.chars().all(fits) {
@@ -26,7 +26,7 @@ pub fn new(project: &Project, name: &str) -> Result<(), String> {
     }
     let folder = project.folder(name);
     if project.is_handout || folder.exists() {
-        return Err(format!("{} cannot be made here", folder.display()));
+        return Err(format!("{} cannot be created here", folder.display()));
     }
     let numbers = project.assignments()?;
     let number = numbers.iter().map(|it| it.number).max().unwrap_or(0) + 1;
@@ -39,7 +39,7 @@ pub fn new(project: &Project, name: &str) -> Result<(), String> {
         .map(|(path, text)| (filled(path).into(), filled(text).into_bytes()));
     write(&files.collect(), &folder)?;
     print(&format!(
-        "crates/homework/{name} is there; zen-homework verify {name} says \
-        whether it holds\n"
+        "crates/homework/{name} is ready; check it with \
+        zen-homework verify {name}\n"
     ))
 }

@@ -1,4 +1,4 @@
-//! The solution as diffs: what each stage adds to those before it.
+//! The solution as diffs: what each stage adds to the earlier ones.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,14 +13,14 @@ use crate::assignment::{Assignment, Stage};
 use crate::project::Project;
 use crate::student::print;
 
-/// What stands for the state before the first stage.
+/// The name for the state before the first stage.
 const STARTER: &str = "starter";
 
 /// How long git may take for a few files.
 pub(crate) const GIT_TIME_MAX: Duration = Duration::from_secs(60);
 
-/// Prints what the solution of each stage, or of this one, changes. Taken from
-/// the marks in the source, so it is what `verify` has seen pass.
+/// Prints what the solution of each stage, or of one, changes. It is taken from
+/// the marks in the source, so it is what `verify` has checked.
 pub fn solution(
     project: &Project,
     name: &str,
@@ -59,14 +59,14 @@ fn told(assignment: &Assignment, index: usize, diff: &str) -> String {
     format!("# {name}: {title} ({points} points)\n{diff}\n")
 }
 
-/// What has changed from one folder in `inside` to another.
+/// The difference between two folders in `inside`.
 fn diff(inside: &Path, before: &str, after: &str) -> Result<String, String> {
     let mut git = Command::new("git");
     git.args(["diff", "--no-index", "--no-color", "--no-ext-diff"]);
     git.args(["--no-prefix", "--", before, after]).current_dir(inside);
     let diff = process::run(&mut git, GIT_TIME_MAX);
     let diff = diff.map_err(|err| err.to_string())?;
-    // As diff(1) has it: 1 says that there are differences.
+    // As with diff(1), status 1 means that there are differences.
     match diff.status.and_then(|it| it.code()) {
         Some(0 | 1) => Ok(diff
             .output

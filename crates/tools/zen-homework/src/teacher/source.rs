@@ -1,5 +1,5 @@
-//! What a handout is made of: the starters, and of this workspace the crates
-//! that they and the checker need.
+//! The parts of a handout: the starters, and the crates of this workspace that
+//! they and the checker need.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,17 +12,17 @@ use zen_check::Dialect;
 use super::markers;
 use crate::assignment::{Assignment, BUILT};
 
-/// Files by their paths, relative to where they will be.
+/// Files by path, relative to the folder where they will be.
 pub(crate) type Files = Vec<(PathBuf, Vec<u8>)>;
 
-/// What every handout has of this workspace.
+/// The package of this workspace that every handout contains.
 const TOOL: &str = "zen-homework";
 const CLIENT: &str = "zen-client";
 
-/// Of an assignment, these are not handed out.
+/// These files of an assignment are not handed out.
 const NOT_HANDED_OUT: [&str; 3] = ["wrong", "teacher.md", BUILT];
 
-/// The teacher's side of this crate: a feature, and what it is made of.
+/// The feature and the files of this crate's part for teachers.
 const TEACHERS: &str = "teacher";
 const TEACHERS_FILES: [&str; 3] = ["teacher", "teacher.rs", "teaching.rs"];
 
@@ -34,7 +34,7 @@ pub(crate) fn files_below(folder: &Path) -> Result<Files, String> {
     Ok(files)
 }
 
-/// The same; none if there is no such folder.
+/// The same; none if the folder does not exist.
 pub(crate) fn files_below_if_any(folder: &Path) -> Result<Files, String> {
     match folder.is_dir() {
         true => files_below(folder),
@@ -63,7 +63,7 @@ pub(crate) fn starter(assignment: &Assignment) -> Result<Files, String> {
     solved(assignment, &|_| false)
 }
 
-/// The same with the solution of these stages in them.
+/// The same with the solution of these stages.
 pub(crate) fn solved(
     assignment: &Assignment,
     is_solved: &dyn Fn(&str) -> bool,
@@ -83,11 +83,11 @@ pub(crate) fn solved(
     Ok(files)
 }
 
-/// Says to a student, and to what examines the files, in which dialect.
+/// Names the dialect for the student, and for the examination of the files.
 pub(crate) fn speak(assignment: &Assignment, files: &mut Files) {
     let Some(seed) = assignment.dialect else { return };
     for (path, bytes) in files.iter_mut() {
-        // The key stands before the first table.
+        // A top-level key has to come before the first table.
         if path == Path::new("assignment.toml") {
             *bytes = [format!("dialect = {seed}\n").as_bytes(), bytes].concat();
         }
@@ -97,7 +97,7 @@ pub(crate) fn speak(assignment: &Assignment, files: &mut Files) {
     files.push(("DIALECT.md".into(), page.into_bytes()));
 }
 
-/// The workspace that holds the assignments, as far as manifests tell.
+/// The workspace that holds the assignments, as its manifests describe it.
 pub(crate) struct Workspace {
     root: PathBuf,
     manifest: Table,
@@ -109,7 +109,7 @@ impl Workspace {
         Ok(Self { root: root.to_path_buf(), manifest })
     }
 
-    /// Where a dependency is that belongs to this workspace.
+    /// The path of a dependency in this workspace.
     fn path(&self, dependency: &str) -> Option<&str> {
         let all = self.manifest["workspace"].get("dependencies")?;
         all.get(dependency)?.get("path")?.as_str()
@@ -123,8 +123,8 @@ impl Workspace {
         names.iter().filter(is_one).copied().collect()
     }
 
-    /// The crates of this workspace that these assignments, the tool and the
-    /// client are built with.
+    /// The crates of this workspace that are needed to build these assignments,
+    /// the tool and the client.
     fn crates(&self, names: &[&str]) -> Result<Crates, String> {
         let mut crates = Crates::default();
         for name in self.packages(names) {
@@ -134,7 +134,7 @@ impl Workspace {
         }
         let folder = Path::new("crates/tools").join(TOOL);
         self.add(TOOL, &folder, &mut crates)?;
-        // The pages of the assignments ask with it.
+        // The pages about assignments use it to ask questions.
         let folder = Path::new("crates/listings").join(CLIENT);
         self.add(CLIENT, &folder, &mut crates)?;
         Ok(crates)
@@ -200,7 +200,7 @@ impl Workspace {
         manifest
     }
 
-    /// The manifests of a handout, the crates behind them, and the licences.
+    /// The manifests of a handout, the crates they name, and the licences.
     pub(crate) fn tools(&self, names: &[&str]) -> Result<Files, String> {
         let crates = self.crates(names)?;
         let mut files = Vec::new();
@@ -229,9 +229,9 @@ impl Workspace {
 
 #[derive(Default)]
 struct Crates {
-    /// Of this workspace: name, folder, and the manifest as it is handed out.
+    /// From this workspace: name, folder, and the manifest to hand out.
     own: Vec<(String, PathBuf, Table)>,
-    /// All that any of them depends on.
+    /// Everything on which any of them depends.
     dependencies: BTreeSet<String>,
 }
 
@@ -261,8 +261,8 @@ fn dependencies(manifest: &Table) -> Vec<String> {
     names
 }
 
-/// A tool's manifest without its tests, without programs that are not in its
-/// `src`, and without the teacher's side.
+/// A tool's manifest without its tests, without programs outside its `src`, and
+/// without the part for teachers.
 fn slim(mut manifest: Table) -> Table {
     for section in ["dev-dependencies", "test", "bench", "example"] {
         manifest.remove(section);
@@ -275,7 +275,7 @@ fn slim(mut manifest: Table) -> Table {
     }
     let mut paid_for = Vec::new();
     if let Some(Value::Table(features)) = manifest.get_mut("features") {
-        // A feature without anything in it, so that it may be asked for.
+        // The feature stays, but empty, so that it can still be named.
         if let Some(of) = features.get_mut(TEACHERS) {
             let all = std::mem::replace(of, Value::Array(Vec::new()));
             features.insert("default".into(), Value::Array(Vec::new()));

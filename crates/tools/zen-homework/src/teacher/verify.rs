@@ -1,4 +1,4 @@
-//! The author's gate: an assignment does what it is meant to.
+//! Checks for authors: an assignment does what it is meant to do.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use crate::student::print;
 /// The seed of every examination here.
 const SEED: u64 = 1060;
 
-/// Beside the files that a student may change, there is nothing else.
+/// No other files belong beside those that a student may change.
 const KNOWN: [&str; 7] = [
     "Cargo.toml",
     "assignment.toml",
@@ -33,14 +33,14 @@ const KNOWN: [&str; 7] = [
     "teacher.md",
 ];
 
-/// A solution that is not told its dialect here speaks the contract's own.
+/// Without this file, a solution uses the contract's own words.
 const TOLD: &str = "dialect.txt";
 
-/// A line of a solution as short as this may stand anywhere.
+/// A shorter line of a solution may occur anywhere by chance.
 const TELLING_BYTES_MIN: usize = 24;
 
-/// Looks at these assignments, says what is wrong with each, and returns
-/// whether nothing is.
+/// Checks these assignments, and prints what is wrong with each; true if
+/// nothing is.
 pub fn verify(
     project: &Project,
     names: &[String],
@@ -95,16 +95,16 @@ struct Gate<'a> {
     assignment: &'a Assignment,
     workshop: &'a Workshop,
     findings: Vec<String>,
-    /// What this machine cannot say anything about, and why.
+    /// What this machine could not check, and why.
     left_out: Vec<String>,
 }
 
-/// One of the languages that an assignment has a starter in. Its name is
-/// empty where there is but the one.
+/// A language in which an assignment has a starter. Its name is empty if there
+/// is only one.
 struct Language(String);
 
 impl Language {
-    /// Its name, as it is added to what was done.
+    /// Its name, to add to a message.
     fn told(&self) -> String {
         match self.0.is_empty() {
             true => String::new(),
@@ -114,7 +114,7 @@ impl Language {
 }
 
 impl Gate<'_> {
-    /// The languages of its starters, as far as this machine has them.
+    /// The languages of its starters that this machine can build.
     fn languages(&mut self) -> Result<Vec<Language>, String> {
         let Some(file) = &self.assignment.start else {
             return Ok(vec![Language(String::new())]);
@@ -130,14 +130,14 @@ impl Gate<'_> {
             match missing.missing() {
                 None => languages.push(Language(name)),
                 Some(program) => self.left_out.push(format!(
-                    "what is in {name}: there is no {program} here"
+                    "the {name} files: {program} is not installed"
                 )),
             }
         }
         Ok(languages)
     }
 
-    /// The same files, if a student chooses this language.
+    /// The same files, as if a student had chosen this language.
     fn chosen(&self, mut files: Files, language: &Language) -> Files {
         let start = self.assignment.start.as_deref().map(Path::new);
         for (path, bytes) in &mut files {
@@ -157,7 +157,7 @@ impl Gate<'_> {
             let known = KNOWN.iter().any(|name| path.starts_with(name));
             self.require(
                 known || it.may_change(path) || it.names(path),
-                || format!("{} belongs to nothing here", path.display()),
+                || format!("{} does not belong to it", path.display()),
             );
             // A patch may begin in the middle of a solution.
             let Ok(text) = std::str::from_utf8(bytes) else { continue };
@@ -222,7 +222,7 @@ impl Gate<'_> {
         Ok(())
     }
 
-    /// Builds what these files are, and examines it.
+    /// Builds these files, and examines the program.
     fn examine(&self, files: &Files) -> Result<Examined, String> {
         self.workshop.put(&self.assignment.name, files)?;
         let assignment = self.workshop.assignment(&self.assignment.name)?;
@@ -238,7 +238,7 @@ impl Gate<'_> {
         Ok(Examined { said, results, seconds })
     }
 
-    /// The same in a language; None, and a finding, if it does not build.
+    /// The same in one language; None, and a finding, if it does not build.
     fn examine_in(
         &mut self,
         language: &Language,
@@ -274,7 +274,7 @@ impl Gate<'_> {
         let mut files = source::files_below(&self.assignment.folder)?;
         files.retain(|(path, _)| !path.starts_with("wrong"));
         source::speak(self.assignment, &mut files);
-        // It is told by a file, which no one else has.
+        // Its dialect is in a file of its own, which no student has.
         if let Some(seed) = self.assignment.dialect {
             let start = self.assignment.start.as_deref().unwrap_or_default();
             let told = Path::new(start).with_file_name(TOLD);
@@ -283,7 +283,7 @@ impl Gate<'_> {
         Ok(files)
     }
 
-    /// In a dialect, the solution of the contract's own words is none.
+    /// In a dialect, a solution in the contract's own words must fail.
     fn try_plain_solution(
         &mut self,
         language: &Language,
@@ -349,7 +349,7 @@ impl Gate<'_> {
 
     fn try_listings(&mut self, listings: &[PathBuf]) -> Result<(), String> {
         if self.assignment.start.is_some() && !listings.is_empty() {
-            // In the language of its choice.
+            // Where any program is allowed, a listing is too.
             return print("  a listing may be handed in as it is\n");
         }
         for listing in listings {
@@ -409,7 +409,7 @@ impl Gate<'_> {
         super::handout::write(solution, &folder)?;
         let mut git = Command::new("git");
         git.arg("apply").arg(&patch).current_dir(&folder);
-        // Else it would look for a repository around the folder.
+        // Otherwise git would look for a repository above the folder.
         git.env("GIT_CEILING_DIRECTORIES", self.workshop.folder());
         let applied = process::run(&mut git, GIT_TIME_MAX);
         let applied = applied.map_err(|err| err.to_string())?;
@@ -449,20 +449,20 @@ impl Gate<'_> {
 }
 
 struct Examined {
-    /// By the compiler.
+    /// What the compiler printed.
     said: Vec<String>,
     results: Vec<StageResult>,
     seconds: f64,
 }
 
-/// What came of a wrong solution that is not itself wrong.
+/// The result for a wrong solution that fails as it should.
 enum Tried {
     Caught,
-    /// Its language is not.
+    /// This machine cannot build its language.
     NotHere,
 }
 
-/// A wrong solution: which stage is to catch it, by which case, and a patch.
+/// A wrong solution: the stage and the case to catch it, and a patch.
 struct Wrong {
     stage: String,
     fails: String,
@@ -472,9 +472,9 @@ struct Wrong {
 impl Wrong {
     fn read(name: &Path, bytes: &[u8]) -> Result<Self, String> {
         let name = name.to_string_lossy();
-        let name = name.strip_suffix(".patch").ok_or("it is no .patch")?;
+        let name = name.strip_suffix(".patch").ok_or("it is not a .patch")?;
         let (stage, _) =
-            name.split_once('-').ok_or("it is not called STAGE-WHAT.patch")?;
+            name.split_once('-').ok_or("its name is not STAGE-WHAT.patch")?;
         let text = String::from_utf8_lossy(bytes);
         let fails = text.lines().find_map(|line| line.strip_prefix("Fails: "));
         let fails = fails.ok_or("there is no line `Fails: CASE`")?;
@@ -503,7 +503,7 @@ fn told(outcome: &StageOutcome) -> String {
     }
 }
 
-/// Every server of this workspace that listens.
+/// Every built server of this workspace that listens.
 fn built_listings(project: &Project) -> Result<Vec<PathBuf>, String> {
     let listens = |it: &Listing| !it.is_inetds();
     let servers = Servers::build(&project.root, "dev", None, listens)?;

@@ -1,5 +1,5 @@
-//! A handout of its own, in a temporary folder, in which one program after
-//! another is built in the place of the starter.
+//! A handout in a temporary folder, in which one program after another is built
+//! in place of the starter.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -15,15 +15,15 @@ use super::source::Files;
 use crate::assignment::Assignment;
 use crate::project::{Built, Project};
 
-/// What a build has printed is shown up to this.
+/// The most lines that are shown of a build's output.
 const BUILD_LINES_MAX: usize = 60;
 const BUILD_BYTES_MAX: u64 = 64 * 1024;
 
-/// Cargo deletes what it has built in no time, unless another one is at work.
+/// Cargo deletes its results at once, unless another Cargo holds the lock.
 const CLEAN_TIME_MAX: Duration = Duration::from_secs(120);
 
-/// Go without the network, and without anyone's settings. What a program needs
-/// beyond Go's own library has to be in its folder `vendor`.
+/// Go without the network, and without the user's settings. A program's
+/// packages outside the standard library have to be in its `vendor` folder.
 const GO_ALONE: [(&str, &str); 4] = [
     ("GOPROXY", "off"),
     ("GOTOOLCHAIN", "local"),
@@ -31,8 +31,8 @@ const GO_ALONE: [(&str, &str); 4] = [
     ("GOFLAGS", ""),
 ];
 
-/// A folder that is deleted when it goes out of scope, or when this process
-/// ends in any other way.
+/// A folder that is deleted when this is dropped, or when this process ends in
+/// any other way.
 #[derive(Debug)]
 pub(crate) struct Temporary(pub(crate) PathBuf, Option<Child>);
 
@@ -53,15 +53,15 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         fs::remove_dir_all(&self.0).ok();
         if let Some(heir) = &mut self.1 {
-            // Ends its standard input as well.
+            // wait() closes its standard input first.
             heir.wait().ok();
         }
     }
 }
 
-/// A shell that deletes the folder when its standard input ends. The other end
-/// of that is ours alone: so it ends when we do, even by SIGKILL. Those whom we
-/// have started may write for a moment longer: it tries again.
+/// A shell that deletes the folder when its standard input ends. Only we hold
+/// the other end, so that happens when we end, even by SIGKILL. Our children
+/// may write for a moment longer, so it tries again.
 #[cfg(unix)]
 fn heir(folder: &Path) -> io::Result<Child> {
     const SCRIPT: &str = r#"read -r _
@@ -70,7 +70,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     sleep 1
 done"#;
     let mut shell = Command::new("sh");
-    // A Ctrl-C is for us, and not for this group.
+    // Ctrl-C must not reach the shell before it has deleted the folder.
     std::os::unix::process::CommandExt::process_group(&mut shell, 0);
     shell.args(["-c", SCRIPT, "sh"]).arg(folder).stdin(Stdio::piped());
     shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn()
@@ -87,7 +87,7 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    /// With these assignments in it, as they are handed out.
+    /// A workshop with these assignments, as they are handed out.
     pub(crate) fn new(
         project: &Project,
         assignments: &[Assignment],
@@ -104,22 +104,22 @@ impl Workshop {
         Ok(Self { folder, project })
     }
 
-    /// The assignment of this name, where it is built.
+    /// The assignment with this name, in the folder where it is built.
     pub(crate) fn assignment(&self, name: &str) -> Result<Assignment, String> {
         self.project.assignment(name)
     }
 
-    /// Where Go keeps what it has built; the user that builds must own it.
+    /// Go's build cache; it must belong to the user that builds.
     pub(crate) fn go(&self) -> PathBuf {
         self.folder.0.join("go")
     }
 
-    /// Where there is room for whatever else is temporary.
+    /// Where other temporary files can go.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder.0
     }
 
-    /// Puts these files into the folder of an assignment, and nothing else.
+    /// Replaces the files in the folder of an assignment with these.
     pub(crate) fn put(&self, name: &str, files: &Files) -> Result<(), String> {
         let folder = self.project.folder(name);
         fs::remove_dir_all(&folder)
@@ -127,8 +127,8 @@ impl Workshop {
         write(files, &folder)
     }
 
-    /// Builds what is there, without the network; `limit` may run the command
-    /// within limits. Returns also what the compiler said.
+    /// Builds what is there, without the network; `limit` may put the command
+    /// within limits. Also returns what the compiler printed.
     pub(crate) fn build(
         &self,
         assignment: &Assignment,
@@ -154,7 +154,7 @@ impl Workshop {
         Ok((built?, first_lines(&log)))
     }
 
-    /// Cargo is not to take what was built before for what is here now.
+    /// Otherwise Cargo might take an earlier build for these files.
     fn clean(&self, assignment: &Assignment) -> Result<(), String> {
         let mut cargo = workspace::cargo(&self.project.root);
         cargo.args(["clean", "--quiet", "--offline", "--package"]);
@@ -171,7 +171,7 @@ impl Workshop {
     }
 }
 
-/// The first lines of what a build has printed.
+/// The first lines of a build's output.
 fn first_lines(log: &Path) -> Vec<String> {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(log) {

@@ -1,4 +1,4 @@
-//! A student's way, and a class of five.
+//! The steps of a student, and the grades of a class of five.
 
 use std::fs;
 use std::path::Path;
@@ -47,14 +47,14 @@ fn a_student_solves_what_a_teacher_then_grades() {
     assert!(status.contains("2 hints taken"), "{status}");
     copy(&handout, &class.join("good"));
 
-    // The starter comes back, and nothing is lost.
+    // The starter comes back, and no work is lost.
     succeeds(&homework(&handout, &["reset"]));
     let starter = fs::read_to_string(handout.join(file)).unwrap();
     assert_ne!(starter, text);
     let kept = handout.join(".homework/framing-1/src/framing.rs");
     assert_eq!(fs::read_to_string(kept).unwrap(), text);
 
-    // What does not build, what does not end, and what grades itself.
+    // A work that does not build, one that hangs, and one that grades itself.
     for (student, code) in [
         ("broken", "fn broken( {\n".to_string()),
         ("endless", text.replace("let skipped", "loop {}\n    let skipped")),
@@ -77,7 +77,7 @@ fn expect_grades(folder: &Path) {
     let places = places.map(|it| it.to_string_lossy().into_owned());
     let to = folder.join("grades").to_string_lossy().into_owned();
     let mut words = vec!["grade", "--to", &to];
-    // Where there are no limits to be had, the rest is the same.
+    // Where limits are unavailable, the rest is the same.
     let limits = ["--net", "--user", "--map-root-user", "--pid", "--fork"];
     let tried = Command::new("unshare").args(limits).arg("true").output();
     if !tried.is_ok_and(|output| output.status.success()) {

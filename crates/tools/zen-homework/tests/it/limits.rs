@@ -1,9 +1,9 @@
-//! What limits hold, seen from outside.
+//! What limits allow, seen from outside.
 
 use std::process::{Command, Output};
 
-/// What a command says within limits and namespaces, or None where there are
-/// none to be had.
+/// The output of a script within limits and namespaces, or None where they are
+/// unavailable.
 fn within(script: &str) -> Option<Output> {
     let mut unshare = Command::new("unshare");
     unshare.args(["--user", "--map-root-user", "--net", "--pid", "--fork"]);
@@ -15,7 +15,7 @@ fn within(script: &str) -> Option<Output> {
     limited.args(["--descriptors", "32", "--", "sh", "-c", script]);
     let tried = unshare.arg("true").output();
     if !tried.is_ok_and(|output| output.status.success()) {
-        println!("there are no namespaces to be had here");
+        println!("skipped: no namespaces here");
         return None;
     }
     Some(limited.output().expect("unshare can be run"))
@@ -28,16 +28,16 @@ fn a_command_has_limits_and_a_network_of_its_own() {
     let Some(output) = within(script) else { return };
     let said = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<_> = said.lines().collect();
-    // 4 times 64 MiB may be reserved, and 4 times 16 processes; there is loopback, and nothing else; and
-    // there are the shell and what counts its like.
+    // 4 times 64 MiB of address space, 4 times 16 processes, and only the
+    // loopback interface. The processes are the shell and its pipeline.
     assert_eq!(numbers[..4], ["32", "262144", "64", "1"], "{output:?}");
     let processes: u32 = numbers[4].parse().expect("a number");
     assert!(processes <= 4, "{output:?}");
 }
 
 #[test]
-fn what_is_reserved_beyond_the_limit_is_refused() {
-    // Of 256 MiB that a process may reserve, this would be twice as much.
+fn memory_beyond_the_limit_is_refused() {
+    // A process may reserve 256 MiB, and this is twice as much.
     let script = "head -c 536870912 /dev/zero | tail -n 1 | wc -c";
     let Some(output) = within(script) else { return };
     let said = String::from_utf8_lossy(&output.stderr);

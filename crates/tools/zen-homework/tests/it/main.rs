@@ -1,4 +1,4 @@
-//! Homework from handing out to grading, with the program itself.
+//! Homework from handout to grade, with the program itself.
 
 mod class;
 #[cfg(target_os = "linux")]
@@ -11,13 +11,13 @@ use std::process::{Command, Output};
 
 use zen_harness::built;
 
-/// The workspace in which this is.
+/// The workspace of this crate.
 fn root() -> PathBuf {
     let folder = zen_harness::folder!();
     folder.ancestors().nth(3).expect("crates/tools/zen-homework").into()
 }
 
-/// The program, told where the project is.
+/// The program, run in this project.
 fn homework(project: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(zen_harness::program!("zen-homework"));
     command.arg("--root").arg(project).args(words);
@@ -32,14 +32,14 @@ fn succeeds(output: &Output) -> String {
     text
 }
 
-/// A folder for one test, empty.
+/// An empty folder for one test.
 fn folder(name: &str) -> PathBuf {
     let folder = built::scratch().expect("a folder").join(name);
     fs::remove_dir_all(&folder).ok();
     folder
 }
 
-/// All text below a folder, without what was built there.
+/// The contents of all files below a folder, without build results.
 fn text_below(folder: &Path) -> String {
     let mut text = String::new();
     for entry in fs::read_dir(folder).expect("a folder") {
@@ -56,12 +56,12 @@ fn text_below(folder: &Path) -> String {
     text
 }
 
-/// The lines between the marks of sources, if they say something.
+/// The lines between the marks of sources, without those that tell nothing.
 fn solution_of(text: &str) -> Vec<String> {
     let mut within = false;
     let (mut inside, mut outside) = (Vec::new(), Vec::new());
     for line in text.lines().map(str::trim) {
-        // As Rust and Go have comments, or as Python has them.
+        // Rust and Go use one kind of comment, and Python another.
         let said = line.trim_start_matches(['/', '#']).trim_start();
         let starter = said.strip_prefix("STARTER:");
         match line {
@@ -79,7 +79,7 @@ fn solution_of(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_handout_has_a_line_of_a_solution_or_anything_of_the_teachers() {
+fn no_handout_has_solutions_or_teachers_files() {
     let to = folder("all");
     let homework_folder = root().join("crates/homework");
     let entries = fs::read_dir(homework_folder).expect("assignments");
@@ -90,7 +90,7 @@ fn no_handout_has_a_line_of_a_solution_or_anything_of_the_teachers() {
             continue;
         }
         words.push(entry.file_name().to_string_lossy().into_owned());
-        // One of them is no crate.
+        // One of them is not a crate.
         let sources = ["src", "server"].map(|it| entry.path().join(it));
         for folder in sources.iter().filter(|it| it.is_dir()) {
             solution.extend(solution_of(&text_below(folder)));
@@ -101,7 +101,7 @@ fn no_handout_has_a_line_of_a_solution_or_anything_of_the_teachers() {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     succeeds(&homework(&root(), &words));
     let handed_out = text_below(&to);
-    // What the listings have is no secret, nor what the checker has.
+    // The listings and the checker are public.
     let rooms = [
         "zen-utils",
         "listings",
@@ -124,7 +124,7 @@ fn no_handout_has_a_line_of_a_solution_or_anything_of_the_teachers() {
 }
 
 #[test]
-fn an_examination_is_handed_out_in_other_words() {
+fn an_examination_uses_its_dialect() {
     let to = folder("examination");
     let place = to.to_string_lossy().into_owned();
     let words = ["--to", &place, "--dialect", "2014"];
@@ -145,7 +145,7 @@ fn an_examination_is_handed_out_in_other_words() {
 }
 
 #[test]
-fn nothing_is_left_of_a_handout_if_there_is_no_cargo() {
+fn a_handout_without_cargo_leaves_no_files() {
     let to = folder("failed");
     let mut command = Command::new(zen_harness::program!("zen-homework"));
     command.arg("--root").arg(root()).args(["handout", "framing", "--to"]);
@@ -158,7 +158,7 @@ fn nothing_is_left_of_a_handout_if_there_is_no_cargo() {
 }
 
 #[test]
-fn a_handout_is_not_put_into_a_folder_that_holds_something() {
+fn a_handout_needs_an_empty_folder() {
     let to = folder("taken");
     fs::create_dir_all(&to).unwrap();
     fs::write(to.join("work"), "of a student").unwrap();

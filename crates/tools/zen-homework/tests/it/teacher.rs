@@ -1,4 +1,4 @@
-//! What a teacher is shown, and what is left when that is cut short.
+//! What `solution` shows a teacher, and what `verify` leaves if it is killed.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::{folder, homework, root, solution_of, succeeds, text_below};
 
 #[test]
-fn what_is_shown_as_the_solution_makes_it_of_the_starter() {
+fn the_shown_diffs_turn_the_starter_into_the_solution() {
     let folder = folder("solution");
     let to = folder.to_string_lossy().into_owned();
     succeeds(&homework(&root(), &["handout", "framing", "--to", &to]));
@@ -40,7 +40,7 @@ fn what_is_shown_as_the_solution_makes_it_of_the_starter() {
 
 #[cfg(unix)]
 #[test]
-fn whoever_ends_it_finds_nothing_left_of_it() {
+fn an_interrupted_verify_leaves_no_files() {
     for signal in ["-INT", "-TERM", "-KILL"] {
         let temporary = folder("temporary");
         fs::create_dir_all(&temporary).unwrap();
@@ -67,8 +67,8 @@ fn whoever_ends_it_finds_nothing_left_of_it() {
     }
 }
 
-/// Whether the working directory of some process is below this folder, as far
-/// as the system tells.
+/// Whether a process has its working directory below this folder, as far as the
+/// system reports that.
 #[cfg(unix)]
 fn works_below(folder: &std::path::Path) -> bool {
     let processes = fs::read_dir("/proc").into_iter().flatten();

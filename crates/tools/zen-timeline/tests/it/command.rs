@@ -1,4 +1,4 @@
-//! The command as its user meets it.
+//! The command as a user sees it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ fn fails(arguments: &[&str], message: &str) {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_said() {
+fn rejects_what_it_cannot_draw() {
     let folder = Folder::new("draw");
     let run = folder.path("run.json");
     fails(&["draw", &run, "-o", "x.svg"], "run.json");
@@ -163,7 +163,7 @@ while True:
     }
 
     #[test]
-    fn a_client_that_is_not_answered_says_so() {
+    fn reports_a_client_without_an_answer() {
         if !is_there("strace", "true") || !is_there("python3", "--version") {
             println!("no strace that may trace, or no python3 here");
             return;
@@ -172,7 +172,7 @@ while True:
         let [server, scenario, output] =
             ["server.py", "scenario", "run.json"].map(|it| folder.path(it));
         fs::write(&server, SERVER).unwrap();
-        // What ends in no question mark is never answered.
+        // Without a question mark it is never answered.
         let text = "client a\nconnect\nsend x\nfinish\nanswer";
         fs::write(&scenario, text).unwrap();
         let recorded = run(&[
@@ -201,7 +201,7 @@ while True:
     }
 
     #[test]
-    fn whoever_is_killed_leaves_no_server() {
+    fn a_killed_recording_leaves_no_server() {
         if !is_there("strace", "true") || !is_there("python3", "--version") {
             println!("no strace that may trace, or no python3 here");
             return;
@@ -213,7 +213,7 @@ while True:
         let tells = "import os, sys\nwith open(sys.argv[2], 'a') as file:\n    \
                      print(os.getpid(), file=file)\n";
         fs::write(&server, format!("{tells}{SERVER}")).unwrap();
-        // Untraced it is soon over; then nobody comes for a while.
+        // The run without strace is short; then no client comes for a while.
         fs::write(&scenario, "client a\nconnect\nask ?\nwait 2000").unwrap();
         let mut command = Command::new(program!("zen-timeline"));
         command.args(["record", "--scenario", &scenario, "-o", &output, "--"]);
@@ -243,7 +243,7 @@ while True:
     }
 
     #[test]
-    fn a_missing_strace_is_said() {
+    fn reports_a_missing_strace() {
         let output = Command::new(program!("zen-timeline"))
             .args(["record", "-o", "/dev/null", "--", "true"])
             .env("PATH", "")

@@ -1,4 +1,4 @@
-//! Pictures, steps and traces, of recorded runs and of a generated one.
+//! Pictures, steps and traces of recorded runs and of generated ones.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,7 +14,7 @@ use zen_timeline::{html, perfetto, svg};
 
 use crate::reader;
 
-/// A thread that serves a client in a hurry, and one that is accepted late.
+/// A thread that serves a client in a hurry, and another client accepted late.
 fn small() -> Run {
     let call = |at, took, kind, client, result| Call {
         at,
@@ -115,12 +115,12 @@ fn each_state_lasts_as_long_as_its_calls() {
         panic!("{picture:?}")
     };
     assert_eq!(time_in(main, State::Recv), 500 + 56_000 + 100 + 11_000);
-    // From the edge of the picture on.
+    // Includes the time before the clients, from the edge of the picture.
     assert_eq!(time_in(main, State::Accept), 1_500 + 1_800 + 100);
     assert_eq!(time_in(main, State::Send), 200);
     assert_eq!(time_in(first, State::Asked), 3_000);
     assert_eq!(time_in(second, State::Asked), 60_000);
-    // Nobody accepted it before the first had left.
+    // No thread accepted it before the first client had left.
     assert_eq!(second.queued, Some((10_100, 61_100)));
     assert_eq!(thread.parent, Some(2));
     let arrives = |lane: &Lane| -> Vec<_> {
@@ -140,14 +140,14 @@ fn merging_keeps_what_takes_the_time() {
         time_in(&Picture::new(&small(), Detail::ZOOM).lanes[2], State::Recv);
     let merged = time_in(main, State::Recv);
     assert!((exact - merged).abs() < 8 * picture.cell, "{merged} {exact}");
-    // What is too short to be seen is not there.
+    // A state that is too short to be seen is not there.
     assert_eq!(time_in(main, State::Send), 0);
     let whole: i64 = main.spans.iter().map(Span::length).sum();
     assert_eq!(whole, 91_000 - picture.time.0);
 }
 
 #[test]
-fn a_picture_is_xml_with_titles_and_whole_references() {
+fn a_picture_is_xml_with_titles_and_valid_references() {
     for run in [small(), reader::poll(), reader::fork()] {
         let picture = Picture::new(&run, Detail::FIGURE);
         let text = svg::draw(&picture, &run, &run.name);
@@ -180,7 +180,7 @@ fn a_picture_is_xml_with_titles_and_whole_references() {
     }
 }
 
-/// The text of a row after a step.
+/// What a row shows after a step.
 fn row_after(story: &Story, row: &str, at: i64) -> String {
     let row = story.rows.iter().position(|it| it == row).expect("a row");
     let mut text = 0;
@@ -257,8 +257,8 @@ fn a_socket_is_open_while_any_process_has_it() {
         let mut calls = calls.iter().filter(|it| it.client == Some(0));
         calls.find(|it| it.kind == Kind::Close).unwrap().end()
     };
-    // The second child closes what it has inherited; the first goes on; and
-    // the parent closes its copy last.
+    // The second child closes what it has inherited, the first goes on, and the
+    // parent closes its copy last.
     assert!(closes(2) < closes(1) && closes(1) < closes(0));
     let closed: Vec<_> =
         was.iter().filter(|(_, text)| text.starts_with("closed")).collect();
@@ -267,12 +267,12 @@ fn a_socket_is_open_while_any_process_has_it() {
 }
 
 #[test]
-fn a_page_is_one_file_and_tells_all_without_a_script() {
+fn a_page_is_one_file_and_complete_without_its_script() {
     let page = html::page(&small());
     for outside in ["src=", "url(h", "@import", "https:"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    // All addresses are names: of XML, and of parts of the page itself.
+    // Every address is the name of an XML standard, or of a part of the page.
     for (at, _) in page.match_indices("http:") {
         assert!(page[at..].starts_with("http://www.w3.org/2000/svg\""));
     }
@@ -284,23 +284,23 @@ fn a_page_is_one_file_and_tells_all_without_a_script() {
     assert!(fragment.lines().all(|line| !line.trim().is_empty()));
 }
 
-/// Each event as Chrome's format wants it, and no two slices of a thread that
-/// overlap without one being within the other.
-fn strictly(trace: &Value) -> usize {
+/// Checks each event against Chrome's format. Of two slices of a thread that
+/// overlap, one must lie within the other.
+fn valid_events(trace: &Value) -> usize {
     let text = trace.to_string();
-    let trace: Value = serde_json::from_str(&text).expect("as it must be");
+    let trace: Value = serde_json::from_str(&text).expect("a valid trace");
     assert_eq!(trace["displayTimeUnit"], "ms");
-    let events = trace["traceEvents"].as_array().expect("as it must be");
+    let events = trace["traceEvents"].as_array().expect("a valid trace");
     let mut slices: BTreeMap<(u64, u64), Vec<(u64, u64)>> = BTreeMap::new();
     let mut named = HashSet::new();
     for event in events {
-        let keys = event.as_object().expect("as it must be");
+        let keys = event.as_object().expect("a valid trace");
         let place = (
-            event["pid"].as_u64().expect("as it must be"),
-            event["tid"].as_u64().expect("as it must be"),
+            event["pid"].as_u64().expect("a valid trace"),
+            event["tid"].as_u64().expect("a valid trace"),
         );
         assert!(event["name"].as_str().is_some_and(|it| !it.is_empty()));
-        let known: &[&str] = match event["ph"].as_str().expect("as it must be")
+        let known: &[&str] = match event["ph"].as_str().expect("a valid trace")
         {
             "M" => {
                 assert!(event["args"]["name"].is_string(), "{event}");
@@ -311,12 +311,12 @@ fn strictly(trace: &Value) -> usize {
             }
             "i" => {
                 assert_eq!(event["s"], "t");
-                event["ts"].as_u64().expect("as it must be");
+                event["ts"].as_u64().expect("a valid trace");
                 &["ph", "s", "cat", "name", "pid", "tid", "ts"]
             }
             "X" => {
-                let at = event["ts"].as_u64().expect("as it must be");
-                let end = at + event["dur"].as_u64().expect("as it must be");
+                let at = event["ts"].as_u64().expect("a valid trace");
+                let end = at + event["dur"].as_u64().expect("a valid trace");
                 slices.entry(place).or_default().push((at, end));
                 &["ph", "cat", "name", "pid", "tid", "ts", "dur", "args"]
             }
@@ -338,20 +338,20 @@ fn strictly(trace: &Value) -> usize {
 }
 
 #[test]
-fn a_trace_for_chrome_is_what_it_must_be() {
+fn a_chrome_trace_keeps_the_format() {
     // Ten calls, and each client waited once.
-    assert_eq!(strictly(&perfetto::trace(&small())), 12);
-    // What no thread can do, a file may still say.
+    assert_eq!(valid_events(&perfetto::trace(&small())), 12);
+    // No thread does this, but a file may contain it.
     let mut overlapping = small();
     overlapping.tasks[0].calls[1].took = 1_550;
-    assert_eq!(strictly(&perfetto::trace(&overlapping)), 12);
+    assert_eq!(valid_events(&perfetto::trace(&overlapping)), 12);
     for run in [reader::poll(), reader::threaded(), reader::fork()] {
         let calls: usize = run.tasks.iter().map(|it| it.calls.len()).sum();
-        assert_eq!(strictly(&perfetto::trace(&run)), calls);
+        assert_eq!(valid_events(&perfetto::trace(&run)), calls);
     }
 }
 
-/// A minute of eight threads, a million calls in all, eight clients.
+/// A minute with eight threads, a million calls in all, and eight clients.
 fn million() -> Run {
     let kinds = [Kind::Recv, Kind::Send, Kind::Futex, Kind::Poll];
     let task = |id: u32| Task {
@@ -362,7 +362,7 @@ fn million() -> Run {
         calls: (0..125_000)
             .map(|n| Call {
                 at: n * 480 + 10 * i64::from(id),
-                // Some long, so that no two neighbours are alike.
+                // Different lengths, so that no two neighbours are alike.
                 took: 20 + (n * 7919 + i64::from(id)) % 440,
                 kind: kinds[(n as usize * 31 + n as usize / 7) % 4],
                 client: Some(((n / 5) % 8) as u16),
@@ -406,7 +406,7 @@ fn a_million_events_stay_below_five_mebibytes() {
     assert!(spans.sum::<usize>() <= Detail::ZOOM.spans_max);
     let marks = picture.lanes.iter().map(|it| it.marks.len());
     assert!(marks.sum::<usize>() <= Detail::ZOOM.marks_max);
-    // And none of the bytes is lost.
+    // No byte is lost.
     let bytes = |arrives: bool| -> u64 {
         let lanes = &picture.lanes[picture.clients..];
         let marks = lanes.iter().flat_map(|lane| &lane.marks);
@@ -418,6 +418,6 @@ fn a_million_events_stay_below_five_mebibytes() {
         25 * calls.filter(|it| it.kind == kind).count() as u64
     };
     assert_eq!((bytes(true), bytes(false)), (of(Kind::Recv), of(Kind::Send)));
-    // The beginning is one more.
+    // The beginning is a step too.
     assert!(page.matches("<li ").count() <= STEPS_MAX + 1);
 }

@@ -1,4 +1,4 @@
-//! The pictures in the book are drawn from the data that is committed.
+//! The pictures in the book are drawn from the committed data.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ fn book() -> PathBuf {
 }
 
 #[test]
-fn every_figure_is_what_is_drawn_from_its_data() {
+fn every_figure_is_drawn_from_its_data() {
     for exhibit in exhibits().unwrap() {
         let run = recorded(&book(), &exhibit.name).unwrap();
         assert_eq!(run.name, exhibit.name);
         for (path, text) in drawn(&book(), &run) {
             let committed = fs::read_to_string(&path).unwrap();
-            // Not with assert_eq, which would print both.
+            // assert_eq would print both files.
             assert!(
                 committed.replace("\r\n", "\n") == text,
                 "{}: scripts/pictures --redraw",
@@ -30,10 +30,10 @@ fn every_figure_is_what_is_drawn_from_its_data() {
     assert_eq!(committed.replace("\r\n", "\n"), table(&book()).unwrap());
 }
 
-/// What is recorded is what was to be shown: each client did all it was told,
-/// and each of their questions was answered.
+/// Each run is complete: every client finished its script, and every question
+/// was answered.
 #[test]
-fn every_run_is_whole() {
+fn every_run_is_complete() {
     for exhibit in exhibits().unwrap() {
         let run = recorded(&book(), &exhibit.name).unwrap();
         assert_eq!(run.unread, 0, "{}", run.name);
@@ -49,7 +49,7 @@ fn every_run_is_whole() {
         let calls = || run.tasks.iter().flat_map(|task| &task.calls);
         let rings = calls().any(|it| it.kind == Kind::Ring);
         assert_eq!(rings, run.name == "zen-uring");
-        // All that hurry has sent was received, whoever did it.
+        // The server received everything that hurry sent, in whichever task.
         let received = calls().filter(|it| {
             it.kind == Kind::Recv && it.client == Some(2) && it.result > 0
         });

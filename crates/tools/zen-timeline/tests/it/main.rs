@@ -1,4 +1,4 @@
-//! From what strace wrote to a picture, and the command as its user meets it.
+//! From strace's output to a picture, and the command as a user sees it.
 
 mod command;
 mod drawing;

@@ -1,4 +1,4 @@
-//! The reader of strace's output, on what strace wrote of real servers.
+//! The reader of strace's output, tested on traces of real servers.
 
 use std::fs;
 
@@ -11,8 +11,8 @@ fn trace(name: &str) -> String {
     fs::read_to_string(path).expect("it was recorded")
 }
 
-/// Two clients at these ports: one asks and leaves; the other asks in two
-/// pieces, and leaves later. Returns the tasks, which all lines went into.
+/// Two clients with these ports: one asks and leaves; the other asks in two
+/// pieces and leaves later. Checks that every line was read.
 pub(crate) fn recorded(name: &str, ports: [u16; 2], epoch: i64) -> Run {
     let text = trace(name);
     let client = |(name, port): (&str, u16)| Client {
@@ -39,7 +39,7 @@ pub(crate) fn fork() -> Run {
     recorded("fork", [58958, 58968], 1_795_771_116_174_996)
 }
 
-/// What was received from a client and sent to it, in all.
+/// The bytes received from a client, and those sent to it.
 fn bytes(tasks: &[Task], client: u16) -> (i64, i64) {
     let sum = |kind: Kind| -> i64 {
         let calls = tasks.iter().flat_map(|task| &task.calls);
@@ -78,8 +78,8 @@ fn a_loop_waits_in_its_poller_and_serves_both() {
     let accepted: Vec<_> = accepted.iter().filter_map(|it| it.client).collect();
     assert_eq!(accepted, [0, 1]);
     assert_eq!(calls(task, Kind::Close).len(), 2);
-    // It blocks nowhere else; and between the end of one client and of the
-    // other it waits for some 20 ms.
+    // It blocks nowhere else, and it waits for about 20 ms between the ends of
+    // the two clients.
     assert!(calls(task, Kind::Poll).iter().any(|it| it.took > 15_000));
     let blocks = |it: &&Call| it.kind != Kind::Poll && it.took > 15_000;
     assert_eq!(task.calls.iter().find(blocks), None);
@@ -91,18 +91,18 @@ fn a_loop_waits_in_its_poller_and_serves_both() {
 fn threads_wait_in_accept_and_in_recv() {
     let run = threaded();
     one_after_the_other(&run);
-    // What came before is not in the trace: not who started whom.
+    // The trace starts too late to show which task started another.
     assert_eq!(run.tasks.len(), 4);
     assert_eq!(bytes(&run.tasks, 0), (25, 5));
     assert_eq!(bytes(&run.tasks, 1), (22, 8));
-    // Each client was served by one thread, from the first to the last.
+    // One thread served each client, from beginning to end.
     for client in [0, 1] {
         let of_client =
             |it: &&Call| it.client == Some(client) && it.result >= 0;
         let serve = |it: &&Task| it.calls.iter().any(|call| of_client(&call));
         assert_eq!(run.tasks.iter().filter(serve).count(), 1);
     }
-    // A call that is cut short by the end of its process lasts until then.
+    // A call that the end of its process cuts short lasts until that moment.
     for task in &run.tasks {
         let accept = calls(task, Kind::Accept);
         assert!(!accept.is_empty(), "{task:?}");
@@ -120,10 +120,10 @@ fn processes_are_born_and_die() {
     for (client, child) in [(0, first), (1, second)] {
         assert_eq!((child.parent, child.process), (parent.id, child.id));
         assert!(child.born >= parent.born);
-        let whom = child.calls.iter().filter_map(|it| it.client);
-        let mut whom: Vec<_> = whom.filter(|it| *it == client).collect();
-        whom.dedup();
-        assert_eq!(whom, [client]);
+        let served = child.calls.iter().filter_map(|it| it.client);
+        let mut served: Vec<_> = served.filter(|it| *it == client).collect();
+        served.dedup();
+        assert_eq!(served, [client]);
         assert_eq!(child.death, "exited with 0");
         assert!(child.died < parent.died);
     }
@@ -140,7 +140,7 @@ fn a_ring_hides_what_it_moves() {
     assert_eq!(bytes(&run.tasks, 0), (0, 0));
     let ring = calls(&run.tasks[0], Kind::Ring);
     assert!(ring.iter().any(|it| it.took > 20_000), "{ring:?}");
-    // strace knows whose the sockets were when they are closed.
+    // strace knows the client of a socket when it is closed.
     let closed = calls(&run.tasks[0], Kind::Close);
     let closed: Vec<_> = closed.iter().map(|it| it.client).collect();
     assert_eq!(closed, [Some(0), Some(1)]);
@@ -173,7 +173,7 @@ fn a_stopped_sleeper_goes_on_where_it_was() {
     let [task] = &run.tasks[..] else { panic!("{:?}", run.tasks) };
     let kinds: Vec<_> = task.calls.iter().map(|it| it.kind).collect();
     assert_eq!(kinds, [Kind::Sleep, Kind::Other, Kind::Sleep]);
-    // Stopped from one signal to the next.
+    // It was stopped from the first signal to the second.
     assert_eq!(task.calls[1].at, 1_795_771_170_255_337 - 1_795_771_169_765_501);
     assert_eq!(task.calls[1].took, 341_322 - 255_337);
     let signals: Vec<_> = task.signals.iter().map(|(_, it)| &**it).collect();
@@ -181,7 +181,7 @@ fn a_stopped_sleeper_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_child_that_is_seen_before_its_birth_is_over_has_its_parent() {
+fn a_child_seen_before_its_parents_call_returns_has_its_parent() {
     let run = recorded("vfork", [1, 2], 1_795_771_170_977_151);
     one_after_the_other(&run);
     let [main, thread, child] = &run.tasks[..] else {
@@ -189,7 +189,7 @@ fn a_child_that_is_seen_before_its_birth_is_over_has_its_parent() {
     };
     assert_eq!((thread.parent, thread.process), (main.id, main.id));
     assert_eq!((child.parent, child.process), (main.id, child.id));
-    // Its parent's vfork() began then.
+    // Its parent called vfork() at that time.
     assert_eq!(child.born, 978_179 - 977_151);
     assert_eq!(child.death, "exited with 0");
     let waits = calls(thread, Kind::Sleep);
@@ -234,9 +234,9 @@ fn a_trace_may_end_anywhere() {
     }
 }
 
-/// Lines of a real trace, with pieces of them put elsewhere.
+/// Lines of a real trace, with pieces of them moved elsewhere.
 #[test]
-fn no_text_makes_it_panic() {
+fn no_input_makes_it_panic() {
     let mut pieces: Vec<String> = Vec::new();
     for name in ["threaded", "fork", "restart", "python"] {
         let text = trace(name);

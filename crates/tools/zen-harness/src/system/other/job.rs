@@ -1,4 +1,4 @@
-//! A job is how Windows ends a process with all that it has started.
+//! With a job, Windows ends a process and everything that it has started.
 #![expect(unsafe_code, reason = "std cannot put a process into a job")]
 
 use std::io;
@@ -13,8 +13,8 @@ use windows_sys::Win32::System::JobObjects::{
     JobObjectExtendedLimitInformation, SetInformationJobObject,
 };
 
-/// The job of a process. When the handle is closed, by dropping this or by the
-/// end of our process, Windows ends everything in the job.
+/// The job of a process. When the handle is closed, because this is dropped or
+/// our process ends, Windows ends everything in the job.
 #[derive(Debug)]
 pub(crate) struct Group {
     #[expect(dead_code, reason = "to close it is what it is for")]
@@ -22,13 +22,13 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// None if Windows refuses to make one.
+    /// None if Windows does not create one.
     pub(crate) fn of(child: &Child) -> Option<Self> {
         Some(Self { job: around(child).ok()? })
     }
 }
 
-/// Puts a process into a job of its own.
+/// Puts a process into a new job.
 fn around(child: &Child) -> io::Result<OwnedHandle> {
     let checked = |done| match done {
         0 => Err(io::Error::last_os_error()),
@@ -37,7 +37,7 @@ fn around(child: &Child) -> io::Result<OwnedHandle> {
     // SAFETY: both pointers may be null.
     let job = unsafe { CreateJobObjectW(ptr::null(), ptr::null()) };
     checked(i32::from(!job.is_null()))?;
-    // SAFETY: it is an open handle, and no one else closes it.
+    // SAFETY: it is an open handle, and no other code closes it.
     let job = unsafe { OwnedHandle::from_raw_handle(job) };
     // SAFETY: all zeros is a job without limits.
     let mut limits: JOBOBJECT_EXTENDED_LIMIT_INFORMATION =
@@ -74,7 +74,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(15);
     const DEPTH: &str = "ZEN_TEST_DEPTH";
 
-    /// This test once more, as another process.
+    /// Runs this test again, as another process.
     fn again(depth: &str) -> Command {
         let name = thread::current().name().unwrap().to_owned();
         let mut command = Command::new(env::current_exe().unwrap());
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_process_has_started_ends_with_it() {
+    fn a_processs_descendants_end_with_it() {
         match env::var(DEPTH).as_deref() {
             Ok("grandchild") => {
                 let listener =

@@ -1,4 +1,4 @@
-//! What Linux can do beyond Unix.
+//! What Linux has beyond other Unix systems.
 #![expect(unsafe_code, reason = "rustix has no tgkill() and no TCP_INFO")]
 
 use std::fs::File;
@@ -19,16 +19,16 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::pid;
 
-/// On Linux the process also dies with the thread that starts it, and has no
-/// right to ports below 1024, whichever user runs the tests.
+/// The process is also killed when the thread that starts it ends, and it may
+/// not use ports below 1024, not even as root.
 pub(super) fn end_with_its_parent(command: &mut Command) {
     let parent = process::getpid();
     let before_exec = move || {
         process::set_parent_process_death_signal(Some(Signal::KILL))?;
         let low_ports = CapabilitySet::NET_BIND_SERVICE;
-        // Without the right to drop a right there is none to drop.
+        // If this fails, the process has no such capability anyway.
         remove_capability_from_bounding_set(low_ports).ok();
-        // A parent that died before that sends no signal.
+        // If the parent has died before this call, no signal will come.
         match process::getppid() == Some(parent) {
             true => Ok(()),
             false => Err(io::ErrorKind::Interrupted.into()),
@@ -38,7 +38,7 @@ pub(super) fn end_with_its_parent(command: &mut Command) {
     unsafe { command.pre_exec(before_exec) };
 }
 
-/// Sends a signal to the thread by which the process began.
+/// Sends a signal to the first thread of a process.
 pub fn signal_first_thread(process: u32, signal: i32) -> io::Result<()> {
     let (process, signal) = (process as c_long, c_long::from(signal));
     // SAFETY: tgkill() takes any numbers.
@@ -47,9 +47,9 @@ pub fn signal_first_thread(process: u32, signal: i32) -> io::Result<()> {
     checked(result as c_int)
 }
 
-/// How many segments with data have come in on this connection.
+/// How many segments with data have arrived on this connection.
 pub fn segments_received(sock: &TcpStream) -> io::Result<u32> {
-    /// Where `tcpi_data_segs_in` stands in `struct tcp_info`.
+    /// The position of `tcpi_data_segs_in` in `struct tcp_info`, in words.
     const WORD: usize = 152 / 4;
     let mut info = [0_u32; WORD + 1];
     let mut length = size_of_val(&info) as libc::socklen_t;
@@ -66,7 +66,7 @@ pub fn segments_received(sock: &TcpStream) -> io::Result<u32> {
     Ok(info[WORD])
 }
 
-/// From now on, this process opens no descriptor of this number or above.
+/// From now on, this process can open only descriptors below this number.
 pub fn limit_descriptors(process: u32, below: u64) -> io::Result<()> {
     soft_limit(process, Resource::Nofile, below)
 }
@@ -76,8 +76,8 @@ pub fn limit_memory(process: u32, bytes: u64) -> io::Result<()> {
     soft_limit(process, Resource::As, bytes)
 }
 
-/// Allows this process, and what it starts from now on, to open this many
-/// descriptors. A limit that is higher already stays as it is.
+/// Allows this process, and children that it starts from now on, to open this
+/// many descriptors. A higher limit stays as it is.
 pub fn raise_own_descriptor_limit(to: u64) -> io::Result<()> {
     let now = process::getrlimit(Resource::Nofile).current;
     if now.is_none_or(|now| now >= to) {
@@ -89,8 +89,8 @@ pub fn raise_own_descriptor_limit(to: u64) -> io::Result<()> {
     })
 }
 
-/// Sets the soft limit only, so that it can be raised again. The hard one is
-/// ours, which was inherited.
+/// Sets the soft limit only, so that it can be raised again. The hard limit is
+/// inherited from us.
 fn soft_limit(process: u32, resource: Resource, value: u64) -> io::Result<()> {
     let maximum = process::getrlimit(resource).maximum;
     let limit = Rlimit { current: Some(value), maximum };
@@ -101,21 +101,21 @@ fn soft_limit(process: u32, resource: Resource, value: u64) -> io::Result<()> {
 /// A pipe is a ring of pages.
 const PAGE: usize = 4096;
 
-/// The pipe to which a process prints, seen from outside.
+/// The pipe to which a process prints, opened from outside.
 fn printed_to(process: u32) -> io::Result<File> {
     File::open(format!("/proc/{process}/fd/1"))
 }
 
-/// Makes the pipe to which a process prints small, so that it is soon full.
-/// Where that cannot be done, it takes more to fill it.
+/// Makes the pipe to which a process prints small, so that it fills up soon. If
+/// that fails, more output is needed to fill it.
 pub fn shrink_pipe(process: u32) {
     if let Ok(pipe) = printed_to(process) {
         fcntl_setpipe_size(&pipe, 2 * PAGE).ok();
     }
 }
 
-/// Whether the pipe to which a process prints has no room for another line.
-/// To poll(2) it has none as soon as its last page is begun.
+/// Whether the pipe to which a process prints is full. poll(2) calls it full as
+/// soon as its last page is in use.
 #[must_use]
 pub fn pipe_is_full(process: u32) -> bool {
     let unread = |pipe: &File| Some(ioctl_fionread(pipe).ok()? as usize);
@@ -125,8 +125,8 @@ pub fn pipe_is_full(process: u32) -> bool {
     })
 }
 
-/// The processor time of a process: of all its threads, those that have ended
-/// included.
+/// The processor time of a process: of all its threads, including those that
+/// have ended.
 pub(crate) fn cpu_clock(process: u32) -> Option<Duration> {
     let mut clock = 0;
     // SAFETY: all zeros is a valid timespec, and both calls are given memory

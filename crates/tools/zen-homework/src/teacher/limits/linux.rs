@@ -1,4 +1,4 @@
-//! What a process of Linux does to itself.
+//! What a Linux process does to itself before it becomes a command.
 #![expect(unsafe_code, reason = "std and nix cannot switch loopback on")]
 
 use std::io;
@@ -14,11 +14,11 @@ use nix::unistd::{self, Gid, Uid};
 
 use super::Limits;
 
-/// The kernel's limits for each process are this many times the limits for all
-/// processes together: the keeper, which counts them all, acts first.
+/// The kernel's limit on each process is this many times the limit on all
+/// processes together. So the keeper, which counts them all, acts first.
 const RESERVED_FACTOR: u64 = 4;
 
-/// No process writes a larger file.
+/// The largest file that a process may write.
 const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// Puts this process within limits, and becomes the command. Returns only if
@@ -58,9 +58,9 @@ fn limit(limits: Limits, user: Option<u32>) -> nix::Result<()> {
     prctl::set_no_new_privs()
 }
 
-/// In a new namespace it is off.
+/// In a new network namespace, loopback is off.
 fn switch_loopback_on() -> io::Result<()> {
-    // Any socket does.
+    // The call works on any socket.
     let sock = std::net::UdpSocket::bind("0.0.0.0:0")?;
     // SAFETY: all zeros is a valid ifreq.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
@@ -68,7 +68,7 @@ fn switch_loopback_on() -> io::Result<()> {
     request.ifr_name[1] = b'o' as libc::c_char;
     request.ifr_ifru.ifru_flags = libc::IFF_UP as libc::c_short;
     let fd = sock.as_raw_fd();
-    // SAFETY: the request is an ifreq, as this call wants it.
+    // SAFETY: the request is an ifreq, as this call expects.
     match unsafe { libc::ioctl(fd, libc::SIOCSIFFLAGS, &raw const request) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
