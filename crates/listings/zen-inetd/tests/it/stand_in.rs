@@ -127,6 +127,7 @@ pub(crate) fn new_log() -> io::Result<PathBuf> {
 }
 
 impl Started {
+    #[cfg(target_os = "linux")]
     pub(crate) fn process(&self) -> u32 {
         self.process.id()
     }

@@ -71,7 +71,7 @@ mod tests {
 
     use crate::process::{Process, wait_for};
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const PATIENCE: Duration = Duration::from_secs(15);
     const DEPTH: &str = "ZEN_TEST_DEPTH";
 
     /// This test once more, as another process.
@@ -89,7 +89,8 @@ mod tests {
                 let listener =
                     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
                 println!("\nport {}", listener.local_addr().unwrap().port());
-                thread::sleep(2 * PATIENCE);
+                thread::spawn(move || listener.incoming().for_each(drop));
+                thread::sleep(4 * PATIENCE);
             }
             Ok(_) => _ = again("grandchild").status(),
             Err(_) => {
