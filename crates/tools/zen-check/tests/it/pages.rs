@@ -642,7 +642,9 @@ fn a_cost_on_a_page_is_in_the_table_of_costs() {
                 if !is_counted(word, is_about, counted) {
                     let path = shown(&page.path);
                     let unit = after[0];
-                    findings.push(format!("{path}: {word} {unit}: not so"));
+                    findings.push(format!(
+                        "{path}: {word} {unit} is not in book/data/costs.txt"
+                    ));
                 }
             }
         }
