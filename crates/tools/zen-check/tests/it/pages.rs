@@ -582,3 +582,133 @@ fn the_transcripts_count_the_lines_that_differ_between_the_coroutines() {
     }
     none(&findings);
 }
+
+/// `book/data/costs.txt`: system calls for an answer, and bytes for a client.
+fn counted() -> (Vec<f64>, Vec<f64>) {
+    let text = read(&root().join("book/data/costs.txt"));
+    let (calls, bytes) =
+        text.split_once("ANCHOR: memory").expect("it has both tables");
+    let values = |part: &str| {
+        let value = |line: &str| {
+            let (name, rest) = line.trim().split_once(' ')?;
+            let number = rest.split_whitespace().next()?;
+            name.starts_with("zen-").then(|| number.parse().ok())?
+        };
+        part.lines().filter_map(value).collect()
+    };
+    (values(calls), values(bytes))
+}
+
+/// Counts differ from run to run, so what is "about" a number may be off by a
+/// tenth.
+fn is_counted(number: &str, is_about: bool, counted: &[f64]) -> bool {
+    let digits = number.split_once('.').map_or(0, |(_, rest)| rest.len());
+    let number = number.replace(',', "");
+    counted.iter().any(|it| match number.parse::<f64>() {
+        Ok(number) if is_about => (it - number).abs() <= it / 10.0,
+        _ => format!("{it:.digits$}") == number,
+    })
+}
+
+#[test]
+fn a_cost_on_a_page_is_in_the_table_of_costs() {
+    let (calls, bytes) = counted();
+    let mut findings = Vec::new();
+    let mut known = 0;
+    for page in pages().values() {
+        let is_about_costs = |paragraph: &&str| {
+            [
+                "scripts/costs",
+                "seven.md#what-an-answer-costs",
+                "seven.md#memory",
+            ]
+            .iter()
+            .any(|it| paragraph.contains(it))
+        };
+        for paragraph in page.text.split("\n\n").filter(is_about_costs) {
+            let words: Vec<_> = paragraph.split_whitespace().collect();
+            for (index, word) in words.iter().enumerate() {
+                let after = &words[index + 1..];
+                let counted = match after {
+                    [unit, ..] if unit.starts_with("bytes") => &bytes,
+                    ["system", unit, ..] if unit.starts_with("calls") => &calls,
+                    _ => continue,
+                };
+                if !word.starts_with(|c: char| c.is_ascii_digit()) {
+                    continue;
+                }
+                known += 1;
+                let is_about = index > 0 && words[index - 1].ends_with("about");
+                if !is_counted(word, is_about, counted) {
+                    let path = shown(&page.path);
+                    let unit = after[0];
+                    findings.push(format!(
+                        "{path}: {word} {unit} is not in book/data/costs.txt"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(known > 0, "no page names a cost");
+    none(&findings);
+}
+
+#[test]
+fn the_sheets_to_print_ask_what_the_pages_ask() {
+    let pages = pages();
+    let sheet = &pages[&source().join("sheet.md")];
+    let mut findings = Vec::new();
+    for heading in sheet.headings() {
+        let page = pages.values().find(|it| it.listing() == Some(heading));
+        let Some(page) = page else {
+            assert_eq!(heading, "Page 125");
+            continue;
+        };
+        let asked = page.part(PREDICT);
+        let asked = asked.split_whitespace().collect::<Vec<_>>().join(" ");
+        for row in rows(sheet.part(heading)).skip(1) {
+            if !asked.contains(&format!("{}. {} <details>", row[0], row[1])) {
+                findings.push(format!("{heading}: `{}` is not so", row[1]));
+            }
+        }
+        let known = rows(sheet.part(heading)).count() - 1;
+        if page.part(PREDICT).matches("<details>").count() != known {
+            findings.push(format!("{heading}: {known} questions"));
+        }
+    }
+    let page = &pages[&source().join("page125.md")];
+    let phrases = |text: &str| -> Vec<_> {
+        rows(text)
+            .filter(|row| row[0].parse::<u32>().is_ok())
+            .map(|row| (row[0].to_string(), row[1].to_string()))
+            .collect()
+    };
+    assert_eq!(phrases(sheet.part("Page 125")), phrases(page.part("Verdicts")));
+    none(&findings);
+}
+
+#[test]
+fn the_table_of_assignments_has_the_minutes_of_each() {
+    let pages = pages();
+    let page = &pages[&source().join("homework.md")];
+    let listed: BTreeMap<_, _> = rows(page.part("Which one"))
+        .filter_map(|row| {
+            let name = row[0].strip_prefix('[')?.split(']').next()?;
+            Some((name.to_string(), row[2].to_string()))
+        })
+        .collect();
+    let known: BTreeMap<_, _> =
+        files(&root().join("crates/homework"), "assignment.toml")
+            .iter()
+            .map(|path| {
+                let folder = path.parent().expect("it is in a folder");
+                let name = folder.file_name().expect("the folder has a name");
+                let text = read(path);
+                let minutes =
+                    text.lines().find_map(|it| it.strip_prefix("minutes = "));
+                let minutes = minutes.expect("an assignment has its minutes");
+                (name.to_string_lossy().to_string(), minutes.to_string())
+            })
+            .collect();
+    assert_eq!(listed, known);
+}
