@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_processs_descendants_end_with_it() {
+    fn descendants_end_with_their_process() {
         match env::var(DEPTH).as_deref() {
             Ok("grandchild") => {
                 let listener =
