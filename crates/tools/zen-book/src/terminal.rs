@@ -88,9 +88,13 @@ impl Terminal {
     }
 
     /// Waits until it ends; returns whether it succeeded, and its output. A
-    /// server has to be interrupted first.
-    pub(crate) fn end(&mut self) -> Result<(bool, Vec<String>)> {
+    /// server is interrupted when it has printed this many lines: it notices
+    /// that a client has left only after that client has ended.
+    pub(crate) fn end(&mut self, lines: usize) -> Result<(bool, Vec<String>)> {
         if self.is_server {
+            let all = |it: &[String]| (it.len() >= lines).then_some(());
+            // If they do not come, the comparison says what is missing.
+            self.output.wait_for("its lines", PATIENCE, all).ok();
             self.process.signal(system::SIGINT)?;
         }
         self.output.wait_for_end(PATIENCE)?;

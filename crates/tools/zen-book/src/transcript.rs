@@ -120,8 +120,9 @@ fn run<'a>(
             let (mut terminal, mut lines, fails) = running
                 .remove(name)
                 .with_context(|| format!("there is no part {name}"))?;
+            let stop = part.lines.iter().position(|it| *it == "Shutting down");
             let (went_well, printed) =
-                terminal.end().context(name.to_string())?;
+                terminal.end(stop.unwrap_or(0)).context(name.to_string())?;
             lines.extend(printed);
             let port = server.as_ref().map_or(0, |(_, it)| it.port);
             server = server.filter(|(it, _)| *it != name);
@@ -142,7 +143,7 @@ fn run<'a>(
         let mut printed = Vec::new();
         for line in first {
             let mut terminal = Terminal::start(line, programs, here)?;
-            let (went_well, lines) = terminal.end()?;
+            let (went_well, lines) = terminal.end(0)?;
             ensure!(went_well, "{line}: exit status");
             printed.extend(lines);
         }
