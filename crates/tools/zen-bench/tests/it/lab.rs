@@ -187,7 +187,7 @@ fn fails(arguments: &[&str], message: &str) {
 fn impossible_requests_are_refused() {
     fails(&["run", "nothing"], "no experiment is called nothing");
     fails(&["run"], "required");
-    fails(&["load"], "which server?");
+    fails(&["load"], "name a server");
     fails(&["load", "zen-nothing"], "no server is called zen-nothing");
     fails(&["load", "zen-poll", "--seconds", "601"], "from 0 to 600 seconds");
     fails(&["load", "zen-poll", "--seconds", "0"], "from 0 to 600 seconds");
