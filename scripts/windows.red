@@ -14,8 +14,9 @@ always log/8::says_what_the_system_says zen-poll zen-callback zen-coroutine zen-
 
 # The same in a thread, if it comes to its recv() later than the reset.
 sometimes ending/5::a_reset_before_any_question_harms_no_other zen-legacy
+sometimes ending/5::a_reset_inside_a_question_harms_no_other zen-legacy
 
 # Wine asks another process of its own about each recv(). The server discards
 # what comes for two seconds, which on a busy machine is too short for 8 MiB. On
 # Windows, recv() is a call of the kernel.
-sometimes limit/4::what_comes_after_does_not_destroy_the_last_answer zen-poll zen-hybrid
+sometimes limit/4::what_comes_after_does_not_destroy_the_last_answer zen-poll zen-tokio zen-hybrid
