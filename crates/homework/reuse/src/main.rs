@@ -63,7 +63,7 @@ struct Server {
     /// Clients that are watched for room to send. The others are watched for
     /// bytes to receive.
     wants_room: HashSet<Number>,
-    // BEGIN SOLUTION mend
+    // BEGIN SOLUTION fix
     // STARTER: /// Clients that have left in this turn, and how.
     // STARTER: left: Vec<(Number, io::Result<()>)>,
     // END SOLUTION
@@ -81,7 +81,7 @@ fn serve(listener: &Listener, options: &Options) -> io::Result<()> {
         addresses: HashMap::new(),
         conversations: HashMap::new(),
         wants_room: HashSet::new(),
-        // BEGIN SOLUTION mend
+        // BEGIN SOLUTION fix
         // STARTER: left: Vec::new(),
         // END SOLUTION
         poller: Poller::new()?,
@@ -133,7 +133,7 @@ impl Server {
                 next_look = now + TICK;
                 self.drop_the_late(now, &mut buffer);
             }
-            // BEGIN SOLUTION mend
+            // BEGIN SOLUTION fix
             // STARTER: self.tidy_up();
             // END SOLUTION
         }
@@ -160,7 +160,7 @@ impl Server {
 
     /// Removes a client from the tables.
     fn leave(&mut self, number: Number, result: io::Result<()>) {
-        // BEGIN SOLUTION mend
+        // BEGIN SOLUTION fix
         // Remove it from every table before its socket is closed, at the end
         // of this function: then the number may belong to another client.
         let sock = self.socks.remove(&number);
@@ -179,7 +179,7 @@ impl Server {
         // STARTER: }
         // END SOLUTION
     }
-    // BEGIN SOLUTION mend
+    // BEGIN SOLUTION fix
     // STARTER:
     // STARTER: /// Removes, at the end of a turn, the clients that have left.
     // STARTER: fn tidy_up(&mut self) {

@@ -19,7 +19,8 @@ use zen_utils::{
 pub const LEVEL: PollMode = PollMode::Level;
 
 // ANCHOR: client
-/// A client. What the chapter keeps in four dictionaries, and what the poller watches.
+/// A client: what the chapter keeps in four dictionaries, and what the poller
+/// watches.
 pub struct Client {
     sock: StoppableSocket<TcpStream>,
     address: SocketAddr,

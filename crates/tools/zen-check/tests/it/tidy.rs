@@ -528,17 +528,6 @@ const UNUSUAL: [(&str, &str); 14] = [
     ("the text", "the chapter, or this book"),
 ];
 
-const STAGE: &str = "the name of a stage";
-
-/// Where such words stay, and why.
-const USUAL_HERE: [(&str, &str, &str); 5] = [
-    ("book/src/homework/reuse.md", "mend", STAGE),
-    ("crates/homework/reuse/assignment.toml", "mend", STAGE),
-    ("crates/homework/reuse/src/main.rs", "mend", STAGE),
-    ("crates/homework/reuse/teacher.md", "mend", STAGE),
-    ("crates/homework/reuse/wrong/mend-tidies-at-the-end.patch", "mend", STAGE),
-];
-
 /// Folders whose comments, messages, cases and hints are checked as well as
 /// pages.
 const FOLDERS_IN_PLAIN_ENGLISH: [&str; 11] = [
@@ -585,25 +574,16 @@ fn files_in_plain_english() -> Vec<PathBuf> {
 #[test]
 fn the_repository_is_written_in_plain_english() {
     let mut findings = Vec::new();
-    let mut unused: BTreeSet<_> = USUAL_HERE.iter().collect();
     for path in files_in_plain_english() {
         let (path, text) = (shown(&path), read(&path));
         for (index, line) in text.lines().enumerate() {
             for (word, better) in unusual_words(line) {
-                let exception =
-                    USUAL_HERE.iter().find(|it| it.0 == path && it.1 == word);
-                match exception {
-                    Some(exception) => _ = unused.remove(exception),
-                    None => findings.push(format!(
-                        "{path}:{}: `{word}`; better: {better}",
-                        index + 1
-                    )),
-                }
+                findings.push(format!(
+                    "{path}:{}: `{word}`; better: {better}",
+                    index + 1
+                ));
             }
         }
-    }
-    for (path, word, _) in unused {
-        findings.push(format!("tidy.rs: {path} has no `{word}` any more"));
     }
     none(&findings);
 }
