@@ -59,7 +59,10 @@ pub(crate) struct Options {
     pub(crate) clients: u16,
 
     /// Send what you type, as you type it, and show what arrives
-    #[arg(long, conflicts_with_all = ["cause_error", "question", "count", "clients"])]
+    #[arg(
+        long,
+        conflicts_with_all = ["cause_error", "question", "count", "clients"]
+    )]
     pub(crate) interactive: bool,
 }
 

@@ -173,7 +173,7 @@ fn begin_to_stop() {
         }
     }
     wake_accept();
-    // SAFETY: getpid() and write() are async-signal-safe; the message is static.
+    // SAFETY: getpid() and write() are async-signal-safe; the line is static.
     unsafe {
         if libc::getpid() == PROCESS.load(SeqCst) && log::has_room() {
             let line = b"Shutting down\n";
