@@ -49,6 +49,14 @@ pub struct Lane {
     pub queued: Option<(i64, i64)>,
 }
 
+impl Lane {
+    /// How long it was in a state.
+    pub fn time_in(&self, state: State) -> i64 {
+        let spans = self.spans.iter().filter(|span| span.state == state);
+        spans.map(Span::length).sum()
+    }
+}
+
 /// How much detail a picture has.
 #[derive(Clone, Copy, Debug)]
 pub struct Detail {
