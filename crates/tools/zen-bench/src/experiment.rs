@@ -1,14 +1,12 @@
 //! What an experiment is, and how its results become part of the book.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use minijinja::value::{Object, from_args};
-use minijinja::{Error, ErrorKind, State, Value, context};
+use minijinja::{Value, context};
 use serde::Deserialize;
 
 use crate::lab::Lab;
-use crate::results::{Chart, Charts, Results};
+use crate::results::{Charts, Point, Results};
 use crate::template;
 use crate::words::one_line;
 
@@ -36,10 +34,26 @@ pub struct About {
 
 /// Fills in a template about results.
 pub(crate) fn fill(template: &str, results: &Results, server: &str) -> String {
-    let charts = results.charts.iter().cloned().map(InWords);
-    let charts = charts.map(|it| (it.0.name.clone(), Value::from_object(it)));
+    let charts = results.charts.iter().map(|chart| {
+        let names = chart.series.iter().map(|it| it.name.clone());
+        let points = chart.series.iter().flat_map(|series| {
+            let point = |it: &Point| {
+                let (series, name) = (series.name.clone(), chart.name_at(it.x));
+                context! { series, name, x => it.x, y => it.median() }
+            };
+            series.points.iter().map(point)
+        });
+        let charted = context! {
+            limit => chart.limit.unwrap_or(f64::INFINITY),
+            names => names.collect::<Value>(),
+            x_max => chart.x_max(),
+            points => points.collect::<Value>(),
+        };
+        (chart.name.clone(), charted)
+    });
     let context = context! {
         charts => charts.collect::<BTreeMap<_, _>>(),
+        at => Value::from_function(value_at(results.clone())),
         cores => results.machine.cores,
         left_out => results.left_out.clone(),
         server,
@@ -47,58 +61,17 @@ pub(crate) fn fill(template: &str, results: &Results, server: &str) -> String {
     template::fill(&[("words.md", template)], context)
 }
 
-/// A chart, as the templates read it.
-#[derive(Debug)]
-struct InWords(Chart);
-
-impl Object for InWords {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let Self(chart) = &**self;
-        let names = || chart.series.iter().map(|it| it.name.clone()).collect();
-        Some(match key.as_str()? {
-            "limit" => chart.limit.unwrap_or(f64::INFINITY).into(),
-            "names" => names(),
-            "x_max" => chart.x_max().into(),
-            _ => return None,
-        })
-    }
-
-    fn is_true(self: &Arc<Self>) -> bool {
-        true
-    }
-
-    fn call_method(
-        self: &Arc<Self>,
-        _: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
-        let Self(chart) = &**self;
-        if method == "ranked" {
-            let ranked = chart.ranked(from_args::<(f64,)>(args)?.0).into_iter();
-            return Ok(ranked.map(|(name, y)| context! { name, y }).collect());
-        }
-        let (series, x) = from_args::<(&str, Option<&Value>)>(args)?;
-        let number = || f64::try_from(x.cloned().unwrap_or_default());
-        Ok(match method {
-            "at" => chart.at(series, number()?).into(),
-            "at_name" => {
-                let name = x.and_then(Value::as_str).unwrap_or_default();
-                chart.at_name(series, name).into()
+/// The median of a series at a place, or at the place with a name.
+fn value_at(results: Results) -> impl Fn(&str, &str, &Value) -> Option<f64> {
+    move |chart, series, place| {
+        let chart = results.chart(chart)?;
+        let x = match place.as_str() {
+            Some(name) => {
+                chart.x.names.iter().position(|it| it == name)? as f64
             }
-            "first_above" => chart.first_above(series, number()?).into(),
-            "medians" => {
-                let all = chart.medians(series).into_iter();
-                let named =
-                    |(x, y)| context! { name => chart.name_at(x), x, y };
-                all.map(named).collect()
-            }
-            "ranked_names" => {
-                let all = chart.ranked_names(series).into_iter();
-                all.map(|(name, y)| context! { name, y }).collect()
-            }
-            _ => return Err(ErrorKind::UnknownMethod.into()),
-        })
+            None => f64::try_from(place.clone()).ok()?,
+        };
+        chart.at(series, x)
     }
 }
 

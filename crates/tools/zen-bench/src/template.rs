@@ -43,6 +43,9 @@ pub fn fill(templates: &[(&str, &str)], context: Value) -> String {
     }
     env.add_filter("count", words::count);
     env.add_filter("fixed", words::fixed);
+    env.add_filter("json", |text: &str| {
+        serde_json::Value::from(text).to_string()
+    });
     env.add_filter("listed", |items: &str| words::list(items.split(';')));
     env.add_filter("seconds", words::seconds);
     env.add_filter("shown", words::shown);
