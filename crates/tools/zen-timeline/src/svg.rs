@@ -1,12 +1,15 @@
 //! Draws a picture as SVG. Horizontal positions are percentages, so the picture
 //! fills any width, from a phone to a projector, and text keeps its size.
 
+use std::collections::BTreeMap;
+
+use minijinja::value::Serde;
 use minijinja::{Value, context};
 use zen_bench::template;
 use zen_harness::waiting::COLOURS;
 
-use crate::lane::{Lane, Mark, Span, State};
-use crate::picture::Picture;
+use crate::lane::{Lane, Span, State};
+use crate::picture::{Picture, percent};
 use crate::run::Run;
 use crate::text::milliseconds;
 
@@ -42,20 +45,29 @@ pub(crate) fn context(picture: &Picture, run: &Run, name: &str) -> Value {
     let colours = COLOURS.map(|it| Vec::from(it)).to_vec();
     let states = State::all()
         .map(|it| context! { word => it.word(), hatch => it.hatch() });
-    let drawn = Drawn { picture, run };
-    let lanes = (0..picture.lanes.len()).map(|lane| drawn.lane(lane));
+    let says = State::all().map(|it| (it.word(), it.says()));
+    let names = run.clients.iter().map(|it| it.name.clone());
+    let (from, to) = picture.time;
+    let percent = move |at| percent(at, (from, to));
+    let lanes = picture.lanes.iter().enumerate();
     let entries = legend(picture);
     context! {
         name, colours,
         title => format!("{}: {}", run.name, run.scenario),
         description => description(picture),
         states => states.collect::<Value>(),
+        says => says.collect::<BTreeMap<_, _>>(),
+        exact => Value::from_function(|value: f64| value.to_string()),
+        ms => Value::from_function(milliseconds),
+        percent => Value::from_function(percent),
+        from, to,
         styles => STYLES,
         lane_height => 65, bar => 28, gap => 26,
         ticks => ticks(picture),
         clients => picture.clients,
+        names => names.collect::<Vec<_>>(),
         hidden => picture.hidden,
-        lanes => lanes.collect::<Value>(),
+        lanes => lanes.map(lane).collect::<Value>(),
         legend_height => entries.len().div_ceil(2) * 20 - 8,
         entries,
     }
@@ -105,94 +117,26 @@ fn ticks(picture: &Picture) -> Value {
     let marks = (first..=to).step_by(step as usize).filter(|at| *at >= from);
     marks
         .map(|at| {
-            let x = picture.percent(at);
             let label = format!("{} ms", at as f64 / 1e3);
-            context! { x => x.to_string(), is_last => x > 95.0, label }
+            context! { x => picture.percent(at), label }
         })
         .collect()
 }
 
-struct Drawn<'a> {
-    picture: &'a Picture,
-    run: &'a Run,
-}
-
-impl Drawn<'_> {
-    fn percent(&self, at: i64) -> String {
-        self.picture.percent(at).to_string()
-    }
-
-    fn period(&self, (from, to): (i64, i64), client: Option<u16>) -> Value {
-        let (from, to) = (self.percent(from), self.percent(to));
-        context! { from, to, client }
-    }
-
-    /// A lane: what it did, for which client, and the bytes in and out.
-    fn lane(&self, index: usize) -> Value {
-        let (lane, time) = (&self.picture.lanes[index], self.picture.time);
-        let parent = lane.parent.filter(|_| shows_birth(self.picture, lane));
-        let died = lane.life.1;
-        let died =
-            Some(died).filter(|it| lane.death.is_some() && *it <= time.1);
-        let of_same =
-            |a: &Span, b: &Span| a.client == b.client && a.time.1 == b.time.0;
-        let strips = lane.spans.chunk_by(of_same).filter_map(|spans| {
-            let (first, last) = (spans[0], spans[spans.len() - 1]);
-            let time = (first.time.0, last.time.1);
-            first.client.map(|client| self.period(time, Some(client)))
-        });
-        let spans = lane.spans.iter().map(|it| self.span(index, lane, it));
-        context! {
-            index,
-            label => lane.label.clone(),
-            shares => shares(lane),
-            parent,
-            born => parent.map(|_| self.percent(lane.life.0)),
-            died => died.map(|at| self.percent(at)),
-            queued => lane.queued.map(|time| self.period(time, None)),
-            spans => spans.collect::<Value>(),
-            strips => strips.collect::<Value>(),
-            marks => lane.marks.iter().map(|it| self.mark(it)).collect::<Value>(),
-        }
-    }
-
-    fn span(&self, index: usize, lane: &Lane, span: &Span) -> Value {
-        let [from, to] = [span.time.0, span.time.1].map(milliseconds);
-        let client =
-            span.client.and_then(|it| self.run.clients.get(it as usize));
-        let whose = client.map(|client| format!(" ({})", client.name));
-        let (label, says) = (&lane.label, span.state.says());
-        let whose = whose.unwrap_or_default();
-        let x = self.picture.percent(span.time.0);
-        let width = self.picture.percent(span.time.1) - x;
-        let width = (width * 1000.0).round() / 1000.0;
-        let word = span.state.word();
-        let asks = span.state == State::Asked && index < self.picture.clients;
-        let room = match width {
-            _ if span.state == State::Idle => "",
-            10.0.. => "word",
-            4.0.. => "short",
-            _ => "",
-        };
-        context! {
-            word, room,
-            x => x.to_string(),
-            width => width.to_string(),
-            pattern => if asks { class(index) } else { word.into() },
-            says => format!("{label}: {says}, {from} to {to}{whose}"),
-        }
-    }
-
-    fn mark(&self, mark: &Mark) -> Value {
-        let Mark { at, client, arrives, bytes, calls } = *mark;
-        let name = self.run.clients.get(client as usize);
-        let name = name.map_or("", |client| &client.name);
-        let what = if arrives { "arrive" } else { "leave" };
-        let from = milliseconds(at);
-        let says = format!(
-            "{name}: {bytes} bytes {what}, calls: {calls}, from {from}"
-        );
-        context! { client, arrives, x => self.percent(at), says }
+/// A lane, and the periods in which it was busy with one client.
+fn lane((index, lane): (usize, &Lane)) -> Value {
+    let of_same =
+        |a: &Span, b: &Span| a.client == b.client && a.time.1 == b.time.0;
+    let strips = lane.spans.chunk_by(of_same).filter_map(|spans| {
+        let (first, last) = (spans[0], spans[spans.len() - 1]);
+        let time = vec![first.time.0, last.time.1];
+        first.client.map(|client| context! { client, time })
+    });
+    context! {
+        index,
+        shares => shares(lane),
+        strips => strips.collect::<Value>(),
+        ..Value::from(Serde(lane))
     }
 }
 

@@ -281,9 +281,8 @@ fn a_page_is_one_file_and_complete_without_its_script() {
 
 /// Checks each event against Chrome's format. Of two slices of a thread that
 /// overlap, one must lie within the other.
-fn valid_events(trace: &Value) -> usize {
-    let text = trace.to_string();
-    let trace: Value = serde_json::from_str(&text).expect("a valid trace");
+fn valid_events(trace: &str) -> usize {
+    let trace: Value = serde_json::from_str(trace).expect("a valid trace");
     assert_eq!(trace["displayTimeUnit"], "ms");
     let events = trace["traceEvents"].as_array().expect("a valid trace");
     let mut slices: BTreeMap<(u64, u64), Vec<(u64, u64)>> = BTreeMap::new();
