@@ -10,7 +10,12 @@ pub(super) const TEMPORARY: [&str; 0] = [];
 
 const NOT_HERE: &str = "only Linux has what this needs";
 
-pub(crate) fn build(_: &Command, _: &Path, _: &Path, _: Limits) -> Command {
+pub(crate) fn build(
+    _: &Command,
+    _: &Path,
+    _: &Path,
+    _: Option<Limits>,
+) -> Command {
     Command::new("bwrap")
 }
 

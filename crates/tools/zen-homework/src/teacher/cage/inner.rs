@@ -71,15 +71,18 @@ pub(crate) fn build(
     command: &Command,
     folder: &Path,
     target: &Path,
-    limits: Limits,
+    limits: Option<Limits>,
 ) -> Command {
     let mut bwrap = cage(folder);
     bwrap.arg("--unshare-net").arg("--bind").args([target, target]);
     if let Some(folder) = command.get_current_dir() {
         bwrap.arg("--chdir").arg(folder);
     }
-    bwrap.args(["--", "/homework/zen-homework", "within"]);
-    bwrap.args(limits.words()).arg("--");
+    bwrap.arg("--");
+    if let Some(limits) = limits {
+        bwrap.args(["/homework/zen-homework", "within"]);
+        bwrap.args(limits.words()).arg("--");
+    }
     bwrap.arg(command.get_program()).args(command.get_args());
     let set = command.get_envs();
     bwrap.envs(set.filter_map(|(name, value)| Some((name, value?))));
