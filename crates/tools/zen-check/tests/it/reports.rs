@@ -378,12 +378,21 @@ fn gradescope_takes_no_point_for_what_the_checker_did() {
 }
 
 #[test]
-fn there_is_no_grade_where_nothing_is_known() {
-    for format in Format::ALL {
-        let grades = [Format::Gradescope, Format::Classroom50];
-        let written = try_written(&erring(), format, &[]);
-        assert_eq!(written.is_err(), grades.contains(&format), "{format}");
-    }
+fn a_report_says_that_nothing_is_known() {
+    let what = "NOT GRADED: the checker or its machine failed";
+    let value = json(&erring(), Format::Gradescope);
+    assert_eq!(
+        (&value["score"], &value["tests"]),
+        (&0.into(), &Value::Array(Vec::new()))
+    );
+    assert!(value["output"].as_str().unwrap().starts_with(what), "{value}");
+    let value = json(&erring(), Format::Classroom50);
+    let test = &value["tests"][0];
+    assert!(test["test-name"].as_str().unwrap().starts_with(what), "{value}");
+    assert_eq!(
+        (&test["passed"], &value["max-score"]),
+        (&false.into(), &0.into())
+    );
 }
 
 /// What both of Classroom 50's validators demand.
