@@ -5,6 +5,7 @@ mod class;
 pub mod examination;
 pub mod export;
 pub mod grade;
+mod group;
 pub mod handout;
 pub mod limits;
 mod markers;

@@ -23,6 +23,10 @@ use std::time::Duration;
 
 use zen_harness::process;
 
+use super::group;
+
+#[cfg(target_os = "linux")]
+pub(crate) use inner::join;
 pub(crate) use inner::{Holder, build, keep_descriptors, unused_user};
 pub use inner::{become_user, become_within};
 
@@ -91,6 +95,8 @@ pub(crate) struct Cage {
     pub(crate) user: Option<u32>,
     /// The folders of Rust and of `--tools`.
     tools: Vec<PathBuf>,
+    /// Where control groups can be made.
+    pub(crate) groups: Option<PathBuf>,
 }
 
 /// What is examined in a cage.
@@ -137,7 +143,8 @@ impl Cage {
             );
         }
         let (tool, workshop) = (own.to_path_buf(), workshop.to_path_buf());
-        Ok(Self { version, tool, workshop, user: unused_user(), tools: all })
+        let (user, groups) = (unused_user(), group::home());
+        Ok(Self { version, tool, workshop, user, tools: all, groups })
     }
 
     /// The isolation in a line, for the teacher.
@@ -146,9 +153,14 @@ impl Cage {
             Some(user) => format!("as user {user}"),
             None => "as you".into(),
         };
+        let group = match self.groups {
+            Some(_) => "with a control group",
+            None => "without a control group",
+        };
         format!(
             "Each submission is built and tested in a cage of its own: {}, \
-            {user}, without your files, the network or your environment.",
+            {user}, {group}, without your files, the network or your \
+            environment.",
             self.version
         )
     }

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::cage::{Cage, Job, ROOM, hint, is_public};
 use super::examination::{self, BUSY_FACTOR, Examined};
+use super::group::Group;
 use super::handout::write;
 use super::source::{self, Files};
 use super::workshop::{Workshop, vendor};
@@ -19,8 +20,8 @@ use crate::stages::{self, StageOutcome, StageResult};
 
 /// A student's build by Cargo may use this many times as much processor time as
 /// the starter's build takes, and at least this many seconds.
-const BUILD_FACTOR: f64 = 10.0;
-const BUILD_SECONDS_MIN: u64 = 20;
+const BUILD_FACTOR: f64 = 5.0;
+const BUILD_SECONDS_MIN: u64 = 10;
 
 /// One student's work on one assignment.
 #[derive(Clone, Debug)]
@@ -152,8 +153,13 @@ impl<'a> Class<'a> {
             let words = ["--only-build", "--seed", "0"].map(str::to_owned);
             let mut command = cage.examine(job, &words);
             let seconds = assignment.build_seconds;
-            let examined =
-                examination::run(&mut command, assignment, seconds, false)?;
+            let examined = examination::run(
+                &mut command,
+                assignment,
+                seconds,
+                None,
+                false,
+            )?;
             if !examined.began {
                 let why = examined.failed.unwrap_or_default();
                 return Err(without_a_cage(why));
@@ -328,8 +334,17 @@ impl<'a> Class<'a> {
         words.extend(only_build.then(|| "--only-build".into()));
         let job = Job { assignment: &assignment.name, work, keeps: false };
         let mut command = cage.examine(job, &words);
-        let examined =
-            examination::run(&mut command, assignment, seconds, true)?;
+        let group = cage.groups.as_deref().and_then(|home| {
+            let name = work.file_name()?.to_string_lossy();
+            Group::new(home, &name).ok()
+        });
+        let examined = examination::run(
+            &mut command,
+            assignment,
+            seconds,
+            group.as_ref(),
+            true,
+        )?;
         match examined.began {
             true => Ok(examined),
             false => Err(examined.failed.unwrap_or_default()),
@@ -380,7 +395,7 @@ impl<'a> Class<'a> {
         command.arg("examine").arg(to).arg("--program").arg(program);
         command.args(["--seed", &self.how.seed.to_string()]);
         command.current_dir(folder);
-        examination::run(&mut command, assignment, 0, false)
+        examination::run(&mut command, assignment, 0, None, false)
     }
 }
 

@@ -5,6 +5,8 @@ mod attacks;
 mod class;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod machine;
 mod teacher;
 
 use std::fs;
