@@ -138,8 +138,13 @@ fn list(project: &Project) -> Result<(), String> {
         let (points, stages) = (it.points_max(), it.stages.len());
         text += &format!(
             "{:>2}  {:10}  pages {:8}  {:>3} min  {stages} stages, {points:>2} \
-            points  {}\n",
-            it.number, it.name, it.pages, it.minutes, it.title
+            points  {:12}  {}\n",
+            it.number,
+            it.name,
+            it.pages,
+            it.minutes,
+            it.systems(),
+            it.title
         );
     }
     zen_homework::student::print(&text)
