@@ -6,6 +6,7 @@ pub mod handout;
 pub mod limits;
 mod markers;
 pub mod new;
+mod pages;
 pub mod solution;
 mod source;
 pub mod verify;

@@ -21,7 +21,8 @@ pub(crate) enum Teaching {
         #[arg(required = true)]
         name: Vec<String>,
 
-        /// Write to this folder, which must be empty or not exist yet
+        /// Write to this folder: a new or empty one, or an earlier handout,
+        /// to which the assignments are added
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
 
@@ -47,7 +48,7 @@ pub(crate) enum Teaching {
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
 
-        /// Write to this file or folder, which must not exist yet
+        /// Write to this file or folder; what is there is not overwritten
         #[arg(long, value_name = "PATH")]
         to: PathBuf,
     },
