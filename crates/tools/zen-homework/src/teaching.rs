@@ -64,6 +64,10 @@ pub(crate) enum Teaching {
     New {
         /// Its name, and that of its folder
         name: String,
+
+        /// The name of its first stage
+        #[arg(long, value_name = "NAME", default_value = "first")]
+        stage: String,
     },
     /// For authors: check that the starter fails, that the solution passes,
     /// and that each stage catches a wrong solution
@@ -119,7 +123,9 @@ pub(crate) fn run(
         Teaching::Solution { name, stage } => {
             solution::solution(&project()?, &name, stage.as_deref())?;
         }
-        Teaching::New { name } => new::new(&project()?, &name)?,
+        Teaching::New { name, stage } => {
+            new::new(&project()?, &name, &stage)?;
+        }
         Teaching::Verify { name, listings, dialect } => {
             return verify::verify(&project()?, &name, listings, dialect);
         }

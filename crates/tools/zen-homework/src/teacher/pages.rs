@@ -47,7 +47,7 @@ fn read(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// The text with the files that its lines `{{#include FILE}}` name, as students
+/// A page with the files that its lines `{{#include FILE}}` name, as students
 /// get them.
 fn included(text: &str, page: &Path) -> Result<String, String> {
     let mut whole = String::new();
@@ -65,7 +65,7 @@ fn included(text: &str, page: &Path) -> Result<String, String> {
     Ok(whole)
 }
 
-/// The text without its links to pages that are not in a handout. `up` leads
+/// A page without its links to pages that are not in a handout. `up` leads
 /// from the page to the handout's folder.
 fn alone(text: &str, up: &str) -> String {
     let mut rest = text;
