@@ -229,3 +229,25 @@ fn a_workflow_is_added_to_a_folder_but_replaces_nothing() {
     assert!(!text.contains("RUST_VERSION"), "{text}");
     assert!(text.contains("rustup default 1."), "{text}");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_stands_in_the_way_of_a_server_in_any_language_is_named() {
+    let to = folder("language");
+    let place = to.to_string_lossy().into_owned();
+    succeeds(&homework(&root(), &["handout", "any", "--to", &place]));
+    let check = |commands: &str| {
+        let text = format!("language = \"mine\"\n[mine]\n{commands}\n");
+        fs::write(to.join("any/server/start.toml"), text).unwrap();
+        let output = homework(&to, &["check"]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = check("command = \"no-such-python server.py {port}\"");
+    let expected = "no-such-python is in no folder of the PATH";
+    assert!(said.contains(expected), "{said}");
+    // A compiler does not make the folder into which it writes.
+    let build = "build = \"cp server.py target/server\"\n";
+    let said = check(&format!("{build}command = \"false {{port}}\""));
+    assert!(!said.contains("it does not build"), "{said}");
+}
