@@ -260,7 +260,7 @@ impl Part {
                 }
             }
             ("within", false) => self.within = command_line(text)?,
-            ("with IPv6", false) => self.ipv6 = true,
+            ("with IPv6", _) => self.ipv6 = true,
             ("with blocked signals", false) => {
                 self.start = Start::WithBlockedSignals;
             }

@@ -70,6 +70,12 @@ pub struct Assignment {
     pub descriptors: u64,
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
+    /// Mutants of the solution that no case can catch.
+    #[serde(default)]
+    pub excused: Vec<Excused>,
+    /// Whether to end an examination at the first case that fails.
+    #[serde(skip)]
+    pub(crate) first_failure: bool,
     #[serde(skip)]
     pub(crate) own_cases: Vec<OwnCase>,
 }
@@ -84,6 +90,14 @@ pub struct Stage {
     pub points: usize,
     /// Names, as `zen-check --case` takes them.
     pub cases: Vec<String>,
+}
+
+/// A mutant that does what the solution does, and why.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Excused {
+    pub mutant: String,
+    pub reason: String,
 }
 
 mod usual {

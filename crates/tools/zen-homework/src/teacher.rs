@@ -5,6 +5,7 @@ pub mod grade;
 pub mod handout;
 pub mod limits;
 mod markers;
+mod mutants;
 pub mod new;
 mod pages;
 pub mod solution;

@@ -82,6 +82,11 @@ pub(crate) enum Teaching {
         /// Use the dialect with this seed
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
+
+        /// Instead, check that the cases catch every small change of the
+        /// solution; needs cargo-mutants
+        #[arg(long, conflicts_with_all = ["listings", "dialect"])]
+        mutants: bool,
     },
     /// Limit this process, and become the command
     #[command(hide = true)]
@@ -126,8 +131,9 @@ pub(crate) fn run(
         Teaching::New { name, stage } => {
             new::new(&project()?, &name, &stage)?;
         }
-        Teaching::Verify { name, listings, dialect } => {
-            return verify::verify(&project()?, &name, listings, dialect);
+        Teaching::Verify { name, listings, dialect, mutants } => {
+            let project = project()?;
+            return verify::verify(&project, &name, listings, dialect, mutants);
         }
         Teaching::Within { limits, user, command } => {
             limits::become_within(limits, user, &command)?;
