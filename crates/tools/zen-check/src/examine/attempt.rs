@@ -79,7 +79,9 @@ pub(super) fn explained(
     let mut failure = match verdict {
         Ok(()) => return Outcome::Passed,
         Err(Fault::Skipped(reason)) => return Outcome::Skipped(reason),
-        Err(Fault::Checker(message)) => return Outcome::Error(message),
+        Err(Fault::Checker(message)) => {
+            return Outcome::Error(format!("no verdict: {message}"));
+        }
         Err(Fault::Server(failure)) => failure,
     };
     failure.log = subject.log();
