@@ -32,11 +32,16 @@ const TRIES: usize = 3;
 /// What is said of a case whose failures may all be the machine's.
 const NO_VERDICT: &str = "no verdict: this machine was too busy";
 
-/// A server that fails this many cases in this time is not merely late, so no
-/// case is repeated for it; after the longer time no test is begun.
+/// No case needs a third of this, even on a busy machine.
+const CASE_TIME_MAX: Duration = Duration::from_secs(40);
+
+/// A server that fails this many cases in this time is not merely late: no case
+/// is repeated for it, and none gets more than so much time. After the longer
+/// time no test is begun.
 const FAILURES_MIN: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(15);
 const PATIENCE_OF_TESTS: Duration = Duration::from_secs(35);
+const HASTY_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// The cases and the clients of a run may need this many descriptors, or as
 /// many as this process is allowed.
@@ -119,7 +124,11 @@ impl Machine {
     }
 
     fn put(&self, case: &'static Case, program: &Arc<Program>) -> Attempt {
-        let attempt = put(case, program);
+        let time_max = match self.is_over(PATIENCE) {
+            true => HASTY_TIME_MAX,
+            false => CASE_TIME_MAX,
+        };
+        let attempt = put(case, program, time_max);
         if matches!(attempt.outcome, Outcome::Failed(_)) {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
@@ -150,8 +159,12 @@ fn judged(attempts: impl IntoIterator<Item = Attempt>) -> Outcome {
 }
 
 /// One attempt, and by how much a failure may have been the machine's.
-fn put(case: &'static Case, program: &Arc<Program>) -> Attempt {
-    let mut attempt = attempt::put(case, program);
+fn put(
+    case: &'static Case,
+    program: &Arc<Program>,
+    time_max: Duration,
+) -> Attempt {
+    let mut attempt = attempt::put(case, program, time_max);
     if let Outcome::Failed(failure) = &mut attempt.outcome {
         if case.group() == "option" && is_early_end(failure) {
             failure.late_by.get_or_insert(CLIENT_LATE);
