@@ -61,7 +61,7 @@ fn output(report: &Report) -> String {
         format!("{}; seed {}", text::points(report), report.seed),
     ];
     if report.totals().errors > 0 {
-        lines.push(format!("FOR THE TEACHER: {}:", text::NOT_THE_SERVER));
+        lines.push(format!("FOR THE TEACHER: {}:", text::NO_VERDICT));
     }
     for (result, reason) in errors(report) {
         lines.push(format!("  {}: {reason}", result.title()));

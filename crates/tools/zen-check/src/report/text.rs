@@ -120,9 +120,9 @@ pub(super) fn points(report: &Report) -> String {
 }
 
 /// Why what follows does not concern the server.
-pub(super) const NOT_THE_SERVER: &str = "This is not the server's fault: the checker or its machine failed, time \
-    ran out, or the command is wrong. These cases are in no total: run them \
-    again";
+pub(super) const NO_VERDICT: &str = "No verdict about the server: this machine was too busy, the checker \
+    failed, time ran out, or the command is wrong. These cases are in no \
+    total: run them again";
 
 /// Each reason to skip, and the clauses that it concerns, in order.
 pub(super) fn skipped(report: &Report) -> Vec<(&str, Vec<&'static str>)> {

@@ -225,7 +225,7 @@ fn a_terminal_shows_all_that_a_student_needs() {
     assert!(text.contains(expected), "{text}");
     for part in [
         "SHOULD wire/3",
-        "not the server",
+        "No verdict about the server",
         "no more descriptors",
         "One thread.",
         "seed 18446744073709551615",
@@ -467,7 +467,7 @@ fn github_is_told_of_no_more_than_it_shows() {
     assert_eq!(summary.matches("\n### ").count(), 31, "{summary}");
     let (lines, _) = github(&failing(), "warning");
     assert!(lines.contains("\n::warning title=wire/3"), "{lines}");
-    assert!(lines.contains("not the server"), "{lines}");
+    assert!(lines.contains("No verdict about the server"), "{lines}");
 }
 
 #[test]
