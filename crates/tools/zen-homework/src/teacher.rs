@@ -1,5 +1,8 @@
 //! The commands for teachers and authors.
 
+pub mod cage;
+mod class;
+pub mod examination;
 pub mod export;
 pub mod grade;
 pub mod handout;

@@ -7,8 +7,12 @@ use clap::Subcommand;
 use zen_homework::project::Project;
 use zen_homework::teacher::export::{self, Platform};
 use zen_homework::teacher::grade::{self, GradeOptions};
-use zen_homework::teacher::limits::{self, Limits};
-use zen_homework::teacher::{handout, new, solution, verify};
+use zen_homework::teacher::limits::Limits;
+use zen_homework::teacher::{
+    cage,
+    examination::{self, Examination},
+    handout, new, solution, verify,
+};
 
 /// What a teacher does.
 #[derive(Debug, Subcommand)]
@@ -88,25 +92,24 @@ pub(crate) enum Teaching {
         #[arg(long, conflicts_with_all = ["listings", "dialect"])]
         mutants: bool,
     },
-    /// Limit this process, and become the command
+    /// Become the command within limits
     #[command(hide = true)]
     Within {
         #[command(flatten)]
         limits: Limits,
-        #[arg(long)]
-        user: Option<u32>,
         #[arg(last = true)]
         command: Vec<String>,
     },
-    /// Examine a program, and write the results to a file
+    /// Become the command as another user
     #[command(hide = true)]
-    Examine {
-        folder: PathBuf,
-        program: PathBuf,
-        results: PathBuf,
-        #[arg(long)]
-        seed: u64,
+    RunAs {
+        user: u32,
+        #[arg(last = true)]
+        command: Vec<String>,
     },
+    /// Build and examine a submission, and report on standard output
+    #[command(hide = true)]
+    Examine(Examination),
 }
 
 /// Runs a command; true if all is well.
@@ -135,12 +138,13 @@ pub(crate) fn run(
             let project = project()?;
             return verify::verify(&project, &name, listings, dialect, mutants);
         }
-        Teaching::Within { limits, user, command } => {
-            limits::become_within(limits, user, &command)?;
+        Teaching::Within { limits, command } => {
+            cage::become_within(limits, &command)?;
         }
-        Teaching::Examine { folder, program, results, seed } => {
-            grade::examine(&folder, &program, &results, seed)?;
+        Teaching::RunAs { user, command } => {
+            cage::become_user(user, &command)?;
         }
+        Teaching::Examine(options) => examination::examine(&options)?,
     }
     Ok(true)
 }

@@ -1,5 +1,7 @@
 //! Homework from handout to grade, with the program itself.
 
+#[cfg(target_os = "linux")]
+mod attacks;
 mod class;
 #[cfg(target_os = "linux")]
 mod limits;
