@@ -228,17 +228,33 @@ pub fn watch(
     assignment: &Assignment,
     options: &CheckOptions,
 ) -> Result<(), String> {
+    let files = || {
+        let files = assignment.files_in(&assignment.folder)?;
+        Ok(times(&assignment.folder, &files))
+    };
+    whenever_changed(files, || {
+        check(project, assignment, options).map(|_| false)
+    })
+}
+
+/// Checks whenever `look` returns something new, until `check` returns true.
+pub(crate) fn whenever_changed<T: PartialEq>(
+    look: impl Fn() -> Result<T, String>,
+    mut check: impl FnMut() -> Result<bool, String>,
+) -> Result<(), String> {
     let mut seen = None;
     loop {
-        let now = changed(assignment)?;
+        let now = look()?;
         if seen.as_ref() != Some(&now) {
             seen = Some(now);
             if report::is_for_a_terminal() {
                 print("\x1b[2J\x1b[H")?;
             }
-            // Keep watching even if a check cannot run.
-            if let Err(message) = check(project, assignment, options) {
-                print(&format!("{message}\n"))?;
+            match check() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // Keep watching even if a check cannot run.
+                Err(message) => print(&format!("{message}\n"))?,
             }
             print("Waiting for a change; Ctrl-C ends this.\n")?;
         }
@@ -246,17 +262,16 @@ pub fn watch(
     }
 }
 
-/// When each file was last changed.
-fn changed(
-    assignment: &Assignment,
-) -> Result<Vec<(PathBuf, Option<SystemTime>)>, String> {
-    let files = assignment.files_in(&assignment.folder)?.into_iter();
-    let with_time = |file: PathBuf| {
-        let metadata = fs::metadata(assignment.folder.join(&file));
-        let time = metadata.and_then(|it| it.modified()).ok();
-        (file, time)
+/// When each of these files in `folder` was last changed.
+pub(crate) fn times(
+    folder: &Path,
+    files: &[PathBuf],
+) -> Vec<(PathBuf, Option<SystemTime>)> {
+    let with_time = |file: &PathBuf| {
+        let metadata = fs::metadata(folder.join(file));
+        (file.clone(), metadata.and_then(|it| it.modified()).ok())
     };
-    Ok(files.map(with_time).collect())
+    files.iter().map(with_time).collect()
 }
 
 /// Shows the next hint for a stage: the named one, or the first that has not
