@@ -16,7 +16,7 @@ use zen_harness::workspace;
 
 use crate::assignment::collect;
 use crate::project::Project;
-use crate::student::{print, times, whenever_changed};
+use crate::student::{print, times, until_done};
 
 /// Where files are kept while an exercise is in progress, and afterwards.
 const KEPT: &str = ".exercises";
@@ -100,8 +100,8 @@ pub fn exercise(project: &Project, which: &Which) -> Result<bool, String> {
         return exercise.is_done(root);
     }
     exercise.keep(root, &kept)?;
-    let files = || Ok(times(root, &files(&exercise.files, root)?));
-    whenever_changed(files, || exercise.is_done(root))?;
+    let look = || Ok(times(root, files(&exercise.files, root)?));
+    until_done(look, || exercise.is_done(root))?;
     print(&format!(
         "Done. This puts the files back, and keeps yours:\n    \
         cargo homework exercise {page} {number} --undo\n"
