@@ -140,6 +140,7 @@ impl Exercise {
         }
         // Only a whole copy gets the name.
         let part = kept.join("part");
+        fs::remove_dir_all(&part).ok();
         copy(&self.files, root, &part)?;
         fs::rename(part, before).map_err(|err| err.to_string())
     }
