@@ -303,7 +303,8 @@ impl Assignment {
     }
 }
 
-fn collect(
+/// Adds the ordinary files at this path in `folder`, or below it.
+pub(crate) fn collect(
     folder: &Path,
     file: &Path,
     found: &mut Vec<PathBuf>,

@@ -267,18 +267,29 @@ pub fn watch(
     assignment: &Assignment,
     options: &CheckOptions,
 ) -> Result<(), String> {
+    let folder = &assignment.folder;
+    let look = || Ok(times(folder, assignment.files_in(folder)?));
+    until_done(look, || check(project, assignment, options).map(|_| false))
+}
+
+/// Checks whenever a student has saved a file, until `check` returns true.
+pub(crate) fn until_done(
+    look: impl Fn() -> Result<Times, String>,
+    check: impl Fn() -> Result<bool, String>,
+) -> Result<(), String> {
     let mut watched = Watched::default();
     loop {
-        let times = times(assignment)?;
-        if watched.is_saved(&times) {
+        if watched.is_saved(&look()?) {
             if report::is_for_a_terminal() {
                 print("\x1b[2J\x1b[H")?;
             }
-            // Keep watching even if a check cannot run.
-            if let Err(message) = check(project, assignment, options) {
-                print(&format!("{message}\n"))?;
+            match check() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // Keep watching even if a check cannot run.
+                Err(message) => print(&format!("{message}\n"))?,
             }
-            watched.checked(&self::times(assignment)?);
+            watched.checked(&look()?);
             print("Waiting for a change; Ctrl-C ends this.\n")?;
         }
         thread::sleep(WATCH_EVERY);
@@ -286,7 +297,7 @@ pub fn watch(
 }
 
 /// When each file was last changed.
-type Times = BTreeMap<PathBuf, Option<SystemTime>>;
+pub(crate) type Times = BTreeMap<PathBuf, Option<SystemTime>>;
 
 /// Tells the files that a student saves from those that a build or a server
 /// writes during a check.
@@ -323,9 +334,9 @@ impl Watched {
     }
 }
 
-/// When each file that a student may change was changed, without those that
-/// editors and interpreters write beside it.
-fn times(assignment: &Assignment) -> Result<Times, String> {
+/// When each of these files in a folder was changed, without those that editors
+/// and interpreters write beside them.
+pub(crate) fn times(folder: &Path, mut files: Vec<PathBuf>) -> Times {
     let beside = |part: &str| {
         let ends = ["~", ".swp", ".swo", ".tmp", ".log", ".pyc", ".o"];
         part.starts_with(['.', '#', '~'])
@@ -334,14 +345,13 @@ fn times(assignment: &Assignment) -> Result<Times, String> {
             || part == "4913"
             || ends.iter().any(|end| part.ends_with(end))
     };
-    let mut files = assignment.files_in(&assignment.folder)?;
     files.retain(|it| !it.iter().any(|part| beside(&part.to_string_lossy())));
     let with_time = |file: PathBuf| {
-        let metadata = fs::metadata(assignment.folder.join(&file));
+        let metadata = fs::metadata(folder.join(&file));
         let time = metadata.and_then(|it| it.modified()).ok();
         (file, time)
     };
-    Ok(files.into_iter().map(with_time).collect())
+    files.into_iter().map(with_time).collect()
 }
 
 /// Shows the next hint for a stage: the named one, or the first that has not

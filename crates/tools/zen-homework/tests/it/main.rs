@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 mod attacks;
 mod class;
+mod exercise;
 #[cfg(target_os = "linux")]
 mod limits;
 mod teacher;
