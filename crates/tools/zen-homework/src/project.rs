@@ -10,7 +10,7 @@ use std::time::Duration;
 use zen_harness::process::Process;
 use zen_harness::workspace;
 
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, BUILT};
 
 /// The folder of a handout for what its tools need.
 pub(crate) const KEPT: &str = ".homework";
@@ -82,7 +82,15 @@ impl Project {
         &self,
         assignment: &Assignment,
     ) -> Result<Option<Command>, String> {
-        let mut command = match assignment.start()?.build {
+        let start = assignment.start()?;
+        if assignment.start.is_some() {
+            start.is_possible()?;
+            // Most compilers do not make the folder of what they write.
+            let built = start.folder.join(BUILT);
+            fs::create_dir_all(&built)
+                .map_err(|err| format!("{}: {err}", built.display()))?;
+        }
+        let mut command = match start.build {
             Some(words) => {
                 let program = words.first().map_or("", String::as_str);
                 let mut command = Command::new(program);
@@ -113,6 +121,7 @@ impl Project {
         assignment: &Assignment,
         prepare: impl FnOnce(Command) -> Result<Command, String>,
     ) -> Result<Built, String> {
+        assignment.runs_here()?;
         let mut command = match self.build_command(assignment) {
             Ok(Some(command)) => prepare(command)?,
             Ok(None) => return Ok(Ok(PathBuf::new())),

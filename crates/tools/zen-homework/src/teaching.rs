@@ -25,7 +25,8 @@ pub(crate) enum Teaching {
         #[arg(required = true)]
         name: Vec<String>,
 
-        /// Write to this folder, which must be empty or not exist yet
+        /// Write to this folder: a new or empty one, or an earlier handout,
+        /// to which the assignments are added
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
 
@@ -51,7 +52,7 @@ pub(crate) enum Teaching {
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
 
-        /// Write to this file or folder, which must not exist yet
+        /// Write to this file or folder; what is there is not overwritten
         #[arg(long, value_name = "PATH")]
         to: PathBuf,
     },
@@ -67,6 +68,10 @@ pub(crate) enum Teaching {
     New {
         /// Its name, and that of its folder
         name: String,
+
+        /// The name of its first stage
+        #[arg(long, value_name = "NAME", default_value = "first")]
+        stage: String,
     },
     /// For authors: check that the starter fails, that the solution passes,
     /// and that each stage catches a wrong solution
@@ -81,6 +86,11 @@ pub(crate) enum Teaching {
         /// Use the dialect with this seed
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
+
+        /// Instead, check that the cases catch every small change of the
+        /// solution; needs cargo-mutants
+        #[arg(long, conflicts_with_all = ["listings", "dialect"])]
+        mutants: bool,
     },
     /// Become the command within limits
     #[command(hide = true)]
@@ -121,9 +131,12 @@ pub(crate) fn run(
         Teaching::Solution { name, stage } => {
             solution::solution(&project()?, &name, stage.as_deref())?;
         }
-        Teaching::New { name } => new::new(&project()?, &name)?,
-        Teaching::Verify { name, listings, dialect } => {
-            return verify::verify(&project()?, &name, listings, dialect);
+        Teaching::New { name, stage } => {
+            new::new(&project()?, &name, &stage)?;
+        }
+        Teaching::Verify { name, listings, dialect, mutants } => {
+            let project = project()?;
+            return verify::verify(&project, &name, listings, dialect, mutants);
         }
         Teaching::Within { limits, command } => {
             cage::become_within(limits, &command)?;
@@ -142,8 +155,13 @@ fn list(project: &Project) -> Result<(), String> {
         let (points, stages) = (it.points_max(), it.stages.len());
         text += &format!(
             "{:>2}  {:10}  pages {:8}  {:>3} min  {stages} stages, {points:>2} \
-            points  {}\n",
-            it.number, it.name, it.pages, it.minutes, it.title
+            points  {:12}  {}\n",
+            it.number,
+            it.name,
+            it.pages,
+            it.minutes,
+            it.systems(),
+            it.title
         );
     }
     zen_homework::student::print(&text)

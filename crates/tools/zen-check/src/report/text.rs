@@ -64,16 +64,6 @@ pub(super) fn errors(
     })
 }
 
-/// What a report says in place of a grade.
-pub(super) const NOT_GRADED: &str = "NOT GRADED: the checker or its machine \
-    failed in every case that counts. Run it again.";
-
-/// Whether there is anything that a grade could be made from.
-pub(super) fn is_graded(report: &Report) -> bool {
-    let totals = report.totals();
-    totals.errors == 0 || totals.points_max > 0
-}
-
 pub(super) fn utc(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -130,9 +120,9 @@ pub(super) fn points(report: &Report) -> String {
 }
 
 /// Why what follows does not concern the server.
-pub(super) const NOT_THE_SERVER: &str = "This is not the server's fault: the checker or its machine failed, time \
-    ran out, or the command is wrong. These cases are in no total: run them \
-    again";
+pub(super) const NO_VERDICT: &str = "No verdict about the server: this machine was too busy, the checker \
+    failed, time ran out, or the command is wrong. These cases are in no \
+    total: run them again";
 
 /// Each reason to skip, and the clauses that it concerns, in order.
 pub(super) fn skipped(report: &Report) -> Vec<(&str, Vec<&'static str>)> {

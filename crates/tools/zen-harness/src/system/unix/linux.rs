@@ -39,6 +39,12 @@ pub(super) fn end_with_its_parent(command: &mut Command) {
     unsafe { command.pre_exec(before_exec) };
 }
 
+/// Processes whose parents have ended become children of this process, even if
+/// they have left their group and their session, as daemons do.
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(process::set_child_subreaper(Some(process::getpid()))?)
+}
+
 /// Sends a signal to the first thread of a process.
 pub fn signal_first_thread(process: u32, signal: i32) -> io::Result<()> {
     let (process, signal) = (process as c_long, c_long::from(signal));
