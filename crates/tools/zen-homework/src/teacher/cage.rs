@@ -23,8 +23,6 @@ use std::time::Duration;
 
 use zen_harness::process;
 
-use super::group;
-
 #[cfg(target_os = "linux")]
 pub(crate) use inner::join;
 pub(crate) use inner::{Holder, build, keep_descriptors, unused_user};
@@ -95,8 +93,6 @@ pub(crate) struct Cage {
     pub(crate) user: Option<u32>,
     /// The folders of Rust and of `--tools`.
     tools: Vec<PathBuf>,
-    /// Where control groups can be made.
-    pub(crate) groups: Option<PathBuf>,
 }
 
 /// What is examined in a cage.
@@ -143,19 +139,18 @@ impl Cage {
             );
         }
         let (tool, workshop) = (own.to_path_buf(), workshop.to_path_buf());
-        let (user, groups) = (unused_user(), group::home());
-        Ok(Self { version, tool, workshop, user, tools: all, groups })
+        Ok(Self { version, tool, workshop, user: unused_user(), tools: all })
     }
 
     /// The isolation in a line, for the teacher.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn told(&self, has_groups: bool) -> String {
         let user = match self.user {
             Some(user) => format!("as user {user}"),
             None => "as you".into(),
         };
-        let group = match self.groups {
-            Some(_) => "with a control group",
-            None => "without a control group",
+        let group = match has_groups {
+            true => "with a control group",
+            false => "without a control group",
         };
         format!(
             "Each submission is built and tested in a cage of its own: {}, \

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use super::cage::{Cage, Job, ROOM, hint, is_public};
 use super::examination::{self, BUSY_FACTOR, Examined};
-use super::group::Group;
+use super::group::{self, Group};
 use super::handout::write;
 use super::source::{self, Files};
 use super::workshop::{Workshop, vendor};
@@ -53,6 +53,8 @@ pub(crate) struct Class<'a> {
     workshop: Workshop,
     /// None if only the time is limited.
     cage: Option<Cage>,
+    /// Where control groups can be made.
+    groups: Option<PathBuf>,
     tool: PathBuf,
     how: How<'a>,
     starters: BTreeMap<String, Starter>,
@@ -85,6 +87,7 @@ impl<'a> Class<'a> {
         let own = own.map_err(|err| format!("this program: {err}"))?;
         let mut class = Self {
             cage: None,
+            groups: group::home(),
             tool: own,
             how,
             starters: BTreeMap::new(),
@@ -110,7 +113,7 @@ impl<'a> Class<'a> {
     /// The isolation in a line.
     pub(crate) fn isolation(&self) -> String {
         match &self.cage {
-            Some(cage) => cage.told(),
+            Some(cage) => cage.told(self.groups.is_some()),
             None => "Nothing keeps the submissions from your files, from each \
                 other or from their grades: only the time is limited."
                 .into(),
@@ -334,7 +337,7 @@ impl<'a> Class<'a> {
         words.extend(only_build.then(|| "--only-build".into()));
         let job = Job { assignment: &assignment.name, work, keeps: false };
         let mut command = cage.examine(job, &words);
-        let group = cage.groups.as_deref().and_then(|home| {
+        let group = self.groups.as_deref().and_then(|home| {
             let name = work.file_name()?.to_string_lossy();
             Group::new(home, &name).ok()
         });
