@@ -575,8 +575,8 @@ fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
     if err.kind() == ErrorKind::Unsupported {
         return Fault::skipped(err.to_string());
     }
-    if system::is_own(err) {
-        return Fault::Checker(format!("zen-check cannot connect: {err}"));
+    if let Some(own) = err.raw_os_error().filter(|_| system::is_own(err)) {
+        return io::Error::from_raw_os_error(own).into();
     }
     Fault::Server(Box::new(Failure {
         what: format!("cannot connect to {to}: {err}"),
@@ -596,5 +596,24 @@ fn shown(bytes: &[u8]) -> String {
     match bytes.len() - first.len() {
         0 => first.escape_ascii().to_string(),
         more => format!("{}... {more} more", first.escape_ascii()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_checker_lacks_is_not_the_servers_fault() {
+        let to = SocketAddr::from(([127, 0, 0, 1], 1060));
+        let fault = |error| {
+            let error = io::Error::from_raw_os_error(error);
+            connected(to, Err(error)).unwrap_err()
+        };
+        for own in [libc::EMFILE, libc::EADDRNOTAVAIL, libc::EAGAIN] {
+            assert!(matches!(fault(own), Fault::Checker(_)), "{own}");
+        }
+        let refused = fault(libc::ECONNREFUSED);
+        assert!(matches!(refused, Fault::Server(_)), "{refused:?}");
     }
 }

@@ -70,8 +70,9 @@ fn start_apart<'a>(
 }
 
 fn takes_the_first_address_that_can_be_bound(subject: &Subject) -> Verdict {
-    // Another process of the program takes the first of two addresses.
-    let preparation = "f=$(mktemp) && \
+    // Another process of the program takes the first of two addresses. What is
+    // mounted here goes away with the namespace.
+    let preparation = "f=/dev/shm/f && mount -t tmpfs none /dev/shm && \
         printf '127.0.0.1 two\\n127.0.0.2 two\\n' > $f && \
         mount --bind $f /etc/hosts && ip link set lo up && rm $f && \
         if [ -x \"$0\" ]; then \

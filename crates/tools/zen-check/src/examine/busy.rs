@@ -79,17 +79,9 @@ impl Machine {
         }
         // A lock that a failed case has poisoned is still a lock.
         let _shared = self.turn.read().unwrap_or_else(PoisonError::into_inner);
-        let attempt = match self.put(case, program) {
-            // It may have been the machine's bad moment.
-            Attempt { outcome: Outcome::Error(_), .. } => {
-                self.put(case, program)
-            }
-            attempt => attempt,
-        };
-        match late_by(&attempt.outcome) {
-            Some(_) if !self.is_over(PATIENCE) => None,
-            _ => Some(judged([attempt])),
-        }
+        let attempt = self.put(case, program);
+        let again = is_open(&attempt.outcome) && !self.is_over(PATIENCE);
+        (!again).then(|| judged([attempt]))
     }
 
     /// Puts a case while no other runs.
@@ -101,9 +93,10 @@ impl Machine {
         let _alone = self.turn.write().unwrap_or_else(PoisonError::into_inner);
         let mut attempts = Vec::new();
         while attempts.len() < TRIES {
-            attempts.push(self.put(case, program));
-            let last = attempts.last().map(|it| &it.outcome);
-            if last.and_then(late_by).is_none() || self.is_over(PATIENCE) {
+            let attempt = self.put(case, program);
+            let again = is_open(&attempt.outcome) && !self.is_over(PATIENCE);
+            attempts.push(attempt);
+            if !again {
                 break;
             }
         }
@@ -136,21 +129,29 @@ impl Machine {
     }
 }
 
-/// What attempts come to of which all but the last were late.
+/// Whether another attempt may come to something else: it was the machine's bad
+/// moment, or the server is late.
+fn is_open(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Error(_)) || late_by(outcome).is_some()
+}
+
+/// What attempts come to of which all but the last are open.
 fn judged(attempts: impl IntoIterator<Item = Attempt>) -> Outcome {
-    let (mut known, mut waited) = (None, Duration::ZERO);
+    let (mut late, mut error) = (None, None);
+    let mut waited = Duration::ZERO;
     for attempt in attempts {
         match late_by(&attempt.outcome) {
-            None => return attempt.outcome,
             Some(late_by) => {
                 waited = waited.max(attempt.waited);
                 if attempt.waited < late_by {
-                    known = Some(attempt.outcome);
+                    late = Some(attempt.outcome);
                 }
             }
+            None if is_open(&attempt.outcome) => error = Some(attempt.outcome),
+            None => return attempt.outcome,
         }
     }
-    known.unwrap_or_else(|| {
+    late.or(error).unwrap_or_else(|| {
         Outcome::Error(format!(
             "{NO_VERDICT}: server and checker waited {waited:.1?} for a \
             processor"

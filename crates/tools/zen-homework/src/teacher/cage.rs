@@ -198,7 +198,8 @@ impl Cage {
             let bound = seen.iter().filter(|it| it.0 != "--symlink");
             let on_the_way: BTreeSet<_> =
                 bound.flat_map(|it| it.1.ancestors().skip(1)).collect();
-            for folder in on_the_way {
+            // bubblewrap begins its work in /tmp.
+            for folder in on_the_way.into_iter().chain([Path::new("/tmp")]) {
                 command.args(["--perms", "0755", "--dir"]).arg(folder);
             }
             for (kind, from, to) in &seen {

@@ -9,16 +9,16 @@ use std::thread;
 use std::time::Instant;
 
 use super::cage::{Cage, Job, ROOM, hint, is_public};
-use super::examination::{self, Examined};
+use super::examination::{self, BUSY_FACTOR, Examined};
 use super::handout::write;
 use super::source::{self, Files};
 use super::workshop::{Workshop, vendor};
 use crate::assignment::Assignment;
-use crate::project::{Project, copy_files};
+use crate::project::{NOT_BUILT, Project, copy_files, give};
 use crate::stages::{self, StageOutcome, StageResult};
 
-/// A student's build by Cargo may take this many times as long as the
-/// starter's, and at least this many seconds.
+/// A student's build by Cargo may use this many times as much processor time as
+/// the starter's build takes, and at least this many seconds.
 const BUILD_FACTOR: f64 = 10.0;
 const BUILD_SECONDS_MIN: u64 = 20;
 
@@ -167,7 +167,7 @@ impl<'a> Class<'a> {
             && assignment.is_cargos()
         {
             let seconds = (seconds * BUILD_FACTOR).ceil() as u64;
-            let seconds = seconds.max(BUILD_SECONDS_MIN);
+            let seconds = seconds.max(BUILD_SECONDS_MIN) * BUSY_FACTOR;
             starter.build_seconds = seconds.min(assignment.build_seconds);
         }
         Ok(())
@@ -232,7 +232,11 @@ impl<'a> Class<'a> {
         let (begun, ended) = done.times;
         let greedy = lock(&self.greedy);
         let mut others = greedy.iter().filter(|it| **it != done.times);
-        !done.results.iter().all(StageResult::passed)
+        let may = |it: &StageResult| match &it.outcome {
+            StageOutcome::Failed(what, _) => what != NOT_BUILT,
+            outcome => matches!(outcome, StageOutcome::Unknown(_)),
+        };
+        done.results.iter().any(may)
             && others.any(|(from, to)| *from < ended && begun < *to)
     }
 
@@ -402,26 +406,6 @@ fn require_built(
         (None, Some(why)) => Err(not_built(assignment, why, &[])),
         (None, None) => Ok(()),
     }
-}
-
-/// Gives a folder with everything in it to a user, if there is one.
-#[cfg(unix)]
-fn give(path: &Path, user: Option<u32>) -> Result<(), String> {
-    use std::os::unix::fs::lchown;
-    let Some(user) = user else { return Ok(()) };
-    let in_path = |err| format!("{}: {err}", path.display());
-    lchown(path, Some(user), Some(user)).map_err(in_path)?;
-    if fs::symlink_metadata(path).map_err(in_path)?.is_dir() {
-        for entry in fs::read_dir(path).map_err(in_path)? {
-            give(&entry.map_err(in_path)?.path(), Some(user))?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn give(_: &Path, _: Option<u32>) -> Result<(), String> {
-    Ok(())
 }
 
 /// Copies all files of a folder, with the permissions of what was built there.

@@ -21,6 +21,9 @@ use crate::stages::{self, StageOutcome, StageResult};
 /// What the process may take beyond its time, to begin and to end.
 const MARGIN: Duration = Duration::from_secs(10);
 
+/// On a busy machine, a build may take this many times its processor time.
+pub(crate) const BUSY_FACTOR: u64 = 4;
+
 /// The time is limited by phases.
 const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -165,7 +168,11 @@ fn build(assignment: &Assignment) -> Result<Result<PathBuf, Message>, String> {
         let folder = &assignment.folder;
         // The starter is the teacher's.
         let is_students = Path::new(ROOM).join("seed").exists();
-        let limits = is_students.then_some(Limits::BUILD);
+        let seconds = match assignment.is_cargos() {
+            true => assignment.build_seconds / BUSY_FACTOR,
+            false => assignment.build_seconds,
+        };
+        let limits = is_students.then(|| Limits::of_build(seconds));
         let mut command = cage::build(&command, folder, &target, limits);
         let second = file.try_clone().map_err(|err| err.to_string())?;
         command.stdin(Stdio::null()).stdout(file).stderr(second);
@@ -222,7 +229,7 @@ pub(crate) fn run(
             (since, is_built) = (Instant::now(), true);
         }
         let (limits, seconds) = match is_built {
-            false => (Limits::BUILD, build_seconds),
+            false => (Limits::of_build(build_seconds), build_seconds),
             true => (Limits::of(assignment), assignment.run_seconds),
         };
         if since.elapsed() > Duration::from_secs(seconds) + MARGIN {

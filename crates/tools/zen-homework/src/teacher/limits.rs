@@ -24,12 +24,22 @@ pub struct Limits {
     /// Descriptors of each process
     #[arg(long)]
     pub descriptors: u64,
+    /// Seconds of processor time of each process
+    #[arg(long)]
+    pub cpu_seconds: u64,
 }
 
 impl Limits {
-    /// A compiler needs more than most servers.
-    pub(crate) const BUILD: Self =
-        Self { memory_mib: 4096, processes: 1024, descriptors: 4096 };
+    /// A compiler needs more than most servers. It fails after the same time
+    /// of its own on a busy machine.
+    pub(crate) fn of_build(seconds: u64) -> Self {
+        Self {
+            memory_mib: 4096,
+            processes: 1024,
+            descriptors: 4096,
+            cpu_seconds: seconds,
+        }
+    }
 
     /// Those of a server.
     pub(crate) fn of(assignment: &Assignment) -> Self {
@@ -37,12 +47,14 @@ impl Limits {
             memory_mib: assignment.memory_mib,
             processes: assignment.processes,
             descriptors: assignment.descriptors,
+            // All processors for all the time would be less than this.
+            cpu_seconds: assignment.run_seconds * 1024,
         }
     }
 
     /// The same as options of a command line.
-    pub(crate) fn words(self) -> [String; 6] {
-        let Self { memory_mib, processes, descriptors } = self;
+    pub(crate) fn words(self) -> [String; 8] {
+        let Self { memory_mib, processes, descriptors, cpu_seconds } = self;
         [
             "--memory-mib".into(),
             memory_mib.to_string(),
@@ -50,6 +62,8 @@ impl Limits {
             processes.to_string(),
             "--descriptors".into(),
             descriptors.to_string(),
+            "--cpu-seconds".into(),
+            cpu_seconds.to_string(),
         ]
     }
 

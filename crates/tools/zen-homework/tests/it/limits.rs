@@ -15,19 +15,29 @@ fn within(script: &str) -> Option<Output> {
     let mut limited = Command::new("unshare");
     limited.args(namespace).arg(zen_harness::program!("zen-homework"));
     limited.args(["within", "--memory-mib", "64", "--processes", "16"]);
-    limited.args(["--descriptors", "32", "--", "sh", "-c", script]);
+    limited.args([
+        "--descriptors",
+        "32",
+        "--cpu-seconds",
+        "9",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
     Some(limited.output().expect("unshare can be run"))
 }
 
 #[test]
 fn a_command_has_limits_and_comes_last() {
-    let script = "ulimit -n; ulimit -v; ulimit -p || ulimit -u; nice
+    let script = "ulimit -t; ulimit -n; ulimit -v; ulimit -p || ulimit -u; nice
         cat /proc/self/oom_score_adj; grep NoNewPrivs /proc/self/status";
     let Some(output) = within(script) else { return };
     let said = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<_> = said.split_whitespace().collect();
     // 4 times 64 MiB of address space.
-    let expected = ["32", "262144", "16", "19", "1000", "NoNewPrivs:", "1"];
+    let expected =
+        ["9", "32", "262144", "16", "19", "1000", "NoNewPrivs:", "1"];
     assert_eq!(numbers, expected, "{output:?}");
 }
 

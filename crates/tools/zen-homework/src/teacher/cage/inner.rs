@@ -168,6 +168,7 @@ impl Limits {
             (Resource::Nofile, self.descriptors),
             (Resource::Fsize, FILE_BYTES_MAX),
             (Resource::Core, 0),
+            (Resource::Cpu, self.cpu_seconds),
         ] {
             // No process may raise its own limit.
             let most = match process::getrlimit(resource).maximum {
