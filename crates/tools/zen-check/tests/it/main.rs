@@ -2,6 +2,8 @@
 //! and `tidy` test the book and the style of the workspace.
 
 mod book;
+#[cfg(all(feature = "command", target_os = "linux"))]
+mod machine;
 mod pages;
 #[cfg(feature = "command")]
 mod reports;
