@@ -14,6 +14,7 @@ use zen_harness::system;
 use crate::contract::{COMPLEX, Dialect, answer};
 use crate::outcome::Failure;
 use crate::process::PATIENCE;
+use crate::random::Random;
 use crate::verdict::{Fault, Verdict};
 use difference::difference;
 
@@ -26,6 +27,14 @@ const PIECES_SHOWN_MAX: usize = 24;
 pub(crate) const FIRST_BATCH: usize = 600;
 /// As many as may be received at once; their answers are 61 KB.
 pub(crate) const LAST_BATCH: usize = 2560;
+
+/// Long enough for two pieces to be received as two. It waits for nothing: if
+/// they are received as one all the same, the case asks for less, not for
+/// something wrong.
+const BETWEEN_PIECES: Duration = Duration::from_millis(1);
+
+/// The most bytes of a piece that is cut at random.
+const PIECE_BYTES_MAX: usize = 90;
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +201,36 @@ impl Client {
                 })
             }
         }
+    }
+
+    /// Sends each piece as a segment of its own.
+    pub(crate) fn send_pieces<'a>(
+        &mut self,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Verdict<&mut Self> {
+        for piece in pieces {
+            self.send(piece)?;
+            thread::sleep(BETWEEN_PIECES);
+        }
+        Ok(self)
+    }
+
+    /// Sends these bytes cut at random, more often into short pieces.
+    pub(crate) fn send_cut(
+        &mut self,
+        bytes: &[u8],
+        seed: u64,
+    ) -> Verdict<&mut Self> {
+        let mut random = Random::new(seed);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let most = 1 + random.below(PIECE_BYTES_MAX);
+            let cut = rest.len().min(1 + random.below(most));
+            let (piece, later) = rest.split_at(cut);
+            self.send_pieces([piece])?;
+            rest = later;
+        }
+        Ok(self)
     }
 
     /// Sends these bytes over and over until nothing is taken any more, and
