@@ -93,6 +93,9 @@ pub fn check(
     options: &CheckOptions,
 ) -> Result<bool, String> {
     let begun = Instant::now();
+    assignment
+        .files_in(&assignment.folder)
+        .map_err(|why| format!("this cannot be handed in: {why}"))?;
     let mut open = Vec::new();
     for (format, file) in &options.reports {
         open.push((format.parse::<Format>()?, writer(file)?));
@@ -114,6 +117,7 @@ pub fn check(
     }
     if !options.reports.iter().any(|(_, file)| file == "-") {
         print(&told(assignment, &results, seed))?;
+        print(&not_handed_in(assignment))?;
     }
     match stages::points(&results) {
         Some(points) => Ok(points == assignment.points_max()),
@@ -220,6 +224,19 @@ pub(crate) fn told(
         None => text += "\nNo points: something could not be examined.\n",
     }
     text
+}
+
+/// What a student has in these folders, and no grade will count.
+fn not_handed_in(assignment: &Assignment) -> String {
+    let files = assignment.handed_in(&assignment.folder).unwrap_or_default();
+    let lines = files.left_out.iter().map(|it| format!("  {it}\n"));
+    match lines.collect::<String>() {
+        lines if lines.is_empty() => lines,
+        lines => format!(
+            "\nYour work is graded without these, so it must not need them:\n\
+            {lines}"
+        ),
+    }
 }
 
 /// Checks again whenever a file has changed, until it is interrupted.

@@ -1,7 +1,6 @@
 //! Grades a class: the files that each student may change are copied into a
 //! project of the teacher's, built there, and examined within limits.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,15 +8,16 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 
+use super::handout::write;
+use super::intake::{self, Intake, Work};
 use super::limits::{Keeper, Kept, Limits};
-use super::source::{self, Files};
 use super::workshop::Workshop;
 use crate::assignment::Assignment;
-use crate::project::{Project, copy_files};
+use crate::project::Project;
 use crate::stages::{self, StageOutcome, StageResult};
-use crate::student::{find_submission, print, told};
 
 /// A compiler needs more than most servers.
 const BUILD_LIMITS: Limits =
@@ -33,17 +33,32 @@ const LAST_CASE: Duration = Duration::from_secs(60);
 /// The options for grading a class.
 #[derive(Args, Clone, Debug)]
 pub struct GradeOptions {
-    /// Folders of students, such as `class/*`
-    #[arg(required = true, value_name = "DIR")]
-    submissions: Vec<PathBuf>,
+    /// What a platform delivers, as a zip or unpacked, or the folders or zips
+    /// of students, such as `class/*`
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) submissions: Vec<PathBuf>,
 
     /// Grade this assignment [default: all that anyone has handed in]
     #[arg(long = "assignment", value_name = "NAME")]
-    assignments: Vec<String>,
+    pub(crate) assignments: Vec<String>,
 
-    /// Folder for grades.csv, and for a report on each student
+    /// Folder for grades.csv, and for a report on each student; what is there
+    /// already is kept
     #[arg(long, value_name = "DIR", default_value = "grades")]
-    to: PathBuf,
+    pub(crate) to: PathBuf,
+
+    /// Class list as CSV: a column `name`, and others with what platforms call
+    /// a student; a column `dialect`, if each has one of their own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roster: Option<PathBuf>,
+
+    /// When it was due, such as "2026-10-31 23:59", to see what came late
+    #[arg(long, value_name = "TIME", value_parser = intake::due)]
+    pub(crate) due: Option<DateTime<Utc>>,
+
+    /// Grade again what has not changed since it was graded
+    #[arg(long)]
+    pub(crate) again: bool,
 
     /// Examine N programs at a time [default: one for each core]
     #[arg(long, value_name = "N")]
@@ -51,42 +66,15 @@ pub struct GradeOptions {
 
     /// Seed for all cuts and orders
     #[arg(long, default_value_t = 1060)]
-    seed: u64,
+    pub(crate) seed: u64,
 
     /// Seed of the dialect in which it was handed out
     #[arg(long, value_name = "SEED")]
-    dialect: Option<u64>,
+    pub(crate) dialect: Option<u64>,
 
     /// Limit only the time
     #[arg(long)]
     unlimited: bool,
-}
-
-/// One student's work on one assignment.
-struct Work<'a> {
-    student: String,
-    assignment: &'a Assignment,
-    /// Its folder, if anything was handed in.
-    from: Option<PathBuf>,
-}
-
-/// The grade for one student's work.
-struct Grade<'a> {
-    student: String,
-    assignment: &'a Assignment,
-    results: Vec<StageResult>,
-}
-
-impl<'a> Grade<'a> {
-    /// Shows the teacher each grade as soon as it is known.
-    fn new(work: Work<'a>, results: Vec<StageResult>) -> Self {
-        let Work { student, assignment, .. } = work;
-        let points = stages::points(&results);
-        let points = points.map_or("?".into(), |it| it.to_string());
-        let (name, of) = (&assignment.name, assignment.points_max());
-        print(&format!("{student}, {name}: {points} of {of}\n")).ok();
-        Self { student, assignment, results }
-    }
 }
 
 /// Grades everything that was handed in, and writes the grades and reports;
@@ -95,88 +83,27 @@ pub fn grade(
     project: &Project,
     options: &GradeOptions,
 ) -> Result<bool, String> {
-    let assignments = assignments(project, options)?;
-    let works = works(&assignments, options)?;
-    let workshop = Workshop::new(project, &assignments)?;
-    let tool = workshop.folder().join("zen-homework");
-    std::env::current_exe()
-        .and_then(|own| fs::copy(own, &tool))
-        .map_err(|err| format!("this program: {err}"))?;
-    let keeper = match options.unlimited {
-        true => Keeper::unlimited(),
-        false => Keeper::new(&tool).map_err(|why| {
-            format!(
-                "students' programs cannot be limited here \
-                ({why}); --unlimited does without"
-            )
-        })?,
-    };
-    let class = Class { workshop, keeper, tool, options };
-    let mut grades = class.grade(works)?;
-    grades.sort_by(|a, b| {
-        let key = |it: &Grade<'_>| (it.student.clone(), it.assignment.number);
-        key(a).cmp(&key(b))
-    });
-    write_all(&grades, options)?;
-    print(&table(&grades))?;
-    let unknown = |it: &&Grade<'_>| stages::points(&it.results).is_none();
-    let unknown = grades.iter().filter(unknown).count();
-    if unknown > 0 {
-        print(&format!("{unknown} of them could not be graded: try again\n"))?;
+    let (intake, class) = Intake::new(project, options)?;
+    let works = intake.works(class)?;
+    if !works.is_empty() {
+        let workshop = Workshop::new(project, &intake.assignments())?;
+        let tool = workshop.folder().join("zen-homework");
+        std::env::current_exe()
+            .and_then(|own| fs::copy(own, &tool))
+            .map_err(|err| format!("this program: {err}"))?;
+        let keeper = match options.unlimited {
+            true => Keeper::unlimited(),
+            false => Keeper::new(&tool).map_err(|why| {
+                format!(
+                    "students' programs cannot be limited here \
+                    ({why}); --unlimited does without"
+                )
+            })?,
+        };
+        let class = Class { workshop, keeper, tool, options, intake: &intake };
+        class.grade(works)?;
     }
-    Ok(unknown == 0)
-}
-
-fn assignments(
-    project: &Project,
-    options: &GradeOptions,
-) -> Result<Vec<Assignment>, String> {
-    if !options.assignments.is_empty() {
-        let names = options.assignments.iter();
-        let named = names
-            .map(|name| project.assignment(name)?.in_dialect(options.dialect));
-        return named.collect();
-    }
-    let mut assignments = project.assignments()?;
-    // By the folder's name only: a bare src/ could belong to any assignment.
-    assignments.retain(|it| {
-        options.submissions.iter().any(|folder| {
-            find_submission(it, folder)
-                .is_some_and(|found| found.ends_with(&it.name))
-        })
-    });
-    match assignments.is_empty() {
-        true => Err("no one has handed in anything: --assignment NAME".into()),
-        false => {
-            let assignments = assignments.into_iter();
-            assignments.map(|it| it.in_dialect(options.dialect)).collect()
-        }
-    }
-}
-
-fn works<'a>(
-    assignments: &'a [Assignment],
-    options: &GradeOptions,
-) -> Result<Vec<Work<'a>>, String> {
-    let mut students = BTreeMap::new();
-    for folder in &options.submissions {
-        let whole = folder.canonicalize();
-        let whole = whole.map_err(|e| format!("{}: {e}", folder.display()))?;
-        let name = whole.file_name().unwrap_or_default();
-        let name = name.to_string_lossy().into_owned();
-        if students.insert(name.clone(), whole).is_some() {
-            return Err(format!("two students are called {name}"));
-        }
-    }
-    let mut works = Vec::new();
-    for (student, folder) in students {
-        for assignment in assignments {
-            let from = find_submission(assignment, &folder);
-            let student = student.clone();
-            works.push(Work { student, assignment, from });
-        }
-    }
-    Ok(works)
+    intake.end()
 }
 
 struct Class<'a> {
@@ -185,6 +112,7 @@ struct Class<'a> {
     /// This program, at a place where every user may read it.
     tool: PathBuf,
     options: &'a GradeOptions,
+    intake: &'a Intake<'a>,
 }
 
 /// A work that can be examined: its folder, and the program built there.
@@ -196,8 +124,7 @@ struct Ready<'a> {
 impl<'a> Class<'a> {
     /// Builds one work after another, since a build by Cargo uses the whole
     /// machine, and examines several at a time, since that is mostly waiting.
-    fn grade(&self, works: Vec<Work<'a>>) -> Result<Vec<Grade<'a>>, String> {
-        let starters = self.starters(&works)?;
+    fn grade(&self, works: Vec<Work<'a>>) -> Result<(), String> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.options.jobs.unwrap_or(cores).max(1);
         let (to, queue) = crossbeam::channel::bounded::<Ready<'a>>(0);
@@ -209,16 +136,17 @@ impl<'a> Class<'a> {
                     for Ready { work, folder } in queue {
                         let results = self.examine(&work, &folder, slot);
                         fs::remove_dir_all(&folder).ok();
-                        done.send(results.map(|it| Grade::new(work, it))).ok();
+                        let finished = results
+                            .and_then(|it| self.intake.finish(work, &it));
+                        done.send(finished).ok();
                     }
                 });
             }
             drop(queue);
             for (number, work) in works.into_iter().enumerate() {
-                let starter = &starters[&work.assignment.name];
-                match self.build(&work, starter, number) {
+                match self.build(&work, number) {
                     Ok(Err(results)) => {
-                        done.send(Ok(Grade::new(work, results))).ok();
+                        done.send(self.intake.finish(work, &results)).ok();
                     }
                     Ok(Ok(folder)) => _ = to.send(Ready { work, folder }),
                     Err(why) => {
@@ -232,38 +160,23 @@ impl<'a> Class<'a> {
         grades.into_iter().collect()
     }
 
-    fn starters(
-        &self,
-        works: &[Work<'_>],
-    ) -> Result<BTreeMap<String, Files>, String> {
-        let mut starters = BTreeMap::new();
-        for Work { assignment, .. } in works {
-            let files = source::starter(assignment)?;
-            starters.insert(assignment.name.clone(), files);
-        }
-        Ok(starters)
-    }
-
     /// Copies the files that a student may change into the pristine project,
     /// and builds it. Returns a folder with the program, or the results if the
     /// work cannot be examined.
     fn build(
         &self,
         work: &Work<'_>,
-        starter: &Files,
         number: usize,
     ) -> Result<Result<PathBuf, Vec<StageResult>>, String> {
         let assignment = work.assignment;
         let failed = |what: &str, said| {
             Ok(Err(stages::all_failed(assignment, what, said)))
         };
-        let Some(from) = &work.from else {
-            return failed("nothing was handed in", Vec::new());
-        };
-        self.workshop.put(&assignment.name, starter)?;
+        self.workshop.put(&assignment.name, work.starter)?;
         let here = self.workshop.assignment(&assignment.name)?;
-        if let Err(why) = copy_files(assignment, from, &here.folder) {
-            return failed(&format!("unusable files: {why}"), Vec::new());
+        if let Err(why) = write(&work.files, &here.folder) {
+            let unknown = StageOutcome::Unknown(why);
+            return Ok(Err(stages::end_with(assignment, vec![], unknown)));
         }
         // Cargo runs no student's code during a build; another command might.
         let slot = (!assignment.is_cargos()).then_some(BUILD_SLOT);
@@ -380,90 +293,4 @@ pub fn examine(
             );
     });
     written
-}
-
-fn write_all(
-    grades: &[Grade<'_>],
-    options: &GradeOptions,
-) -> Result<(), String> {
-    let write = |path: PathBuf, text: String| {
-        let folder = path.parent().unwrap_or(&path);
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, text))
-            .map_err(|err| format!("{}: {err}", path.display()))
-    };
-    write(options.to.join("grades.csv"), csv(grades))?;
-    for Grade { student, assignment, results } in grades {
-        let name = format!("{}.txt", assignment.name);
-        let text = told(assignment, results, options.seed);
-        write(options.to.join(student).join(name), text)?;
-    }
-    Ok(())
-}
-
-/// The table for a gradebook. An unknown grade has no points.
-fn csv(grades: &[Grade<'_>]) -> String {
-    let head = "student,assignment,points,points_max,stopped_at\r\n";
-    let mut text = String::from(head);
-    for Grade { student, assignment, results } in grades {
-        let points = stages::points(results);
-        let points = points.map_or(String::new(), |it| it.to_string());
-        let stopped = results.iter().find(|it| !it.passed());
-        let cells = [
-            student.clone(),
-            assignment.name.clone(),
-            points,
-            assignment.points_max().to_string(),
-            stopped.map_or(String::new(), |it| it.name.clone()),
-        ];
-        text += &cells.map(|it| cell(&it)).join(",");
-        text += "\r\n";
-    }
-    text
-}
-
-/// Quotes as RFC 4180 requires, and lets no spreadsheet see a formula.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@']);
-    let text = if formula { format!("'{text}") } else { text.into() };
-    match text.contains([',', '"', '\r', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
-    }
-}
-
-/// The table for the teacher to read.
-fn table(grades: &[Grade<'_>]) -> String {
-    let wide = grades.iter().map(|it| it.student.chars().count()).max();
-    let wide = wide.unwrap_or(0);
-    let mut text = String::from("\n");
-    for Grade { student, assignment, results } in grades {
-        let points = stages::points(results);
-        let points = points.map_or("?".into(), |it| it.to_string());
-        let why = results.iter().find_map(|it| match &it.outcome {
-            StageOutcome::Failed(why, _) | StageOutcome::Unknown(why) => {
-                Some(format!("{}: {why}", it.name))
-            }
-            _ => None,
-        });
-        text += &format!(
-            "{student:wide$}  {:10}  {points:>3} of {:<3}  {}\n",
-            assignment.name,
-            assignment.points_max(),
-            why.unwrap_or_default()
-        );
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cell;
-
-    #[test]
-    fn a_cell_is_quoted_where_it_must_be_and_never_a_formula() {
-        assert_eq!(cell("Anna"), "Anna");
-        assert_eq!(cell("a,\"b\""), "\"a,\"\"b\"\"\"");
-        assert_eq!(cell("=1+1"), "'=1+1");
-    }
 }
