@@ -8,11 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use clap::Args;
-
 use super::handout::write;
-use super::intake::{self, Intake, Work};
+pub use super::intake::GradeOptions;
+use super::intake::{Intake, Work};
 use super::limits::{Keeper, Kept, Limits};
 use super::workshop::Workshop;
 use crate::assignment::Assignment;
@@ -29,53 +27,6 @@ const BUILD_SLOT: u32 = 1000;
 
 /// After the time limit no case begins; the last one may take this long.
 const LAST_CASE: Duration = Duration::from_secs(60);
-
-/// The options for grading a class.
-#[derive(Args, Clone, Debug)]
-pub struct GradeOptions {
-    /// What a platform delivers, as a zip or unpacked, or the folders or zips
-    /// of students, such as `class/*`
-    #[arg(required = true, value_name = "PATH")]
-    pub(crate) submissions: Vec<PathBuf>,
-
-    /// Grade this assignment [default: all that anyone has handed in]
-    #[arg(long = "assignment", value_name = "NAME")]
-    pub(crate) assignments: Vec<String>,
-
-    /// Folder for grades.csv, and for a report on each student; what is there
-    /// already is kept
-    #[arg(long, value_name = "DIR", default_value = "grades")]
-    pub(crate) to: PathBuf,
-
-    /// Class list as CSV: a column `name`, and others with what platforms call
-    /// a student; a column `dialect`, if each has one of their own
-    #[arg(long, value_name = "FILE")]
-    pub(crate) roster: Option<PathBuf>,
-
-    /// When it was due, such as "2026-10-31 23:59", to see what came late
-    #[arg(long, value_name = "TIME", value_parser = intake::due)]
-    pub(crate) due: Option<DateTime<Utc>>,
-
-    /// Grade again what has not changed since it was graded
-    #[arg(long)]
-    pub(crate) again: bool,
-
-    /// Examine N programs at a time [default: one for each core]
-    #[arg(long, value_name = "N")]
-    jobs: Option<usize>,
-
-    /// Seed for all cuts and orders
-    #[arg(long, default_value_t = 1060)]
-    pub(crate) seed: u64,
-
-    /// Seed of the dialect in which it was handed out
-    #[arg(long, value_name = "SEED")]
-    pub(crate) dialect: Option<u64>,
-
-    /// Limit only the time
-    #[arg(long)]
-    unlimited: bool,
-}
 
 /// Grades everything that was handed in, and writes the grades and reports;
 /// true if every grade is known.

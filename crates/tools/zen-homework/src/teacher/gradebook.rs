@@ -183,8 +183,8 @@ impl Gradebook {
         self.save()
     }
 
-    /// Writes what Moodle and Canvas import, for the students of whom we know
-    /// what the platform calls them. Says which files there are.
+    /// Writes what Moodle and Canvas import, for the students whose name or
+    /// number there is known. Returns the names of the files.
     pub(crate) fn export(
         &self,
         assignments: &[Assignment],
@@ -245,9 +245,11 @@ impl Gradebook {
 
 /// A spreadsheet takes a text that begins like this for a formula.
 fn is_formula(text: &str) -> bool {
-    text.trim_start_matches('\'').starts_with([
-        '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠',
-    ])
+    // A dash alone is Moodle's empty cell.
+    text != "-"
+        && text.trim_start_matches('\'').starts_with([
+            '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠',
+        ])
 }
 
 /// A text as a spreadsheet shows it, and never runs it.
@@ -633,7 +635,7 @@ mod tests {
             .unwrap();
         open.export(&framing(), Some(&roster)).unwrap();
         let text = book.text("moodle-framing.csv");
-        let line = "Participant 5,Ada Example,ada@example.org,4,'-\r\n";
+        let line = "Participant 5,Ada Example,ada@example.org,4,-\r\n";
         assert!(text.contains(line), "{text}");
     }
 }

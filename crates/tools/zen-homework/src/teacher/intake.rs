@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Local, NaiveDate, NaiveDateTime, SecondsFormat, Utc};
+use clap::Args;
 
-use super::grade::GradeOptions;
 use super::gradebook::{Gradebook, Row, UNKNOWN, cell};
 use super::roster::Roster;
 use super::source::{self, Files};
@@ -19,6 +20,53 @@ use crate::assignment::Assignment;
 use crate::project::Project;
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::student::{print, told};
+
+/// The options for grading a class.
+#[derive(Args, Clone, Debug)]
+pub struct GradeOptions {
+    /// What a platform delivers, as a zip or unpacked, or the folders or zips
+    /// of students, such as `class/*`
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) submissions: Vec<PathBuf>,
+
+    /// Grade this assignment [default: all that anyone has handed in]
+    #[arg(long = "assignment", value_name = "NAME")]
+    pub(crate) assignments: Vec<String>,
+
+    /// Folder for grades.csv, and for a report on each student; what is there
+    /// already is kept
+    #[arg(long, value_name = "DIR", default_value = "grades")]
+    pub(crate) to: PathBuf,
+
+    /// Class list as CSV: a column `name`, and others with what platforms call
+    /// a student; a column `dialect`, if each has one of their own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) roster: Option<PathBuf>,
+
+    /// When it was due, such as "2026-10-31 23:59", to see what came late
+    #[arg(long, value_name = "TIME", value_parser = due)]
+    pub(crate) due: Option<DateTime<Utc>>,
+
+    /// Grade again what has not changed since it was graded
+    #[arg(long)]
+    pub(crate) again: bool,
+
+    /// Examine N programs at a time [default: one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+
+    /// Seed for all cuts and orders
+    #[arg(long, default_value_t = 1060)]
+    pub(crate) seed: u64,
+
+    /// Seed of the dialect in which it was handed out
+    #[arg(long, value_name = "SEED")]
+    pub(crate) dialect: Option<u64>,
+
+    /// Limit only the time
+    #[arg(long)]
+    pub(crate) unlimited: bool,
+}
 
 /// One student's work on one assignment.
 pub(crate) struct Work<'a> {
@@ -295,7 +343,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Lists the students of the roster of whom there is nothing.
+    /// Lists the students in the roster who have handed in nothing.
     fn list_the_missing(
         &self,
         present: &BTreeSet<usize>,
@@ -505,10 +553,9 @@ mod tests {
 
     use clap::Parser;
 
-    use super::{Intake, due, duration, folder_of};
+    use super::{GradeOptions, Intake, due, duration, folder_of};
     use crate::project::Project;
     use crate::stages::{self, StageOutcome};
-    use crate::teacher::grade::GradeOptions;
     use crate::teacher::gradebook::cell;
     use crate::teacher::workshop::Temporary;
 
@@ -628,7 +675,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_work_is_so_many_minutes_late() {
+    fn it_is_known_by_how_much_a_work_is_late() {
         let class = Class::new(&[
             ("c/ada/framing/timestamp.txt", "2026-10-06 01:30:01 UTC"),
             ("c/ada/framing/framing.rs", "// ada"),

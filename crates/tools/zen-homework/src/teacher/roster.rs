@@ -94,7 +94,16 @@ impl Roster {
         };
         // Canvas has such a row below the head.
         rows.retain(|it| !name(it).is_ok_and(|it| it == "Points Possible"));
-        let names = rows.iter().map(name).collect::<Result<Vec<_>, _>>()?;
+        rows.retain(|it| it.iter().any(|cell| !cell.trim().is_empty()));
+        let named = |row: &StringRecord| {
+            // Of someone without a name there is something else.
+            let first = row.iter().map(str::trim).find(|it| !it.is_empty());
+            name(row).map(|name| match name.is_empty() {
+                true => first.unwrap_or_default().to_string(),
+                false => name,
+            })
+        };
+        let names = rows.iter().map(named).collect::<Result<Vec<_>, _>>()?;
         let mut cells: BTreeMap<String, Option<usize>> = BTreeMap::new();
         for (number, row) in rows.iter().enumerate() {
             let of_row = row.iter().map(plain).filter(|it| !it.is_empty());

@@ -56,6 +56,8 @@ static BLACKBOARD: LazyLock<Regex> = LazyLock::new(|| {
     regex(&format!(r"^.+_(?<id>[^_]+)_attempt_{date}(_(?<file>.+)|\.txt)$"))
 });
 
+static SAKAI: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^(?<name>[^()]+, [^()]+)\((?<id>[^()]+)\)$"));
 static SHORT: LazyLock<Regex> = LazyLock::new(|| regex(r" (\d{3})( |$)"));
 
 #[expect(clippy::unwrap_used, reason = "each is a constant, and is tested")]
@@ -76,11 +78,12 @@ const D2L_DATES: [&str; 6] = [
 /// Reads a name as a platform writes it. None if it is not such a name.
 pub(crate) fn who(node: &Node) -> Option<Who> {
     let name = &node.name;
-    let platforms: [(&'static str, &LazyLock<Regex>); 4] = [
+    let platforms: [(&'static str, &LazyLock<Regex>); 5] = [
         ("moodle", &MOODLE),
         ("blackboard", &BLACKBOARD),
         ("d2l", &D2L),
         ("canvas", &CANVAS),
+        ("sakai", &SAKAI),
     ];
     let (platform, found) = platforms
         .into_iter()

@@ -342,6 +342,19 @@ fn nbgrader_has_a_folder_for_each_student_and_assignment() {
 }
 
 #[test]
+fn sakai_and_ilias_add_a_login_and_a_time() {
+    let delivered = Delivered::new(&[
+        ("Example, Ada(ada1)/Submission attachment(s)/framing.rs", ADA),
+        ("Example_Bob_bob1_7/20261005093000_framing.rs", BOB),
+        ("Example_Bob_bob1_7/20261005083000_framing.rs", ADA),
+    ]);
+    delivered.age("Example_Bob_bob1_7/20261005093000_framing.rs", 100);
+    let found = delivered.all();
+    expect(&found, &[("Example, Ada", ADA), ("Example_Bob_bob1_7", BOB)]);
+    assert_eq!(found.students[0].0.id, "ada1");
+}
+
+#[test]
 fn the_folders_around_name_the_students_of_assignments_folders() {
     let delivered = Delivered::new(&[
         ("Ada Example/framing/src/framing.rs", ADA),
@@ -542,7 +555,7 @@ fn nothing_that_is_found_says_what_is_there() {
         "not found: src/framing.rs",
         "\n  report.pdf",
         "\n  work.7z: only zips are opened",
-        "\n  target: ",
+        "\n  target: built or installed",
     ] {
         assert!(why.contains(what), "{what}: {why}");
     }
@@ -629,6 +642,15 @@ fn any_name_is_a_students_name() {
     let paths = delivered.each("");
     let why = collect(&paths, &ASSIGNMENTS, &named, None).err().unwrap();
     assert_eq!(why, "two students are called Müller, José");
+}
+
+#[test]
+fn no_name_gives_orders_to_a_terminal() {
+    let delivered = Delivered::new(&[]);
+    let name = "framing.rs\u{1b}[2J";
+    delivered.add("ada.zip", &zipped(&[(name, b"")]));
+    let why = reason(&find(&[delivered.path("ada.zip")], &["framing"]));
+    assert!(why.contains("framing.rs\u{fffd}[2J"), "{why:?}");
 }
 
 #[test]

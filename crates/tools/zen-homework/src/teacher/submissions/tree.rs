@@ -75,8 +75,10 @@ enum Place {
     Listed(usize),
 }
 
+/// A name as it is shown, without what a terminal would obey.
 pub(crate) fn composed(name: &str) -> String {
-    name.nfc().collect()
+    let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    name.nfc().map(shown).collect()
 }
 
 impl Node {
@@ -226,8 +228,7 @@ fn listed<R: Read>(file: &ZipFile<'_, R>, index: usize) -> (Vec<String>, Node) {
     let name = composed(name.unwrap_or(file.name())).replace('\\', "/");
     let parts = name.split('/').filter(|it| !it.is_empty() && *it != ".");
     let parts: Vec<_> = parts.map(str::to_owned).collect();
-    let leads_out = name.starts_with('/')
-        || parts.iter().any(|it| it == ".." || it.contains('\0'));
+    let leads_out = name.starts_with('/') || parts.iter().any(|it| it == "..");
     let kind = match () {
         () if leads_out => Kind::Odd,
         () if file.is_symlink() => Kind::Link,
@@ -305,8 +306,8 @@ pub(crate) struct Leaf {
 #[derive(Default)]
 pub(crate) struct Walked {
     pub(crate) leaves: Vec<Leaf>,
-    /// What was not looked at, and why.
-    pub(crate) left_out: Vec<String>,
+    /// The path of what was not looked at, and why.
+    pub(crate) left_out: Vec<(Vec<String>, String)>,
     /// Folders with a repository of their own, by their path.
     pub(crate) repositories: Vec<(Vec<String>, PathBuf)>,
     entries: usize,
@@ -320,9 +321,8 @@ impl Walked {
         path: Vec<String>,
         delivery: usize,
     ) -> Result<(), String> {
-        let shown = path.join("/");
         let mut without = |why: &str| {
-            self.left_out.push(format!("{shown}: {why}"));
+            self.left_out.push((path.clone(), why.into()));
             Ok(())
         };
         match node.kind {
@@ -369,7 +369,7 @@ impl Walked {
             }
             let path = [&path[..], &[child.stem().to_string()]].concat();
             if child.kind == Kind::Folder && is_left_out(&child.name) {
-                self.left_out.push(format!("{}: a build's", path.join("/")));
+                self.left_out.push((path, "built or installed".into()));
                 continue;
             }
             self.add(&child, path, delivery)?;

@@ -17,6 +17,12 @@ use crate::teacher::source::Files;
 /// This many files are named if the work is not among them.
 const SHOWN_MAX: usize = 12;
 
+/// The most remarks on one work.
+const REMARKS_MAX: usize = 8;
+
+/// The first time that a platform may have written as 14 digits.
+const EARLIEST: u64 = 19_700_101_000_000;
+
 /// The files of one work together.
 const WORK_BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -86,6 +92,12 @@ fn same(a: &[String], b: &[&str]) -> bool {
 fn unmarked(name: &str) -> (String, u64) {
     let mut name = name.trim().to_lowercase();
     let mut mark = 0;
+    // ILIAS begins a name with the time: 20261005083000_framing.
+    if let Some((time, rest)) = name.split_once('_') {
+        if let (14, Ok(time)) = (time.len(), time.parse()) {
+            (name, mark) = (rest.to_string(), time);
+        }
+    }
     loop {
         let lead =
             name.trim_end_matches(|c: char| c.is_ascii_digit() || c == ')');
@@ -477,9 +489,14 @@ impl Finder<'_> {
             });
             marks.max().unwrap_or(0)
         };
+        // A mark that is a time is the platform's.
+        let attempt = |leaf: &Leaf| match mark(leaf) {
+            time @ EARLIEST.. => time,
+            _ => who(leaf).attempt,
+        };
         (
             leaves().filter_map(|it| who(it).time).max().map(SystemTime::from),
-            leaves().map(|it| who(it).attempt).max().unwrap_or(0),
+            leaves().map(attempt).max().unwrap_or(0),
             leaves().filter_map(|it| it.node.time).max(),
             leaves().map(mark).max().unwrap_or(0),
         )
@@ -541,10 +558,18 @@ impl Finder<'_> {
             remarks
                 .push(format!("{missing} is missing: the starter's is used"));
         }
-        let inside = copy.root.join("/");
-        let left_out = self.submission.walked.left_out.iter();
-        let left_out = left_out.filter(|it| it.starts_with(&inside));
-        remarks.extend(left_out.map(|it| format!("left out: {it}")));
+        for (path, why) in &self.submission.walked.left_out {
+            let inside = path.strip_prefix(&copy.root[..]).unwrap_or(&[]);
+            let inside: PathBuf = inside.iter().collect();
+            if self.sought.assignment.may_change(&inside) {
+                remarks.push(format!("left out: {}: {why}", path.join("/")));
+            }
+        }
+        if remarks.len() > REMARKS_MAX {
+            let more = remarks.len() - REMARKS_MAX;
+            remarks.truncate(REMARKS_MAX);
+            remarks.push(format!("and {more} more"));
+        }
         let (time, time_of) = self.time(&copy, &taken);
         let dialect = self.text_of(&copy.root, "assignment.toml");
         Ok(Found {
@@ -585,7 +610,10 @@ impl Finder<'_> {
         let walked = self.submission.walked;
         let mut lines: Vec<_> =
             self.leaves().iter().map(|it| it.path.join("/")).collect();
-        lines.extend(walked.left_out.iter().cloned());
+        let left_out = walked.left_out.iter();
+        lines.extend(
+            left_out.map(|(at, why)| format!("{}: {why}", at.join("/"))),
+        );
         let more = lines.len().saturating_sub(SHOWN_MAX);
         lines.truncate(SHOWN_MAX);
         if more > 0 {
