@@ -260,7 +260,7 @@ fn as_text(text: &str) -> String {
     }
 }
 
-/// The text that was written as such a cell.
+/// What was meant by such a cell.
 fn as_meant(cell: &str) -> String {
     let text = cell.strip_prefix('\'').filter(|it| is_formula(it));
     text.unwrap_or(cell).into()
@@ -399,7 +399,6 @@ fn canvas(
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use super::{Gradebook, Row, cell};
     use crate::assignment::Assignment;
@@ -408,8 +407,8 @@ mod tests {
     use crate::teacher::workshop::Temporary;
 
     fn framing() -> Vec<Assignment> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        vec![Project::around(folder).unwrap().assignment("framing").unwrap()]
+        let folder = zen_harness::folder!();
+        vec![Project::around(&folder).unwrap().assignment("framing").unwrap()]
     }
 
     fn row(cells: &[(&str, &str)]) -> Row {

@@ -549,7 +549,6 @@ fn duration(minutes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::Path;
 
     use clap::Parser;
 
@@ -598,8 +597,8 @@ mod tests {
         options: &GradeOptions,
         results: impl Fn(&str) -> Option<StageOutcome>,
     ) -> Result<(Vec<String>, bool), String> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let project = Project::around(folder).unwrap();
+        let folder = zen_harness::folder!();
+        let project = Project::around(&folder).unwrap();
         let (intake, class) = Intake::new(&project, options)?;
         let works = intake.works(class)?;
         let mut names = Vec::new();

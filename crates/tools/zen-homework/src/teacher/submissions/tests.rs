@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{Cursor, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
@@ -22,8 +22,8 @@ const PLACE: &str = "framing/src/framing.rs";
 
 /// Reading them takes longer than each test.
 static ASSIGNMENTS: LazyLock<Vec<Assignment>> = LazyLock::new(|| {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Project::around(folder).and_then(|it| it.assignments()).unwrap()
+    let folder = zen_harness::folder!();
+    Project::around(&folder).and_then(|it| it.assignments()).unwrap()
 });
 
 /// A folder with what was delivered.
