@@ -1,5 +1,8 @@
 //! The commands for teachers and authors.
 
+pub mod cage;
+mod class;
+pub mod examination;
 pub mod export;
 pub mod grade;
 mod gradebook;
@@ -7,7 +10,9 @@ pub mod handout;
 mod intake;
 pub mod limits;
 mod markers;
+mod mutants;
 pub mod new;
+mod pages;
 mod roster;
 pub mod solution;
 mod source;

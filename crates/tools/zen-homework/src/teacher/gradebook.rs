@@ -53,7 +53,7 @@ pub(crate) struct Gradebook {
     rows: Vec<Row>,
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn lock(folder: &Path) -> Result<Option<File>, String> {
     use rustix::fs::{FlockOperation, flock};
     let in_folder = |what: String| format!("{}: {what}", folder.display());
@@ -68,7 +68,7 @@ fn lock(folder: &Path) -> Result<Option<File>, String> {
     }
 }
 
-#[cfg(not(unix))]
+#[cfg(not(target_os = "linux"))]
 fn lock(_: &Path) -> Result<Option<File>, String> {
     Ok(None)
 }
@@ -472,7 +472,7 @@ mod tests {
         assert_eq!(book.rows(), pairs(&[("ada", "10"), ("bob", "8")]));
     }
 
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     #[test]
     fn two_gradings_do_not_write_to_the_same_folder() {
         let book = Book::new();

@@ -1,7 +1,7 @@
 //! From what was delivered to the works to be graded, and from the result of
 //! each to the gradebook.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
@@ -63,7 +63,13 @@ pub struct GradeOptions {
     #[arg(long, value_name = "SEED")]
     pub(crate) dialect: Option<u64>,
 
-    /// Limit only the time
+    /// Let submissions read this folder, and run the programs in it or in its
+    /// bin: a language that is not below /usr
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tools: Vec<PathBuf>,
+
+    /// Limit only the time: without bubblewrap, nothing protects your files
+    /// and the grades
     #[arg(long)]
     pub(crate) unlimited: bool,
 }
@@ -109,7 +115,7 @@ pub(crate) struct Intake<'a> {
     variants: Vec<Variant>,
     book: Mutex<Gradebook>,
     /// The rows of this run, whether they are new or were there.
-    rows: Mutex<Vec<Row>>,
+    rows: Mutex<BTreeMap<[String; 2], Row>>,
     /// There is something that the teacher has to look at.
     is_unclear: AtomicBool,
 }
@@ -227,7 +233,7 @@ impl<'a> Intake<'a> {
                     Err(why) => {
                         let why = StageOutcome::Unknown(why);
                         let none = stages::end_with(assignment, vec![], why);
-                        self.record(assignment, row, &none)?;
+                        self.enter(assignment, row, &none)?;
                         continue;
                     }
                 };
@@ -358,7 +364,7 @@ impl<'a> Intake<'a> {
                 let row = self.row(&student, assignment);
                 let why = StageOutcome::Unknown("nothing was handed in".into());
                 let none = stages::end_with(assignment, vec![], why);
-                self.record(assignment, row, &none)?;
+                self.enter(assignment, row, &none)?;
             }
         }
         Ok(())
@@ -380,21 +386,22 @@ impl<'a> Intake<'a> {
                 "{student}, {name}: {points} of {most}, as before\n"
             ))
             .ok();
-            lock(&self.rows).push(old.clone());
+            self.show(old);
         }
         is_same && !self.options.again
     }
 
     /// Takes the results of a work into the gradebook, and shows them.
-    pub(crate) fn finish(
+    pub(crate) fn record(
         &self,
-        work: Work<'_>,
+        work: &Work<'_>,
         results: &[StageResult],
     ) -> Result<(), String> {
-        self.record(work.assignment, work.row, results)
+        self.enter(work.assignment, work.row.clone(), results)
     }
 
-    fn record(
+    /// Without a work, if there is none.
+    fn enter(
         &self,
         assignment: &Assignment,
         mut row: Row,
@@ -442,18 +449,21 @@ impl<'a> Intake<'a> {
             .map_err(|err| format!("{}: {err}", file.display()))?;
         let mut book = lock(&self.book);
         book.record(row.clone())?;
-        lock(&self.rows).push(book.get(&row).cloned().unwrap_or(row));
+        self.show(book.get(&row).unwrap_or(&row));
         Ok(())
+    }
+
+    /// Keeps a row for the table.
+    fn show(&self, row: &Row) {
+        let key = ["student", "assignment"].map(|it| cell(row, it).into());
+        lock(&self.rows).insert(key, row.clone());
     }
 
     /// Shows the table and the summary, and writes what platforms import. True
     /// if there is nothing that the teacher has to look at.
     pub(crate) fn end(self) -> Result<bool, String> {
-        let mut rows = std::mem::take(&mut *lock(&self.rows));
-        let key = |it: &Row| {
-            ["student", "assignment"].map(|of| cell(it, of).to_string())
-        };
-        rows.sort_by_key(key);
+        let rows = std::mem::take(&mut *lock(&self.rows));
+        let rows: Vec<_> = rows.into_values().collect();
         print(&table(&rows))?;
         let book = lock(&self.book);
         let assignments = self.assignments();
@@ -611,7 +621,7 @@ mod tests {
             });
             if let Some(outcome) = results(&student) {
                 let all = stages::end_with(work.assignment, vec![], outcome);
-                intake.finish(work, &all)?;
+                intake.record(&work, &all)?;
             }
         }
         intake.end().map(|is_clear| (names, is_clear))
