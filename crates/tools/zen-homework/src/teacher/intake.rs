@@ -306,7 +306,8 @@ impl<'a> Intake<'a> {
             row.insert(column.into(), text);
         };
         let mut hash = DefaultHasher::new();
-        (tool, self.options.seed, starter, &found.files).hash(&mut hash);
+        let options = (self.options.seed, self.options.unlimited);
+        (tool, options, starter, &found.files).hash(&mut hash);
         set("graded", format!("{:016x}", hash.finish()));
         if let Some(time) = found.time {
             let shown = DateTime::<Utc>::from(time);

@@ -64,6 +64,14 @@ fn a_student_solves_what_a_teacher_then_grades() {
     let kept = handout.join(".homework/framing-1/src/framing.rs");
     assert_eq!(fs::read_to_string(kept).unwrap(), text);
 
+    // A platform may deliver the file alone.
+    let lone = folder.join("lone");
+    fs::create_dir(&lone).unwrap();
+    fs::write(lone.join("framing.rs"), &text).unwrap();
+    let lone = lone.to_string_lossy().into_owned();
+    let said = succeeds(&homework(&handout, &["check", "--submission", &lone]));
+    assert!(said.contains("10 of 10 points"), "{said}");
+
     // A work that does not build, one that hangs, and one that grades itself.
     for (student, code) in [
         ("broken", "fn broken( {\n".to_string()),

@@ -619,6 +619,9 @@ fn one_assignment_is_not_taken_for_another() {
     assert_eq!(names, ["any", "busy", "deadlines"]);
     let why = reason(&find(&[delivered.path("ada")], &["fairness"]));
     assert!(why.contains("\n  busy/src/main.rs"), "{why}");
+    // Something else of the student's is no second copy.
+    delivered.add("ada/mine/src/main.rs", b"// mine");
+    expect(&find(&[delivered.path("ada")], &["busy"]), &[("ada", ADA)]);
     // Of two files that it asks for, one may be elsewhere, or missing.
     let found = find(&[delivered.path("ada")], &["deadlines"]);
     let said = remarks(&found);

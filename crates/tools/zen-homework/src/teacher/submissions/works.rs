@@ -198,6 +198,10 @@ pub(crate) fn find(
     let finder = Finder { sought, submission };
     let mut copies = finder.roots();
     copies.extend(finder.lone(&copies));
+    // A folder without a name may be anything.
+    if copies.iter().any(|it| it.is_evident) {
+        copies.retain(|it| it.is_evident);
+    }
     if copies.is_empty() {
         return Err(finder.what_is_there());
     }
