@@ -367,7 +367,8 @@ fn class(
     let is_class = node.name == "submitted"
         || node.name.ends_with("-submissions")
         || (told > 0 && told * 2 >= children.len())
-        || children.iter().any(|it| it.name == METADATA || is_repository(it));
+        || children.iter().any(|it| it.name == METADATA)
+        || children.iter().filter(|it| is_repository(it)).count() > 1;
     match (&children[..], is_class) {
         (_, true) => Ok(Some(children)),
         ([one], false) if deep < 2 && one.is_open() => {
