@@ -42,7 +42,7 @@ pub fn draw(picture: &Picture, run: &Run, name: &str) -> String {
 /// Everything in a picture.
 pub(crate) fn context(picture: &Picture, run: &Run, name: &str) -> Value {
     let name = name.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    let colours = COLOURS.map(|it| Vec::from(it)).to_vec();
+    let colours = COLOURS.map(Vec::from).to_vec();
     let states = State::all()
         .map(|it| context! { word => it.word(), hatch => it.hatch() });
     let says = State::all().map(|it| (it.word(), it.says()));
