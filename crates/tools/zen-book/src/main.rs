@@ -5,10 +5,12 @@
 //! cargo run -p zen-book -- build
 //! cargo run -p zen-book -- serve --open
 //! cargo run -p zen-book -- check
+//! cargo run -p zen-book -- pdf
 //! ```
 
 mod caption;
 mod html;
+mod pdf;
 mod serve;
 #[cfg(target_os = "linux")]
 mod terminal;
@@ -45,6 +47,8 @@ enum Command {
         /// Only these files
         transcripts: Vec<PathBuf>,
     },
+    /// Print the book to book/book/book.pdf; needs Chromium or Google Chrome
+    Pdf,
 }
 
 fn main() -> ExitCode {
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         }),
         Command::Serve { open, port } => serve::serve(port, open),
         Command::Check { write, transcripts } => check(&transcripts, write),
+        Command::Pdf => html::build().and_then(|html| pdf::print(&html)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
