@@ -33,8 +33,11 @@
   const list = document.querySelector("#mdbook-sidebar ol").cloneNode(true);
   const links = list.querySelectorAll("a[href]");
   links.forEach((it, at) => { it.href = `#${titles[at].id}`; });
-  list.querySelectorAll("[hidden]").forEach((it) => { it.hidden = false; });
-  list.querySelectorAll("button").forEach((it) => it.replaceWith(it.textContent));
+  for (const it of [list, ...list.querySelectorAll("*")]) {
+    it.hidden = false;
+    it.className = it.matches(".part-title") ? "part" : "";
+    if (it.matches("button")) it.replaceWith(it.textContent);
+  }
   list.append(make("li", {}, make("a", { href: `#${answers.firstChild.id}` }, "Answers to the questions")));
   const [title, more] = document.querySelector(".menu-title").textContent.split(": ");
   const about = document.querySelector('meta[name="description"]').content;
