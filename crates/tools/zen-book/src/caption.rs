@@ -23,12 +23,13 @@ const WORDS_A_MINUTE: usize = 200;
 
 /// Adds all that, and returns the files to link to, as paths relative to the
 /// workspace.
-pub(crate) fn add(book: &mut MDBook) -> BTreeSet<String> {
+pub(crate) fn add(book: &mut MDBook, with_answers: bool) -> BTreeSet<String> {
     let mut sources = BTreeSet::new();
     book.book.for_each_chapter_mut(|chapter| {
         let path = chapter.path.as_deref().unwrap_or(Path::new(""));
         let up = "../".repeat(path.iter().count().saturating_sub(1));
         let source = path.to_string_lossy().replace('\\', "/");
+        let mut source = format!("book/src/{source}");
         let mut text = String::new();
         for (index, piece) in chapter.content.split(FENCE).enumerate() {
             if index > 0 {
@@ -43,22 +44,30 @@ pub(crate) fn add(book: &mut MDBook) -> BTreeSet<String> {
         let page = chapter.number.as_ref().map(ToString::to_string);
         let text = figures(&text, &page.unwrap_or_default());
         let (title, text) = text.split_once('\n').unwrap_or_default();
-        let about = about(text, &format!("book/src/{source}"), &up);
+        // A page's source has its answers.
+        if with_answers {
+            sources.insert(source.clone());
+            source = linked(&source, &up);
+        }
+        let about = about(text, &source);
         chapter.content = format!("{title}\n\n{about}\n{text}");
-        sources.insert(format!("book/src/{source}"));
     });
     sources
 }
 
 /// The line below a page's title: how long it takes to read, and its source.
-fn about(text: &str, source: &str, up: &str) -> String {
+fn about(text: &str, source: &str) -> String {
     let prose = text.split("```").step_by(2).flat_map(str::split_whitespace);
     let words = prose.filter(|it| it.contains(char::is_alphabetic)).count();
     let minutes = words.div_ceil(WORDS_A_MINUTE);
     format!(
         "<p class=\"about\">{minutes} min to read, without the code. Source: \
-         <a href=\"{up}{FOLDER}/{source}.html\">{source}</a></p>\n"
+         {source}</p>\n"
     )
+}
+
+fn linked(source: &str, up: &str) -> String {
+    format!("<a href=\"{up}{FOLDER}/{source}.html\">{source}</a>")
 }
 
 /// Numbers the figures: `page` is the number of the page, such as `5.`. A
@@ -174,7 +183,7 @@ mod tests {
     #[test]
     fn a_page_says_how_long_it_takes_to_read() {
         let text = format!("{}```\n{0}```\n", "a word, ".repeat(101));
-        let about = about(&text, "book/src/a/b.md", "../");
+        let about = about(&text, &linked("book/src/a/b.md", "../"));
         assert!(about.contains(">2 min to read"), "{about}");
         assert!(about.contains("href=\"../source/book/src/a/b.md.html\""));
     }

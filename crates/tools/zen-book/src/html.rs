@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use mdbook_driver::MDBook;
 
-use crate::caption;
+use crate::{answers, caption};
 
 /// What is changed in a page outside its text: the title of the book is no
 /// heading, there is a link past the contents, and more landmarks. mdBook
@@ -25,10 +25,11 @@ pub(crate) fn book() -> PathBuf {
 }
 
 /// Builds the book, and returns the folder with its pages.
-pub(crate) fn build() -> Result<PathBuf> {
+pub(crate) fn build(with_answers: bool) -> Result<PathBuf> {
     let root = book().join("..");
     let mut book = MDBook::load(book())?;
-    let sources = caption::add(&mut book);
+    answers::collect(&mut book, with_answers);
+    let sources = caption::add(&mut book, with_answers);
     let html = book.build_dir_for("html");
     book.build()?;
     let html = html.canonicalize()?;

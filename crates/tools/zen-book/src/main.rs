@@ -8,6 +8,7 @@
 //! cargo run -p zen-book -- pdf
 //! ```
 
+mod answers;
 mod caption;
 mod html;
 mod pdf;
@@ -28,7 +29,11 @@ use clap::Parser;
 #[command(version)]
 enum Command {
     /// Build the book to book/book/index.html
-    Build,
+    Build {
+        /// Leave out the answers to the exercises
+        #[arg(long)]
+        no_answers: bool,
+    },
     /// Serve the book on the loopback address; reloading a page builds the
     /// book again if anything has changed
     Serve {
@@ -54,12 +59,12 @@ enum Command {
 fn main() -> ExitCode {
     zen_harness::system::take_servers_along();
     let result = match Command::parse() {
-        Command::Build => html::build().map(|html| {
+        Command::Build { no_answers } => html::build(!no_answers).map(|html| {
             println!("{}", html.join("index.html").display());
         }),
         Command::Serve { open, port } => serve::serve(port, open),
         Command::Check { write, transcripts } => check(&transcripts, write),
-        Command::Pdf => html::build().and_then(|html| pdf::print(&html)),
+        Command::Pdf => html::build(true).and_then(|html| pdf::print(&html)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,14 +77,14 @@ fn main() -> ExitCode {
 
 #[cfg(target_os = "linux")]
 fn check(transcripts: &[PathBuf], write: bool) -> Result<()> {
-    html::build()?;
+    html::build(true)?;
     transcript::check(transcripts, write)
 }
 
 /// The transcripts use signals and a `ps` that other systems do not have.
 #[cfg(not(target_os = "linux"))]
 fn check(_: &[PathBuf], _: bool) -> Result<()> {
-    html::build()?;
+    html::build(true)?;
     println!("The transcripts are skipped on this system");
     Ok(())
 }

@@ -14,6 +14,7 @@ use zen_harness::system;
 use crate::contract::{COMPLEX, Dialect, answer};
 use crate::outcome::Failure;
 use crate::process::PATIENCE;
+use crate::random::Random;
 use crate::verdict::{Fault, Verdict};
 use difference::difference;
 
@@ -26,6 +27,14 @@ const PIECES_SHOWN_MAX: usize = 24;
 pub(crate) const FIRST_BATCH: usize = 600;
 /// As many as may be received at once; their answers are 61 KB.
 pub(crate) const LAST_BATCH: usize = 2560;
+
+/// Long enough for two pieces to be received as two. It waits for nothing: if
+/// they are received as one all the same, the case asks for less, not for
+/// something wrong.
+const BETWEEN_PIECES: Duration = Duration::from_millis(1);
+
+/// The most bytes of a piece that is cut at random.
+const PIECE_BYTES_MAX: usize = 90;
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +127,7 @@ impl fmt::Display for Line {
 
 impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Verdict<Self> {
-        Self::over(to, TcpStream::connect_timeout(&to, PATIENCE))
+        Self::over(to, system::connect(to, PATIENCE))
     }
 
     /// A client on this connection, if there is one.
@@ -126,7 +135,7 @@ impl Client {
         to: SocketAddr,
         sock: io::Result<TcpStream>,
     ) -> Verdict<Self> {
-        let sock = sock.map_err(|err| cannot_connect(to, &err))?;
+        let sock = connected(to, sock)?;
         // Each piece leaves at once, as a segment of its own.
         sock.set_nodelay(true)?;
         sock.set_write_timeout(Some(PATIENCE))?;
@@ -167,15 +176,15 @@ impl Client {
         let (mut to, mut from) =
             (self.sock.try_clone()?, self.sock.try_clone()?);
         from.set_read_timeout(None)?;
-        let threads = vec![
-            thread::spawn(move || {
-                while to.write_all(&bytes).is_ok() {
-                    thread::sleep(pause);
-                }
-            }),
-            thread::spawn(move || _ = io::copy(&mut from, &mut io::sink())),
-        ];
-        Ok(Flood { sock: self.sock.try_clone()?, threads })
+        let mut flood =
+            Flood { sock: self.sock.try_clone()?, threads: Vec::new() };
+        flood.spawn(move || {
+            while to.write_all(&bytes).is_ok() {
+                thread::sleep(pause);
+            }
+        })?;
+        flood.spawn(move || _ = io::copy(&mut from, &mut io::sink()))?;
+        Ok(flood)
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict<&mut Self> {
@@ -192,6 +201,36 @@ impl Client {
                 })
             }
         }
+    }
+
+    /// Sends each piece as a segment of its own.
+    pub(crate) fn send_pieces<'a>(
+        &mut self,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Verdict<&mut Self> {
+        for piece in pieces {
+            self.send(piece)?;
+            thread::sleep(BETWEEN_PIECES);
+        }
+        Ok(self)
+    }
+
+    /// Sends these bytes cut at random, more often into short pieces.
+    pub(crate) fn send_cut(
+        &mut self,
+        bytes: &[u8],
+        seed: u64,
+    ) -> Verdict<&mut Self> {
+        let mut random = Random::new(seed);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let most = 1 + random.below(PIECE_BYTES_MAX);
+            let cut = rest.len().min(1 + random.below(most));
+            let (piece, later) = rest.split_at(cut);
+            self.send_pieces([piece])?;
+            rest = later;
+        }
+        Ok(self)
     }
 
     /// Sends these bytes over and over until nothing is taken any more, and
@@ -303,6 +342,8 @@ impl Client {
             bytes: Some(false),
             ending,
             difference: difference(expected, received, end),
+            // No machine is so busy that other bytes come.
+            certain: !expected.starts_with(received),
             means: means.map(str::to_owned),
             ..Failure::default()
         })
@@ -434,6 +475,7 @@ impl Client {
                         Received::End(Ending::Reset)
                     }
                     kind if is_timeout(kind) => Received::NothingYet,
+                    _ if system::is_own(&err) => return Err(err.into()),
                     _ => return Err(self.fault(&err.to_string())),
                 },
             };
@@ -505,6 +547,13 @@ pub(crate) struct Flood {
     threads: Vec<JoinHandle<()>>,
 }
 
+impl Flood {
+    fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Verdict {
+        self.threads.push(thread::Builder::new().spawn(work)?);
+        Ok(())
+    }
+}
+
 impl Drop for Flood {
     fn drop(&mut self) {
         self.sock.shutdown(Shutdown::Both).ok();
@@ -514,9 +563,20 @@ impl Drop for Flood {
     }
 }
 
+/// A connection to a server, or whose fault it is that there is none.
+pub(crate) fn connected(
+    to: SocketAddr,
+    sock: io::Result<TcpStream>,
+) -> Verdict<TcpStream> {
+    sock.map_err(|err| cannot_connect(to, &err))
+}
+
 fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
     if err.kind() == ErrorKind::Unsupported {
         return Fault::skipped(err.to_string());
+    }
+    if let Some(own) = err.raw_os_error().filter(|_| system::is_own(err)) {
+        return io::Error::from_raw_os_error(own).into();
     }
     Fault::Server(Box::new(Failure {
         what: format!("cannot connect to {to}: {err}"),
@@ -536,5 +596,24 @@ fn shown(bytes: &[u8]) -> String {
     match bytes.len() - first.len() {
         0 => first.escape_ascii().to_string(),
         more => format!("{}... {more} more", first.escape_ascii()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_checker_lacks_is_not_the_servers_fault() {
+        let to = SocketAddr::from(([127, 0, 0, 1], 1060));
+        let fault = |error| {
+            let error = io::Error::from_raw_os_error(error);
+            connected(to, Err(error)).unwrap_err()
+        };
+        for own in [libc::EMFILE, libc::EADDRNOTAVAIL, libc::EAGAIN] {
+            assert!(matches!(fault(own), Fault::Checker(_)), "{own}");
+        }
+        let refused = fault(libc::ECONNREFUSED);
+        assert!(matches!(refused, Fault::Server(_)), "{refused:?}");
     }
 }

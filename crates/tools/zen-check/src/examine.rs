@@ -34,6 +34,8 @@ pub struct Plan {
     pub jobs: usize,
     /// A case that has not begun by then is not put.
     pub time_max: Duration,
+    /// Whether to put no further cases after one that failed.
+    pub first_failure: bool,
     /// Whether to look at what the server is.
     pub observe: bool,
 }
@@ -46,6 +48,7 @@ impl Default for Plan {
             own: Vec::new(),
             jobs: CASES_AT_ONCE,
             time_max: Duration::from_secs(600),
+            first_failure: false,
             observe: false,
         }
     }
@@ -204,10 +207,18 @@ fn put_all(
 ) -> Vec<CaseResult> {
     let machine = Machine::default();
     let results: Vec<_> = cases.iter().map(|_| OnceLock::new()).collect();
+    let one_failed = || {
+        let mut known = results.iter().filter_map(OnceLock::get);
+        known.any(|it: &CaseResult| {
+            it.level == Level::Must && matches!(it.outcome, Outcome::Failed(_))
+        })
+    };
     let put_one = |index: usize, alone: bool| {
         let (case, case_begun) = (cases[index], Instant::now());
         let outcome = if begun.elapsed() >= plan.time_max {
             Some(Outcome::Error("the time for the run was over".into()))
+        } else if plan.first_failure && one_failed() {
+            Some(Outcome::Error("not tried: another case failed".into()))
         } else if alone {
             Some(machine.alone(case, program))
         } else {
@@ -223,18 +234,21 @@ fn put_all(
     let running = matches!(program.launch, Launch::Running(_));
     let jobs = if running { 1 } else { plan.jobs.max(1) };
     let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= cases.len() {
-                        break;
-                    }
-                    put_one(index, false);
-                }
-            });
+    let put_next = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= cases.len() {
+                break;
+            }
+            put_one(index, false);
         }
+    };
+    thread::scope(|scope| {
+        // If not all threads can be started, the others do their work.
+        for _ in 1..jobs {
+            thread::Builder::new().spawn_scoped(scope, put_next).ok();
+        }
+        put_next();
     });
     for (index, result) in results.iter().enumerate() {
         if result.get().is_none() {

@@ -71,7 +71,7 @@ pub(crate) fn crowded(subject: &Subject) -> Verdict<Crowded<'_>> {
         return crowd_in(server, room);
     }
     let mut waiting = None;
-    while server.log.count(CANNOT_ACCEPT) == 0 {
+    wait_until("out of descriptors, with too many clients", PATIENCE, || {
         if waiting.is_none() {
             if clients.len() > room {
                 clients.clear();
@@ -85,7 +85,8 @@ pub(crate) fn crowded(subject: &Subject) -> Verdict<Crowded<'_>> {
                 clients.extend(waiting.take());
             }
         }
-    }
+        Ok(server.log.count(CANNOT_ACCEPT) > 0)
+    })?;
     expect_cannot_accept(&server)?;
     drop((clients, waiting));
     let clients = server.served(room)?;

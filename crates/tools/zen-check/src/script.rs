@@ -35,6 +35,12 @@ impl OwnCase {
         self.0.clause
     }
 
+    /// What is expected of the server.
+    #[must_use]
+    pub fn sentence(self) -> String {
+        self.0.sentence()
+    }
+
     /// Whether a person means it by this: a clause, a group, or a name.
     #[must_use]
     pub fn is_called(self, word: &str) -> bool {
@@ -254,7 +260,7 @@ impl Part {
                 }
             }
             ("within", false) => self.within = command_line(text)?,
-            ("with IPv6", false) => self.ipv6 = true,
+            ("with IPv6", _) => self.ipv6 = true,
             ("with blocked signals", false) => {
                 self.start = Start::WithBlockedSignals;
             }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use zen_harness::ports::free_port;
-use zen_harness::proc;
+use zen_harness::proc::{self, Turns};
 use zen_harness::process::{self as harness, Output, Process, Readiness};
 use zen_harness::system;
 
@@ -213,10 +213,10 @@ impl<'a> Server<'a> {
         let (log, errors) = (child.output.clone(), child.errors.clone());
         let process = child.id();
         subject.note("a server is started");
-        let (alive, ended, waited) = (true, None, Duration::ZERO);
+        let (alive, ended, turns) = (true, None, Turns::default());
         let address = (Ipv4Addr::LOCALHOST, 0).into();
         let server = Self::new(subject, address, Arc::clone(&log), Some(child));
-        let run = Started { process, alive, ended, waited, log, errors };
+        let run = Started { process, alive, ended, turns, log, errors };
         subject.runs().push(run);
         Ok(server)
     }
@@ -242,7 +242,7 @@ impl<'a> Server<'a> {
     /// wait there.
     pub(crate) fn queue_up(&self) -> Verdict<Option<Client>> {
         let patience = Duration::from_millis(300);
-        match TcpStream::connect_timeout(&self.address, patience) {
+        match system::connect(self.address, patience) {
             Err(err) if is_timeout(err.kind()) => Ok(None),
             sock => self.over(sock).map(Some),
         }
@@ -360,7 +360,7 @@ impl<'a> Server<'a> {
     pub(crate) fn wait(&mut self, patience: Duration) -> Verdict<ExitStatus> {
         let subject = self.subject;
         let status = self.child()?.wait_while(patience, |process| {
-            subject.server_has_waited(process, process::waited(process));
+            subject.server_had(process, process::turns_of([process]));
             true
         })?;
         status.ok_or_else(|| {
@@ -384,8 +384,7 @@ impl<'a> Server<'a> {
     pub(crate) fn kill(&mut self) {
         let Ok(process) = self.process() else { return };
         let family = process::family(process).unwrap_or_default();
-        let waited = family.iter().map(|&one| process::waited(one)).sum();
-        self.subject.server_has_waited(process, waited);
+        self.subject.server_had(process, process::turns_of(family));
         let status = self.child.as_mut().and_then(|child| {
             let before = child.ended().ok().flatten();
             let after = child.kill();

@@ -3,6 +3,7 @@
 use zen_harness::system;
 
 use crate::case::{Named, functions};
+use crate::client::connected;
 use crate::contract::COMPLEX;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::subject::Subject;
@@ -34,7 +35,8 @@ fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
     let open = process::descriptors(process)?.len();
     let mut silent = Vec::new();
     for _ in 0..CLIENTS {
-        silent.push(std::net::TcpStream::connect(server.address)?);
+        let to = server.address;
+        silent.push(connected(to, system::connect(to, PATIENCE))?);
         if silent.len() % 1000 == 0 {
             busy.asks()?;
         }

@@ -103,7 +103,7 @@ fn examine(server: &Server, mode: Mode) -> Result<(), Failed> {
         _ => None,
     });
     if let Some(error) = errors {
-        return Err(format!("not the server's fault: {error}").into());
+        return Err(error.into());
     }
     match mode {
         Mode::Bless => golden.bless(server, &results),

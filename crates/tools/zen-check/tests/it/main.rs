@@ -2,6 +2,7 @@
 //! and `tidy` test the book and the style of the workspace.
 
 mod book;
+mod exercises;
 mod pages;
 #[cfg(feature = "command")]
 mod reports;

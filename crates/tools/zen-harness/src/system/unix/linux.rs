@@ -28,14 +28,21 @@ pub(super) fn end_with_its_parent(command: &mut Command) {
         let low_ports = CapabilitySet::NET_BIND_SERVICE;
         // If this fails, the process has no such capability anyway.
         remove_capability_from_bounding_set(low_ports).ok();
-        // If the parent has died before this call, no signal will come.
-        match process::getppid() == Some(parent) {
+        // If the parent has died before this call, no signal will come. In
+        // another namespace for processes it has no number.
+        match process::getppid().is_none_or(|it| it == parent) {
             true => Ok(()),
             false => Err(io::ErrorKind::Interrupted.into()),
         }
     };
     // SAFETY: between fork and exec it makes three system calls and no more.
     unsafe { command.pre_exec(before_exec) };
+}
+
+/// Processes whose parents have ended become children of this process, even if
+/// they have left their group and their session, as daemons do.
+pub fn adopt_orphans() -> io::Result<()> {
+    Ok(process::set_child_subreaper(Some(process::getpid()))?)
 }
 
 /// Sends a signal to the first thread of a process.
