@@ -127,7 +127,7 @@ impl fmt::Display for Line {
 
 impl Client {
     pub(crate) fn connect(to: SocketAddr) -> Verdict<Self> {
-        Self::over(to, TcpStream::connect_timeout(&to, PATIENCE))
+        Self::over(to, system::connect(to, PATIENCE))
     }
 
     /// A client on this connection, if there is one.
@@ -135,7 +135,7 @@ impl Client {
         to: SocketAddr,
         sock: io::Result<TcpStream>,
     ) -> Verdict<Self> {
-        let sock = sock.map_err(|err| cannot_connect(to, &err))?;
+        let sock = connected(to, sock)?;
         // Each piece leaves at once, as a segment of its own.
         sock.set_nodelay(true)?;
         sock.set_write_timeout(Some(PATIENCE))?;
@@ -176,15 +176,15 @@ impl Client {
         let (mut to, mut from) =
             (self.sock.try_clone()?, self.sock.try_clone()?);
         from.set_read_timeout(None)?;
-        let threads = vec![
-            thread::spawn(move || {
-                while to.write_all(&bytes).is_ok() {
-                    thread::sleep(pause);
-                }
-            }),
-            thread::spawn(move || _ = io::copy(&mut from, &mut io::sink())),
-        ];
-        Ok(Flood { sock: self.sock.try_clone()?, threads })
+        let mut flood =
+            Flood { sock: self.sock.try_clone()?, threads: Vec::new() };
+        flood.spawn(move || {
+            while to.write_all(&bytes).is_ok() {
+                thread::sleep(pause);
+            }
+        })?;
+        flood.spawn(move || _ = io::copy(&mut from, &mut io::sink()))?;
+        Ok(flood)
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict<&mut Self> {
@@ -342,6 +342,8 @@ impl Client {
             bytes: Some(false),
             ending,
             difference: difference(expected, received, end),
+            // No machine is so busy that other bytes come.
+            certain: !expected.starts_with(received),
             means: means.map(str::to_owned),
             ..Failure::default()
         })
@@ -473,6 +475,7 @@ impl Client {
                         Received::End(Ending::Reset)
                     }
                     kind if is_timeout(kind) => Received::NothingYet,
+                    _ if system::is_own(&err) => return Err(err.into()),
                     _ => return Err(self.fault(&err.to_string())),
                 },
             };
@@ -544,6 +547,13 @@ pub(crate) struct Flood {
     threads: Vec<JoinHandle<()>>,
 }
 
+impl Flood {
+    fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Verdict {
+        self.threads.push(thread::Builder::new().spawn(work)?);
+        Ok(())
+    }
+}
+
 impl Drop for Flood {
     fn drop(&mut self) {
         self.sock.shutdown(Shutdown::Both).ok();
@@ -553,9 +563,20 @@ impl Drop for Flood {
     }
 }
 
+/// A connection to a server, or whose fault it is that there is none.
+pub(crate) fn connected(
+    to: SocketAddr,
+    sock: io::Result<TcpStream>,
+) -> Verdict<TcpStream> {
+    sock.map_err(|err| cannot_connect(to, &err))
+}
+
 fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
     if err.kind() == ErrorKind::Unsupported {
         return Fault::skipped(err.to_string());
+    }
+    if let Some(own) = err.raw_os_error().filter(|_| system::is_own(err)) {
+        return io::Error::from_raw_os_error(own).into();
     }
     Fault::Server(Box::new(Failure {
         what: format!("cannot connect to {to}: {err}"),
@@ -575,5 +596,24 @@ fn shown(bytes: &[u8]) -> String {
     match bytes.len() - first.len() {
         0 => first.escape_ascii().to_string(),
         more => format!("{}... {more} more", first.escape_ascii()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_checker_lacks_is_not_the_servers_fault() {
+        let to = SocketAddr::from(([127, 0, 0, 1], 1060));
+        let fault = |error| {
+            let error = io::Error::from_raw_os_error(error);
+            connected(to, Err(error)).unwrap_err()
+        };
+        for own in [libc::EMFILE, libc::EADDRNOTAVAIL, libc::EAGAIN] {
+            assert!(matches!(fault(own), Fault::Checker(_)), "{own}");
+        }
+        let refused = fault(libc::ECONNREFUSED);
+        assert!(matches!(refused, Fault::Server(_)), "{refused:?}");
     }
 }

@@ -234,18 +234,21 @@ fn put_all(
     let running = matches!(program.launch, Launch::Running(_));
     let jobs = if running { 1 } else { plan.jobs.max(1) };
     let next = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= cases.len() {
-                        break;
-                    }
-                    put_one(index, false);
-                }
-            });
+    let put_next = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= cases.len() {
+                break;
+            }
+            put_one(index, false);
         }
+    };
+    thread::scope(|scope| {
+        // If not all threads can be started, the others do their work.
+        for _ in 1..jobs {
+            thread::Builder::new().spawn_scoped(scope, put_next).ok();
+        }
+        put_next();
     });
     for (index, result) in results.iter().enumerate() {
         if result.get().is_none() {

@@ -170,6 +170,9 @@ fn trial(
 ) -> Trial {
     let name = format!("{}::{}", case.clause, case.name);
     Trial::ignorable_test(name, move || {
+        if let Some(why) = machine.has_seen_enough() {
+            return Err(Failed::from(why));
+        }
         let outcome = machine.shared(case, &program);
         let outcome = outcome.unwrap_or_else(|| machine.alone(case, &program));
         match outcome {
@@ -181,10 +184,7 @@ fn trial(
                 let lines: Vec<_> = lines.map(|it| it.to_string()).collect();
                 Err(Failed::from(lines.join("\n")))
             }
-            Outcome::Error(message) => {
-                let message = format!("not the server's fault: {message}");
-                Err(Failed::from(message))
-            }
+            Outcome::Error(message) => Err(Failed::from(message)),
         }
     })
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
-use zen_harness::process::Process;
+use zen_harness::process::{self, Process};
 use zen_harness::{inetd, system, workspace};
 
 use command_line::{Options, What};
@@ -27,6 +27,14 @@ fn main() -> ExitCode {
     inetd::be_it_if_told();
     let options = Options::parse();
     system::take_servers_along();
+    // Elsewhere a daemon goes on, as the book's page says.
+    system::adopt_orphans().ok();
+    let status = obey(&options);
+    process::kill_orphans();
+    status
+}
+
+fn obey(options: &Options) -> ExitCode {
     match &options.what {
         Some(What::Matrix(matrix)) => return exit(matrix::run(matrix), false),
         Some(What::Where { packages }) => return exit(place(packages), false),
@@ -39,7 +47,7 @@ fn main() -> ExitCode {
             .error(ErrorKind::MissingRequiredArgument, wants)
             .exit();
     }
-    exit(run(&options), options.exit_zero)
+    exit(run(options), options.exit_zero)
 }
 
 fn exit(result: Result<u8, String>, exit_zero: bool) -> ExitCode {
@@ -153,8 +161,7 @@ fn address_of(text: &str, options: &Options) -> Result<SocketAddr, String> {
     let addresses: Vec<_> = addresses.collect();
     let answers = addresses.iter().find(|address| {
         let second = Duration::from_secs(1);
-        address.ip().is_loopback()
-            && std::net::TcpStream::connect_timeout(address, second).is_ok()
+        address.ip().is_loopback() && system::connect(**address, second).is_ok()
     });
     let Some(address) = answers.or(addresses.first()) else {
         return Err(format!("{text} has no address"));

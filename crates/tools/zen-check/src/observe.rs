@@ -1,11 +1,10 @@
 //! What a server *is*, from what the kernel tells of it while clients are
 //! silent. Its code is not looked at.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use zen_harness::proc::{self, End};
-use zen_harness::strace;
+use zen_harness::{strace, system};
 
 use crate::client::Client;
 use crate::contract::COMPLEX;
@@ -196,16 +195,14 @@ const ANSWERS: usize = 500;
 fn calls_an_answer(subject: &Subject) -> Option<f64> {
     strace::version().ok()?;
     let without = calls(subject, 0).ok()?;
-    let with = calls(subject, ANSWERS).ok()?;
-    Some(with.saturating_sub(without) as f64 / ANSWERS as f64)
+    let with = calls(subject, ANSWERS).ok()?.checked_sub(without)?;
+    (without > 0).then_some(with as f64 / ANSWERS as f64)
 }
 
 /// The calls of a whole run, from its start to its end.
 fn calls(subject: &Subject, answers: usize) -> Verdict<u64> {
-    let name = format!("zen-check-{}-{answers}", std::process::id());
-    let file = std::env::temp_dir().join(name);
-    let path = file.to_string_lossy().into_owned();
-    let runner = strace::counting(&path);
+    // A file would stay behind if this process were ended.
+    let runner = strace::counting("/dev/stderr");
     let mut server =
         Server::start_as(subject, How { runner: &runner, ..How::default() })?;
     let mut client = server.connect()?;
@@ -217,14 +214,9 @@ fn calls(subject: &Subject, answers: usize) -> Verdict<u64> {
         std::thread::sleep(Duration::from_millis(1));
     }
     drop(client);
-    // strace writes down what it has counted when the server has ended.
-    server.kill();
-    let mut counts = None;
-    let counted = process::wait_until("counted", process::PATIENCE, || {
-        counts = strace::counts(&fs::read_to_string(&file)?);
-        Ok(counts.is_some())
-    });
-    fs::remove_file(&file)?;
-    counted?;
-    Ok(counts.unwrap_or_default().values().sum())
+    // strace, which is in another group, writes down what it has counted when
+    // the server has ended.
+    server.signal_all(system::SIGKILL)?;
+    let errors = server.take_errors()?.join("\n");
+    Ok(strace::counts(&errors).unwrap_or_default().values().sum())
 }

@@ -39,7 +39,12 @@ impl Subject {
         let Ok(server) = subject.start(&[]) else { return 1 };
         let mut silent = Vec::new();
         while silent.len() < AT_ONCE_MAX {
-            let Ok(mut client) = server.connect() else { break };
+            let mut client = match server.connect() {
+                Ok(client) => client,
+                // That is no limit of the server's.
+                Err(Fault::Checker(_)) => return AT_ONCE_MAX,
+                Err(_) => break,
+            };
             let patience = Duration::from_millis(1000);
             if client.send(COMPLEX).is_err() {
                 break;
@@ -96,14 +101,13 @@ impl Subject {
         if option[0] == "--idle-timeout" {
             return client.rest(patience).is_ok();
         }
-        // The first answer may be slow because something is being started.
-        let mut answer_time = || {
+        // A machine may delay one answer by as much, but hardly each of them.
+        (0..4).all(|_| {
             let asked = Instant::now();
-            client.send(COMPLEX).ok()?;
-            client.hears(patience).then(|| asked.elapsed())
-        };
-        let times = [answer_time(), answer_time()];
-        times[1].is_some_and(|time| time >= Duration::from_millis(290))
+            client.send(COMPLEX).is_ok()
+                && client.hears(patience)
+                && asked.elapsed() >= Duration::from_millis(290)
+        })
     }
 
     /// Starts a server with these options, on a port of its own.

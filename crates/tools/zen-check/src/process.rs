@@ -8,7 +8,7 @@ use zen_harness::process::wait_for;
 
 pub(crate) use zen_harness::proc::*;
 
-use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
+use crate::verdict::{Fault, Verdict, ensure};
 
 /// How long a condition may take to come about.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
@@ -48,30 +48,78 @@ const WAKES_MAX: u64 = 5;
 /// Less than this cannot be told from no time at all.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How long a server may be busy with what it was asked before.
-const REST_TIME_MAX: Duration = Duration::from_secs(2);
+/// A server that has nothing to do needs a hundredth of this, also on a busy
+/// machine: processor time is counted only while the server runs.
+const IDLE_CPU_MAX: Duration = Duration::from_millis(100);
+
+/// Work of this much processor time is not left over from an earlier request.
+const REST_CPU_MAX: Duration = Duration::from_secs(1);
+
+/// What the threads of a server have used, from some moment on.
+struct Watch {
+    process: u32,
+    begun: Instant,
+    cpu_time: Duration,
+    threads: Threads,
+}
+
+impl Watch {
+    fn start(process: u32) -> Verdict<Self> {
+        let (cpu_time, threads) = (cpu_time(process)?, threads(process)?);
+        Ok(Self { process, begun: Instant::now(), cpu_time, threads })
+    }
+
+    fn used(&self) -> Verdict<Duration> {
+        Ok(cpu_time(self.process)?.saturating_sub(self.cpu_time))
+    }
+
+    /// Expects that it has used next to no processor time so far. A busy
+    /// machine is no excuse: it gives a server less of that, and not more.
+    fn expect_idle(&self) -> Verdict {
+        let time = self.used()?;
+        if time <= IDLE_CPU_MAX {
+            return Ok(());
+        }
+        let now = threads(self.process)?;
+        let slept = match sleeps(&self.threads, &now) {
+            0 => "it never went to sleep: ",
+            _ => "",
+        };
+        Err(Fault::certain(format!(
+            "while it had nothing to do {slept}it used {time:.0?} of processor \
+            time in {:.1?}",
+            self.begun.elapsed()
+        )))
+    }
+
+    /// Expects that it rests. If it is still awake and has not slept yet, it
+    /// may lack a processor, and so is watched for longer.
+    fn end(&self) -> Verdict {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.expect_idle()?;
+            let now = threads(self.process)?;
+            let awake = now.values().any(|it| it.awake);
+            if !awake || sleeps(&self.threads, &now) > 0 {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let what = "while it had nothing to do it never went to sleep";
+                return Err(Fault::late(PATIENCE, what));
+            }
+            thread::sleep(TICK);
+        }
+    }
+}
 
 /// Expects that while this is done, a server uses next to no processor time.
 pub(crate) fn while_idle(
     process: u32,
     done: impl FnOnce() -> Verdict,
 ) -> Verdict {
-    let (before, at_first) = (cpu_time(process)?, threads(process)?);
+    let watch = Watch::start(process)?;
     done()?;
-    let time = cpu_time(process)?.saturating_sub(before);
-    let at_last = threads(process)?;
-    let awake = at_last.values().any(|it| it.awake);
-    // This holds however busy the machine is.
-    ensure!(
-        time < TICK || !awake || sleeps(&at_first, &at_last) > 0,
-        "while it had nothing to do it never went to sleep"
-    );
-    ensure_in_time!(
-        time,
-        Duration::from_millis(100),
-        "while it had nothing to do it used {time:?} of processor time"
-    );
-    Ok(())
+    watch.end()
 }
 
 /// How often the threads of a server wake up in this time.
@@ -88,26 +136,30 @@ pub(crate) fn stays_asleep(
     time: Duration,
     may_tick: bool,
 ) -> Verdict {
-    while_idle(process, || {
-        let slept = wakes(process, time)?;
-        let most = if may_tick { SLEEPS_MAX } else { WAKES_MAX };
-        ensure!(
-            slept < most,
-            "while it had nothing to do it woke up {slept} times"
-        );
-        Ok(())
-    })
+    let watch = Watch::start(process)?;
+    while watch.begun.elapsed() < time {
+        let left = time.saturating_sub(watch.begun.elapsed());
+        thread::sleep(left.min(IDLE_CPU_MAX));
+        watch.expect_idle()?;
+    }
+    let slept = sleeps(&watch.threads, &threads(process)?);
+    let most = if may_tick { SLEEPS_MAX } else { WAKES_MAX };
+    ensure!(
+        slept < most,
+        "while it had nothing to do it woke up {slept} times"
+    );
+    watch.end()
 }
 
 /// Waits until a server has done what it was asked before. If it never rests,
 /// the next measurement finds that out.
 pub(crate) fn come_to_rest(process: u32) -> Verdict {
-    let deadline = Instant::now() + REST_TIME_MAX;
-    while Instant::now() < deadline {
-        let before = cpu_time(process)?;
+    let watch = Watch::start(process)?;
+    while watch.begun.elapsed() < PATIENCE && watch.used()? < REST_CPU_MAX {
+        let before = watch.used()?;
         thread::sleep(Duration::from_millis(50));
         let awake = threads(process)?.values().any(|it| it.awake);
-        if !awake && cpu_time(process)?.saturating_sub(before) < TICK / 2 {
+        if !awake && watch.used()?.saturating_sub(before) < TICK / 2 {
             break;
         }
     }

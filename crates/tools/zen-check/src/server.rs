@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use zen_harness::ports::free_port;
-use zen_harness::proc;
+use zen_harness::proc::{self, Turns};
 use zen_harness::process::{self as harness, Output, Process, Readiness};
 use zen_harness::system;
 
@@ -20,6 +20,9 @@ use crate::process::{self, PATIENCE, wait_until};
 use crate::program::{Launch, no_process};
 use crate::subject::{Started, Subject};
 use crate::verdict::{Fault, Verdict, ensure};
+
+/// A client that reads nothing is sent more than this.
+const SEND_BUFFER_MAX: u64 = 32 * 1024;
 
 /// A server that can be connected to.
 #[derive(Debug)]
@@ -213,10 +216,10 @@ impl<'a> Server<'a> {
         let (log, errors) = (child.output.clone(), child.errors.clone());
         let process = child.id();
         subject.note("a server is started");
-        let (alive, ended, waited) = (true, None, Duration::ZERO);
+        let (alive, ended, turns) = (true, None, Turns::default());
         let address = (Ipv4Addr::LOCALHOST, 0).into();
         let server = Self::new(subject, address, Arc::clone(&log), Some(child));
-        let run = Started { process, alive, ended, waited, log, errors };
+        let run = Started { process, alive, ended, turns, log, errors };
         subject.runs().push(run);
         Ok(server)
     }
@@ -242,7 +245,7 @@ impl<'a> Server<'a> {
     /// wait there.
     pub(crate) fn queue_up(&self) -> Verdict<Option<Client>> {
         let patience = Duration::from_millis(300);
-        match TcpStream::connect_timeout(&self.address, patience) {
+        match system::connect(self.address, patience) {
             Err(err) if is_timeout(err.kind()) => Ok(None),
             sock => self.over(sock).map(Some),
         }
@@ -250,6 +253,13 @@ impl<'a> Server<'a> {
 
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(&self) -> Verdict<Client> {
+        let kept = system::send_buffer().unwrap_or_default();
+        if kept > SEND_BUFFER_MAX {
+            return Err(Fault::skipped(format!(
+                "no answer can be made to wait here: each socket takes {kept} \
+                bytes (net.ipv4.tcp_wmem)"
+            )));
+        }
         self.over(system::connect_narrow(self.address))
     }
 
@@ -284,11 +294,19 @@ impl<'a> Server<'a> {
     /// first when it goes on. In a running process the first thread gets it, if
     /// it takes it: so that is arranged here too.
     fn send_to(&self, process: u32, signal: i32) -> Verdict {
-        match self.frozen.load(Ordering::Relaxed) {
-            true => system::signal_first_thread(process, signal)?,
-            false => system::signal(process, signal)?,
+        let sent = match self.is_frozen() {
+            true => system::signal_first_thread(process, signal),
+            false => system::signal(process, signal),
+        };
+        match sent {
+            Err(_) if process::has_ended(process) => {
+                let name = system::signal_name(signal);
+                Err(Fault::server(format!(
+                    "its process that listens has ended before it gets {name}"
+                )))
+            }
+            sent => Ok(sent?),
         }
-        Ok(())
     }
 
     /// A server that was told to end has not ended by itself.
@@ -303,7 +321,7 @@ impl<'a> Server<'a> {
     /// As Ctrl-C does: to the server and to all that it has started.
     pub(crate) fn signal_all(&self, signal: i32) -> Verdict {
         self.note_told(signal, " and its group");
-        if self.frozen.load(Ordering::Relaxed) {
+        if self.is_frozen() {
             let family = process::family(self.process()?)?;
             return family
                 .into_iter()
@@ -320,6 +338,10 @@ impl<'a> Server<'a> {
         wait_until("stopped by SIGSTOP", PATIENCE, || {
             Ok(process::is_all_stopped(self.process()?)?)
         })
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::Relaxed)
     }
 
     pub(crate) fn thaw(&self) -> Verdict {
@@ -360,7 +382,7 @@ impl<'a> Server<'a> {
     pub(crate) fn wait(&mut self, patience: Duration) -> Verdict<ExitStatus> {
         let subject = self.subject;
         let status = self.child()?.wait_while(patience, |process| {
-            subject.server_has_waited(process, process::waited(process));
+            subject.server_had(process, process::turns_of([process]));
             true
         })?;
         status.ok_or_else(|| {
@@ -384,8 +406,7 @@ impl<'a> Server<'a> {
     pub(crate) fn kill(&mut self) {
         let Ok(process) = self.process() else { return };
         let family = process::family(process).unwrap_or_default();
-        let waited = family.iter().map(|&one| process::waited(one)).sum();
-        self.subject.server_has_waited(process, waited);
+        self.subject.server_had(process, process::turns_of(family));
         let status = self.child.as_mut().and_then(|child| {
             let before = child.ended().ok().flatten();
             let after = child.kill();

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
+use zen_harness::proc::Turns;
 use zen_harness::process::Output;
 use zen_harness::system;
 
@@ -15,6 +16,9 @@ use crate::verdict::{Fault, Verdict};
 
 /// A failure shows this many of the last lines of a log.
 const LINES_SHOWN_MAX: usize = 30;
+
+/// And this much of each: a server may print without end.
+const CHARS_SHOWN_MAX: usize = 1000;
 
 /// And this many of the things that were done to it.
 const EVENTS_SHOWN_MAX: usize = 20;
@@ -48,9 +52,9 @@ pub(crate) struct Started {
     pub(crate) alive: bool,
     /// How it ended, if that was by itself.
     pub(crate) ended: Option<String>,
-    /// How long its processes were ready and without a processor, as far as
-    /// was looked.
-    pub(crate) waited: Duration,
+    /// How long its processes have computed, and how long they were ready and
+    /// without a processor, as far as was looked.
+    pub(crate) turns: Turns,
     pub(crate) log: Arc<Output>,
     pub(crate) errors: Arc<Output>,
 }
@@ -120,19 +124,25 @@ impl Subject {
         self.case_waited.get().copied().unwrap_or_default()
     }
 
-    /// Remembers how long a server has waited for a processor.
-    pub(crate) fn server_has_waited(&self, process: u32, time: Duration) {
+    /// Remembers how long a server has computed and waited for a processor.
+    pub(crate) fn server_had(&self, process: u32, turns: Turns) {
         for run in self.runs().iter_mut() {
             if run.process == process {
-                run.waited = run.waited.max(time);
+                let Turns { cpu, delay } = run.turns;
+                run.turns.cpu = cpu.max(turns.cpu);
+                run.turns.delay = delay.max(turns.delay);
             }
         }
     }
 
-    /// How long the case and its servers have waited for a processor.
+    /// How long the case and its servers have waited for a processor that
+    /// others had. While a server computes, its other threads and the case wait
+    /// for the server and not for the machine.
     pub(crate) fn waited(&self) -> Duration {
-        self.case_waited()
-            + self.runs().iter().map(|run| run.waited).sum::<Duration>()
+        let runs = self.runs();
+        let waited: Duration = runs.iter().map(|run| run.turns.delay).sum();
+        let computed = runs.iter().map(|run| run.turns.cpu).sum();
+        (self.case_waited() + waited).saturating_sub(computed)
     }
 
     /// Kills what a case that hangs has started.
@@ -163,9 +173,35 @@ impl Subject {
     pub(crate) fn log(&self) -> Vec<String> {
         let mut log = Vec::new();
         for run in self.runs().iter() {
-            log.extend(run.log.lines());
-            log.extend(run.errors.lines());
+            for output in [&run.log, &run.errors] {
+                log.extend(output.last_lines(LINES_SHOWN_MAX, CHARS_SHOWN_MAX));
+            }
         }
         log.split_off(log.len().saturating_sub(LINES_SHOWN_MAX))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Profile;
+
+    #[test]
+    fn a_server_that_spins_does_not_wait_for_the_machine() {
+        let words = vec!["server".into()];
+        let program = Program::command(words, Profile::Server, None);
+        let subject = Subject::new(&Arc::new(program));
+        let seconds = Duration::from_secs;
+        let (log, errors) = (Arc::default(), Arc::default());
+        subject.runs().push(Started {
+            process: 1,
+            alive: false,
+            ended: None,
+            turns: Turns { cpu: seconds(5), delay: seconds(6) },
+            log,
+            errors,
+        });
+        subject.case_has_waited(seconds(2));
+        assert_eq!(subject.waited(), seconds(3));
     }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use zen_harness::process::Unprinted;
+use zen_harness::system;
 
 use crate::outcome::Failure;
 
@@ -76,6 +77,10 @@ impl From<io::Error> for Fault {
         match err.kind() {
             // This system has no such thing.
             io::ErrorKind::Unsupported => Self::Skipped(err.to_string()),
+            _ if system::is_own(&err) => Self::Checker(format!(
+                "zen-check has no descriptor, port, thread or memory left: \
+                {err}"
+            )),
             _ => Self::Checker(err.to_string()),
         }
     }

@@ -118,9 +118,13 @@ pub fn states(leader: u32) -> io::Result<Vec<char>> {
     Ok(members(leader)?.iter().map(|member| member.state).collect())
 }
 
-/// How long the threads of a process were ready without a processor, as far as
-/// the system reports that.
+/// How long the threads of some processes have run, and were ready without a
+/// processor, as far as the system reports that.
 #[must_use]
-pub fn waited(process: u32) -> Duration {
-    turns(process).values().map(|turns| turns.delay).sum()
+pub fn turns_of(processes: impl IntoIterator<Item = u32>) -> Turns {
+    let all = processes.into_iter().flat_map(|it| turns(it).into_values());
+    all.fold(Turns::default(), |sum, it| Turns {
+        cpu: sum.cpu + it.cpu,
+        delay: sum.delay + it.delay,
+    })
 }

@@ -6,8 +6,8 @@ mod output;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,19 @@ const PROBE_TIME_MAX: Duration = Duration::from_millis(300);
 /// The variable that marks a process and its descendants: a daemon leaves its
 /// group, its session and its parent, but keeps its environment.
 const MARK: &str = "ZEN_HARNESS_MARK";
+
+/// How a process is started in place of [`Command::spawn`].
+type Spawn = Box<dyn Fn(&mut Command) -> io::Result<Child> + Send + Sync>;
+
+static SPAWN: OnceLock<Spawn> = OnceLock::new();
+
+/// Starts every later process in this way, for instance in other namespaces.
+/// Only the first call has an effect.
+pub fn start_with(
+    spawn: impl Fn(&mut Command) -> io::Result<Child> + Send + Sync + 'static,
+) {
+    SPAWN.get_or_init(|| Box::new(spawn));
+}
 
 /// On Linux it is also killed when the thread that started it ends, so that
 /// thread has to live as long as the process.
@@ -111,23 +124,33 @@ impl Process {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}.{number}", std::process::id());
         system::prepare(command.env(MARK, &mark));
-        let mut child = command.spawn().map_err(|err| {
+        let child = match SPAWN.get() {
+            Some(start) => start(command),
+            None => command.spawn(),
+        };
+        let mut child = child.map_err(|err| {
             let program = command.get_program().to_string_lossy();
             io::Error::new(err.kind(), format!("cannot start {program}: {err}"))
         })?;
+        let (output, errors) = (child.stdout.take(), child.stderr.take());
+        let nothing = Output::nothing;
         let group = system::Group::of(&child);
-        let output = child.stdout.take();
-        let output = output.map(|it| Output::drain(it, lines_max));
-        let errors = child.stderr.take();
-        let errors = errors.map(|it| Output::drain(it, usize::MAX));
-        Ok(Self {
+        // If no thread can be started for its output, it is killed.
+        let mut process = Self {
             child,
             mark,
             group,
             status: None,
-            output: output.transpose()?.unwrap_or_else(Output::nothing),
-            errors: errors.transpose()?.unwrap_or_else(Output::nothing),
-        })
+            output: nothing(),
+            errors: nothing(),
+        };
+        if let Some(output) = output {
+            process.output = Output::drain(output, lines_max)?;
+        }
+        if let Some(errors) = errors {
+            process.errors = Output::drain(errors, usize::MAX)?;
+        }
+        Ok(process)
     }
 
     /// Its process number, which is also that of its group.
@@ -173,9 +196,15 @@ impl Process {
             {
                 let address = SocketAddr::new(host, port);
                 let second = Duration::from_secs(1);
-                if let Ok(probe) = TcpStream::connect_timeout(&address, second)
-                {
-                    return Ok(Readiness::Connected(address, probe));
+                match system::connect(address, second) {
+                    Ok(probe) => {
+                        return Ok(Readiness::Connected(address, probe));
+                    }
+                    // Without IPv6, no address can be assigned.
+                    Err(err) if host.is_ipv4() && system::is_own(&err) => {
+                        return Err(err);
+                    }
+                    Err(_) => {}
                 }
             }
             if let Some(status) = self.ended()? {
@@ -297,9 +326,25 @@ impl Process {
             }
             self.child.kill().ok();
             self.status = self.child.wait().ok();
+            system::reap_group(self.id());
             self.group = None;
         }
         self.status
+    }
+}
+
+/// Kills what is left of all that this process has started, if it has adopted
+/// that: see [`system::adopt_orphans`]. To be called when no `Process` is left.
+pub fn kill_orphans() {
+    // A process that is killed leaves its own children to us.
+    for _ in 0..1000 {
+        system::reap_all();
+        let lineage = proc::lineage(std::process::id());
+        let Some((_, orphans @ [_, ..])) = lineage.split_first() else { break };
+        for &orphan in orphans {
+            system::signal(orphan, system::SIGKILL).ok();
+        }
+        thread::sleep(LOOK_EVERY);
     }
 }
 

@@ -20,6 +20,42 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, None)
 }
 
+/// Connects to a server. A socket may be given the very port that it connects
+/// to as its own, and then it is connected to itself: no server listens there.
+pub fn connect(
+    address: SocketAddr,
+    patience: Duration,
+) -> io::Result<TcpStream> {
+    not_to_itself(TcpStream::connect_timeout(&address, patience)?)
+}
+
+/// Refuses a connection whose two ends are one.
+fn not_to_itself(sock: TcpStream) -> io::Result<TcpStream> {
+    match sock.local_addr()? == sock.peer_addr()? {
+        true => Err(io::ErrorKind::ConnectionRefused.into()),
+        false => Ok(sock),
+    }
+}
+
+/// Whether this error is about the client's own machine: it has no descriptor,
+/// no port, no memory or no thread left.
+#[must_use]
+pub fn is_own(err: &io::Error) -> bool {
+    #[cfg(unix)]
+    let own = [
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::EADDRNOTAVAIL,
+        libc::EAGAIN,
+        libc::ENOBUFS,
+        libc::ENOMEM,
+    ];
+    // The same on Windows: WSAEMFILE, WSAEADDRNOTAVAIL, WSAENOBUFS.
+    #[cfg(not(unix))]
+    let own = [10024, 10049, 10055];
+    err.raw_os_error().is_some_and(|number| own.contains(&number))
+}
+
 /// Connects with the smallest possible buffers and a small segment size, which
 /// on Linux also keeps the *server's* buffer small. So its answers soon have to
 /// wait.
@@ -59,6 +95,12 @@ fn narrow_socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(sock)
 }
 
+/// How many bytes a segment of this connection may have.
+#[cfg(unix)]
+pub fn segment_bytes(sock: &TcpStream) -> io::Result<u32> {
+    SockRef::from(sock).tcp_mss()
+}
+
 /// Connects with a small send buffer, and never blocks: a flood of many such
 /// clients takes little memory.
 pub fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {
@@ -85,4 +127,22 @@ pub fn connect_from(
 /// Makes closing this socket send a reset.
 pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
     SockRef::from(sock).set_linger(Some(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_socket_is_connected_to_itself() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let sock = tcp_socket(any).unwrap();
+        sock.bind(&any.into()).unwrap();
+        let own = sock.local_addr().unwrap();
+        // Linux and macOS let it, and other systems may refuse it themselves.
+        if sock.connect(&own).is_ok() {
+            let refused = not_to_itself(sock.into()).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        }
+    }
 }

@@ -11,13 +11,34 @@ use zen_check::script::{self, OwnCase};
 use zen_check::{Architecture, Dialect, Program};
 
 /// No student writes a larger file by hand.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Folders of this name hold build results, wherever they are.
 pub(crate) const BUILT: &str = "target";
 
+/// Folders of these names hold what is built, installed or remembered, and are
+/// not handed in.
+const LEFT_OUT: [&str; 11] = [
+    BUILT,
+    ".git",
+    ".gradle",
+    ".hg",
+    ".idea",
+    ".svn",
+    ".venv",
+    ".vscode",
+    "__pycache__",
+    "node_modules",
+    "venv",
+];
+
+/// Whether a folder of this name is not handed in.
+pub(crate) fn is_left_out(name: &str) -> bool {
+    LEFT_OUT.contains(&name)
+}
+
 /// The most files in the folders that a student may change.
-const FILES_MAX: usize = 500;
+pub(crate) const FILES_MAX: usize = 500;
 
 /// One assignment, as described in its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +66,10 @@ pub struct Assignment {
     command: Option<Vec<String>>,
     /// A student's file with both commands, which allows any language.
     pub start: Option<String>,
+    /// The systems on which it can be examined, as `std::env::consts::OS` has
+    /// them; all if there are none.
+    #[serde(default)]
+    pub systems: Vec<String>,
     /// Debian packages that a grading platform has to install for it.
     #[serde(default)]
     pub packages: Vec<String>,
@@ -183,6 +208,37 @@ impl Assignment {
         Ok((profile, architecture))
     }
 
+    /// Its systems as a reader knows them, such as `Linux, macOS`.
+    #[must_use]
+    pub fn systems(&self) -> String {
+        match self.systems.is_empty() {
+            true => "any system".into(),
+            false => {
+                let names = self.systems.iter().map(|it| system(it));
+                names.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    /// An error if its cases cannot run on this system.
+    pub fn runs_here(&self) -> Result<(), String> {
+        self.runs_on(std::env::consts::OS)
+    }
+
+    fn runs_on(&self, os: &str) -> Result<(), String> {
+        let all = self.systems.is_empty();
+        match all || self.systems.iter().any(|it| it == os) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} needs {}, and this is {}: use a machine with one of \
+                them, a virtual machine, or on Windows WSL",
+                self.name,
+                self.systems(),
+                system(os)
+            )),
+        }
+    }
+
     /// The same assignment, handed out and examined in this dialect, if any.
     pub fn in_dialect(self, dialect: Option<u64>) -> Result<Self, String> {
         if dialect.is_some() && self.start.is_none() {
@@ -258,20 +314,34 @@ impl Assignment {
     /// The files in `folder` that a student may change, as relative paths. Only
     /// ordinary files: a link, for instance, might lead out of the folder.
     pub fn files_in(&self, folder: &Path) -> Result<Vec<PathBuf>, String> {
-        let mut found = Vec::new();
+        self.handed_in(folder).map(|it| it.found)
+    }
+
+    /// The same, and what in these folders is not handed in, with the reason.
+    pub(crate) fn handed_in(&self, folder: &Path) -> Result<HandedIn, String> {
+        let mut files = HandedIn::default();
         for file in &self.files {
-            collect(folder, Path::new(file), &mut found)?;
+            collect(folder, Path::new(file), true, &mut files)?;
         }
-        found.sort();
-        found.dedup();
-        Ok(found)
+        files.found.sort();
+        files.found.dedup();
+        Ok(files)
     }
 }
 
-fn collect(
+/// The files of a student, and what is left out.
+#[derive(Debug, Default)]
+pub(crate) struct HandedIn {
+    pub(crate) found: Vec<PathBuf>,
+    pub(crate) left_out: Vec<String>,
+}
+
+/// Adds the ordinary files at this path in `folder`, or below it.
+pub(crate) fn collect(
     folder: &Path,
     file: &Path,
-    found: &mut Vec<PathBuf>,
+    is_listed: bool,
+    files: &mut HandedIn,
 ) -> Result<(), String> {
     let path = folder.join(file);
     // Any part of a student's folder may be missing. Links on the way there are
@@ -292,22 +362,38 @@ fn collect(
             fs::read_dir(&path).map_err(|err| in_path(err.to_string()))?;
         for entry in entries {
             let entry = entry.map_err(|err| in_path(err.to_string()))?;
-            // Build results are not handed in.
-            if entry.file_name() == BUILT {
-                continue;
+            let file = file.join(entry.file_name());
+            let is_left_out = is_left_out(&entry.file_name().to_string_lossy())
+                || entry.path().join("pyvenv.cfg").is_file();
+            match is_left_out && entry.path().is_dir() {
+                true => files.left_out.push(format!("{}/", file.display())),
+                false => collect(folder, &file, false, files)?,
             }
-            collect(folder, &file.join(entry.file_name()), found)?;
         }
     } else if metadata.is_file() {
-        if metadata.len() > FILE_BYTES_MAX {
-            return Err(in_path("it has more than 1 MiB".into()));
+        let is_large = metadata.len() > FILE_BYTES_MAX;
+        let what = in_path("it has more than 1 MiB".into());
+        match (is_large, is_listed) {
+            (true, true) => return Err(what),
+            (true, false) => files.left_out.push(what),
+            _ if files.found.len() == FILES_MAX => {
+                return Err(format!("there are more than {FILES_MAX} files"));
+            }
+            _ => files.found.push(file.to_path_buf()),
         }
-        if found.len() == FILES_MAX {
-            return Err(format!("there are more than {FILES_MAX} files"));
-        }
-        found.push(file.to_path_buf());
     }
     Ok(())
+}
+
+/// A system's name as people write it.
+fn system(os: &str) -> &str {
+    match os {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "windows" => "Windows",
+        "freebsd" => "FreeBSD",
+        other => other,
+    }
 }
 
 fn name_of(folder: &Path) -> Result<String, String> {
@@ -339,6 +425,7 @@ pub(crate) fn left(since: std::time::Instant, seconds: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use super::Assignment;
@@ -383,6 +470,17 @@ mod tests {
     }
 
     #[test]
+    fn names_the_systems_that_it_needs() {
+        let text = "systems = [\"linux\", \"macos\"]\nnumber";
+        let assignment = read(&TEXT.replacen("number", text, 1)).unwrap();
+        assert_eq!(assignment.runs_on("macos"), Ok(()));
+        let message = assignment.runs_on("windows").unwrap_err();
+        assert!(message.contains("needs Linux, macOS"), "{message}");
+        assert!(message.contains("this is Windows"), "{message}");
+        assert_eq!(read(TEXT).unwrap().runs_on("windows"), Ok(()));
+    }
+
+    #[test]
     fn a_folder_includes_its_contents_and_a_file_only_itself() {
         let assignment = read(TEXT).unwrap();
         for (path, may) in [
@@ -396,10 +494,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_large_or_built_is_not_handed_in() {
+        let name = format!("zen-homework-left-out-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        for path in ["src/env", "src/node_modules/x", "src/target"] {
+            fs::create_dir_all(folder.join(path)).unwrap();
+        }
+        fs::write(folder.join("src/main.rs"), "fn main() {}").unwrap();
+        fs::write(folder.join("src/env/pyvenv.cfg"), "").unwrap();
+        let large = vec![0; 1024 * 1024 + 1];
+        fs::write(folder.join("src/core"), &large).unwrap();
+        let found = read(TEXT).unwrap().handed_in(&folder).unwrap();
+        // A file that the assignment asks for cannot be left out.
+        fs::write(folder.join("notes"), &large).unwrap();
+        let refused = read(TEXT).unwrap().files_in(&folder).unwrap_err();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found.found, [Path::new("src/main.rs")]);
+        let mut left_out = found.left_out;
+        left_out.sort();
+        let core = "src/core: it has more than 1 MiB";
+        let expected = [core, "src/env/", "src/node_modules/", "src/target/"];
+        assert_eq!(left_out, expected);
+        assert_eq!(refused, "notes: it has more than 1 MiB");
+    }
+
     #[cfg(unix)]
     #[test]
     fn no_link_leads_out_of_a_submission() {
-        use std::{fs, os::unix::fs::symlink, path::PathBuf};
+        use std::{os::unix::fs::symlink, path::PathBuf};
         let name = format!("zen-homework-links-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("src")).unwrap();

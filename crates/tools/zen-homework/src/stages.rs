@@ -235,6 +235,16 @@ pub fn all_failed(
     end_with(assignment, Vec::new(), first)
 }
 
+/// The results with these outcomes, in the order of the stages.
+#[must_use]
+pub fn with_outcomes(
+    assignment: &Assignment,
+    outcomes: Vec<StageOutcome>,
+) -> Vec<StageResult> {
+    let stages = assignment.stages.iter().zip(outcomes);
+    stages.map(|(stage, outcome)| StageResult::new(stage, outcome)).collect()
+}
+
 /// Keeps the stages that have passed, and gives this result to the next.
 #[must_use]
 pub fn end_with(

@@ -11,8 +11,12 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use zen_check::report::{self, Format, Settings};
+#[cfg(unix)]
+use zen_harness::process;
 
-use crate::assignment::{Assignment, Stage};
+use crate::assignment::{Assignment, FILE_BYTES_MAX, Stage};
+#[cfg(unix)]
+use crate::project::give;
 use crate::project::{KEPT, Project, copy_files, remove_files};
 use crate::stages::{self, StageOutcome, StageResult};
 
@@ -36,6 +40,10 @@ pub struct CheckOptions {
     /// change replace those that are here
     #[arg(long, value_name = "DIR")]
     pub submission: Option<PathBuf>,
+
+    /// As root: run the submission as this user, a number that owns nothing
+    #[arg(long, value_name = "NUMBER", hide = true)]
+    pub run_as: Option<u32>,
 }
 
 fn report(text: &str) -> Result<(String, String), String> {
@@ -93,6 +101,9 @@ pub fn check(
     options: &CheckOptions,
 ) -> Result<bool, String> {
     let begun = Instant::now();
+    assignment
+        .files_in(&assignment.folder)
+        .map_err(|why| format!("this cannot be handed in: {why}"))?;
     let mut open = Vec::new();
     for (format, file) in &options.reports {
         open.push((format.parse::<Format>()?, writer(file)?));
@@ -100,7 +111,12 @@ pub fn check(
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
     let results = match take(project, assignment, options)? {
         Some(why) => stages::all_failed(assignment, &why, Vec::new()),
-        None => examine(project, assignment, seed)?,
+        // A report says so, rather than being empty.
+        None => examine(project, assignment, seed, options.run_as)
+            .unwrap_or_else(|why| {
+                let unknown = StageOutcome::Unknown(why);
+                stages::end_with(assignment, Vec::new(), unknown)
+            }),
     };
     let mut remembered = Remembered::load(project);
     let done = results.iter().filter(|it| it.passed());
@@ -114,6 +130,7 @@ pub fn check(
     }
     if !options.reports.iter().any(|(_, file)| file == "-") {
         print(&told(assignment, &results, seed))?;
+        print(&not_handed_in(assignment))?;
     }
     match stages::points(&results) {
         Some(points) => Ok(points == assignment.points_max()),
@@ -137,20 +154,39 @@ fn take(
     options: &CheckOptions,
 ) -> Result<Option<String>, String> {
     let Some(submission) = &options.submission else { return Ok(None) };
-    let Some(from) = find_submission(assignment, submission) else {
-        return Ok(Some("nothing was handed in".into()));
-    };
     restore(project, assignment)?;
-    Ok(copy_files(assignment, &from, &assignment.folder).err())
+    let to = &assignment.folder;
+    if let Some(from) = find_submission(assignment, submission) {
+        return Ok(copy_files(assignment, &from, to).err());
+    }
+    let lone = lone_files(assignment, submission);
+    for (from, file) in &lone {
+        let copied = fs::read(from).and_then(|it| fs::write(to.join(file), it));
+        copied.map_err(|err| format!("{}: {err}", from.display()))?;
+    }
+    let files = assignment.files.join(", ");
+    let what = format!("nothing was handed in: expected {files}");
+    Ok(lone.is_empty().then_some(what))
+}
+
+/// Files that were handed in without their folders, and where they belong.
+fn lone_files<'a>(
+    assignment: &'a Assignment,
+    submission: &Path,
+) -> Vec<(PathBuf, &'a Path)> {
+    let files = assignment.files.iter().map(Path::new);
+    let lone = files.filter_map(|file| {
+        let from = submission.join(file.file_name()?);
+        let metadata = fs::symlink_metadata(&from).ok()?;
+        let is_one = metadata.is_file() && metadata.len() <= FILE_BYTES_MAX;
+        is_one.then_some((from, file))
+    });
+    lone.collect()
 }
 
 /// The folder of an assignment in a submission: a folder named after it, the
 /// submission itself, or, as in archives, such a named folder one level deeper.
-#[must_use]
-pub fn find_submission(
-    assignment: &Assignment,
-    folder: &Path,
-) -> Option<PathBuf> {
+fn find_submission(assignment: &Assignment, folder: &Path) -> Option<PathBuf> {
     let name = &assignment.name;
     let mut places = vec![folder.join(name), folder.to_path_buf()];
     let inside = fs::read_dir(folder).into_iter().flatten();
@@ -169,8 +205,15 @@ fn examine(
     project: &Project,
     assignment: &Assignment,
     seed: u64,
+    user: Option<u32>,
 ) -> Result<Vec<StageResult>, String> {
-    match project.build(assignment, Ok)? {
+    // Cargo runs no student's code during a build; another command might.
+    if user.is_some() && !assignment.is_cargos() {
+        run_as(user, &assignment.folder)?;
+    }
+    let built = project.build(assignment, Ok)?;
+    run_as(user, &assignment.folder)?;
+    match built {
         Err(what) => Ok(stages::all_failed(assignment, &what, Vec::new())),
         Ok(program) => {
             // The assignment's own commands run in that folder.
@@ -178,6 +221,25 @@ fn examine(
                 .map_err(|err| err.to_string())?;
             Ok(stages::examine(assignment, &program, seed, &mut |_| ()))
         }
+    }
+}
+
+/// Starts everything from now on as this user, who owns the folder. So it can
+/// neither signal this process nor write what this process writes.
+#[cfg(unix)]
+fn run_as(user: Option<u32>, folder: &Path) -> Result<(), String> {
+    use std::os::unix::process::CommandExt;
+    let Some(user) = user else { return Ok(()) };
+    give(folder, Some(user))?;
+    process::start_with(move |command| command.uid(user).gid(user).spawn());
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn run_as(user: Option<u32>, _: &Path) -> Result<(), String> {
+    match user {
+        Some(_) => Err("this system has no such users".into()),
+        None => Ok(()),
     }
 }
 
@@ -222,24 +284,48 @@ pub(crate) fn told(
     text
 }
 
+/// What a student has in these folders, and no grade will count.
+fn not_handed_in(assignment: &Assignment) -> String {
+    let files = assignment.handed_in(&assignment.folder).unwrap_or_default();
+    let lines = files.left_out.iter().map(|it| format!("  {it}\n"));
+    match lines.collect::<String>() {
+        lines if lines.is_empty() => lines,
+        lines => format!(
+            "\nYour work is graded without these, so it must not need them:\n\
+            {lines}"
+        ),
+    }
+}
+
 /// Checks again whenever a file has changed, until it is interrupted.
 pub fn watch(
     project: &Project,
     assignment: &Assignment,
     options: &CheckOptions,
 ) -> Result<(), String> {
-    let mut seen = None;
+    let folder = &assignment.folder;
+    let look = || Ok(times(folder, assignment.files_in(folder)?));
+    until_done(look, || check(project, assignment, options).map(|_| false))
+}
+
+/// Checks whenever a student has saved a file, until `check` returns true.
+pub(crate) fn until_done(
+    look: impl Fn() -> Result<Times, String>,
+    check: impl Fn() -> Result<bool, String>,
+) -> Result<(), String> {
+    let mut watched = Watched::default();
     loop {
-        let now = changed(assignment)?;
-        if seen.as_ref() != Some(&now) {
-            seen = Some(now);
+        if watched.is_saved(&look()?) {
             if report::is_for_a_terminal() {
                 print("\x1b[2J\x1b[H")?;
             }
-            // Keep watching even if a check cannot run.
-            if let Err(message) = check(project, assignment, options) {
-                print(&format!("{message}\n"))?;
+            match check() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // Keep watching even if a check cannot run.
+                Err(message) => print(&format!("{message}\n"))?,
             }
+            watched.checked(&look()?);
             print("Waiting for a change; Ctrl-C ends this.\n")?;
         }
         thread::sleep(WATCH_EVERY);
@@ -247,16 +333,61 @@ pub fn watch(
 }
 
 /// When each file was last changed.
-fn changed(
-    assignment: &Assignment,
-) -> Result<Vec<(PathBuf, Option<SystemTime>)>, String> {
-    let files = assignment.files_in(&assignment.folder)?.into_iter();
+pub(crate) type Times = BTreeMap<PathBuf, Option<SystemTime>>;
+
+/// Tells the files that a student saves from those that a build or a server
+/// writes during a check.
+#[derive(Default)]
+struct Watched {
+    /// The times at the last look; none before the first.
+    seen: Option<Times>,
+    /// Files that changed during the last check. Either the student saved them
+    /// then, or the program writes them in each check.
+    during: Vec<PathBuf>,
+}
+
+impl Watched {
+    /// Whether a student has saved a file since the last look.
+    fn is_saved(&mut self, now: &Times) -> bool {
+        self.seen.replace(now.clone()).as_ref() != Some(now)
+    }
+
+    /// Takes note of what a check has changed. A file that is new is the
+    /// program's, and so is one that the check before has changed as well.
+    fn checked(&mut self, now: &Times) {
+        let seen = self.seen.get_or_insert_default();
+        let changed = now.iter().filter(|(file, time)| {
+            seen.get(*file).is_some_and(|before| before != *time)
+        });
+        let changed: Vec<_> = changed.map(|(file, _)| file.clone()).collect();
+        let mut known = now.clone();
+        for file in changed.iter().filter(|it| !self.during.contains(it)) {
+            // Keep the old time, so that the next look finds it saved.
+            known.insert(file.clone(), seen[file]);
+        }
+        *seen = known;
+        self.during = changed;
+    }
+}
+
+/// When each of these files in a folder was changed, without those that editors
+/// and interpreters write beside them.
+pub(crate) fn times(folder: &Path, mut files: Vec<PathBuf>) -> Times {
+    let beside = |part: &str| {
+        let ends = ["~", ".swp", ".swo", ".tmp", ".log", ".pyc", ".o"];
+        part.starts_with(['.', '#', '~'])
+            || part == "__pycache__"
+            // Vim tries with this name whether it may write there.
+            || part == "4913"
+            || ends.iter().any(|end| part.ends_with(end))
+    };
+    files.retain(|it| !it.iter().any(|part| beside(&part.to_string_lossy())));
     let with_time = |file: PathBuf| {
-        let metadata = fs::metadata(assignment.folder.join(&file));
+        let metadata = fs::metadata(folder.join(&file));
         let time = metadata.and_then(|it| it.modified()).ok();
         (file, time)
     };
-    Ok(files.map(with_time).collect())
+    files.into_iter().map(with_time).collect()
 }
 
 /// Shows the next hint for a stage: the named one, or the first that has not
@@ -363,5 +494,45 @@ pub fn print(text: &str) -> Result<(), String> {
             Err(err.to_string())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
+
+    use super::{Times, Watched};
+
+    fn times(files: &[(&str, u64)]) -> Times {
+        let time = |at| SystemTime::UNIX_EPOCH + Duration::from_secs(at);
+        let entry =
+            |&(file, at): &(&str, u64)| (PathBuf::from(file), Some(time(at)));
+        files.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn watch_fires_on_what_a_student_saves_and_not_on_what_a_check_writes() {
+        let mut watched = Watched::default();
+        assert!(watched.is_saved(&times(&[("main.py", 1)])), "the first look");
+        // The server makes a file.
+        watched.checked(&times(&[("main.py", 1), ("data", 2)]));
+        assert!(!watched.is_saved(&times(&[("main.py", 1), ("data", 2)])));
+        assert!(watched.is_saved(&times(&[("main.py", 3), ("data", 2)])));
+        // It changes again: this might be a student, but only once.
+        let now = times(&[("main.py", 3), ("data", 4)]);
+        watched.checked(&now);
+        assert!(watched.is_saved(&now));
+        let now = times(&[("main.py", 3), ("data", 5)]);
+        watched.checked(&now);
+        assert!(!watched.is_saved(&now), "it loops");
+        // What is saved during a check is not lost.
+        assert!(watched.is_saved(&times(&[("main.py", 6), ("data", 5)])));
+        let now = times(&[("main.py", 7), ("data", 8)]);
+        watched.checked(&now);
+        assert!(watched.is_saved(&now));
+        // Nor is what a student deletes.
+        watched.checked(&now);
+        assert!(watched.is_saved(&times(&[("main.py", 7)])));
     }
 }

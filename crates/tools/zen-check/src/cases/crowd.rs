@@ -1,7 +1,8 @@
 //! Many clients, and more than there is room for.
 
 use std::collections::VecDeque;
-use std::sync::Barrier;
+use std::io;
+use std::sync::{Barrier, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,10 +32,23 @@ pub(super) fn in_threads(
     threads: usize,
     work: impl Fn(usize) -> Verdict + Sync,
 ) -> Verdict {
+    // They begin when all of them are there: some wait for the others.
+    let all_are_there = RwLock::new(false);
+    let work = |n| {
+        let all = all_are_there.read().map_or(false, |all| *all);
+        if all { work(n) } else { Ok(()) }
+    };
     let work = &work;
     thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..threads).map(|n| scope.spawn(move || work(n))).collect();
+        let mut all = all_are_there.write();
+        let start =
+            |n| thread::Builder::new().spawn_scoped(scope, move || work(n));
+        let threads =
+            (0..threads).map(start).collect::<io::Result<Vec<_>>>()?;
+        if let Ok(all) = &mut all {
+            **all = true;
+        }
+        drop(all);
         threads.into_iter().try_for_each(|thread| {
             let panicked = || Fault::Checker("a client panicked".into());
             thread.join().unwrap_or_else(|_| Err(panicked()))

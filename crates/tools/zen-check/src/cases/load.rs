@@ -12,7 +12,7 @@ use zen_harness::{proc, system};
 use super::crowd::in_threads;
 use crate::architecture::Architecture;
 use crate::case::{Named, functions};
-use crate::client::Client;
+use crate::client::{Client, connected};
 use crate::contract::COMPLEX;
 use crate::observe::{grows, observation};
 use crate::process::{self, PATIENCE, wait_until};
@@ -107,8 +107,9 @@ struct Flood {
 
 impl Flood {
     fn connect(server: &Server, clients: usize) -> Verdict<Self> {
-        let connect = |_| system::connect_to_flood(server.address);
-        let socks = (0..clients).map(connect).collect::<Result<_, _>>()?;
+        let to = server.address;
+        let connect = |_| connected(to, system::connect_to_flood(to));
+        let socks = (0..clients).map(connect).collect::<Verdict<_>>()?;
         expect_all_accepted(server)?;
         Ok(Self {
             socks,
@@ -120,12 +121,12 @@ impl Flood {
 
     /// Sends in a thread of its own while `watch` looks on: a watcher that
     /// sleeps most of the time is not starved by what it watches.
-    fn while_it_lasts<T>(&self, watch: impl FnOnce() -> T) -> T {
+    fn while_it_lasts<T>(&self, watch: impl FnOnce() -> T) -> Verdict<T> {
         thread::scope(|scope| {
-            scope.spawn(|| self.send());
+            thread::Builder::new().spawn_scoped(scope, || self.send())?;
             let result = watch();
             self.stop.store(true, Ordering::Relaxed);
-            result
+            Ok(result)
         })
     }
 
@@ -179,7 +180,7 @@ fn a_flood_does_not_stop_the_idle_clock(subject: &Subject) -> Verdict {
         .map(|_| server.connect())
         .collect::<Verdict<_>>()?;
     let flood = Flood::connect(&server, clients - silent.len())?;
-    flood.while_it_lasts(|| expect_all_dropped(&server, &flood))?;
+    flood.while_it_lasts(|| expect_all_dropped(&server, &flood))??;
     silent.iter_mut().try_for_each(|client| client.rest(PATIENCE).map(drop))
 }
 
@@ -229,7 +230,7 @@ fn a_flood_delays_no_thought(subject: &Subject) -> Verdict {
         let answered = asks.send(COMPLEX).is_ok() && asks.hears(left * 9 / 10);
         let used = cpu_time().and_then(|now| Ok(now.checked_sub(before?)));
         (answered, used.ok().flatten())
-    });
+    })?;
     if answered {
         return Ok(());
     }

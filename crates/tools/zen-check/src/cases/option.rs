@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use crate::architecture::Architecture;
 use crate::case::{Named, functions};
 use crate::client::{Client, LAST_BATCH};
+use crate::contract::COMPLEX;
 use crate::full::expect_the_most;
 use crate::process::PATIENCE;
 use crate::server::{Ended, Server, expect_namespaces};
 use crate::subject::Subject;
-use crate::verdict::{Verdict, ensure};
+use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     listens_at_a_name,
@@ -23,6 +24,7 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     as_many_clients_wait_as_the_backlog_says,
     hundreds_of_clients_may_wait,
     a_partial_send_does_not_start_the_clock_again,
+    thinks_for_several_clients_at_once,
     is_quiet_about_clients,
     helps_with_the_listing_and_the_page,
     prints_its_version,
@@ -68,8 +70,9 @@ fn start_apart<'a>(
 }
 
 fn takes_the_first_address_that_can_be_bound(subject: &Subject) -> Verdict {
-    // Another process of the program takes the first of two addresses.
-    let preparation = "f=$(mktemp) && \
+    // Another process of the program takes the first of two addresses. What is
+    // mounted here goes away with the namespace.
+    let preparation = "f=/dev/shm/f && mount -t tmpfs none /dev/shm && \
         printf '127.0.0.1 two\\n127.0.0.2 two\\n' > $f && \
         mount --bind $f /etc/hosts && ip link set lo up && rm $f && \
         if [ -x \"$0\" ]; then \
@@ -117,7 +120,7 @@ fn can_connect(server: &Server, clients: usize) -> Verdict<usize> {
     server.freeze()?;
     let connect = || {
         let patience = Duration::from_millis(300);
-        std::net::TcpStream::connect_timeout(&server.address, patience)
+        zen_harness::system::connect(server.address, patience)
     };
     let connected: Vec<_> =
         (0..clients).map_while(|_| connect().ok()).collect();
@@ -186,6 +189,36 @@ fn a_partial_send_does_not_start_the_clock_again(subject: &Subject) -> Verdict {
         thread::sleep(Duration::from_millis(5));
     }
     server.expect_error(client.address, "no question for 1 seconds")
+}
+
+fn thinks_for_several_clients_at_once(subject: &Subject) -> Verdict {
+    const THINK: Duration = Duration::from_millis(600);
+    let server = subject.start(&["--think", "600"])?;
+    let mut clients = Vec::new();
+    for _ in 0..subject.at_once(4) {
+        let client = server.connect()?;
+        server.expect_accepted(client.address)?;
+        clients.push(client);
+    }
+    let asked = Instant::now();
+    for client in &mut clients {
+        client.send(COMPLEX)?;
+    }
+    for client in &mut clients {
+        client.expect(b"Complex.")?;
+    }
+    let (time, number) = (asked.elapsed(), clients.len());
+    // A server that thinks for one after another needs this time on any
+    // machine, and any other needs it only on a very busy one.
+    let one_by_one = THINK * number as u32;
+    if time < one_by_one {
+        return Ok(());
+    }
+    let what = format!(
+        "with --think 600, the answers to {number} clients that asked at once \
+        took {time:.1?}: it thinks for one after another"
+    );
+    Err(Fault::late(time - THINK, what))
 }
 
 /// Expects no line about a client that comes and goes.

@@ -13,9 +13,6 @@ use crate::program::Program;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 
-/// No case needs a third of this, even on a busy machine.
-const CASE_TIME_MAX: Duration = Duration::from_secs(40);
-
 /// What came of it, and how long it had to wait for a processor.
 pub(super) struct Attempt {
     pub(super) outcome: Outcome,
@@ -25,13 +22,18 @@ pub(super) struct Attempt {
     pub(super) waited: Duration,
 }
 
-/// Puts a case to a program once.
-pub(super) fn put(case: &'static Case, program: &Arc<Program>) -> Attempt {
+/// Puts a case to a program once, for at most this time.
+pub(super) fn put(
+    case: &'static Case,
+    program: &Arc<Program>,
+    time_max: Duration,
+) -> Attempt {
     let subject = Arc::new(Subject::new(program));
     let outcome = match case.why_not(&subject) {
         Some(reason) => Outcome::Skipped(reason),
         None => {
-            explained(within_its_time(case, &subject), &subject, Some(case))
+            let verdict = within_its_time(case, &subject, time_max);
+            explained(verdict, &subject, Some(case))
         }
     };
     let (case_waited, waited) = (subject.case_waited(), subject.waited());
@@ -41,7 +43,11 @@ pub(super) fn put(case: &'static Case, program: &Arc<Program>) -> Attempt {
 /// Runs a case in a thread of its own, so that one that hangs is a failure
 /// with a message. Its servers are killed, which ends most waiting; a thread
 /// that waits for something else is left behind.
-fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
+fn within_its_time(
+    case: &'static Case,
+    subject: &Arc<Subject>,
+    time_max: Duration,
+) -> Verdict {
     let (sender, receiver) = mpsc::channel();
     let its_subject = Arc::clone(subject);
     let thread =
@@ -51,16 +57,16 @@ fn within_its_time(case: &'static Case, subject: &Arc<Subject>) -> Verdict {
             its_subject.case_has_waited(process::own_turns().delay);
             sender.send(verdict).ok();
         })?;
-    match receiver.recv_timeout(CASE_TIME_MAX) {
+    match receiver.recv_timeout(time_max) {
         Ok(verdict) => verdict,
         Err(RecvTimeoutError::Timeout) => {
             subject.kill_all();
-            let seconds = CASE_TIME_MAX.as_secs();
+            let seconds = time_max.as_secs();
             let what = format!(
                 "the server is so slow that the case has not ended in \
                 {seconds} s"
             );
-            Err(Fault::late(CASE_TIME_MAX / 2, what))
+            Err(Fault::late(time_max / 2, what))
         }
         Err(RecvTimeoutError::Disconnected) => {
             thread.join().ok();
@@ -79,7 +85,9 @@ pub(super) fn explained(
     let mut failure = match verdict {
         Ok(()) => return Outcome::Passed,
         Err(Fault::Skipped(reason)) => return Outcome::Skipped(reason),
-        Err(Fault::Checker(message)) => return Outcome::Error(message),
+        Err(Fault::Checker(message)) => {
+            return Outcome::Error(format!("no verdict: {message}"));
+        }
         Err(Fault::Server(failure)) => failure,
     };
     failure.log = subject.log();

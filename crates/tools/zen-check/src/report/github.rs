@@ -41,7 +41,7 @@ fn annotate(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         }
         if level == Level::Must {
             annotations.extend(errors(report).map(|(result, reason)| {
-                let message = format!("{reason}\n{}", text::NOT_THE_SERVER);
+                let message = format!("{reason}\n{}", text::NO_VERDICT);
                 ("error", result.title(), message)
             }));
         }
@@ -71,7 +71,7 @@ fn summary(report: &Report, bytes_max: usize) -> String {
         }
     }
     if report.totals().errors > 0 {
-        sections.push(format!("### {}\n\n", text::NOT_THE_SERVER));
+        sections.push(format!("### {}\n\n", text::NO_VERDICT));
     }
     for (result, reason) in errors(report) {
         let (title, reason) = (markdown(&result.title()), markdown(reason));

@@ -56,7 +56,7 @@ fn case(result: &CaseResult) -> TestCase {
         }
         Outcome::Error(reason) => {
             status.set_message(&**reason);
-            status.set_description(text::NOT_THE_SERVER);
+            status.set_description(text::NO_VERDICT);
         }
         Outcome::Skipped(reason) => _ = status.set_message(&**reason),
     }

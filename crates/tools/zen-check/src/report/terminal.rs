@@ -32,7 +32,7 @@ pub(super) fn write(
     page.failures(report, Level::Must, (RED, "FAILED"))?;
     page.failures(report, Level::Should, (YELLOW, "SHOULD"))?;
     if totals.errors > 0 {
-        page.heading(YELLOW, text::NOT_THE_SERVER)?;
+        page.heading(YELLOW, text::NO_VERDICT)?;
         for (result, reason) in errors(report) {
             page.line(&format!("  {}", result.title()))?;
             page.line(&format!("    {reason}"))?;

@@ -1,7 +1,6 @@
 //! What several formats share: the words, and what is picked out of a report.
 
 use std::ffi::OsString;
-use std::io;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
@@ -65,18 +64,6 @@ pub(super) fn errors(
     })
 }
 
-/// Fails if there is nothing that a grade could be made from.
-pub(super) fn some_grade(report: &Report) -> io::Result<()> {
-    let totals = report.totals();
-    if totals.errors > 0 && totals.points_max == 0 {
-        return Err(io::Error::other(
-            "no grade: the checker or its machine failed in every case \
-             that counts",
-        ));
-    }
-    Ok(())
-}
-
 pub(super) fn utc(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -133,9 +120,9 @@ pub(super) fn points(report: &Report) -> String {
 }
 
 /// Why what follows does not concern the server.
-pub(super) const NOT_THE_SERVER: &str = "This is not the server's fault: the checker or its machine failed, time \
-    ran out, or the command is wrong. These cases are in no total: run them \
-    again";
+pub(super) const NO_VERDICT: &str = "No verdict about the server: this machine was too busy, the checker \
+    failed, time ran out, or the command is wrong. These cases are in no \
+    total: run them again";
 
 /// Each reason to skip, and the clauses that it concerns, in order.
 pub(super) fn skipped(report: &Report) -> Vec<(&str, Vec<&'static str>)> {

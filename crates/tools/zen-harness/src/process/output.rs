@@ -13,6 +13,10 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A longer line is split into several.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
+/// A process that prints more than this at first, and then more than this in a
+/// second, has to wait. It would only take processor time from others.
+const FLOOD_BYTES: u32 = 8 * 1024 * 1024;
+
 /// The lines so far.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -70,10 +74,15 @@ impl Output {
         thread::Builder::new().name("drain".into()).spawn(move || {
             let mut buffer = [0; 4096];
             let mut lines_left = lines_max;
+            let (begun, mut bytes) = (Instant::now(), 0);
             while lines_left > 0 {
                 to.wait_while_paused();
                 match source.read(&mut buffer) {
-                    Ok(n @ 1..) => to.push(&buffer[..n], &mut lines_left),
+                    Ok(n @ 1..) => {
+                        to.push(&buffer[..n], &mut lines_left);
+                        bytes += n;
+                        slow_down(bytes, begun);
+                    }
                     Err(err) if err.kind() == ErrorKind::Interrupted => {}
                     Ok(0) | Err(_) => break,
                 }
@@ -131,6 +140,22 @@ impl Output {
     /// All lines so far.
     pub fn lines(&self) -> Vec<String> {
         self.lock().lines.clone()
+    }
+
+    /// The last lines so far, at most this many, and of each at most this many
+    /// characters.
+    pub fn last_lines(&self, lines: usize, chars: usize) -> Vec<String> {
+        let printed = self.lock();
+        let all = &printed.lines;
+        let last = all[all.len().saturating_sub(lines)..].iter();
+        last.map(|line| match line.char_indices().nth(chars) {
+            None => line.clone(),
+            Some((at, _)) => {
+                let (shown, more) = line.split_at(at);
+                format!("{shown}... ({} more bytes)", more.len())
+            }
+        })
+        .collect()
     }
 
     /// All output so far, exactly as it was printed.
@@ -231,6 +256,16 @@ impl Output {
     }
 }
 
+/// Sleeps if this number of bytes since `begun` is a flood.
+fn slow_down(bytes: usize, begun: Instant) {
+    let floods = bytes as f64 / f64::from(FLOOD_BYTES) - 1.0;
+    let due = Duration::from_secs_f64(floods.max(0.0));
+    let early = due.saturating_sub(begun.elapsed());
+    if early > Duration::from_millis(1) {
+        thread::sleep(early);
+    }
+}
+
 impl Printed {
     /// Adds a line, and makes room for it.
     fn add(&mut self, line: String) {
@@ -270,6 +305,17 @@ mod tests {
     fn cuts_a_line_that_never_ends() {
         let lines = drained("x".repeat(10 * LINE_BYTES_MAX)).lines();
         assert!(lines.len() >= 9, "{}", lines.len());
+    }
+
+    #[test]
+    fn a_flood_has_to_wait_and_is_shown_in_short() {
+        let begun = Instant::now();
+        let output = drained(vec![b'x'; 2 * FLOOD_BYTES as usize]);
+        let time = begun.elapsed();
+        assert!(time >= Duration::from_millis(900), "{time:?}");
+        let last = output.last_lines(30, 100);
+        assert_eq!(last.len(), 30);
+        assert!(last.iter().all(|line| line.len() < 200), "{last:?}");
     }
 
     #[test]

@@ -25,6 +25,10 @@ SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN EMFILE }
 pub const ECONNRESET: i32 = 10054;
 
 stubs! {
+    segment_bytes(&TcpStream) -> io::Result<u32> = unsupported();
+    longest_queue() -> Option<u64> = None;
+    send_buffer() -> Option<u64> = None;
+    adopt_orphans() -> io::Result<()> = unsupported();
     block_signals(&mut Command) -> () = ();
     ended_by(ExitStatus) -> Option<i32> = None;
     limit_descriptors(u32, u64) -> io::Result<()> = unsupported();
@@ -32,6 +36,8 @@ stubs! {
     pipe_is_full(u32) -> bool = false;
     prepare(&mut Command) -> () = ();
     raise_own_descriptor_limit(u64) -> io::Result<()> = unsupported();
+    reap_all() -> () = ();
+    reap_group(u32) -> () = ();
     segments_received(&TcpStream) -> io::Result<u32> = unsupported();
     shrink_pipe(u32) -> () = ();
     signal(u32, i32) -> io::Result<()> = unsupported();

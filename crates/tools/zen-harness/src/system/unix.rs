@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::c_int;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::{self, Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{self, Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 
 pub use libc::{EAGAIN, ECONNRESET, EMFILE, SIGCHLD, SIGCONT, SIGHUP, SIGINT};
 pub use libc::{SIGALRM, SIGWINCH};
@@ -141,6 +141,18 @@ pub(crate) fn ended(child: &mut Child) -> io::Result<Option<ExitStatus>> {
         let signal = status.terminating_signal().map(|it| it | dumped);
         ExitStatus::from_raw(code.or(signal).unwrap_or_default())
     }))
+}
+
+/// Forgets the members of a group that have ended, if they are our children:
+/// orphans that this process has adopted.
+pub(crate) fn reap_group(group: u32) {
+    let Ok(group) = pid(group) else { return };
+    while let Ok(Some(_)) = process::waitpgid(group, WaitOptions::NOHANG) {}
+}
+
+/// The same for all children.
+pub(crate) fn reap_all() {
+    while let Ok(Some(_)) = process::wait(WaitOptions::NOHANG) {}
 }
 
 /// The signal that ended a process, if one did.

@@ -6,9 +6,12 @@ use std::net::TcpStream;
 use crate::unsupported;
 
 stubs! {
+    longest_queue() -> Option<u64> = None;
+    send_buffer() -> Option<u64> = None;
     limit_descriptors(u32, u64) -> io::Result<()> = unsupported();
     limit_memory(u32, u64) -> io::Result<()> = unsupported();
     pipe_is_full(u32) -> bool = false;
+    adopt_orphans() -> io::Result<()> = unsupported();
     raise_own_descriptor_limit(u64) -> io::Result<()> = unsupported();
     segments_received(&TcpStream) -> io::Result<u32> = unsupported();
     shrink_pipe(u32) -> () = ();
