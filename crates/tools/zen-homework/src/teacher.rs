@@ -6,6 +6,7 @@ pub mod examination;
 pub mod export;
 pub mod grade;
 mod gradebook;
+mod group;
 pub mod handout;
 mod intake;
 pub mod limits;

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::cage::{Cage, Job, ROOM, hint, is_public};
 use super::examination::{self, BUSY_FACTOR, Examined};
+use super::group::{self, Group};
 use super::handout::write;
 use super::intake::Work;
 use super::source::{self, Files};
@@ -20,8 +21,8 @@ use crate::stages::{self, StageOutcome, StageResult};
 
 /// A student's build by Cargo may use this many times as much processor time as
 /// the starter's build takes, and at least this many seconds.
-const BUILD_FACTOR: f64 = 10.0;
-const BUILD_SECONDS_MIN: u64 = 20;
+const BUILD_FACTOR: f64 = 5.0;
+const BUILD_SECONDS_MIN: u64 = 10;
 
 /// How a class is examined.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub(crate) struct Class<'a> {
     workshop: Workshop,
     /// None if only the time is limited.
     cage: Option<Cage>,
+    /// Where control groups can be made.
+    groups: Option<PathBuf>,
     tool: PathBuf,
     how: How<'a>,
     starters: BTreeMap<String, Starter>,
@@ -76,6 +79,7 @@ impl<'a> Class<'a> {
         let own = own.map_err(|err| format!("this program: {err}"))?;
         let mut class = Self {
             cage: None,
+            groups: group::home(),
             tool: own,
             how,
             starters: BTreeMap::new(),
@@ -101,7 +105,7 @@ impl<'a> Class<'a> {
     /// The isolation in a line.
     pub(crate) fn isolation(&self) -> String {
         match &self.cage {
-            Some(cage) => cage.told(),
+            Some(cage) => cage.told(self.groups.is_some()),
             None => "Nothing keeps the submissions from your files, from each \
                 other or from their grades: only the time is limited."
                 .into(),
@@ -144,8 +148,13 @@ impl<'a> Class<'a> {
             let words = ["--only-build", "--seed", "0"].map(str::to_owned);
             let mut command = cage.examine(job, &words);
             let seconds = assignment.build_seconds;
-            let examined =
-                examination::run(&mut command, assignment, seconds, false)?;
+            let examined = examination::run(
+                &mut command,
+                assignment,
+                seconds,
+                None,
+                false,
+            )?;
             if !examined.began {
                 let why = examined.failed.unwrap_or_default();
                 return Err(without_a_cage(why));
@@ -323,8 +332,17 @@ impl<'a> Class<'a> {
         words.extend(only_build.then(|| "--only-build".into()));
         let job = Job { assignment: &assignment.name, work, keeps: false };
         let mut command = cage.examine(job, &words);
-        let examined =
-            examination::run(&mut command, assignment, seconds, true)?;
+        let group = self.groups.as_deref().and_then(|home| {
+            let name = work.file_name()?.to_string_lossy();
+            Group::new(home, &name).ok()
+        });
+        let examined = examination::run(
+            &mut command,
+            assignment,
+            seconds,
+            group.as_ref(),
+            true,
+        )?;
         match examined.began {
             true => Ok(examined),
             false => Err(examined.failed.unwrap_or_default()),
@@ -375,7 +393,7 @@ impl<'a> Class<'a> {
         command.arg("examine").arg(to).arg("--program").arg(program);
         command.args(["--seed", &self.how.seed.to_string()]);
         command.current_dir(folder);
-        examination::run(&mut command, assignment, 0, false)
+        examination::run(&mut command, assignment, 0, None, false)
     }
 }
 
