@@ -265,6 +265,7 @@ pub(crate) fn told(
         };
         text += &format!("  {mark:8} {name}: {title} ({points} points)\n");
         if !why.is_empty() {
+            let why = why.replace('\n', "\n           ");
             text += &format!("           {why}\n");
         }
     }
