@@ -47,6 +47,10 @@ fn crowds(subject: &Subject) -> Verdict<Observation> {
         }
         let next_is_answered = Some(next_is_answered(&server)?);
         let parts = server.process().and_then(process::parts_at_rest).ok();
+        // A case that takes too long on a busy machine is killed.
+        if parts.is_some_and(|parts| parts.processes == 0) {
+            return Err(Fault::Checker("there is no server any more".into()));
+        }
         observation.crowds.push(Crowd {
             clients,
             threads: parts.map(|parts| parts.threads),
