@@ -26,18 +26,17 @@ const PROBE_TIME_MAX: Duration = Duration::from_millis(300);
 /// group, its session and its parent, but keeps its environment.
 const MARK: &str = "ZEN_HARNESS_MARK";
 
-/// How every process is started from now on, in place of
-/// [`Command::spawn`].
-type Starter = Box<dyn Fn(&mut Command) -> io::Result<Child> + Send + Sync>;
+/// How a process is started in place of [`Command::spawn`].
+type Spawn = Box<dyn Fn(&mut Command) -> io::Result<Child> + Send + Sync>;
 
-static STARTER: OnceLock<Starter> = OnceLock::new();
+static SPAWN: OnceLock<Spawn> = OnceLock::new();
 
 /// Starts every later process in this way, for instance in other namespaces.
 /// Only the first call has an effect.
 pub fn start_with(
-    starter: impl Fn(&mut Command) -> io::Result<Child> + Send + Sync + 'static,
+    spawn: impl Fn(&mut Command) -> io::Result<Child> + Send + Sync + 'static,
 ) {
-    STARTER.get_or_init(|| Box::new(starter));
+    SPAWN.get_or_init(|| Box::new(spawn));
 }
 
 /// On Linux it is also killed when the thread that started it ends, so that
@@ -125,7 +124,7 @@ impl Process {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}.{number}", std::process::id());
         system::prepare(command.env(MARK, &mark));
-        let child = match STARTER.get() {
+        let child = match SPAWN.get() {
             Some(start) => start(command),
             None => command.spawn(),
         };

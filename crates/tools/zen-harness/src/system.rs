@@ -66,9 +66,15 @@ pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(sock.into())
 }
 
-/// The same, but returns at once, and the socket never blocks.
-pub fn begin_to_connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let sock = narrow_socket(address)?;
+/// Begins to connect, with small buffers or not; the socket never blocks.
+pub fn begin_to_connect(
+    address: SocketAddr,
+    is_narrow: bool,
+) -> io::Result<TcpStream> {
+    let sock = match is_narrow {
+        true => narrow_socket(address)?,
+        false => tcp_socket(address)?,
+    };
     sock.set_nonblocking(true)?;
     match sock.connect(&address.into()) {
         Err(err) if !is_under_way(&err) => Err(err),
@@ -93,6 +99,12 @@ fn narrow_socket(address: SocketAddr) -> io::Result<Socket> {
         sock.set_tcp_mss(256)?;
     }
     Ok(sock)
+}
+
+/// How many bytes a segment of this connection may have.
+#[cfg(unix)]
+pub fn segment_bytes(sock: &TcpStream) -> io::Result<u32> {
+    SockRef::from(sock).tcp_mss()
 }
 
 /// Connects with a small send buffer, and never blocks: a flood of many such

@@ -23,6 +23,8 @@ use std::time::Duration;
 
 use zen_harness::process;
 
+#[cfg(target_os = "linux")]
+pub(crate) use inner::join;
 pub(crate) use inner::{Holder, build, keep_descriptors, unused_user};
 pub use inner::{become_user, become_within};
 
@@ -141,14 +143,19 @@ impl Cage {
     }
 
     /// The isolation in a line, for the teacher.
-    pub(crate) fn told(&self) -> String {
+    pub(crate) fn told(&self, has_groups: bool) -> String {
         let user = match self.user {
             Some(user) => format!("as user {user}"),
             None => "as you".into(),
         };
+        let group = match has_groups {
+            true => "with a control group",
+            false => "without a control group",
+        };
         format!(
             "Each submission is built and tested in a cage of its own: {}, \
-            {user}, without your files, the network or your environment.",
+            {user}, {group}, without your files, the network or your \
+            environment.",
             self.version
         )
     }

@@ -10,26 +10,19 @@ use std::time::Instant;
 
 use super::cage::{Cage, Job, ROOM, hint, is_public};
 use super::examination::{self, BUSY_FACTOR, Examined};
+use super::group::{self, Group};
 use super::handout::write;
+use super::intake::Work;
 use super::source::{self, Files};
 use super::workshop::{Workshop, vendor};
 use crate::assignment::Assignment;
-use crate::project::{NOT_BUILT, Project, copy_files, give};
+use crate::project::{NOT_BUILT, Project, give};
 use crate::stages::{self, StageOutcome, StageResult};
 
 /// A student's build by Cargo may use this many times as much processor time as
 /// the starter's build takes, and at least this many seconds.
-const BUILD_FACTOR: f64 = 10.0;
-const BUILD_SECONDS_MIN: u64 = 20;
-
-/// One student's work on one assignment.
-#[derive(Clone, Debug)]
-pub(crate) struct Work<'a> {
-    pub(crate) student: String,
-    pub(crate) assignment: &'a Assignment,
-    /// Its folder, if anything was handed in.
-    pub(crate) from: Option<PathBuf>,
-}
+const BUILD_FACTOR: f64 = 5.0;
+const BUILD_SECONDS_MIN: u64 = 10;
 
 /// How a class is examined.
 #[derive(Clone, Debug)]
@@ -52,6 +45,8 @@ pub(crate) struct Class<'a> {
     workshop: Workshop,
     /// None if only the time is limited.
     cage: Option<Cage>,
+    /// Where control groups can be made.
+    groups: Option<PathBuf>,
     tool: PathBuf,
     how: How<'a>,
     starters: BTreeMap<String, Starter>,
@@ -84,6 +79,7 @@ impl<'a> Class<'a> {
         let own = own.map_err(|err| format!("this program: {err}"))?;
         let mut class = Self {
             cage: None,
+            groups: group::home(),
             tool: own,
             how,
             starters: BTreeMap::new(),
@@ -109,7 +105,7 @@ impl<'a> Class<'a> {
     /// The isolation in a line.
     pub(crate) fn isolation(&self) -> String {
         match &self.cage {
-            Some(cage) => cage.told(),
+            Some(cage) => cage.told(self.groups.is_some()),
             None => "Nothing keeps the submissions from your files, from each \
                 other or from their grades: only the time is limited."
                 .into(),
@@ -152,8 +148,13 @@ impl<'a> Class<'a> {
             let words = ["--only-build", "--seed", "0"].map(str::to_owned);
             let mut command = cage.examine(job, &words);
             let seconds = assignment.build_seconds;
-            let examined =
-                examination::run(&mut command, assignment, seconds, false)?;
+            let examined = examination::run(
+                &mut command,
+                assignment,
+                seconds,
+                None,
+                false,
+            )?;
             if !examined.began {
                 let why = examined.failed.unwrap_or_default();
                 return Err(without_a_cage(why));
@@ -269,22 +270,15 @@ impl<'a> Class<'a> {
         let assignment = work.assignment;
         let failed =
             |what: &str, said| stages::all_failed(assignment, what, said);
-        let Some(from) = &work.from else {
-            return Ok((failed("nothing was handed in", Vec::new()), false));
-        };
-        if let Err(why) = assignment.files_in(from) {
-            let what = format!("unusable files: {why}");
-            return Ok((failed(&what, Vec::new()), false));
-        }
         let folder = format!("run-{number}");
         let (examined, folder) = match self.cage {
             Some(_) => {
-                let folder = self.put(assignment, Some(from), &folder)?;
+                let folder = self.put(assignment, Some(work), &folder)?;
                 (self.examine_in_cage(assignment, &folder, false)?, folder)
             }
             None => {
                 let folder = self.workshop.folder().join(folder);
-                (self.examine_here(assignment, from, &folder)?, folder)
+                (self.examine_here(work, &folder)?, folder)
             }
         };
         fs::remove_dir_all(folder).ok();
@@ -300,17 +294,27 @@ impl<'a> Class<'a> {
     fn put(
         &self,
         assignment: &Assignment,
-        from: Option<&Path>,
+        work: Option<&Work<'_>>,
         name: &str,
     ) -> Result<PathBuf, String> {
         let folder = self.workshop.folder().join(name);
         fs::remove_dir_all(&folder).ok();
-        write(&self.starters[&assignment.name].files, &folder)?;
-        if let Some(from) = from {
-            copy_files(assignment, from, &folder)?;
+        write(self.starter(assignment, work), &folder)?;
+        if let Some(work) = work {
+            write(&work.files, &folder)?;
         }
         give(&folder, self.cage.as_ref().and_then(|it| it.user))?;
         Ok(folder)
+    }
+
+    /// What a student has got: it may be in a dialect of its own.
+    fn starter<'b>(
+        &'b self,
+        assignment: &Assignment,
+        work: Option<&Work<'b>>,
+    ) -> &'b Files {
+        let common = || &self.starters[&assignment.name].files;
+        work.map_or_else(common, |work| work.starter)
     }
 
     fn examine_in_cage(
@@ -328,8 +332,17 @@ impl<'a> Class<'a> {
         words.extend(only_build.then(|| "--only-build".into()));
         let job = Job { assignment: &assignment.name, work, keeps: false };
         let mut command = cage.examine(job, &words);
-        let examined =
-            examination::run(&mut command, assignment, seconds, true)?;
+        let group = self.groups.as_deref().and_then(|home| {
+            let name = work.file_name()?.to_string_lossy();
+            Group::new(home, &name).ok()
+        });
+        let examined = examination::run(
+            &mut command,
+            assignment,
+            seconds,
+            group.as_ref(),
+            true,
+        )?;
         match examined.began {
             true => Ok(examined),
             false => Err(examined.failed.unwrap_or_default()),
@@ -341,13 +354,13 @@ impl<'a> Class<'a> {
     fn build_here(
         &self,
         assignment: &Assignment,
-        from: Option<&Path>,
+        work: Option<&Work<'_>>,
     ) -> Result<(Result<PathBuf, String>, Vec<String>), String> {
         let name = &assignment.name;
-        self.workshop.put(name, &self.starters[name].files)?;
+        self.workshop.put(name, self.starter(assignment, work))?;
         let here = self.workshop.assignment(name)?;
-        if let Some(from) = from {
-            copy_files(assignment, from, &here.folder)?;
+        if let Some(work) = work {
+            write(&work.files, &here.folder)?;
         }
         self.workshop.build(&here, |command| command)
     }
@@ -355,12 +368,12 @@ impl<'a> Class<'a> {
     /// Builds it in the project of the workshop, and examines it elsewhere.
     fn examine_here(
         &self,
-        assignment: &Assignment,
-        from: &Path,
+        work: &Work<'_>,
         folder: &Path,
     ) -> Result<Examined, String> {
+        let assignment = work.assignment;
         let builder = lock(&self.builder);
-        let (built, said) = self.build_here(assignment, Some(from))?;
+        let (built, said) = self.build_here(assignment, Some(work))?;
         let mut program = match built {
             Ok(program) => program,
             Err(what) => {
@@ -380,7 +393,7 @@ impl<'a> Class<'a> {
         command.arg("examine").arg(to).arg("--program").arg(program);
         command.args(["--seed", &self.how.seed.to_string()]);
         command.current_dir(folder);
-        examination::run(&mut command, assignment, 0, false)
+        examination::run(&mut command, assignment, 0, None, false)
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use zen_harness::process::{self, Process};
 
 use super::cage::{self, Holder, ROOM};
+use super::group::Group;
 use super::limits::{Limits, now_and_then};
 use super::workshop::{clean, first_lines};
 use crate::assignment::Assignment;
@@ -218,8 +219,13 @@ pub(crate) fn run(
     command: &mut Command,
     assignment: &Assignment,
     build_seconds: u64,
+    group: Option<&Group>,
     are_limited: bool,
 ) -> Result<Examined, String> {
+    if let Some(group) = group {
+        group.limit(Limits::of_build(build_seconds));
+        group.hold(command);
+    }
     let mut process = Process::start(command).map_err(|err| err.to_string())?;
     let (mut killed, mut was_greedy) = (None, false);
     let (mut since, mut is_built) = (Instant::now(), false);
@@ -227,6 +233,9 @@ pub(crate) fn run(
     let look = |process| {
         if !is_built && output.count(BUILT) > 0 {
             (since, is_built) = (Instant::now(), true);
+            if let Some(group) = group {
+                group.limit(Limits::of(assignment));
+            }
         }
         let (limits, seconds) = match is_built {
             false => (Limits::of_build(build_seconds), build_seconds),

@@ -108,13 +108,13 @@ const SHADOW: &str = r#"
     assert!(!include_bytes!("/etc/shadow").is_empty());
 "#;
 
-fn cages_stand() -> bool {
+pub(crate) fn cages_stand() -> bool {
     let mut bwrap = Command::new("bwrap");
     bwrap.args(["--unshare-all", "--ro-bind", "/", "/", "true"]);
     bwrap.output().is_ok_and(|it| it.status.success())
 }
 
-fn hand_in(class: &Path, student: &str, text: &str) {
+pub(crate) fn hand_in(class: &Path, student: &str, text: &str) {
     let folder = class.join(student).join("framing/src");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("framing.rs"), text).expect("a file");
@@ -198,7 +198,7 @@ fn no_attack_changes_a_grade_or_stays() {
     for (student, why) in [
         ("bomb", "it had all 1024 processes and threads"),
         ("hog", "it had more than 1024 MiB of memory"),
-        ("endless", "SIGXCPU"),
+        ("endless", "constant evaluation is taking a long time"),
         ("shadow", "couldn't read `/etc/shadow`"),
     ] {
         let report = to.join(student).join("framing.txt");

@@ -6,6 +6,8 @@ mod class;
 mod exercise;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod machine;
 mod teacher;
 
 use std::fs;

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -211,6 +211,17 @@ fn become_command(words: &[String]) -> Result<(), String> {
     };
     let err = Command::new(program).args(arguments).exec();
     Err(format!("cannot run {program}: {err}"))
+}
+
+/// Starts the command in the control group of this file.
+pub(crate) fn join(command: &mut Command, file: PathBuf) {
+    let join = move || {
+        // Without it, the other limits hold all the same.
+        fs::write(&file, "0").ok();
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes system calls only.
+    unsafe { command.pre_exec(join) };
 }
 
 /// Keeps the descriptors that this process has inherited from all that it
