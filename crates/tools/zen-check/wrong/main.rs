@@ -2,7 +2,7 @@
 //!
 //! By itself it keeps the contract. With `--fault NAME` it makes one mistake,
 //! such as students make, and makes it where they do: look for
-//! `faulty(Fault::Name)`. It shares no code with the servers of this project,
+//! `faulty("name")`. It shares no code with the servers of this project,
 //! and none with the checker: a mistake that they had in common would be seen
 //! by neither.
 //!
@@ -45,14 +45,15 @@ use std::process::ExitCode;
 
 #[cfg(unix)]
 fn main() -> ExitCode {
-    use settings::Command;
-    match settings::from_command_line() {
-        Ok(Command::List) => list(),
-        Ok(Command::Serve) => match serve(settings::settings()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => failed(&message, 1),
-        },
-        Err(message) => failed(&message, 2),
+    let settings = settings::settings();
+    if settings.list {
+        // The reader may have gone.
+        write!(std::io::stdout(), "{}", faults::LIST).ok();
+        return ExitCode::SUCCESS;
+    }
+    match serve(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => failed(&message, 1),
     }
 }
 
@@ -68,18 +69,6 @@ fn failed(message: &str, status: u8) -> ExitCode {
 }
 
 #[cfg(unix)]
-fn list() -> ExitCode {
-    for (name, fault, sentence) in faults::ALL {
-        let shape = fault.shape().name();
-        let line = format!("{name:28} {shape:10} {sentence}");
-        if writeln!(std::io::stdout(), "{line}").is_err() {
-            break;
-        }
-    }
-    ExitCode::SUCCESS
-}
-
-#[cfg(unix)]
 fn serve(settings: &settings::Settings) -> Result<(), String> {
     use settings::Shape;
     let cannot = |err: std::io::Error| {
@@ -92,7 +81,7 @@ fn serve(settings: &settings::Settings) -> Result<(), String> {
     let address = listener.local_addr().map_err(cannot)?;
     // The reader may have gone.
     writeln!(std::io::stdout(), "Listening at {address}").ok();
-    let served = match settings.shape {
+    let served = match settings.shape() {
         Shape::EventLoop => event_loop::serve(listener, &stop),
         Shape::Single => blocking::pool(&listener, &stop, 1),
         Shape::Pool => blocking::pool(&listener, &stop, 4),
