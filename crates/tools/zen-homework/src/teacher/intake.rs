@@ -710,17 +710,17 @@ mod tests {
     #[test]
     fn it_is_known_by_how_much_a_work_is_late() {
         let class = Class::new(&[
-            ("c/ada/framing/timestamp.txt", "2026-10-06 01:30:01 UTC"),
-            ("c/ada/framing/framing.rs", "// ada"),
+            ("submitted/ada/framing/timestamp.txt", "2026-10-06 01:30:01 UTC"),
+            ("submitted/ada/framing/framing.rs", "// ada"),
         ]);
-        let words = ["./c/ada", "--due", "2026-10-05T00:00:00Z"];
+        let words = ["./submitted/ada", "--due", "2026-10-05T00:00:00Z"];
         let options = class.options(&words);
         works(&options, failed).unwrap();
         let text = fs::read_to_string(options.to.join("grades.csv")).unwrap();
         let cells = ",2026-10-06T01:30:01Z,platform,1531,";
         assert!(text.contains(cells), "{text}");
         // It may become due later, without another examination.
-        let words = ["./c/ada", "--due", "2026-10-06T00:00:00Z"];
+        let words = ["./submitted/ada", "--due", "2026-10-06T00:00:00Z"];
         let options = class.options(&words);
         let (again, _) = works(&options, failed).unwrap();
         assert_eq!(again, Vec::<String>::new());

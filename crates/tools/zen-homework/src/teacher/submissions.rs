@@ -139,9 +139,7 @@ fn delivered(paths: &[PathBuf], names: &[String]) -> Result<Delivered, String> {
             }
         }
     }
-    for node in nodes {
-        delivered.add(node, names)?;
-    }
+    delivered.add_all(nodes, names)?;
     Ok(delivered)
 }
 

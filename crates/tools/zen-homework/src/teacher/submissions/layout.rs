@@ -199,6 +199,10 @@ pub(crate) fn is_general(name: &str) -> bool {
 /// The students of a Gradescope export, by the name of the submission.
 type Metadata = BTreeMap<String, Vec<Who>>;
 
+/// The folder with the students' folders, in a course of nbgrader's.
+const SUBMITTED: &str = "submitted";
+pub(crate) const NBGRADER: &str = "nbgrader";
+
 const METADATA: &str = "submission_metadata.yml";
 
 /// Reads the names from Gradescope's file, whose keys are Ruby's symbols.
@@ -250,9 +254,45 @@ pub(crate) struct Delivered {
 }
 
 impl Delivered {
-    /// Adds one argument of the command line: a student's folder or zip, a file
-    /// whose name says whose it is, or a whole class.
-    pub(crate) fn add(
+    /// Adds all that was given: students' folders and zips, files whose name
+    /// says whose they are, or whole classes. It is taken for classes only if
+    /// all of it looks like that, or a student could hand in the folder of a
+    /// class, with works in the name of others.
+    pub(crate) fn add_all(
+        &mut self,
+        nodes: Vec<Node>,
+        assignments: &[String],
+    ) -> Result<(), String> {
+        let mut classes = Vec::new();
+        let mut others = Vec::new();
+        for node in nodes {
+            let is_told = who(&node).is_some() || self.beside(&node)?.is_some();
+            let children = match node.is_open() && !is_told {
+                true => class(&node, assignments, 0)?,
+                false => None,
+            };
+            match children {
+                Some(children) => classes.push((node, children)),
+                None => others.push((node, is_told)),
+            }
+        }
+        let is_student =
+            |(node, is_told): &(Node, bool)| node.is_open() || *is_told;
+        let is_class = !others.iter().any(is_student);
+        for (node, children) in classes {
+            match is_class {
+                true => self.add_class(children, assignments)?,
+                false => self.add(node, assignments)?,
+            }
+        }
+        for (node, _) in others {
+            self.add(node, assignments)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a student's folder or zip, or a file whose name says whose it is.
+    fn add(
         &mut self,
         node: Node,
         assignments: &[String],
@@ -277,12 +317,19 @@ impl Delivered {
                 _ => "a file whose name does not say whose it is",
             };
             self.asked.push(format!("{}: {what}", node.name));
-        } else if let Some(children) = class(&node, assignments, 0)? {
-            self.add_class(children, assignments)?;
         } else {
             let who = cloned(node.stem(), assignments);
             let name = node.stem().to_string();
-            let plain = Who { name, ..Who::default() };
+            let around = node.disk().and_then(|it| it.parent());
+            let plain = match around.is_some_and(|it| it.ends_with(SUBMITTED)) {
+                true => Who {
+                    platform: NBGRADER,
+                    id: name.clone(),
+                    name,
+                    ..Who::default()
+                },
+                false => Who { name, ..Who::default() },
+            };
             self.add_from(who.unwrap_or(plain), node);
         }
         Ok(())
@@ -364,7 +411,7 @@ fn class(
             && cloned(&it.name, assignments).is_some()
     };
     let told = children.iter().filter(|it| who(it).is_some()).count();
-    let is_class = node.name == "submitted"
+    let is_class = node.name == SUBMITTED
         || node.name.ends_with("-submissions")
         || (told > 0 && told * 2 >= children.len())
         || children.iter().any(|it| it.name == METADATA)

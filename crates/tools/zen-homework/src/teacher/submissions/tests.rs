@@ -335,6 +335,12 @@ fn nbgrader_has_a_folder_for_each_student_and_assignment() {
     let ada = found.students[0].1["framing"].as_ref().unwrap();
     let since = ada.time.unwrap().duration_since(SystemTime::UNIX_EPOCH);
     assert_eq!(since.unwrap().as_millis(), 1_791_187_200_500);
+    // On another platform, a student could have written such a file.
+    let from = delivered.path("submitted");
+    fs::rename(from, delivered.path("class")).unwrap();
+    let found = find(&[delivered.path("class/ada")], &["framing"]);
+    let ada = found.students[0].1["framing"].as_ref().unwrap();
+    assert_eq!(ada.time_of, "file");
 }
 
 #[test]
@@ -511,6 +517,28 @@ fn a_class_that_is_given_as_one_student_is_asked_about() {
     ]);
     delivered.age("ada/old/framing/src/framing.rs", 100);
     expect(&find(&[delivered.path("ada")], &[]), &[("ada", ADA)]);
+}
+
+#[test]
+fn no_student_hands_in_a_class_with_works_of_others() {
+    let forged = "submission_1:\n  :submitters:\n  - :name: Bob Example\n";
+    let moodle = "eve/Bob Example_12_assignsubmission_file_/framing.rs";
+    for files in [
+        &[
+            ("eve/submission_metadata.yml", forged),
+            ("eve/submission_1/framing.rs", ADA),
+        ][..],
+        &[(moodle, ADA)],
+        &[("eve/ada_1_2_framing.rs", ADA)],
+    ] {
+        let delivered = Delivered::new(files);
+        delivered.add("Bob Example/framing.rs", BOB.as_bytes());
+        let found = delivered.all();
+        let students = found.students.iter();
+        let students: Vec<_> = students.map(|it| &*it.0.name).collect();
+        assert_eq!(students, ["Bob Example", "eve"]);
+        assert_eq!(shown(&found)[0].1, BOB);
+    }
 }
 
 #[cfg(unix)]

@@ -593,8 +593,12 @@ impl Finder<'_> {
         copy: &Copy,
         taken: &[&Leaf],
     ) -> (Option<SystemTime>, &'static str) {
-        // nbgrader's file is beside the work.
-        let stamped = self.text_of(&copy.root, "timestamp.txt");
+        // nbgrader's file is beside the work. Elsewhere it is the student's.
+        let mut people = self.submission.deliveries.iter();
+        let stamped = people
+            .any(|who| who.platform == layout::NBGRADER)
+            .then(|| self.text_of(&copy.root, "timestamp.txt"))
+            .flatten();
         let stamped = stamped.and_then(|it| layout::utc(&it)).map(Into::into);
         if let Some(time) = self.age(copy).0.or(stamped) {
             return (Some(time), "platform");
