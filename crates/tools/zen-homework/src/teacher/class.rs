@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::cage::{Cage, Job, ROOM, hint, is_public};
+use super::cage::{self, Cage, Job, ROOM, hint, is_public};
 use super::examination::{self, BUSY_FACTOR, Examined};
 use super::group::{self, Group};
 use super::handout::write;
@@ -129,19 +129,22 @@ impl<'a> Class<'a> {
         let seed = folder.join("seed");
         fs::create_dir(&seed).map_err(|err| err.to_string())?;
         let cargo = assignments.iter().any(Assignment::is_cargos);
-        if cargo {
-            let (project, to) = (folder.join("project"), folder.join("vendor"));
-            vendor(&project, &to, &format!("{ROOM}/vendor"))?;
-        }
         if !is_public(&self.tool) {
             let copy = folder.join("zen-homework");
             fs::copy(&self.tool, &copy)
                 .map_err(|err| format!("this program: {err}"))?;
             self.tool = copy;
         }
-        let rust = cargo.then_some(root);
-        let cage = Cage::new(folder, &self.tool, rust, self.how.tools);
+        let rust = cage::rust(root);
+        // Without Cargo, Rust is one language among others.
+        let rust = if cargo { rust? } else { rust.unwrap_or_default() };
+        let tools = rust.into_iter().chain(self.how.tools.iter().cloned());
+        let cage = Cage::new(folder, &self.tool, tools.collect());
         let cage = cage.map_err(without_a_cage)?;
+        if cargo {
+            let (project, to) = (folder.join("project"), folder.join("vendor"));
+            vendor(&project, &to, &format!("{ROOM}/vendor"))?;
+        }
         give(folder, cage.user)?;
         self.cage = Some(cage);
         Ok(())
