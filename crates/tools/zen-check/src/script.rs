@@ -137,6 +137,7 @@ fn read_case(
         from: None,
         only: None,
         clients: 1,
+        queue: 0,
     };
     let mut script = Script::default();
     let each = lines.iter().find_map(|it| it.1.strip_prefix("for each:"));
@@ -218,6 +219,10 @@ impl Script {
                 let profile = all.into_iter().find(|it| it.name() == text);
                 case.from =
                     Some(profile.ok_or(format!("no profile {text:?}"))?);
+            }
+            ("queue of", false) => {
+                case.queue =
+                    text.parse().map_err(|_| "a queue of how many?")?;
             }
             _ => match (line.strip_prefix("for "), self.parts.last_mut()) {
                 (Some(clients), _) if !case.own => {

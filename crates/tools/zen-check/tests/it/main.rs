@@ -3,6 +3,8 @@
 
 mod book;
 mod exercises;
+#[cfg(all(feature = "command", target_os = "linux"))]
+mod machine;
 mod pages;
 #[cfg(feature = "command")]
 mod reports;
