@@ -29,9 +29,6 @@ pub struct Project {
 /// The program, if Cargo builds it, or in a line why there is none.
 pub type Built = Result<PathBuf, String>;
 
-/// The compiler refuses it.
-pub(crate) const NOT_BUILT: &str = "it does not build";
-
 impl Project {
     /// The project that contains this folder.
     pub fn around(folder: &Path) -> Result<Self, String> {
@@ -135,7 +132,7 @@ impl Project {
         let mut build = build.map_err(|err| err.to_string())?;
         let ended = build.wait(Duration::from_secs(seconds));
         Ok(match ended.map_err(|err| err.to_string())? {
-            Some(it) if !it.success() => Err(NOT_BUILT.into()),
+            Some(it) if !it.success() => Err("it does not build".into()),
             None => Err(format!("it is not built within {seconds} s")),
             Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
             Some(_) => {

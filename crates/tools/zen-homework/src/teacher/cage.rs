@@ -110,13 +110,12 @@ type Seen = (&'static str, PathBuf, PathBuf);
 
 impl Cage {
     /// A cage for this machine, or the reason why there is none. `workshop` is
-    /// a folder for temporary files, `own` is this program, and `project` is
-    /// where Rust is looked for, if that is needed.
+    /// a folder for temporary files, `own` is this program, and `tools` are
+    /// folders with languages.
     pub(crate) fn new(
         workshop: &Path,
         own: &Path,
-        project: Option<&Path>,
-        tools: &[PathBuf],
+        mut tools: Vec<PathBuf>,
     ) -> Result<Self, String> {
         let version = process::run(
             Command::new("bwrap").arg("--version"),
@@ -128,18 +127,13 @@ impl Cage {
             "bubblewrap is missing: install the package `bubblewrap`, 0.8 or \
             later",
         )?;
-        let mut all = Vec::new();
-        if let Some(project) = project {
-            all.extend(rust(project)?);
-        }
-        for folder in tools {
+        for folder in &mut tools {
             let whole = folder.canonicalize();
-            all.push(
-                whole.map_err(|err| format!("{}: {err}", folder.display()))?,
-            );
+            *folder =
+                whole.map_err(|err| format!("{}: {err}", folder.display()))?;
         }
         let (tool, workshop) = (own.to_path_buf(), workshop.to_path_buf());
-        Ok(Self { version, tool, workshop, user: unused_user(), tools: all })
+        Ok(Self { version, tool, workshop, user: unused_user(), tools })
     }
 
     /// The isolation in a line, for the teacher.
@@ -288,7 +282,7 @@ pub(crate) fn hint() -> &'static str {
 }
 
 /// The folder of Rust; none if it is part of the system.
-fn rust(project: &Path) -> Result<Option<PathBuf>, String> {
+pub(crate) fn rust(project: &Path) -> Result<Option<PathBuf>, String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut rustc = Command::new(rustc);
     rustc.args(["--print", "sysroot"]).current_dir(project);

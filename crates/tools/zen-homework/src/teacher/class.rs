@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use super::cage::{Cage, Job, ROOM, hint, is_public};
+use super::cage::{self, Cage, Job, ROOM, hint, is_public};
 use super::examination::{self, BUSY_FACTOR, Examined};
 use super::group::{self, Group};
 use super::handout::write;
@@ -16,7 +16,7 @@ use super::intake::Work;
 use super::source::{self, Files};
 use super::workshop::{Workshop, vendor};
 use crate::assignment::Assignment;
-use crate::project::{NOT_BUILT, Project, give};
+use crate::project::{Project, give};
 use crate::stages::{self, StageOutcome, StageResult};
 
 /// A student's build by Cargo may use this many times as much processor time as
@@ -75,6 +75,7 @@ impl<'a> Class<'a> {
         how: How<'a>,
     ) -> Result<Self, String> {
         let workshop = Workshop::new(project, assignments)?;
+        require_executables(workshop.folder())?;
         let own = std::env::current_exe();
         let own = own.map_err(|err| format!("this program: {err}"))?;
         let mut class = Self {
@@ -121,19 +122,22 @@ impl<'a> Class<'a> {
         let seed = folder.join("seed");
         fs::create_dir(&seed).map_err(|err| err.to_string())?;
         let cargo = assignments.iter().any(Assignment::is_cargos);
-        if cargo {
-            let (project, to) = (folder.join("project"), folder.join("vendor"));
-            vendor(&project, &to, &format!("{ROOM}/vendor"))?;
-        }
         if !is_public(&self.tool) {
             let copy = folder.join("zen-homework");
             fs::copy(&self.tool, &copy)
                 .map_err(|err| format!("this program: {err}"))?;
             self.tool = copy;
         }
-        let rust = cargo.then_some(root);
-        let cage = Cage::new(folder, &self.tool, rust, self.how.tools);
+        let rust = cage::rust(root);
+        // Without Cargo, Rust is one language among others.
+        let rust = if cargo { rust? } else { rust.unwrap_or_default() };
+        let tools = rust.into_iter().chain(self.how.tools.iter().cloned());
+        let cage = Cage::new(folder, &self.tool, tools.collect());
         let cage = cage.map_err(without_a_cage)?;
+        if cargo {
+            let (project, to) = (folder.join("project"), folder.join("vendor"));
+            vendor(&project, &to, &format!("{ROOM}/vendor"))?;
+        }
         give(folder, cage.user)?;
         self.cage = Some(cage);
         Ok(())
@@ -227,17 +231,13 @@ impl<'a> Class<'a> {
         examined.collect()
     }
 
-    /// It lacks points, and another submission used all that it may use at the
-    /// same time.
+    /// It was late or was killed, and another submission used all that it may
+    /// use at the same time.
     fn may_have_been_late(&self, done: &Done) -> bool {
         let (begun, ended) = done.times;
         let greedy = lock(&self.greedy);
         let mut others = greedy.iter().filter(|it| **it != done.times);
-        let may = |it: &StageResult| match &it.outcome {
-            StageOutcome::Failed(what, _) => what != NOT_BUILT,
-            outcome => matches!(outcome, StageOutcome::Unknown(_)),
-        };
-        done.results.iter().any(may)
+        done.results.iter().any(|it| is_about_time(&it.outcome))
             && others.any(|(from, to)| *from < ended && begun < *to)
     }
 
@@ -397,6 +397,45 @@ impl<'a> Class<'a> {
     }
 }
 
+/// Whether another program may be the reason: a time has passed, or the server
+/// was killed. A wrong answer stays wrong.
+fn is_about_time(outcome: &StageOutcome) -> bool {
+    let is_time = |text: &str| {
+        let words: Vec<_> = text.split([' ', ';', ':', ',']).collect();
+        let mut pairs = words.windows(2);
+        pairs.any(|it| it[1] == "s" && it[0].parse::<f64>().is_ok())
+            || text.contains("signal 9 ")
+    };
+    match outcome {
+        StageOutcome::Failed(what, cases) => {
+            let first = cases.iter().filter_map(|it| it.lines.first());
+            is_time(what) || first.into_iter().any(|it| is_time(it))
+        }
+        StageOutcome::Unknown(_) => true,
+        StageOutcome::Passed | StageOutcome::NotTried(_) => false,
+    }
+}
+
+/// Fails if a build could not run what it has built for itself.
+#[cfg(unix)]
+fn require_executables(folder: &Path) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let trial = folder.join("trial");
+    let made = fs::write(&trial, "#!/bin/sh\n").and_then(|()| {
+        fs::set_permissions(&trial, fs::Permissions::from_mode(0o700))
+    });
+    made.and_then(|()| Command::new(&trial).status()).map_err(|err| {
+        let folder = folder.display();
+        format!("no program runs in {folder}, so set TMPDIR: {err}")
+    })?;
+    fs::remove_file(&trial).map_err(|err| err.to_string())
+}
+
+#[cfg(not(unix))]
+fn require_executables(_: &Path) -> Result<(), String> {
+    Ok(())
+}
+
 fn without_a_cage(why: String) -> String {
     format!(
         "submissions cannot be kept apart here: {why}{}; --unlimited does \
@@ -437,4 +476,28 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_about_time;
+    use crate::stages::{FailedCase, StageOutcome};
+
+    #[test]
+    fn only_what_takes_time_can_be_a_neighbours_fault() {
+        let about = |what: &str, line: &str| {
+            let case = FailedCase {
+                clause: "wire/1".into(),
+                sentence: "it answers".into(),
+                lines: vec![line.into(), "0.1 s  sent".into()],
+            };
+            is_about_time(&StageOutcome::Failed(what.into(), vec![case]))
+        };
+        assert!(about("1 of 2 cases fail", "came nothing for 8 s"));
+        assert!(about("killed after 300 s", ""));
+        assert!(about("1 of 2 cases fail", "was ended by signal 9 (SIGKILL)"));
+        assert!(!about("1 of 2 cases fail", "the bytes are wrong"));
+        assert!(!about("it does not build", "error: expected `;`"));
+        assert!(is_about_time(&StageOutcome::Unknown("?".into())));
+    }
 }

@@ -107,6 +107,8 @@ pub fn examine(options: &Examination) -> Result<(), String> {
     std::env::set_current_dir(assignment.place())
         .map_err(|err| err.to_string())?;
     if let Some(holder) = holder {
+        let limits = Limits::of(&assignment);
+        limits.share().map_err(|err| format!("limits: {err}"))?;
         process::start_with(move |command| holder.spawn(command));
     }
     let mut told = Ok(());

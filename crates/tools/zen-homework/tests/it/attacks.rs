@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use crate::{folder, root};
+use crate::{cages_stand, folder, root};
 
 /// The line before which the code of an attack is put: it runs when a client
 /// has sent the first bytes.
@@ -107,12 +107,6 @@ const ENDLESS: &str = "
 const SHADOW: &str = r#"
     assert!(!include_bytes!("/etc/shadow").is_empty());
 "#;
-
-pub(crate) fn cages_stand() -> bool {
-    let mut bwrap = Command::new("bwrap");
-    bwrap.args(["--unshare-all", "--ro-bind", "/", "/", "true"]);
-    bwrap.output().is_ok_and(|it| it.status.success())
-}
 
 pub(crate) fn hand_in(class: &Path, student: &str, text: &str) {
     let folder = class.join(student).join("framing/src");

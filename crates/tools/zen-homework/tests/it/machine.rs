@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::attacks::{cages_stand, hand_in};
-use crate::{folder, root};
+use crate::attacks::hand_in;
+use crate::{cages_stand, folder, root};
 
 fn script(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");

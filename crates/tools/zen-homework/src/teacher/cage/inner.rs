@@ -160,31 +160,37 @@ impl Holder {
 impl Limits {
     /// Puts this process, and all that it starts, within the limits.
     fn apply(self) -> io::Result<()> {
-        let reserved = self.memory_mib * 1024 * 1024 * RESERVED_FACTOR;
-        for (resource, most) in [
-            (Resource::As, reserved),
-            // In a new user namespace, only its own processes count.
-            (Resource::Nproc, self.processes),
-            (Resource::Nofile, self.descriptors),
-            (Resource::Fsize, FILE_BYTES_MAX),
-            (Resource::Core, 0),
-            (Resource::Cpu, self.cpu_seconds),
-        ] {
-            // No process may raise its own limit.
-            let most = match process::getrlimit(resource).maximum {
-                Some(maximum) => most.min(maximum),
-                None => most,
-            };
-            let (current, maximum) = (Some(most), Some(most));
-            process::setrlimit(resource, Rlimit { current, maximum })?;
-        }
-        process::nice(NICE)?;
+        self.share()?;
+        // In a new user namespace, only its own processes count.
+        lower(Resource::Nproc, self.processes)?;
+        lower(Resource::Fsize, FILE_BYTES_MAX)?;
+        lower(Resource::Core, 0)?;
+        lower(Resource::Cpu, self.cpu_seconds)?;
+        process::setpriority_process(None, NICE)?;
         // If the machine runs out of memory, they are ended first.
         let score = "/proc/self/oom_score_adj";
         let mut score = OpenOptions::new().write(true).open(score)?;
         score.write_all(b"1000")?;
         Ok(thread::set_no_new_privs(true)?)
     }
+
+    /// The limits that a case may change in a server. It keeps the maximum of
+    /// the checker, so both must have the same.
+    pub(crate) fn share(self) -> io::Result<()> {
+        let reserved = self.memory_mib * 1024 * 1024 * RESERVED_FACTOR;
+        lower(Resource::As, reserved)?;
+        lower(Resource::Nofile, self.descriptors)
+    }
+}
+
+/// Sets a limit, but no process may raise its own.
+fn lower(resource: Resource, most: u64) -> io::Result<()> {
+    let most = match process::getrlimit(resource).maximum {
+        Some(maximum) => most.min(maximum),
+        None => most,
+    };
+    let (current, maximum) = (Some(most), Some(most));
+    Ok(process::setrlimit(resource, Rlimit { current, maximum })?)
 }
 
 /// Puts this process within limits, and becomes the command. Returns only if
