@@ -124,6 +124,9 @@ impl Server {
         if self.parting && talks.any(Talk::owes_a_look) {
             return Some(clock());
         }
+        if faulty(Fault::Spins) {
+            return Some(clock());
+        }
         let deadlines = self.talks.values().filter_map(Talk::deadline);
         let tick = clock().checked_add(TICK);
         let tick = tick.filter(|_| faulty(Fault::Ticks));
@@ -193,6 +196,9 @@ impl Server {
             match system::accept(listener) {
                 Ok(Accepted::Client(sock)) => {
                     log("Accepted the connection of a client");
+                    if faulty(Fault::DiesOfItsFirstClient) {
+                        return Err(io::Error::other("no table for clients"));
+                    }
                     if faulty(Fault::SetUpErrorEndsAll) {
                         sock.set_nonblocking(true)?;
                     }

@@ -49,6 +49,17 @@ faults! {
     RefusesLate, "refuses-late",
         "looks how long a question is only when it is whole";
 
+    WrongWord, "wrong-word",
+        "leaves the full stop out of one answer";
+    LowerCase, "lower-case",
+        "answers in small letters";
+    LooksAtTheLastByte, "looks-at-the-last-byte",
+        "receives until the last byte is a ?, and takes all for one question";
+    WrongTwice, "wrong-twice",
+        "looks at the last byte, and leaves out a full stop";
+    ClosesAtOnce, "closes-at-once",
+        "closes the connection of a client that has asked";
+
     // Sending and ending.
     ClosesWithUnread, "closes-with-unread",
         "closes at once after a question too long, which resets";
@@ -125,7 +136,18 @@ faults! {
     ChildStopsAll, "child-stops-all",
         "lets the processes for its clients share what tells them to end";
 
+    DiesBeforeListening, "dies-before-listening",
+        "ends before it listens";
+    DiesAfterListening, "dies-after-listening",
+        "ends a moment after it has begun to listen";
+    DiesOfItsFirstClient, "dies-of-its-first-client",
+        "ends when a client has connected";
+    Spins, "spins",
+        "asks poll() again and again, and never waits in it";
+
     // The log.
+    FloodsItsOutput, "floods-its-output",
+        "prints without end that nothing has happened";
     LogBlocks, "log-blocks",
         "prints a line for each client, and waits for its reader";
     LogDropsSilently, "log-drops-silently",

@@ -40,7 +40,7 @@ mod system;
 #[cfg(unix)]
 mod talk;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 #[cfg(unix)]
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
 
 fn failed(message: &str, status: u8) -> ExitCode {
     // If standard error cannot be written to, nothing can be said about it.
-    writeln!(std::io::stderr(), "zen-wrong: {message}").ok();
+    writeln!(io::stderr(), "zen-wrong: {message}").ok();
     ExitCode::from(status)
 }
 
@@ -72,7 +72,7 @@ fn list() -> ExitCode {
     for (name, fault, sentence) in faults::ALL {
         let shape = fault.shape().name();
         let line = format!("{name:28} {shape:10} {sentence}");
-        if writeln!(std::io::stdout(), "{line}").is_err() {
+        if writeln!(io::stdout(), "{line}").is_err() {
             break;
         }
     }
@@ -81,17 +81,31 @@ fn list() -> ExitCode {
 
 #[cfg(unix)]
 fn serve(settings: &settings::Settings) -> Result<(), String> {
+    use faults::{Fault, faulty};
     use settings::Shape;
-    let cannot = |err: std::io::Error| {
+    let cannot = |err: io::Error| {
         let reason = err.to_string();
         let reason = reason.split(" (os error").next().unwrap_or_default();
         format!("cannot listen on 127.0.0.1:{}: {reason}", settings.port)
     };
+    let no_file = || Err("cannot read zen.conf".to_string());
+    if faulty(Fault::DiesBeforeListening) {
+        return no_file();
+    }
     let stop = process::catch_signals().map_err(|err| err.to_string())?;
     let listener = system::listen(settings.port).map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     // The reader may have gone.
-    writeln!(std::io::stdout(), "Listening at {address}").ok();
+    writeln!(io::stdout(), "Listening at {address}").ok();
+    if faulty(Fault::DiesAfterListening) {
+        return no_file();
+    }
+    if faulty(Fault::FloodsItsOutput) {
+        let line = "Nothing has happened\n".repeat(100);
+        std::thread::spawn(move || {
+            while io::stdout().write_all(line.as_bytes()).is_ok() {}
+        });
+    }
     let served = match settings.shape {
         Shape::EventLoop => event_loop::serve(listener, &stop),
         Shape::Single => blocking::pool(&listener, &stop, 1),

@@ -48,6 +48,8 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Talk {
     framing: Framing,
+    /// What has come since the last answer, where that is not for `framing`.
+    received: Vec<u8>,
     /// Filled by `say`, emptied by `send`.
     answers: Vec<u8>,
     phase: Phase,
@@ -64,6 +66,7 @@ impl Talk {
         }
         Self {
             framing: Framing::default(),
+            received: Vec::new(),
             answers,
             phase: Phase::Open,
             since: clock(),
@@ -120,6 +123,9 @@ impl Talk {
     ) -> io::Result<Next> {
         if self.phase == Phase::Discarding {
             return self.discard(sock);
+        }
+        if faulty(Fault::ClosesAtOnce) {
+            return Ok(Next::Over);
         }
         self.send(sock)?;
         let held_back = !self.answers.is_empty()
@@ -182,6 +188,14 @@ impl Talk {
             self.say(framing::answer(bytes.trim_ascii()));
             return Ok(());
         }
+        if faulty(Fault::LooksAtTheLastByte) || faulty(Fault::WrongTwice) {
+            self.received.extend(bytes);
+            if self.received.ends_with(b"?") {
+                let question = std::mem::take(&mut self.received);
+                self.say(framing::answer(&question));
+            }
+            return Ok(());
+        }
         self.framing.begin_segment();
         for &byte in bytes {
             let Some(answer) = self.framing.push(byte) else { continue };
@@ -207,7 +221,15 @@ impl Talk {
             self.answers.splice(0..0, answer.iter().copied());
             return;
         }
-        self.answers.extend(answer);
+        let small = answer.to_ascii_lowercase();
+        self.answers.extend(match faulty(Fault::LowerCase) {
+            true => &small,
+            false => answer,
+        });
+        let is_wrong = faulty(Fault::WrongWord) || faulty(Fault::WrongTwice);
+        if is_wrong && answer == b"Complex." {
+            self.answers.pop();
+        }
         if faulty(Fault::AddsNewline) {
             self.answers.push(b'\n');
         }

@@ -35,6 +35,7 @@ fn report(outcomes: Vec<(&'static str, Level, Outcome)>) -> Report {
             crowds: vec![crowd],
             notes: vec!["A note.".into()],
         }),
+        causes: Vec::new(),
         results: outcomes
             .into_iter()
             .map(|(clause, level, outcome)| CaseResult {
@@ -60,8 +61,7 @@ fn failed(text: &str) -> Outcome {
         page: "contract.html#wire-2".into(),
         again: "zen-check --case wire/2 ./server".into(),
         log: vec![format!("Listening{text}"), text.into()],
-        late_by: None,
-        certain: false,
+        ..Failure::default()
     }))
 }
 
