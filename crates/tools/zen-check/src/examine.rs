@@ -249,17 +249,25 @@ fn put_all(
     // One server for all cases has time for one at a time.
     let running = matches!(program.launch, Launch::Running(_));
     let jobs = if running { 1 } else { plan.jobs.max(1) };
+    // The later a case is on the page, the longer it waits: so begin at the
+    // end, unless the time may not be enough for all.
+    let from_the_end = program.known.slow.get().is_none();
     let next = AtomicUsize::new(0);
     let put_next = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= cases.len() {
-                break;
+            match cases.len().checked_sub(index + 1) {
+                Some(left) if from_the_end => put_one(left, false),
+                Some(_) => put_one(index, false),
+                None => break,
             }
-            put_one(index, false);
         }
     };
+    let look_ahead = || observe::look_ahead(&Subject::new(program));
     thread::scope(|scope| {
+        if plan.observe && !running {
+            thread::Builder::new().spawn_scoped(scope, look_ahead).ok();
+        }
         // If not all threads can be started, the others do their work.
         for _ in 1..jobs {
             thread::Builder::new().spawn_scoped(scope, put_next).ok();

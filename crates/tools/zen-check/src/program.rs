@@ -62,6 +62,8 @@ pub(crate) struct Known {
     pub(crate) thinks: OnceLock<bool>,
     pub(crate) drops_the_idle: OnceLock<bool>,
     pub(crate) observation: OnceLock<Option<Observation>>,
+    /// Whether one slow answer makes another client wait.
+    pub(crate) stalls: OnceLock<Option<bool>>,
     /// Its own words, if they are not the contract's.
     pub(crate) heard: OnceLock<Heard>,
     /// If it is slow: how long an answer takes, and when the run has to end.

@@ -311,7 +311,9 @@ fn spins(
     let explains = Some(Because::Spins);
     let seen = match met.spins {
         Some((used, time)) => format!(
-            "with no client, it used {used:.2?} of processor time in {time:.2?}"
+            "with no client, it used {:.2} s of processor time in {:.2} s",
+            used.as_secs_f64(),
+            time.as_secs_f64()
         ),
         None => because(results, explains).next()?.1.what.clone(),
     };
@@ -332,7 +334,10 @@ fn floods((bytes, time): (u64, Duration)) -> Cause {
     Cause {
         what: "it floods its output".into(),
         lines: vec![
-            format!("with no client, it printed {bytes} bytes in {time:.2?}"),
+            format!(
+                "with no client, it printed {bytes} bytes in {:.2} s",
+                time.as_secs_f64()
+            ),
             "Printing takes processor time, and blocks when the pipe is full: \
             print what happens, and not that nothing does."
                 .into(),
@@ -343,7 +348,10 @@ fn floods((bytes, time): (u64, Duration)) -> Cause {
 
 fn slow(time: Duration) -> Cause {
     Cause {
-        what: format!("it is slow: an answer takes {time:.1?}"),
+        what: format!(
+            "it is slow: an answer takes {:.1} s",
+            time.as_secs_f64()
+        ),
         lines: vec![
             "The cases have waited longer for it. If it sleeps before an \
             answer, take that out."

@@ -75,7 +75,7 @@ pub fn unread(server: SocketAddr, client: SocketAddr) -> Option<u32> {
     system::look_up(server, client).map(|(_, unread)| unread)
 }
 
-pub use system::{is_free, is_unused, listens, queued};
+pub use system::{is_free, listens, queued};
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -194,15 +194,6 @@ mod system {
         sockets.iter().map(|it| it.inode).collect()
     }
 
-    /// Whether no socket uses this port, as far as can be seen: not even a
-    /// connection of an earlier server, which would keep a server without
-    /// SO_REUSEADDR from listening.
-    #[must_use]
-    pub fn is_unused(port: u16) -> bool {
-        let sockets = entries(&[port], &TABLES).unwrap_or_default();
-        sockets.iter().all(|it| it.local_address.port() != port)
-    }
-
     /// Whether no socket listens on this port, as far as can be seen.
     #[must_use]
     pub fn is_free(port: u16) -> bool {
@@ -241,7 +232,6 @@ mod system {
 
     stubs! {
         queued(u16) -> usize = 0;
-        is_unused(u16) -> bool = true;
         is_free(u16) -> bool = true;
         listens(u32, u16) -> bool = false;
     }
