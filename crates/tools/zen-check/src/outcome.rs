@@ -288,3 +288,17 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn what_is_escaped_is_not_escaped_again() {
+        // Else the caret below it would stand elsewhere.
+        let line = r#"expected b"a\x00\"b""#;
+        assert_eq!(printable(line, usize::MAX), line);
+        assert_eq!(printable("a\x1b[31m", usize::MAX), r"a\u{1b}[31m");
+        assert_eq!(printable("abc", 1), "a... (2 more bytes)");
+    }
+}

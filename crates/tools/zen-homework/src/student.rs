@@ -400,3 +400,23 @@ pub fn print(text: &str) -> Result<(), String> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_earned_stands_beside_what_is_unknown() {
+        let project = Project::around(&zen_harness::folder!()).unwrap();
+        let assignment = project.assignment("framing").unwrap();
+        let result = |points, outcome| {
+            let (name, title) = (String::new(), String::new());
+            StageResult { name, title, points, outcome }
+        };
+        let unknown = StageOutcome::Unknown("a busy machine".into());
+        let results = [result(1, StageOutcome::Passed), result(9, unknown)];
+        let text = told(&assignment, &results, 1060);
+        assert!(text.contains("done      :  (1 point)\n"), "{text}");
+        assert!(text.contains("1 of 10 points so far"), "{text}");
+    }
+}
