@@ -113,8 +113,9 @@ pub(super) fn explained(
         failure.page = contract::page(clause);
     }
     // Other words are no mistake of what the clause is about.
-    let of_words = ["wire/8", "wire/9", "wire/10"].contains(&clause);
-    let is_meant = failure.because != Some(Because::Words) || of_words;
+    let of_words = ["wire/1", "wire/8", "wire/9", "wire/10"];
+    let is_meant =
+        failure.because != Some(Because::Words) || of_words.contains(&clause);
     let hint = contract::hint(clause).filter(|_| is_meant);
     let mut seen = failure.means.take();
     if seen.as_deref() == Some(NOTHING) {
