@@ -3,7 +3,8 @@
 //! A frame is a question that ends in `?`, or a netstring such as `4:Who?,`.
 //! That is the length in decimal digits, a colon, that number of bytes, and a
 //! comma. A frame that begins with digits and a colon is a netstring; any other
-//! frame is a question. White space before a frame is skipped.
+//! frame is a question. White space before a frame is skipped. A frame whose
+//! first 1,024 bytes are all digits is too long to become either of them.
 
 /// The longest question, in a frame of either kind.
 const QUESTION_BYTES_MAX: usize = 1024;
@@ -36,15 +37,16 @@ pub(crate) fn next_frame(
 ) -> Result<Option<(Frame<'_>, usize)>, Refusal> {
     let bytes = received.trim_ascii_start();
     let skipped = received.len() - bytes.len();
+    let within_limit = &bytes[..bytes.len().min(QUESTION_BYTES_MAX)];
     // BEGIN SOLUTION whole
-    let digits = bytes.iter().take_while(|it| it.is_ascii_digit()).count();
-    if digits > 0 && bytes.get(digits) == Some(&b':') {
+    let is_digit = |it: &&u8| it.is_ascii_digit();
+    let digits = within_limit.iter().take_while(is_digit).count();
+    if digits > 0 && within_limit.get(digits) == Some(&b':') {
         let netstring = next_netstring(bytes, digits)?;
         return Ok(netstring.map(|(frame, n)| (frame, skipped + n)));
     }
     // STARTER: // Recognize a netstring here, and cut it.
     // END SOLUTION
-    let within_limit = &bytes[..bytes.len().min(QUESTION_BYTES_MAX)];
     match within_limit.iter().position(|&byte| byte == b'?') {
         Some(mark) => {
             let question = &bytes[..=mark];

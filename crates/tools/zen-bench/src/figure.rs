@@ -11,12 +11,12 @@ use crate::svg::{Length, Svg, class, escaped, mark};
 /// this size, with text enlarged by a quarter.
 const WIDTH: f64 = 520.0;
 const PLOT_HEIGHT: f64 = 250.0;
-const LEFT: f64 = 62.0;
-const RIGHT: f64 = 14.0;
+const LEFT: f64 = 80.0;
+const RIGHT: f64 = 18.0;
 const TOP: f64 = 34.0;
 const BELOW: f64 = 50.0;
-/// Lines with the same values are drawn this far above one another. Otherwise
-/// the last one would hide the others.
+/// Lines with the same values, as far as the eye can tell, are drawn this far
+/// above one another. Otherwise the last one would hide the others.
 const LIFT: f64 = 4.0;
 /// The most names that fit side by side; more of them are drawn at an angle.
 const NAMES_MAX: usize = 8;
@@ -67,7 +67,7 @@ pub fn draw(name: &str, chart: &Chart) -> String {
         match chart.bars {
             true => bars(&mut svg, chart, index, &series.points, (&x, &y)),
             false => {
-                let lift = LIFT * lines_beneath(chart, index) as f64;
+                let lift = LIFT * lines_beneath(chart, index, &y) as f64;
                 lines(&mut svg, index, lift, &series.points, (&x, &y));
             }
         }
@@ -117,7 +117,7 @@ fn axes(svg: &mut Svg, chart: &Chart, x: &Ruler, y: &Ruler) {
     let middle = f64::midpoint(LEFT, right);
     svg.text("small middle", (middle, bottom + 36.0), &label(&chart.x));
     let centre = f64::midpoint(TOP, bottom);
-    let place = format!("translate(14 {centre}) rotate(-90)");
+    let place = format!("translate(13 {centre}) rotate(-90)");
     turned(svg, "small middle", &place, &label(&chart.y));
     if let Some(limit) = chart.limit {
         let at = y.place(limit);
@@ -179,11 +179,13 @@ fn draw_mark(svg: &mut Svg, series: usize, (x, y): (f64, f64)) {
     ));
 }
 
-/// How many of the lines drawn before this one have mostly the same values.
-fn lines_beneath(chart: &Chart, index: usize) -> usize {
+/// How many of the lines drawn before this one are mostly at the same height.
+fn lines_beneath(chart: &Chart, index: usize, y: &Ruler) -> usize {
     let own = &chart.series[index].points;
-    let is_same =
-        |(a, b): &(&Point, &Point)| a.x == b.x && a.median() == b.median();
+    let height = |it: &Point| y.place(it.median());
+    let is_same = |(a, b): &(&Point, &Point)| {
+        a.x == b.x && (height(a) - height(b)).abs() < LIFT / 2.0
+    };
     chart.series[..index]
         .iter()
         .map(|other| own.iter().zip(&other.points).filter(is_same).count())
@@ -337,11 +339,13 @@ mod tests {
     fn lines_with_the_same_values_do_not_hide_one_another() {
         let axis = |label| (label, Scale::Log);
         let mut chart = Chart::lines("A", axis("x"), axis("y"));
-        for (name, value) in [("p", 1.0), ("q", 1.0), ("r", 9.0)] {
+        for (name, value) in [("p", 1.0), ("q", 1.01), ("r", 9.0)] {
             chart.record(name, 1.0, value);
             chart.record(name, 2.0, value);
         }
-        assert_eq!([0, 1, 2].map(|it| lines_beneath(&chart, it)), [0, 1, 0]);
+        let y = Ruler::new(Scale::Log, vec![1.0, 9.0], (284.0, 34.0));
+        let beneath = |it| lines_beneath(&chart, it, &y);
+        assert_eq!([0, 1, 2].map(beneath), [0, 1, 0]);
         let svg = draw("a", &chart);
         assert!(svg.contains("y (log scale)"), "{svg}");
     }

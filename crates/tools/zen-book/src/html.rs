@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use mdbook_driver::MDBook;
 
-use crate::caption;
+use crate::{answers, caption};
 
 /// The folder of the book.
 pub(crate) fn book() -> PathBuf {
@@ -14,9 +14,10 @@ pub(crate) fn book() -> PathBuf {
 }
 
 /// Builds the book, and returns the folder with its pages.
-pub(crate) fn build() -> Result<PathBuf> {
+pub(crate) fn build(with_answers: bool) -> Result<PathBuf> {
     let crates = book().join("../crates");
     let mut book = MDBook::load(book())?;
+    answers::collect(&mut book, with_answers);
     let sources = caption::add(&mut book);
     let html = book.build_dir_for("html");
     book.build()?;

@@ -7,6 +7,7 @@
 //! cargo run -p zen-book -- check
 //! ```
 
+mod answers;
 mod caption;
 mod html;
 mod serve;
@@ -26,7 +27,11 @@ use clap::Parser;
 #[command(version)]
 enum Command {
     /// Build the book to book/book/index.html
-    Build,
+    Build {
+        /// Leave out the answers to the exercises
+        #[arg(long)]
+        no_answers: bool,
+    },
     /// Serve the book on the loopback address; reloading a page builds the
     /// book again if anything has changed
     Serve {
@@ -50,7 +55,7 @@ enum Command {
 fn main() -> ExitCode {
     zen_harness::system::take_servers_along();
     let result = match Command::parse() {
-        Command::Build => html::build().map(|html| {
+        Command::Build { no_answers } => html::build(!no_answers).map(|html| {
             println!("{}", html.join("index.html").display());
         }),
         Command::Serve { open, port } => serve::serve(port, open),
@@ -67,14 +72,14 @@ fn main() -> ExitCode {
 
 #[cfg(target_os = "linux")]
 fn check(transcripts: &[PathBuf], write: bool) -> Result<()> {
-    html::build()?;
+    html::build(true)?;
     transcript::check(transcripts, write)
 }
 
 /// The transcripts use signals and a `ps` that other systems do not have.
 #[cfg(not(target_os = "linux"))]
 fn check(_: &[PathBuf], _: bool) -> Result<()> {
-    html::build()?;
+    html::build(true)?;
     println!("The transcripts are skipped on this system");
     Ok(())
 }

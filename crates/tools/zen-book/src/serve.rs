@@ -24,7 +24,7 @@ static BUILT: Mutex<SystemTime> = Mutex::new(SystemTime::UNIX_EPOCH);
 /// Serves until it is interrupted.
 pub(crate) fn serve(port: u16, open: bool) -> Result<()> {
     *BUILT.lock().expect("nothing panics there") = SystemTime::now();
-    let html = html::build()?;
+    let html = html::build(true)?;
     let files = ServeDir::new(&html)
         .not_found_service(ServeFile::new(html.join("404.html")));
     let app = Router::new()
@@ -53,7 +53,7 @@ async fn build_again(request: Request, next: Next) -> Response {
         let mut built = BUILT.lock().expect("nothing panics there");
         if changed_since(*built) {
             *built = SystemTime::now();
-            match html::build() {
+            match html::build(true) {
                 Ok(_) => println!("built again"),
                 Err(err) => eprintln!("zen-book: {err:#}"),
             }

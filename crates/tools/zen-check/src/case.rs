@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zen_harness::system;
+
 use crate::architecture::Architecture;
 use crate::contract::{self, Level, Profile};
 use crate::subject::Subject;
@@ -25,6 +27,8 @@ pub(crate) struct Case {
     pub(crate) only: Option<Only>,
     /// It takes a server that serves this many clients at once.
     pub(crate) clients: usize,
+    /// It takes a machine that lets this many clients wait to be accepted.
+    pub(crate) queue: u64,
 }
 
 /// What a case does to a program.
@@ -107,6 +111,14 @@ impl Case {
         }
         if subject.is(|one| one.inetd().is_some()) && self.is_inetds() {
             return Some("inetd does this, and not the program".into());
+        }
+        if let Some(longest) = system::longest_queue()
+            && longest < self.queue
+        {
+            return Some(format!(
+                "here only {longest} clients can wait to be accepted \
+                (net.core.somaxconn)"
+            ));
         }
         if self.clients < 2 || subject.at_once(self.clients) == self.clients {
             return None;

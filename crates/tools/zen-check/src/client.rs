@@ -15,6 +15,7 @@ use crate::contract::{COMPLEX, answer};
 use crate::heard::Speech;
 use crate::outcome::{Because, Failure};
 use crate::process::PATIENCE;
+use crate::random::Random;
 use crate::transcript::Transcript;
 use crate::verdict::{Fault, Verdict};
 pub(crate) use difference::difference;
@@ -32,6 +33,14 @@ pub(crate) const LAST_BATCH: usize = 2560;
 
 /// Nothing more belongs to an answer after such a silence.
 pub(crate) const QUIET: Duration = Duration::from_millis(150);
+
+/// Long enough for two pieces to be received as two. It waits for nothing: if
+/// they are received as one all the same, the case asks for less, not for
+/// something wrong.
+const BETWEEN_PIECES: Duration = Duration::from_millis(1);
+
+/// The most bytes of a piece that is cut at random.
+const PIECE_BYTES_MAX: usize = 90;
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,6 +201,36 @@ impl Client {
                 })
             }
         }
+    }
+
+    /// Sends each piece as a segment of its own.
+    pub(crate) fn send_pieces<'a>(
+        &mut self,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Verdict<&mut Self> {
+        for piece in pieces {
+            self.send(piece)?;
+            thread::sleep(BETWEEN_PIECES);
+        }
+        Ok(self)
+    }
+
+    /// Sends these bytes cut at random, more often into short pieces.
+    pub(crate) fn send_cut(
+        &mut self,
+        bytes: &[u8],
+        seed: u64,
+    ) -> Verdict<&mut Self> {
+        let mut random = Random::new(seed);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let most = 1 + random.below(PIECE_BYTES_MAX);
+            let cut = rest.len().min(1 + random.below(most));
+            let (piece, later) = rest.split_at(cut);
+            self.send_pieces([piece])?;
+            rest = later;
+        }
+        Ok(self)
     }
 
     /// Sends these bytes over and over until nothing is taken any more, and

@@ -107,6 +107,9 @@ pub(crate) fn hint_of_log(log: &[String]) -> Option<String> {
     } else if said(&["unrecognized arguments", "unexpected argument"]) {
         "The server does not know an option that it was given in the place of \
         {options}."
+    } else if said(&["AddressSanitizer", "runtime error: "]) {
+        "A sanitizer has found a mistake in how the server uses its memory: \
+        the log below says what was done, and in which line."
     } else {
         return None;
     };

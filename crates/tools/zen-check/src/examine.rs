@@ -37,6 +37,8 @@ pub struct Plan {
     pub jobs: usize,
     /// A case that has not begun by then is not put.
     pub time_max: Duration,
+    /// Whether to put no further cases after one that failed.
+    pub first_failure: bool,
     /// Whether to look at what the server is.
     pub observe: bool,
 }
@@ -49,6 +51,7 @@ impl Default for Plan {
             own: Vec::new(),
             jobs: CASES_AT_ONCE,
             time_max: Duration::from_secs(600),
+            first_failure: false,
             observe: false,
         }
     }
@@ -231,10 +234,18 @@ fn put_all(
 ) -> Vec<CaseResult> {
     let machine = Machine::default();
     let results: Vec<_> = cases.iter().map(|_| OnceLock::new()).collect();
+    let one_failed = || {
+        let mut known = results.iter().filter_map(OnceLock::get);
+        known.any(|it: &CaseResult| {
+            it.level == Level::Must && matches!(it.outcome, Outcome::Failed(_))
+        })
+    };
     let put_one = |index: usize, alone: bool| {
         let (case, case_begun) = (cases[index], Instant::now());
         let outcome = if begun.elapsed() >= plan.time_max {
             Some(Outcome::Error("the time for the run was over".into()))
+        } else if plan.first_failure && one_failed() {
+            Some(Outcome::Error("not tried: another case failed".into()))
         } else if alone {
             Some(machine.alone(case, program))
         } else {

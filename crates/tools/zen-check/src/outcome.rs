@@ -240,7 +240,8 @@ pub struct Totals {
     pub skipped: usize,
     /// Of the cases that count and passed.
     pub points: usize,
-    /// Of the cases that count and passed or failed.
+    /// Of all cases that were not skipped: what can be reached does not shrink
+    /// because a case came to no verdict.
     pub points_max: usize,
 }
 
@@ -262,6 +263,8 @@ impl Report {
             }
             if matches!(outcome, Outcome::Passed | Outcome::Failed(_)) {
                 totals.counting += usize::from(*level == Level::Must);
+            }
+            if !matches!(outcome, Outcome::Skipped(_)) {
                 totals.points_max += points;
             }
         }

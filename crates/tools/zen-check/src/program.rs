@@ -213,6 +213,10 @@ impl Program {
         let mut words = runner.chain(words);
         let mut command = Command::new(words.next().unwrap_or_default());
         command.args(words);
+        // Else the legend pushes what a sanitizer has found out of the report.
+        if std::env::var_os("ASAN_OPTIONS").is_none() {
+            command.env("ASAN_OPTIONS", "print_legend=0");
+        }
         if let Launch::Command(_) = self.launch {
             command.env("ZEN_PORT", port.to_string());
             for pair in options.chunks(2) {

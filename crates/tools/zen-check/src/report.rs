@@ -82,11 +82,11 @@ impl FromStr for Format {
     }
 }
 
-/// Writes `report` in one format.
+/// Writes `report` in one format. A case without a verdict keeps its points in
+/// the maximum, and the formats for graders say that there is no verdict.
 ///
 /// # Errors
-/// What `to` says, or that there is no grade to write: if the checker failed in
-/// every case that counts, a grader must not take that for no points.
+/// What `to` says.
 pub fn write(
     report: &Report,
     format: Format,

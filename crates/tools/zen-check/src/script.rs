@@ -35,6 +35,12 @@ impl OwnCase {
         self.0.clause
     }
 
+    /// What is expected of the server.
+    #[must_use]
+    pub fn sentence(self) -> String {
+        self.0.sentence()
+    }
+
     /// Whether a person means it by this: a clause, a group, or a name.
     #[must_use]
     pub fn is_called(self, word: &str) -> bool {
@@ -131,6 +137,7 @@ fn read_case(
         from: None,
         only: None,
         clients: 1,
+        queue: 0,
     };
     let mut script = Script::default();
     let each = lines.iter().find_map(|it| it.1.strip_prefix("for each:"));
@@ -213,6 +220,10 @@ impl Script {
                 case.from =
                     Some(profile.ok_or(format!("no profile {text:?}"))?);
             }
+            ("queue of", false) => {
+                case.queue =
+                    text.parse().map_err(|_| "a queue of how many?")?;
+            }
             _ => match (line.strip_prefix("for "), self.parts.last_mut()) {
                 (Some(clients), _) if !case.own => {
                     let clients = clients.parse();
@@ -254,7 +265,7 @@ impl Part {
                 }
             }
             ("within", false) => self.within = command_line(text)?,
-            ("with IPv6", false) => self.ipv6 = true,
+            ("with IPv6", _) => self.ipv6 = true,
             ("with blocked signals", false) => {
                 self.start = Start::WithBlockedSignals;
             }

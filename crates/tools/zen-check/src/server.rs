@@ -22,6 +22,9 @@ use crate::program::{Launch, no_process};
 use crate::subject::{Started, Subject};
 use crate::verdict::{Fault, Verdict, ensure};
 
+/// A client that reads nothing is sent more than this.
+const SEND_BUFFER_MAX: u64 = 32 * 1024;
+
 /// A server that can be connected to.
 #[derive(Debug)]
 pub(crate) struct Server<'a> {
@@ -253,6 +256,13 @@ impl<'a> Server<'a> {
 
     /// A client whose connection holds few bytes in each direction.
     pub(crate) fn connect_narrow(&self) -> Verdict<Client> {
+        let kept = system::send_buffer().unwrap_or_default();
+        if kept > SEND_BUFFER_MAX {
+            return Err(Fault::skipped(format!(
+                "no answer can be made to wait here: each socket takes {kept} \
+                bytes (net.ipv4.tcp_wmem)"
+            )));
+        }
         self.over(system::connect_narrow(self.address))
     }
 
@@ -287,11 +297,19 @@ impl<'a> Server<'a> {
     /// first when it goes on. In a running process the first thread gets it, if
     /// it takes it: so that is arranged here too.
     fn send_to(&self, process: u32, signal: i32) -> Verdict {
-        match self.frozen.load(Ordering::Relaxed) {
-            true => system::signal_first_thread(process, signal)?,
-            false => system::signal(process, signal)?,
+        let sent = match self.is_frozen() {
+            true => system::signal_first_thread(process, signal),
+            false => system::signal(process, signal),
+        };
+        match sent {
+            Err(_) if process::has_ended(process) => {
+                let name = system::signal_name(signal);
+                Err(Fault::server(format!(
+                    "its process that listens has ended before it gets {name}"
+                )))
+            }
+            sent => Ok(sent?),
         }
-        Ok(())
     }
 
     /// A server that was told to end has not ended by itself.
@@ -306,7 +324,7 @@ impl<'a> Server<'a> {
     /// As Ctrl-C does: to the server and to all that it has started.
     pub(crate) fn signal_all(&self, signal: i32) -> Verdict {
         self.note_told(signal, " and its group");
-        if self.frozen.load(Ordering::Relaxed) {
+        if self.is_frozen() {
             let family = process::family(self.process()?)?;
             return family
                 .into_iter()
@@ -323,6 +341,10 @@ impl<'a> Server<'a> {
         wait_until("stopped by SIGSTOP", PATIENCE, || {
             Ok(process::is_all_stopped(self.process()?)?)
         })
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.load(Ordering::Relaxed)
     }
 
     pub(crate) fn thaw(&self) -> Verdict {

@@ -189,3 +189,28 @@ impl Subject {
         log.split_off(log.len().saturating_sub(LINES_SHOWN_MAX))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Profile;
+
+    #[test]
+    fn a_server_that_spins_does_not_wait_for_the_machine() {
+        let words = vec!["server".into()];
+        let program = Program::command(words, Profile::Server, None);
+        let subject = Subject::new(&Arc::new(program));
+        let seconds = Duration::from_secs;
+        let (log, errors) = (Arc::default(), Arc::default());
+        subject.runs().push(Started {
+            process: 1,
+            alive: false,
+            ended: None,
+            turns: Turns { cpu: seconds(5), delay: seconds(6) },
+            log,
+            errors,
+        });
+        subject.case_has_waited(seconds(2));
+        assert_eq!(subject.waited(), seconds(3));
+    }
+}

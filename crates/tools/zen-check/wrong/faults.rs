@@ -162,6 +162,8 @@ faults! {
         "never drops a client for which answers wait";
     ThinkCountsAsIdle, "think-counts-as-idle",
         "lets the idle clock run while it thinks for another client";
+    ThinksInTurn, "thinks-in-turn",
+        "holds a lock while it thinks, so that its threads think in turn";
     FloodStopsTheClock, "flood-stops-the-clock",
         "looks who is late only when fewer than 1,024 clients are ready";
     DropsBeforeLooking, "drops-before-looking",
@@ -179,6 +181,7 @@ impl Fault {
     pub(crate) fn shape(self) -> Shape {
         match self {
             Self::OneThreadTooFew | Self::WorkersDie => Shape::Pool,
+            Self::ThinksInTurn => Shape::Threads,
             Self::LeavesZombies
             | Self::EintrIsFatal
             | Self::ParentKeepsSocket

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, TcpStream};
+use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -293,8 +294,10 @@ pub(crate) fn clock() -> Instant {
 }
 
 fn think() {
+    static LOCK: Mutex<()> = Mutex::new(());
     let time = settings().think;
     if !time.is_zero() {
+        let _in_turn = faulty(Fault::ThinksInTurn).then(|| LOCK.lock());
         let before = Instant::now();
         thread::sleep(time);
         THOUGHT.set(THOUGHT.get() + before.elapsed());

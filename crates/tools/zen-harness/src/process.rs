@@ -6,8 +6,8 @@ mod output;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,19 @@ const PROBE_TIME_MAX: Duration = Duration::from_millis(300);
 /// The variable that marks a process and its descendants: a daemon leaves its
 /// group, its session and its parent, but keeps its environment.
 const MARK: &str = "ZEN_HARNESS_MARK";
+
+/// How a process is started in place of [`Command::spawn`].
+type Spawn = Box<dyn Fn(&mut Command) -> io::Result<Child> + Send + Sync>;
+
+static SPAWN: OnceLock<Spawn> = OnceLock::new();
+
+/// Starts every later process in this way, for instance in other namespaces.
+/// Only the first call has an effect.
+pub fn start_with(
+    spawn: impl Fn(&mut Command) -> io::Result<Child> + Send + Sync + 'static,
+) {
+    SPAWN.get_or_init(|| Box::new(spawn));
+}
 
 /// On Linux it is also killed when the thread that started it ends, so that
 /// thread has to live as long as the process.
@@ -111,7 +124,11 @@ impl Process {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}.{number}", std::process::id());
         system::prepare(command.env(MARK, &mark));
-        let mut child = command.spawn().map_err(|err| {
+        let child = match SPAWN.get() {
+            Some(start) => start(command),
+            None => command.spawn(),
+        };
+        let mut child = child.map_err(|err| {
             let program = command.get_program().to_string_lossy();
             io::Error::new(err.kind(), format!("cannot start {program}: {err}"))
         })?;

@@ -113,6 +113,12 @@ fn narrow_socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(sock)
 }
 
+/// How many bytes a segment of this connection may have.
+#[cfg(unix)]
+pub fn segment_bytes(sock: &TcpStream) -> io::Result<u32> {
+    SockRef::from(sock).tcp_mss()
+}
+
 /// Connects with a small send buffer, and never blocks: a flood of many such
 /// clients takes little memory.
 pub fn connect_to_flood(address: SocketAddr) -> io::Result<TcpStream> {

@@ -45,6 +45,10 @@ pub struct Assignment {
     command: Option<Vec<String>>,
     /// A student's file with both commands, which allows any language.
     pub start: Option<String>,
+    /// The systems on which it can be examined, as `std::env::consts::OS` has
+    /// them; all if there are none.
+    #[serde(default)]
+    pub systems: Vec<String>,
     /// Debian packages that a grading platform has to install for it.
     #[serde(default)]
     pub packages: Vec<String>,
@@ -66,6 +70,12 @@ pub struct Assignment {
     pub descriptors: u64,
     #[serde(rename = "stage")]
     pub stages: Vec<Stage>,
+    /// Mutants of the solution that no case can catch.
+    #[serde(default)]
+    pub excused: Vec<Excused>,
+    /// Whether to end an examination at the first case that fails.
+    #[serde(skip)]
+    pub(crate) first_failure: bool,
     #[serde(skip)]
     pub(crate) own_cases: Vec<OwnCase>,
 }
@@ -80,6 +90,14 @@ pub struct Stage {
     pub points: usize,
     /// Names, as `zen-check --case` takes them.
     pub cases: Vec<String>,
+}
+
+/// A mutant that does what the solution does, and why.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Excused {
+    pub mutant: String,
+    pub reason: String,
 }
 
 mod usual {
@@ -169,6 +187,37 @@ impl Assignment {
         Ok((profile, architecture))
     }
 
+    /// Its systems as a reader knows them, such as `Linux, macOS`.
+    #[must_use]
+    pub fn systems(&self) -> String {
+        match self.systems.is_empty() {
+            true => "any system".into(),
+            false => {
+                let names = self.systems.iter().map(|it| system(it));
+                names.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    /// An error if its cases cannot run on this system.
+    pub fn runs_here(&self) -> Result<(), String> {
+        self.runs_on(std::env::consts::OS)
+    }
+
+    fn runs_on(&self, os: &str) -> Result<(), String> {
+        let all = self.systems.is_empty();
+        match all || self.systems.iter().any(|it| it == os) {
+            true => Ok(()),
+            false => Err(format!(
+                "{} needs {}, and this is {}: use a machine with one of \
+                them, a virtual machine, or on Windows WSL",
+                self.name,
+                self.systems(),
+                system(os)
+            )),
+        }
+    }
+
     /// The same assignment, handed out and examined in this dialect, if any.
     pub fn in_dialect(self, dialect: Option<u64>) -> Result<Self, String> {
         if dialect.is_some() && self.start.is_none() {
@@ -254,7 +303,8 @@ impl Assignment {
     }
 }
 
-fn collect(
+/// Adds the ordinary files at this path in `folder`, or below it.
+pub(crate) fn collect(
     folder: &Path,
     file: &Path,
     found: &mut Vec<PathBuf>,
@@ -294,6 +344,17 @@ fn collect(
         found.push(file.to_path_buf());
     }
     Ok(())
+}
+
+/// A system's name as people write it.
+fn system(os: &str) -> &str {
+    match os {
+        "linux" => "Linux",
+        "macos" => "macOS",
+        "windows" => "Windows",
+        "freebsd" => "FreeBSD",
+        other => other,
+    }
 }
 
 fn name_of(folder: &Path) -> Result<String, String> {
@@ -366,6 +427,17 @@ mod tests {
             let message = read(&TEXT.replacen(old, new, 1)).unwrap_err();
             assert!(message.contains(what), "{new}: {message}");
         }
+    }
+
+    #[test]
+    fn names_the_systems_that_it_needs() {
+        let text = "systems = [\"linux\", \"macos\"]\nnumber";
+        let assignment = read(&TEXT.replacen("number", text, 1)).unwrap();
+        assert_eq!(assignment.runs_on("macos"), Ok(()));
+        let message = assignment.runs_on("windows").unwrap_err();
+        assert!(message.contains("needs Linux, macOS"), "{message}");
+        assert!(message.contains("this is Windows"), "{message}");
+        assert_eq!(read(TEXT).unwrap().runs_on("windows"), Ok(()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use zen_homework::exercise::Which;
 use zen_homework::student::CheckOptions;
 
 #[cfg(feature = "teacher")]
@@ -60,6 +61,9 @@ pub(crate) enum What {
     },
     /// Show the stages that passed in each assignment's last check
     Status,
+    /// Check an exercise of the book whenever you save a file, until it is
+    /// done; begin it before you edit anything
+    Exercise(Which),
     #[cfg(feature = "teacher")]
     #[command(flatten)]
     Teaching(Teaching),

@@ -5,6 +5,7 @@
 //! - [`start`]: how a server is built and started, in any language;
 //! - [`stages`]: the results stage by stage, from `zen-check`;
 //! - [`student`]: check, watch, hint, reset, status;
+//! - [`exercise`]: the exercises of the book;
 //! - `teacher`: handing out, grading, and what an author needs; this is not
 //!   part of a handout.
 
@@ -18,6 +19,7 @@
 )]
 
 pub mod assignment;
+pub mod exercise;
 pub mod project;
 pub mod stages;
 pub mod start;

@@ -16,6 +16,7 @@ use zen_harness::{inetd, system};
 
 use command_line::{Options, What};
 use zen_homework::assignment::Assignment;
+use zen_homework::exercise;
 use zen_homework::project::{Project, whole_path};
 use zen_homework::student::{self, CheckOptions};
 
@@ -68,6 +69,9 @@ fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
         }
         What::Status => {
             student::status(&Project::around(&here()?)?).map(|()| true)
+        }
+        What::Exercise(which) => {
+            exercise::exercise(&Project::around(&here()?)?, &which)
         }
         #[cfg(feature = "teacher")]
         What::Teaching(what) => {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use zen_harness::process::Process;
 use zen_harness::workspace;
 
-use crate::assignment::Assignment;
+use crate::assignment::{Assignment, BUILT};
 
 /// The folder of a handout for what its tools need.
 pub(crate) const KEPT: &str = ".homework";
@@ -28,6 +28,9 @@ pub struct Project {
 
 /// The program, if Cargo builds it, or in a line why there is none.
 pub type Built = Result<PathBuf, String>;
+
+/// The compiler refuses it.
+pub(crate) const NOT_BUILT: &str = "it does not build";
 
 impl Project {
     /// The project that contains this folder.
@@ -79,7 +82,15 @@ impl Project {
         &self,
         assignment: &Assignment,
     ) -> Result<Option<Command>, String> {
-        let mut command = match assignment.start()?.build {
+        let start = assignment.start()?;
+        if assignment.start.is_some() {
+            start.is_possible()?;
+            // Most compilers do not make the folder of what they write.
+            let built = start.folder.join(BUILT);
+            fs::create_dir_all(&built)
+                .map_err(|err| format!("{}: {err}", built.display()))?;
+        }
+        let mut command = match start.build {
             Some(words) => {
                 let program = words.first().map_or("", String::as_str);
                 let mut command = Command::new(program);
@@ -95,7 +106,10 @@ impl Project {
                 cargo
             }
         };
-        if let Some(target) = &self.target {
+        // A student's own use of Cargo puts its program where `check` does.
+        if let Some(target) = &self.target
+            && assignment.is_cargos()
+        {
             command.env("CARGO_TARGET_DIR", target);
         }
         Ok(Some(command))
@@ -107,6 +121,7 @@ impl Project {
         assignment: &Assignment,
         prepare: impl FnOnce(Command) -> Result<Command, String>,
     ) -> Result<Built, String> {
+        assignment.runs_here()?;
         let mut command = match self.build_command(assignment) {
             Ok(Some(command)) => prepare(command)?,
             Ok(None) => return Ok(Ok(PathBuf::new())),
@@ -120,7 +135,7 @@ impl Project {
         let mut build = build.map_err(|err| err.to_string())?;
         let ended = build.wait(Duration::from_secs(seconds));
         Ok(match ended.map_err(|err| err.to_string())? {
-            Some(it) if !it.success() => Err("it does not build".into()),
+            Some(it) if !it.success() => Err(NOT_BUILT.into()),
             None => Err(format!("it is not built within {seconds} s")),
             Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
             Some(_) => {
@@ -178,5 +193,25 @@ pub fn remove_files(
         fs::remove_file(folder.join(&file))
             .map_err(|err| format!("{}: {err}", file.display()))?;
     }
+    Ok(())
+}
+
+/// Gives a folder with everything in it to a user, if there is one.
+#[cfg(unix)]
+pub(crate) fn give(path: &Path, user: Option<u32>) -> Result<(), String> {
+    use std::os::unix::fs::lchown;
+    let Some(user) = user else { return Ok(()) };
+    let in_path = |err| format!("{}: {err}", path.display());
+    lchown(path, Some(user), Some(user)).map_err(in_path)?;
+    if fs::symlink_metadata(path).map_err(in_path)?.is_dir() {
+        for entry in fs::read_dir(path).map_err(in_path)? {
+            give(&entry.map_err(in_path)?.path(), Some(user))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn give(_: &Path, _: Option<u32>) -> Result<(), String> {
     Ok(())
 }

@@ -90,6 +90,7 @@ pub fn examine(
                     only: stage.cases.clone(),
                     own: assignment.own_cases.clone(),
                     time_max: left(begun, assignment.run_seconds),
+                    first_failure: assignment.first_failure,
                     ..Plan::default()
                 };
                 put_stage(assignment, program, seed, stage, plan)
@@ -137,7 +138,7 @@ fn put_stage(
         format!("{}::{name}", case.clause)
     };
     let only = cases.iter().map(name).collect();
-    match put(&Plan { only, jobs: 1, ..plan }) {
+    match put(&Plan { only, jobs: 1, first_failure: true, ..plan }) {
         StageOutcome::Failed(..) => outcome,
         again => again,
     }
@@ -236,6 +237,16 @@ pub fn all_failed(
     };
     let first = StageOutcome::Failed(what.into(), vec![failed]);
     end_with(assignment, Vec::new(), first)
+}
+
+/// The results with these outcomes, in the order of the stages.
+#[must_use]
+pub fn with_outcomes(
+    assignment: &Assignment,
+    outcomes: Vec<StageOutcome>,
+) -> Vec<StageResult> {
+    let stages = assignment.stages.iter().zip(outcomes);
+    stages.map(|(stage, outcome)| StageResult::new(stage, outcome)).collect()
 }
 
 /// Keeps the stages that have passed, and gives this result to the next.

@@ -69,6 +69,17 @@ impl Start {
         Ok(Self { folder, build, command })
     }
 
+    /// An error if this machine lacks a program that the commands start.
+    pub(crate) fn is_possible(&self) -> Result<(), String> {
+        let Some(program) = self.missing() else { return Ok(()) };
+        let path = env::var("PATH").unwrap_or_default();
+        let user = env::var("USER").unwrap_or_else(|_| "this user".into());
+        Err(format!(
+            "{program} is in no folder of the PATH of {user} ({path}): \
+            install it, or name a program that is there"
+        ))
+    }
+
     /// The first program that this machine lacks, of those that are found by
     /// way of PATH.
     #[must_use]

@@ -11,8 +11,12 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use zen_check::report::{self, Format, Settings};
+#[cfg(unix)]
+use zen_harness::process;
 
 use crate::assignment::{Assignment, Stage};
+#[cfg(unix)]
+use crate::project::give;
 use crate::project::{KEPT, Project, copy_files, remove_files};
 use crate::stages::{self, StageOutcome, StageResult, counted};
 
@@ -36,6 +40,10 @@ pub struct CheckOptions {
     /// change replace those that are here
     #[arg(long, value_name = "DIR")]
     pub submission: Option<PathBuf>,
+
+    /// As root: run the submission as this user, a number that owns nothing
+    #[arg(long, value_name = "NUMBER", hide = true)]
+    pub run_as: Option<u32>,
 }
 
 fn report(text: &str) -> Result<(String, String), String> {
@@ -100,7 +108,12 @@ pub fn check(
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
     let results = match take(project, assignment, options)? {
         Some(why) => stages::all_failed(assignment, &why, Vec::new()),
-        None => examine(project, assignment, seed)?,
+        // A report says so, rather than being empty.
+        None => examine(project, assignment, seed, options.run_as)
+            .unwrap_or_else(|why| {
+                let unknown = StageOutcome::Unknown(why);
+                stages::end_with(assignment, Vec::new(), unknown)
+            }),
     };
     let mut remembered = Remembered::load(project);
     let done = results.iter().filter(|it| it.passed());
@@ -198,8 +211,15 @@ fn examine(
     project: &Project,
     assignment: &Assignment,
     seed: u64,
+    user: Option<u32>,
 ) -> Result<Vec<StageResult>, String> {
-    match project.build(assignment, Ok)? {
+    // Cargo runs no student's code during a build; another command might.
+    if user.is_some() && !assignment.is_cargos() {
+        run_as(user, &assignment.folder)?;
+    }
+    let built = project.build(assignment, Ok)?;
+    run_as(user, &assignment.folder)?;
+    match built {
         Err(what) => Ok(stages::all_failed(assignment, &what, Vec::new())),
         Ok(program) => {
             // The assignment's own commands run in that folder.
@@ -207,6 +227,25 @@ fn examine(
                 .map_err(|err| err.to_string())?;
             Ok(stages::examine(assignment, &program, seed, &mut |_| ()))
         }
+    }
+}
+
+/// Starts everything from now on as this user, who owns the folder. So it can
+/// neither signal this process nor write what this process writes.
+#[cfg(unix)]
+fn run_as(user: Option<u32>, folder: &Path) -> Result<(), String> {
+    use std::os::unix::process::CommandExt;
+    let Some(user) = user else { return Ok(()) };
+    give(folder, Some(user))?;
+    process::start_with(move |command| command.uid(user).gid(user).spawn());
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn run_as(user: Option<u32>, _: &Path) -> Result<(), String> {
+    match user {
+        Some(_) => Err("this system has no such users".into()),
+        None => Ok(()),
     }
 }
 
@@ -264,18 +303,29 @@ pub fn watch(
     assignment: &Assignment,
     options: &CheckOptions,
 ) -> Result<(), String> {
-    let mut seen = None;
+    let folder = &assignment.folder;
+    let look = || Ok(times(folder, assignment.files_in(folder)?));
+    until_done(look, || check(project, assignment, options).map(|_| false))
+}
+
+/// Checks whenever a student has saved a file, until `check` returns true.
+pub(crate) fn until_done(
+    look: impl Fn() -> Result<Times, String>,
+    check: impl Fn() -> Result<bool, String>,
+) -> Result<(), String> {
+    let mut watched = Watched::default();
     loop {
-        let now = changed(assignment)?;
-        if seen.as_ref() != Some(&now) {
-            seen = Some(now);
+        if watched.is_saved(&look()?) {
             if report::is_for_a_terminal() {
                 print("\x1b[2J\x1b[H")?;
             }
-            // Keep watching even if a check cannot run.
-            if let Err(message) = check(project, assignment, options) {
-                print(&format!("{message}\n"))?;
+            match check() {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // Keep watching even if a check cannot run.
+                Err(message) => print(&format!("{message}\n"))?,
             }
+            watched.checked(&look()?);
             print("Waiting for a change; Ctrl-C ends this.\n")?;
         }
         thread::sleep(WATCH_EVERY);
@@ -283,16 +333,61 @@ pub fn watch(
 }
 
 /// When each file was last changed.
-fn changed(
-    assignment: &Assignment,
-) -> Result<Vec<(PathBuf, Option<SystemTime>)>, String> {
-    let files = assignment.files_in(&assignment.folder)?.into_iter();
+pub(crate) type Times = BTreeMap<PathBuf, Option<SystemTime>>;
+
+/// Tells the files that a student saves from those that a build or a server
+/// writes during a check.
+#[derive(Default)]
+struct Watched {
+    /// The times at the last look; none before the first.
+    seen: Option<Times>,
+    /// Files that changed during the last check. Either the student saved them
+    /// then, or the program writes them in each check.
+    during: Vec<PathBuf>,
+}
+
+impl Watched {
+    /// Whether a student has saved a file since the last look.
+    fn is_saved(&mut self, now: &Times) -> bool {
+        self.seen.replace(now.clone()).as_ref() != Some(now)
+    }
+
+    /// Takes note of what a check has changed. A file that is new is the
+    /// program's, and so is one that the check before has changed as well.
+    fn checked(&mut self, now: &Times) {
+        let seen = self.seen.get_or_insert_default();
+        let changed = now.iter().filter(|(file, time)| {
+            seen.get(*file).is_some_and(|before| before != *time)
+        });
+        let changed: Vec<_> = changed.map(|(file, _)| file.clone()).collect();
+        let mut known = now.clone();
+        for file in changed.iter().filter(|it| !self.during.contains(it)) {
+            // Keep the old time, so that the next look finds it saved.
+            known.insert(file.clone(), seen[file]);
+        }
+        *seen = known;
+        self.during = changed;
+    }
+}
+
+/// When each of these files in a folder was changed, without those that editors
+/// and interpreters write beside them.
+pub(crate) fn times(folder: &Path, mut files: Vec<PathBuf>) -> Times {
+    let beside = |part: &str| {
+        let ends = ["~", ".swp", ".swo", ".tmp", ".log", ".pyc", ".o"];
+        part.starts_with(['.', '#', '~'])
+            || part == "__pycache__"
+            // Vim tries with this name whether it may write there.
+            || part == "4913"
+            || ends.iter().any(|end| part.ends_with(end))
+    };
+    files.retain(|it| !it.iter().any(|part| beside(&part.to_string_lossy())));
     let with_time = |file: PathBuf| {
-        let metadata = fs::metadata(assignment.folder.join(&file));
+        let metadata = fs::metadata(folder.join(&file));
         let time = metadata.and_then(|it| it.modified()).ok();
         (file, time)
     };
-    Ok(files.map(with_time).collect())
+    files.into_iter().map(with_time).collect()
 }
 
 /// Shows the next hint for a stage: the named one, or the first that has not
@@ -404,6 +499,38 @@ pub fn print(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn times(files: &[(&str, u64)]) -> Times {
+        let time = |at| SystemTime::UNIX_EPOCH + Duration::from_secs(at);
+        let entry =
+            |&(file, at): &(&str, u64)| (PathBuf::from(file), Some(time(at)));
+        files.iter().map(entry).collect()
+    }
+
+    #[test]
+    fn watch_fires_on_what_a_student_saves_and_not_on_what_a_check_writes() {
+        let mut watched = Watched::default();
+        assert!(watched.is_saved(&times(&[("main.py", 1)])), "the first look");
+        // The server makes a file.
+        watched.checked(&times(&[("main.py", 1), ("data", 2)]));
+        assert!(!watched.is_saved(&times(&[("main.py", 1), ("data", 2)])));
+        assert!(watched.is_saved(&times(&[("main.py", 3), ("data", 2)])));
+        // It changes again: this might be a student, but only once.
+        let now = times(&[("main.py", 3), ("data", 4)]);
+        watched.checked(&now);
+        assert!(watched.is_saved(&now));
+        let now = times(&[("main.py", 3), ("data", 5)]);
+        watched.checked(&now);
+        assert!(!watched.is_saved(&now), "it loops");
+        // What is saved during a check is not lost.
+        assert!(watched.is_saved(&times(&[("main.py", 6), ("data", 5)])));
+        let now = times(&[("main.py", 7), ("data", 8)]);
+        watched.checked(&now);
+        assert!(watched.is_saved(&now));
+        // Nor is what a student deletes.
+        watched.checked(&now);
+        assert!(watched.is_saved(&times(&[("main.py", 7)])));
+    }
 
     #[test]
     fn what_is_earned_stands_beside_what_is_unknown() {

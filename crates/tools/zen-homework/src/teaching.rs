@@ -7,8 +7,12 @@ use clap::Subcommand;
 use zen_homework::project::Project;
 use zen_homework::teacher::export::{self, Platform};
 use zen_homework::teacher::grade::{self, GradeOptions};
-use zen_homework::teacher::limits::{self, Limits};
-use zen_homework::teacher::{handout, new, solution, verify};
+use zen_homework::teacher::limits::Limits;
+use zen_homework::teacher::{
+    cage,
+    examination::{self, Examination},
+    handout, new, solution, verify,
+};
 
 /// What a teacher does.
 #[derive(Debug, Subcommand)]
@@ -21,7 +25,8 @@ pub(crate) enum Teaching {
         #[arg(required = true)]
         name: Vec<String>,
 
-        /// Write to this folder, which must be empty or not exist yet
+        /// Write to this folder: a new or empty one, or an earlier handout,
+        /// to which the assignments are added
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
 
@@ -47,7 +52,7 @@ pub(crate) enum Teaching {
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
 
-        /// Write to this file or folder, which must not exist yet
+        /// Write to this file or folder; what is there is not overwritten
         #[arg(long, value_name = "PATH")]
         to: PathBuf,
     },
@@ -63,6 +68,10 @@ pub(crate) enum Teaching {
     New {
         /// Its name, and that of its folder
         name: String,
+
+        /// The name of its first stage
+        #[arg(long, value_name = "NAME", default_value = "first")]
+        stage: String,
     },
     /// For authors: check that the starter fails, that the solution passes,
     /// and that each stage catches a wrong solution
@@ -77,26 +86,30 @@ pub(crate) enum Teaching {
         /// Use the dialect with this seed
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
+
+        /// Instead, check that the cases catch every small change of the
+        /// solution; needs cargo-mutants
+        #[arg(long, conflicts_with_all = ["listings", "dialect"])]
+        mutants: bool,
     },
-    /// Limit this process, and become the command
+    /// Become the command within limits
     #[command(hide = true)]
     Within {
         #[command(flatten)]
         limits: Limits,
-        #[arg(long)]
-        user: Option<u32>,
         #[arg(last = true)]
         command: Vec<String>,
     },
-    /// Examine a program, and write the results to a file
+    /// Become the command as another user
     #[command(hide = true)]
-    Examine {
-        folder: PathBuf,
-        program: PathBuf,
-        results: PathBuf,
-        #[arg(long)]
-        seed: u64,
+    RunAs {
+        user: u32,
+        #[arg(last = true)]
+        command: Vec<String>,
     },
+    /// Build and examine a submission, and report on standard output
+    #[command(hide = true)]
+    Examine(Examination),
 }
 
 /// Runs a command; true if all is well.
@@ -118,16 +131,20 @@ pub(crate) fn run(
         Teaching::Solution { name, stage } => {
             solution::solution(&project()?, &name, stage.as_deref())?;
         }
-        Teaching::New { name } => new::new(&project()?, &name)?,
-        Teaching::Verify { name, listings, dialect } => {
-            return verify::verify(&project()?, &name, listings, dialect);
+        Teaching::New { name, stage } => {
+            new::new(&project()?, &name, &stage)?;
         }
-        Teaching::Within { limits, user, command } => {
-            limits::become_within(limits, user, &command)?;
+        Teaching::Verify { name, listings, dialect, mutants } => {
+            let project = project()?;
+            return verify::verify(&project, &name, listings, dialect, mutants);
         }
-        Teaching::Examine { folder, program, results, seed } => {
-            grade::examine(&folder, &program, &results, seed)?;
+        Teaching::Within { limits, command } => {
+            cage::become_within(limits, &command)?;
         }
+        Teaching::RunAs { user, command } => {
+            cage::become_user(user, &command)?;
+        }
+        Teaching::Examine(options) => examination::examine(&options)?,
     }
     Ok(true)
 }
@@ -138,8 +155,13 @@ fn list(project: &Project) -> Result<(), String> {
         let (points, stages) = (it.points_max(), it.stages.len());
         text += &format!(
             "{:>2}  {:10}  pages {:8}  {:>3} min  {stages} stages, {points:>2} \
-            points  {}\n",
-            it.number, it.name, it.pages, it.minutes, it.title
+            points  {:12}  {}\n",
+            it.number,
+            it.name,
+            it.pages,
+            it.minutes,
+            it.systems(),
+            it.title
         );
     }
     zen_homework::student::print(&text)

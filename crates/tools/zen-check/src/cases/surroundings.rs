@@ -103,9 +103,14 @@ fn a_client_that_cannot_be_set_up_harms_no_other(subject: &Subject) -> Verdict {
         let reason = "it sets no client up by a call that can be made to fail";
         return Err(Fault::skipped(reason));
     }
-    unlucky.rest(PATIENCE).map_err(|fault| {
+    let rest = unlucky.rest(PATIENCE).map_err(|fault| {
         fault.after("a client whose socket could not be told not to block")
-    })?;
+    });
+    // A runtime that forgets this socket, as asyncio does since Python 3.12, is
+    // not the author's.
+    if subject.is_listing() {
+        rest?;
+    }
     drop(failing);
     // What is printed for the next client comes after that.
     let mut next = server.connect()?;

@@ -1,10 +1,6 @@
 //! Bytes in, bytes out.
 
-use std::thread;
-use std::time::Duration;
-
 use crate::case::{Named, functions};
-use crate::client::Client;
 use crate::contract::{COMPLEX, IMPLICIT, UGLY, answer, answers};
 use crate::random::Random;
 use crate::subject::Subject;
@@ -19,11 +15,6 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     knows_no_other,
     answers_in_the_order_of_the_questions,
 ];
-
-/// Long enough for two pieces to be received as two. It waits for nothing: if
-/// they are received as one all the same, the case asks for less, not for
-/// something wrong.
-const BETWEEN_PIECES: Duration = Duration::from_millis(1);
 
 /// Asks each question on one connection, and leaves.
 fn ask_all(subject: &Subject, questions: &[Vec<u8>]) -> Verdict {
@@ -42,23 +33,10 @@ fn a_question_may_hold_any_byte(subject: &Subject) -> Verdict {
     ask_all(subject, &questions)
 }
 
-/// Sends each piece as a segment of its own.
-fn send_pieces<'a>(
-    client: &mut Client,
-    pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Verdict {
-    for piece in pieces {
-        client.send(piece)?;
-        thread::sleep(BETWEEN_PIECES);
-    }
-    Ok(())
-}
-
 fn answers_a_question_that_comes_byte_by_byte(subject: &Subject) -> Verdict {
     let (_server, mut client) = subject.start_for_one(&[])?;
     for question in [UGLY, IMPLICIT, COMPLEX, b"Who?"] {
-        send_pieces(&mut client, question.chunks(1))?;
-        client.expect(answer(question))?;
+        client.send_pieces(question.chunks(1))?.expect(answer(question))?;
     }
     client.leave()
 }
@@ -67,8 +45,8 @@ fn answers_two_questions_cut_at_any_place(subject: &Subject) -> Verdict {
     let (_server, mut client) = subject.start_for_one(&[])?;
     let stream = b"Simple is better than? Beautiful is better than?";
     for cut in 1..stream.len() {
-        send_pieces(&mut client, [&stream[..cut], &stream[cut..]])?;
-        client.expect(b"Complex.Ugly.")?;
+        let (piece, later) = stream.split_at(cut);
+        client.send_pieces([piece, later])?.expect(b"Complex.Ugly.")?;
     }
     client.leave()
 }
@@ -85,14 +63,7 @@ fn answers_any_stream_cut_in_any_way(subject: &Subject) -> Verdict {
     stream.push(b'?');
     let expected = answers(&stream);
     let (_server, mut client) = subject.start_for_one(&[])?;
-    let mut rest = &stream[..];
-    while !rest.is_empty() {
-        let (piece, later) =
-            rest.split_at(rest.len().min(1 + random.below(90)));
-        send_pieces(&mut client, [piece])?;
-        rest = later;
-    }
-    client.expect(&expected)?.leave()
+    client.send_cut(&stream, subject.seed)?.expect(&expected)?.leave()
 }
 
 fn skips_nothing_but_white_space(subject: &Subject) -> Verdict {

@@ -203,6 +203,17 @@ mod tests {
     }
 
     #[test]
+    fn tests_of_a_broken_server_come_to_an_end() {
+        let mut machine = Machine::default();
+        machine.failures = AtomicUsize::new(FAILURES_MIN);
+        assert_eq!(machine.has_seen_enough(), None);
+        let before = Instant::now().checked_sub(PATIENCE_OF_TESTS);
+        machine.begun = before.unwrap_or(machine.begun);
+        let enough = machine.has_seen_enough().unwrap_or_default();
+        assert!(enough.starts_with("not tried: 20 cases"), "{enough}");
+    }
+
+    #[test]
     fn a_late_server_is_blamed_or_there_is_no_verdict() {
         let blamed = judged([late(90, 100), late(90, 80), late(90, 100)]);
         assert!(matches!(blamed, Outcome::Failed(_)), "{blamed:?}");

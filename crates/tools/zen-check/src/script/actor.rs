@@ -99,6 +99,18 @@ impl Actor {
         self.sends(to, |client| client.send(bytes).map(|_| bytes.to_vec()))
     }
 
+    /// Sends, cut at places that depend on the seed and on what was sent before.
+    pub(super) fn says_in_pieces(
+        &mut self,
+        to: &Server<'_>,
+        bytes: &[u8],
+    ) -> Verdict {
+        let seed = to.subject.seed.wrapping_add(self.asked.len() as u64);
+        self.sends(to, |client| {
+            client.send_cut(bytes, seed).map(|_| bytes.to_vec())
+        })
+    }
+
     pub(super) fn gets(
         &mut self,
         to: &Server<'_>,

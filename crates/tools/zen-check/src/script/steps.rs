@@ -36,6 +36,9 @@ pub(super) const CLIENT: &[Row<ClientAct>] = &[
         it.comes(|| to.connect_from(from))
     }),
     ("send BYTES", |it, to, line| it.says(to, &bytes_of(to, line))),
+    ("send BYTES in pieces", |it, to, line| {
+        it.says_in_pieces(to, &bytes_of(to, line))
+    }),
     ("flood BYTES at most SIZE", |it, to, line| {
         let bytes = bytes_of(to, line);
         it.sends(to, |client| {

@@ -3,7 +3,8 @@
 //! that is about it, and nothing that is not there.
 //!
 //! `zen-wrong` makes one mistake at a time, or none; beside it stand two
-//! servers in Python. For each there is a file in `wrong/golden` with the list
+//! servers in Python, and small servers in other languages, each with and
+//! without one mistake; a language that is not installed is left out. For each there is a file in `wrong/golden` with the list
 //! of the cases that it fails, which must be the same, and with the report of
 //! the case that names the fault, of which all that does not depend on times
 //! must be the same.
@@ -101,7 +102,7 @@ fn examine(server: &Server, mode: Mode) -> Result<(), Failed> {
     let golden = Golden::read(server)?;
     let groups = match mode {
         Mode::Quick | Mode::Reports => golden.naming_case(),
-        Mode::Full | Mode::Bless => Vec::new(),
+        Mode::Full | Mode::Bless => server.only.clone(),
     };
     let results = put(&server.program, groups);
     let errors = results.iter().find_map(|result| match &result.outcome {

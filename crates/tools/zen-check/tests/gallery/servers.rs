@@ -26,12 +26,14 @@ const SHAPES: [(&str, Architecture); 5] = [
 
 /// One server, and how it is started.
 pub(crate) struct Server {
-    /// `fault`, `base` or `python`.
+    /// `fault`, `base`, `python` or `language`.
     pub(crate) kind: &'static str,
     pub(crate) name: String,
     /// What is wrong with it, in a sentence.
     pub(crate) sentence: String,
     pub(crate) program: Box<dyn Fn() -> Program + Send>,
+    /// The cases that are put to it, if not all.
+    pub(crate) only: Vec<String>,
 }
 
 impl fmt::Debug for Server {
@@ -57,6 +59,7 @@ impl Server {
             name: name.into(),
             sentence: sentence.into(),
             program: Box::new(program),
+            only: Vec::new(),
         }
     }
 }
@@ -69,7 +72,8 @@ pub(crate) fn all() -> Vec<Server> {
         let sentence = "makes no mistake";
         Server::new("base", shape, sentence, &words, Some(architecture))
     });
-    bases.into_iter().chain(faults()).chain(python()).collect()
+    let wrong = bases.into_iter().chain(faults()).chain(python());
+    wrong.chain(languages()).collect()
 }
 
 /// Those that `zen-wrong` says it can make: name, shape and sentence.
@@ -116,6 +120,112 @@ fn python() -> Vec<Server> {
     servers.collect()
 }
 
+/// A server in another language, which is right, or wrong if it is told so.
+struct Language {
+    name: &'static str,
+    /// The command that builds it, or tries whether it can be run.
+    build: &'static str,
+    run: &'static str,
+    wrong: &'static str,
+    architecture: Architecture,
+}
+
+const LANGUAGES: [Language; 5] = [
+    Language {
+        name: "asyncio-stop",
+        build: "{python} {source}/zen_asyncio_stop.py",
+        run: "{python} {source}/zen_asyncio_stop.py",
+        wrong: "waits at its end until every client has left",
+        architecture: Architecture::Coroutine,
+    },
+    Language {
+        name: "node",
+        build: "node {source}/zen.js",
+        run: "node {source}/zen.js",
+        wrong: "does not catch the error of a client",
+        architecture: Architecture::EventLoop,
+    },
+    Language {
+        name: "java",
+        build: "javac -nowarn -d {target} {source}/Zen.java",
+        run: "java -XX:TieredStopAtLevel=1 -cp {target} Zen",
+        wrong: "does not flush its answers",
+        architecture: Architecture::ThreadPerClient,
+    },
+    Language {
+        name: "go",
+        build: "go build -o {target}/zen-go {source}/zen.go",
+        run: "{target}/zen-go",
+        wrong: "takes the error of a client for fatal",
+        architecture: Architecture::Coroutine,
+    },
+    Language {
+        name: "c",
+        build: "gcc -g -fsanitize=address,undefined -pthread \
+            -o {target}/zen-c {source}/zen.c",
+        run: "{target}/zen-c",
+        wrong: "writes behind the end of its buffer",
+        architecture: Architecture::ThreadPerClient,
+    },
+];
+
+/// Those whose language is here, each right and wrong.
+fn languages() -> Vec<Server> {
+    let mut servers = Vec::new();
+    for language in LANGUAGES {
+        let name = language.name;
+        let Some(command) = built(&language) else {
+            eprintln!("{name}: its language is not here, so it is left out");
+            continue;
+        };
+        let mut words: Vec<_> = command.iter().map(String::as_str).collect();
+        words.push("{port}");
+        let architecture = Some(language.architecture);
+        let right = "makes no mistake in how it talks";
+        let mut add = |name: &str, sentence: &str, words: &[&str]| {
+            let kind = "language";
+            let only = ["wire", "ending", "process/8", "process/10"];
+            let only = only.map(str::to_owned).into();
+            let new = Server::new(kind, name, sentence, words, architecture);
+            servers.push(Server { only, ..new });
+        };
+        add(name, right, &words);
+        words.push("wrong");
+        add(&format!("{name}-wrong"), language.wrong, &words);
+    }
+    servers
+}
+
+/// Builds a server, and returns its command.
+fn built(language: &Language) -> Option<Vec<String>> {
+    let target = target()?;
+    let words = |command: &str| {
+        let words = command.split_whitespace().map(|word| {
+            let python = interpreter().unwrap_or(Path::new("python3"));
+            word.replace("{python}", &python.to_string_lossy())
+                .replace(
+                    "{source}",
+                    &folder().join("languages").to_string_lossy(),
+                )
+                .replace("{target}", &target.to_string_lossy())
+        });
+        words.collect::<Vec<_>>()
+    };
+    let build = words(language.build);
+    let mut command = Command::new(build.first()?);
+    // Go insists on a place for what it has built before.
+    command.args(&build[1..]).env("GOCACHE", target.join("go"));
+    let output = command.output().ok()?;
+    output.status.success().then(|| words(language.run))
+}
+
+/// Where they are built.
+fn target() -> Option<PathBuf> {
+    let target = zen_harness::built::scratch().ok()?.join("languages");
+    std::fs::create_dir_all(&target).ok()?;
+    Some(target)
+}
+
 /// The interpreter itself: what is found in the path may be a slow script that
 /// looks for it.
 fn interpreter() -> Option<&'static Path> {
@@ -144,6 +254,9 @@ pub(crate) fn without_paths(text: &str) -> String {
     let folder = folder().to_string_lossy().into_owned();
     let mut text =
         text.replace(&wrong(), "zen-wrong").replace(&folder, "wrong");
+    if let Some(target) = target() {
+        text = text.replace(&*target.to_string_lossy(), "target");
+    }
     if let Some(python) = interpreter() {
         text = text.replace(&*python.to_string_lossy(), "python3");
     }

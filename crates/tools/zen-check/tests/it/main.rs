@@ -2,6 +2,9 @@
 //! and `tidy` test the book and the style of the workspace.
 
 mod book;
+mod exercises;
+#[cfg(all(feature = "command", target_os = "linux"))]
+mod machine;
 mod pages;
 #[cfg(feature = "command")]
 mod reports;

@@ -415,16 +415,17 @@ fn gradescope_takes_no_point_for_what_the_checker_did() {
         .map(|test| {
             assert_eq!(test["output_format"], "text");
             let name = test["name"].as_str().unwrap();
-            (name, &test["max_score"], test["status"].as_str().unwrap())
+            (name, &test["max_score"], test["status"].as_str())
         })
         .collect();
     assert_eq!(
         tests,
         [
-            ("wire/1: keeps wire/1", &1.into(), "passed"),
-            ("wire/2: keeps wire/2", &1.into(), "failed"),
-            ("wire/3: keeps wire/3 (no points)", &0.into(), "failed"),
-            ("limit/1: keeps limit/1", &1.into(), "failed"),
+            ("wire/1: keeps wire/1", &1.into(), Some("passed")),
+            ("wire/2: keeps wire/2", &1.into(), Some("failed")),
+            ("wire/3: keeps wire/3 (no points)", &0.into(), Some("failed")),
+            ("limit/1: keeps limit/1", &1.into(), Some("failed")),
+            ("stop/1: keeps stop/1", &1.into(), None),
         ]
     );
     let output = value["output"].as_str().unwrap();
@@ -436,12 +437,23 @@ fn gradescope_takes_no_point_for_what_the_checker_did() {
 }
 
 #[test]
-fn there_is_no_grade_where_nothing_is_known() {
-    for format in Format::ALL {
-        let grades = [Format::Gradescope, Format::Classroom50];
-        let written = try_written(&erring(), format, &[]);
-        assert_eq!(written.is_err(), grades.contains(&format), "{format}");
-    }
+fn a_case_without_a_verdict_keeps_its_points_in_the_maximum() {
+    let report = erring();
+    let errors = report.totals().errors;
+    let value = json(&report, Format::Gradescope);
+    let (score, max) =
+        (sum(&value["tests"], "score"), sum(&value["tests"], "max_score"));
+    assert_eq!((score, max > 0), (0, true), "{value}");
+    let output = value["output"].as_str().unwrap();
+    assert!(output.contains("FOR THE TEACHER"), "{output}");
+    let tests = value["tests"].as_array().unwrap();
+    let unknown = tests.iter().filter(|test| test.get("status").is_none());
+    assert_eq!(unknown.count(), errors);
+    let value = json(&report, Format::Classroom50);
+    assert_eq!(value["score"], 0);
+    assert_eq!(value["max-score"], max);
+    let name = value["tests"][0]["test-name"].as_str().unwrap();
+    assert!(name.starts_with("no verdict: "), "{name}");
 }
 
 /// What both of Classroom 50's validators demand.

@@ -530,8 +530,9 @@ const UNUSUAL: [(&str, &str); 14] = [
 
 /// Folders whose comments, messages, cases and hints are checked as well as
 /// pages.
-const FOLDERS_IN_PLAIN_ENGLISH: [&str; 11] = [
+const FOLDERS_IN_PLAIN_ENGLISH: [&str; 12] = [
     "book/deployment",
+    "book/solutions",
     "book/src",
     "book/transcripts",
     "crates/homework",

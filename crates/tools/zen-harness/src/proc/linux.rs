@@ -28,19 +28,32 @@ pub(super) struct Member {
 
 fn read<T: FromRead>(path: impl AsRef<Path>) -> io::Result<T> {
     let read = || -> ProcResult<T> { T::from_read(fs::File::open(path)?) };
-    read().map_err(io::Error::other)
+    read().map_err(|err| missing().unwrap_or(io::Error::other(err)))
+}
+
+/// The error that explains all others where /proc is not mounted: there, nothing
+/// is known of any process.
+fn missing() -> Option<io::Error> {
+    let what = "/proc is not mounted here";
+    let missing = !Path::new("/proc/self").exists();
+    missing.then(|| io::Error::new(io::ErrorKind::Unsupported, what))
 }
 
 /// The numeric names in a folder.
 fn entries(folder: &str) -> io::Result<Vec<u64>> {
-    let names = fs::read_dir(folder)?.filter_map(|entry| entry.ok());
+    let names = fs::read_dir(folder);
+    let names = names.map_err(|err| missing().unwrap_or(err))?;
+    let names = names.filter_map(|entry| entry.ok());
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
     Ok(names.filter_map(|name| name.parse().ok()).collect())
 }
 
 /// All processes of this machine.
 fn all() -> io::Result<Vec<u32>> {
-    Ok(entries("/proc")?.into_iter().map(|process| process as u32).collect())
+    match &entries("/proc")?[..] {
+        [] => Err(missing().unwrap_or(io::ErrorKind::Unsupported.into())),
+        all => Ok(all.iter().map(|&process| process as u32).collect()),
+    }
 }
 
 /// The processes of a group, and its leader's descendants in any group.
@@ -185,6 +198,12 @@ pub fn is_stopped(process: u32) -> bool {
         // A thread may have ended meanwhile.
         stat.map_or(true, |stat| "TtZX".contains(stat.state))
     })
+}
+
+/// Whether a process is not there any more, and not as a zombie.
+#[must_use]
+pub fn has_ended(process: u32) -> bool {
+    missing().is_none() && !Path::new(&format!("/proc/{process}")).exists()
 }
 
 /// Whether another process traces all threads of this one.

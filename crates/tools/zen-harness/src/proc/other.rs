@@ -21,6 +21,7 @@ stubs! {
     calls(u32) -> io::Result<Vec<(u32, Call)>> = unsupported();
     cpu_time(u32) -> io::Result<Duration> = unsupported();
     descriptors(u32) -> io::Result<Vec<u64>> = unsupported();
+    has_ended(u32) -> bool = false;
     has_no_signal_pending(u32) -> io::Result<bool> = unsupported();
     is_all_stopped(u32) -> io::Result<bool> = unsupported();
     is_stopped(u32) -> bool = false;

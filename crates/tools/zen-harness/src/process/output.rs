@@ -264,7 +264,7 @@ impl Output {
     }
 }
 
-/// Sleeps if so many bytes since `begun` are a flood.
+/// Sleeps if this number of bytes since `begun` is a flood.
 fn slow_down(bytes: usize, begun: Instant) {
     let floods = bytes as f64 / f64::from(FLOOD_BYTES) - 1.0;
     let due = Duration::from_secs_f64(floods.max(0.0));

@@ -25,6 +25,9 @@ SIGALRM SIGHUP SIGUSR1 SIGUSR2 SIGWINCH EAGAIN EMFILE }
 pub const ECONNRESET: i32 = 10054;
 
 stubs! {
+    segment_bytes(&TcpStream) -> io::Result<u32> = unsupported();
+    longest_queue() -> Option<u64> = None;
+    send_buffer() -> Option<u64> = None;
     adopt_orphans() -> io::Result<()> = unsupported();
     block_signals(&mut Command) -> () = ();
     ended_by(ExitStatus) -> Option<i32> = None;

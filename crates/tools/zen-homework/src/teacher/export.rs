@@ -10,7 +10,9 @@ use clap::ValueEnum;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::handout::{forget_other_packages, handed_out, workflow, write};
+use super::handout::{
+    self, RUST, forget_other_packages, handed_out, workflow, write,
+};
 use super::source::{Files, files_below};
 use super::workshop::Temporary;
 use crate::assignment::Assignment;
@@ -50,9 +52,11 @@ pub fn export(
             false => text.replace(&format!(" --package {NAME}"), ""),
         }
     };
-    if to.exists() {
-        return Err(format!("{} already exists", to.display()));
-    }
+    let rust = handout::rust()?;
+    let script = |path: &str, text: &str| {
+        let text = text.replace(NAME, name).replace(RUST, &rust);
+        (PathBuf::from(path), text.into_bytes())
+    };
     match platform {
         Platform::Gradescope => {
             let mut files = graded_project(project, assignment)?;
@@ -60,28 +64,38 @@ pub fn export(
                 ("setup.sh", include_str!("export/setup.sh")),
                 ("run_autograder", include_str!("export/run_autograder")),
             ] {
-                files.push(script(path, &for_gradescope(text), name));
+                files.push(script(path, &for_gradescope(text)));
             }
+            is_free(to)?;
             zip(&files, to)
         }
         Platform::Classroom50 => {
             let mut files = graded_project(project, assignment)?;
             let autograder = include_str!("export/autograder.py");
-            files.push(script("autograder.py", autograder, name));
+            files.push(script("autograder.py", autograder));
             let runtime = include_str!("export/runtime.json");
-            files.push(script("runtime.json", runtime, name));
-            write(&files, to)
+            files.push(script("runtime.json", runtime));
+            write_new(&files, to)
         }
         Platform::GithubActions => {
             let path = PathBuf::from(".github/workflows/homework.yml");
-            let text = workflow(&[assignment]).into_bytes();
-            write(&vec![(path, text)], to)
+            let text = workflow(&[assignment])?.into_bytes();
+            write_new(&vec![(path, text)], to)
         }
     }
 }
 
-fn script(path: &str, text: &str, name: &str) -> (PathBuf, Vec<u8>) {
-    (path.into(), text.replace(NAME, name).into_bytes())
+fn is_free(path: &Path) -> Result<(), String> {
+    match path.exists() {
+        true => Err(format!("{} already exists", path.display())),
+        false => Ok(()),
+    }
+}
+
+/// Writes files into a folder, which may hold others.
+fn write_new(files: &Files, to: &Path) -> Result<(), String> {
+    files.iter().try_for_each(|(path, _)| is_free(&to.join(path)))?;
+    write(files, to)
 }
 
 /// A handout in the folder `project`.

@@ -3,11 +3,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use zen_harness::process::Process;
 use zen_harness::workspace;
 
+use super::pages;
 use super::source::{self, Files, Workspace};
 use crate::assignment::Assignment;
 use crate::project::{KEPT, Project};
@@ -25,7 +27,11 @@ const IGNORED: &str = "target/\n";
 /// It takes effect once a handout has a repository of its own.
 const WORKFLOW: &str = include_str!("workflow.yml");
 
-/// Hands assignments out into a folder that is empty or does not exist yet.
+/// The placeholder for a version in what platforms are given.
+pub(crate) const RUST: &str = "RUST_VERSION";
+
+/// Hands assignments out into a folder that is empty or does not exist yet, or
+/// adds them to an earlier handout, in which no student's file is touched.
 pub fn handout(
     project: &Project,
     names: &[String],
@@ -33,22 +39,50 @@ pub fn handout(
     with_ci: bool,
     dialect: Option<u64>,
 ) -> Result<(), String> {
-    let assignments =
+    let earlier = match to.join(KEPT).is_dir() {
+        true => Project::around(to)?.assignments()?,
+        false => Vec::new(),
+    };
+    let has =
+        |name: &Path| earlier.iter().any(|it| name == Path::new(&it.name));
+    if let Some(name) = names.iter().find(|it| has(Path::new(it))) {
+        return Err(format!("{} already has {name}", to.display()));
+    }
+    let earlier_ones = earlier
+        .iter()
+        .map(|it| project.assignment(&it.name)?.in_dialect(it.dialect));
+    let new_ones =
         names.iter().map(|name| project.assignment(name)?.in_dialect(dialect));
-    let assignments = assignments.collect::<Result<Vec<_>, _>>()?;
-    if fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(format!("{} is not empty", to.display()));
+    let mut assignments =
+        earlier_ones.chain(new_ones).collect::<Result<Vec<_>, _>>()?;
+    assignments.sort_by_key(|it| it.number);
+    let is_taken =
+        fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
+    if is_taken && earlier.is_empty() {
+        return Err(format!(
+            "{} is not empty, and no earlier handout",
+            to.display()
+        ));
     }
     let mut files = handed_out(project, &assignments)?;
     if with_ci {
-        let workflow = workflow(&assignments);
         let path = ".github/workflows/homework.yml";
-        files.push((path.into(), workflow.into_bytes()));
+        files.push((path.into(), workflow(&assignments)?.into_bytes()));
     }
+    // What a student has by now may be changed, and so may its starter.
+    files.retain(|(path, _)| {
+        let starter =
+            path.strip_prefix(KEPT).and_then(|it| it.strip_prefix("starter"));
+        let path = starter.unwrap_or(path);
+        let folder = path.components().next();
+        !folder.is_some_and(|it| has(Path::new(it.as_os_str())))
+    });
     write(&files, to).and_then(|()| forget_other_packages(to)).inspect_err(
         |_| {
             // A partial handout would only be in the way next time.
-            fs::remove_dir_all(to).ok();
+            if earlier.is_empty() {
+                fs::remove_dir_all(to).ok();
+            }
         },
     )
 }
@@ -74,6 +108,7 @@ pub(crate) fn handed_out(
         }
         files.extend(starter);
     }
+    files.extend(pages::pages(project, assignments)?);
     files.push(("README.md".into(), readme(assignments).into_bytes()));
     files.push((".cargo/config.toml".into(), ALIAS.into()));
     files.push((".gitignore".into(), IGNORED.into()));
@@ -108,14 +143,27 @@ pub(crate) fn forget_other_packages(folder: &Path) -> Result<(), String> {
     }
 }
 
-pub(crate) fn workflow(assignments: &[Assignment]) -> String {
+/// A workflow that checks these assignments with the Rust that is here.
+pub(crate) fn workflow(assignments: &[Assignment]) -> Result<String, String> {
     let step = |name: &str| {
         format!("      - run: cargo homework check {name} --report github=-\n")
     };
     // Check every assignment, even if an earlier one fails.
     let condition = "        if: ${{ !cancelled() }}\n";
     let steps = assignments.iter().map(|it| step(&it.name) + condition);
-    format!("{WORKFLOW}{}", steps.collect::<String>())
+    let workflow = WORKFLOW.replace(RUST, &rust()?);
+    Ok(format!("{workflow}{}", steps.collect::<String>()))
+}
+
+/// The version of Rust with which this workspace is built here. Platforms are
+/// told to use it, so that they do not change to another during a course.
+pub(crate) fn rust() -> Result<String, String> {
+    let said = Command::new("rustc").arg("--version").output();
+    let said = said.map_err(|err| format!("cannot start rustc: {err}"))?;
+    let said = String::from_utf8_lossy(&said.stdout);
+    let version = said.split_whitespace().nth(1);
+    let version = version.ok_or("rustc does not say its version")?;
+    Ok(version.to_string())
 }
 
 /// The README that a student reads first.
@@ -132,17 +180,20 @@ fn readme(assignments: &[Assignment]) -> String {
                 built and started.\n\n"
             )
         });
+        let systems = assignment.systems();
         let mut start = start.unwrap_or_default();
         if assignment.dialect.is_some() {
             start += &format!(
-                "It is put in a dialect of the contract: `{name}/DIALECT.md` \
-                has its words.\n\n"
+                "It uses a dialect of the contract: `{name}/DIALECT.md` has \
+                its words.\n\n"
             );
         }
         write!(
             text,
             "\n## {name}: {title}\n\n\
-            Pages {pages}, about {minutes} minutes. Yours: {files}.\n\n\
+            [What is asked, and what the checker tries]({name}/README.md). \
+            Pages {pages},\nabout {minutes} minutes, on {systems}. \
+            Yours: {files}.\n\n\
             {start}| stage | what is asked | points |\n|---|---|---|\n"
         )
         .ok();

@@ -1,35 +1,16 @@
-//! Separates a student's program from other programs and from the machine: with
-//! namespaces for its processes and network, with the kernel's limits on each
-//! process, and by watching all of them together.
-//!
-//! This protects against accidents: endless loops, floods, fork bombs. It is
-//! not a sandbox for hostile code.
+//! What a submission may use: the kernel limits each process, and a keeper
+//! outside of the cage counts all of them together.
 
-#[cfg(target_os = "linux")]
-mod linux;
-
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use zen_harness::proc;
-use zen_harness::process::{self, Process};
 
-#[cfg(target_os = "linux")]
-pub use linux::become_within;
+use crate::assignment::Assignment;
 
 /// How often to count what a program uses. In between, the kernel's limits
 /// apply.
-const COUNT_EVERY: Duration = Duration::from_millis(100);
-
-/// How long the trial may take that shows whether limits work here.
-const TRIAL_TIME_MAX: Duration = Duration::from_secs(20);
-
-/// If the teacher is root, students' programs run as this user or one of the
-/// next, which no other program uses.
-#[cfg(target_os = "linux")]
-const FIRST_USER: u32 = 64_000;
+pub(crate) const COUNT_EVERY: Duration = Duration::from_millis(100);
 
 /// What a command and all its descendants may use together.
 #[derive(Args, Clone, Copy, Debug)]
@@ -43,162 +24,74 @@ pub struct Limits {
     /// Descriptors of each process
     #[arg(long)]
     pub descriptors: u64,
+    /// Seconds of processor time of each process
+    #[arg(long)]
+    pub cpu_seconds: u64,
 }
 
-/// How commands are held to their limits.
-#[derive(Clone, Debug)]
-pub struct Keeper {
-    /// None if there are no limits.
-    tool: Option<PathBuf>,
-}
-
-/// The result of a command.
-#[derive(Debug)]
-pub(crate) enum Kept {
-    Ended(ExitStatus),
-    /// It was killed, for this reason.
-    Killed(String),
-}
-
-impl Keeper {
-    /// A keeper that limits nothing but a command's time.
-    #[must_use]
-    pub fn unlimited() -> Self {
-        Self { tool: None }
-    }
-
-    /// A keeper for this machine; `tool` is this program, at a place where
-    /// every user may read it.
-    pub fn new(tool: &Path) -> Result<Self, String> {
-        let keeper = Self { tool: Some(tool.to_path_buf()) };
-        let limits = Limits { memory_mib: 256, processes: 64, descriptors: 64 };
-        let mut tried = keeper.within(Command::new("true"), limits, Some(0));
-        let tried = process::run(&mut tried, TRIAL_TIME_MAX);
-        let tried = tried.map_err(|err| err.to_string())?;
-        match tried.succeeded() {
-            true => Ok(keeper),
-            false => Err(tried.errors.join("\n")),
+impl Limits {
+    /// A compiler needs more than most servers. It fails after the same time
+    /// of its own on a busy machine.
+    pub(crate) fn of_build(seconds: u64) -> Self {
+        Self {
+            memory_mib: 4096,
+            processes: 1024,
+            descriptors: 4096,
+            cpu_seconds: seconds,
         }
     }
 
-    /// The same command within limits. With a `slot` it gets a user of its own,
-    /// if possible.
-    pub(crate) fn within(
-        &self,
-        command: Command,
-        limits: Limits,
-        slot: Option<u32>,
-    ) -> Command {
-        let Some(tool) = &self.tool else { return command };
-        let mut kept = Command::new("unshare");
-        // Without root's rights, a user namespace provides them for this.
-        if own_user(0).is_none() {
-            kept.args(["--user", "--map-root-user"]);
+    /// Those of a server.
+    pub(crate) fn of(assignment: &Assignment) -> Self {
+        Self {
+            memory_mib: assignment.memory_mib,
+            processes: assignment.processes,
+            descriptors: assignment.descriptors,
+            // All processors for all the time would be less than this.
+            cpu_seconds: assignment.run_seconds * 1024,
         }
-        kept.args(["--net", "--ipc", "--pid", "--fork", "--kill-child"]);
-        kept.args(["--mount-proc", "--"]).arg(tool).arg("within");
-        for (name, number) in [
-            ("--memory-mib", limits.memory_mib),
-            ("--processes", limits.processes),
-            ("--descriptors", limits.descriptors),
-        ] {
-            kept.arg(name).arg(number.to_string());
-        }
-        if let Some(user) = slot.and_then(own_user) {
-            kept.arg("--user").arg(user.to_string());
-        }
-        kept.arg("--").arg(command.get_program()).args(command.get_args());
-        if let Some(folder) = command.get_current_dir() {
-            kept.current_dir(folder);
-        }
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => kept.env(name, value),
-                None => kept.env_remove(name),
-            };
-        }
-        kept
     }
 
-    /// Runs a command that was made by [`within`](Self::within).
-    pub(crate) fn run(
-        &self,
-        command: &mut Command,
-        limits: Limits,
-        time_max: Duration,
-    ) -> Result<Kept, String> {
-        let mut why = format!("killed after {} s", time_max.as_secs());
-        let mut counted = Instant::now();
-        let mut may_go_on = |process: u32| {
-            if self.tool.is_none() || counted.elapsed() < COUNT_EVERY {
-                return true;
-            }
-            counted = Instant::now();
-            let used = proc::resident(process).unwrap_or_default();
-            let (memory, processes) =
-                (limits.memory_mib * 1024 * 1024, limits.processes);
-            let over = [
-                (used.threads > processes, processes, "processes and threads"),
-                (used.bytes > memory, limits.memory_mib, "MiB of memory"),
-            ];
-            let over = over.into_iter().find(|(is_over, ..)| *is_over);
-            if let Some((_, most, what)) = over {
-                why = format!("killed: it had more than {most} {what}");
-            }
-            over.is_none()
-        };
-        let ended = Process::spawn(command)
-            .and_then(|mut it| it.wait_while(time_max, &mut may_go_on))
-            .map_err(|err| err.to_string())?;
-        Ok(ended.map_or(Kept::Killed(why), Kept::Ended))
+    /// The same as options of a command line.
+    pub(crate) fn words(self) -> [String; 8] {
+        let Self { memory_mib, processes, descriptors, cpu_seconds } = self;
+        [
+            "--memory-mib".into(),
+            memory_mib.to_string(),
+            "--processes".into(),
+            processes.to_string(),
+            "--descriptors".into(),
+            descriptors.to_string(),
+            "--cpu-seconds".into(),
+            cpu_seconds.to_string(),
+        ]
     }
 
-    /// Gives a folder with everything in it to the user of a slot, if there is
-    /// one; no other user may look into it.
-    pub(crate) fn give(&self, folder: &Path, slot: u32) -> Result<(), String> {
-        let Some(user) = own_user(slot).filter(|_| self.tool.is_some()) else {
-            return Ok(());
-        };
-        give(folder, user).map_err(|err| format!("{}: {err}", folder.display()))
+    /// Which limit a process and its descendants have reached, if any.
+    pub(crate) fn reached(self, process: u32) -> Option<String> {
+        let used = proc::resident(process).unwrap_or_default();
+        let Self { memory_mib, processes, .. } = self;
+        // The kernel never allows more processes, and `examine` has some too.
+        if used.threads >= processes {
+            Some(format!("it had all {processes} processes and threads"))
+        } else if used.bytes > memory_mib * 1024 * 1024 {
+            Some(format!("it had more than {memory_mib} MiB of memory"))
+        } else {
+            None
+        }
     }
 }
 
-/// The user for a slot, if this process may choose one.
-#[cfg(target_os = "linux")]
-fn own_user(slot: u32) -> Option<u32> {
-    nix::unistd::geteuid().is_root().then_some(FIRST_USER + slot)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn own_user(_: u32) -> Option<u32> {
-    None
-}
-
-#[cfg(unix)]
-fn give(path: &Path, user: u32) -> std::io::Result<()> {
-    use std::fs;
-    use std::os::unix::fs::{PermissionsExt, lchown};
-    lchown(path, Some(user), Some(user))?;
-    if fs::symlink_metadata(path)?.is_dir() {
-        for entry in fs::read_dir(path)? {
-            give(&entry?.path(), user)?;
+/// Calls `look` at most every [`COUNT_EVERY`].
+pub(crate) fn now_and_then(
+    mut look: impl FnMut(u32) -> bool,
+) -> impl FnMut(u32) -> bool {
+    let mut counted = Instant::now();
+    move |process| {
+        if counted.elapsed() < COUNT_EVERY {
+            return true;
         }
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+        counted = Instant::now();
+        look(process)
     }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn give(_: &Path, _: u32) -> std::io::Result<()> {
-    Ok(())
-}
-
-/// Not available on this system.
-#[cfg(not(target_os = "linux"))]
-pub fn become_within(
-    _: Limits,
-    _: Option<u32>,
-    _: &[String],
-) -> Result<(), String> {
-    Err("only Linux has what this needs".into())
 }

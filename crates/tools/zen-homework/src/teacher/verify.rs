@@ -14,7 +14,7 @@ use super::solution::GIT_TIME_MAX;
 use super::source::{self, Files};
 use super::workshop::Workshop;
 use crate::assignment::{Assignment, Stage};
-use crate::project::Project;
+use crate::project::{Built, Project};
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::start::{self, Start};
 use crate::student::print;
@@ -46,6 +46,7 @@ pub fn verify(
     names: &[String],
     with_listings: bool,
     dialect: Option<u64>,
+    mutants: bool,
 ) -> Result<bool, String> {
     let assignments = match names {
         [] => project.assignments()?,
@@ -67,19 +68,17 @@ pub fn verify(
     for assignment in &assignments {
         print(&format!("{}\n", assignment.name))?;
         let mut gate = Gate {
+            root: &project.root,
             assignment,
             workshop: &workshop,
             findings: Vec::new(),
             left_out: Vec::new(),
         };
-        gate.look_at_files()?;
-        for language in gate.languages()? {
-            gate.try_starter(&language)?;
-            gate.try_solution(&language)?;
-            gate.try_plain_solution(&language)?;
+        if mutants {
+            gate.try_mutants()?;
+        } else {
+            gate.try_all(&listings)?;
         }
-        gate.try_listings(&listings)?;
-        gate.try_wrong_ones()?;
         for what in &gate.left_out {
             print(&format!("  LEFT OUT: {what}\n"))?;
         }
@@ -91,12 +90,13 @@ pub fn verify(
     Ok(all_well)
 }
 
-struct Gate<'a> {
-    assignment: &'a Assignment,
+pub(super) struct Gate<'a> {
+    pub(super) root: &'a Path,
+    pub(super) assignment: &'a Assignment,
     workshop: &'a Workshop,
-    findings: Vec<String>,
+    pub(super) findings: Vec<String>,
     /// What this machine could not check, and why.
-    left_out: Vec<String>,
+    pub(super) left_out: Vec<String>,
 }
 
 /// A language in which an assignment has a starter. Its name is empty if there
@@ -114,6 +114,17 @@ impl Language {
 }
 
 impl Gate<'_> {
+    fn try_all(&mut self, listings: &[PathBuf]) -> Result<(), String> {
+        self.look_at_files()?;
+        for language in self.languages()? {
+            self.try_starter(&language)?;
+            self.try_solution(&language)?;
+            self.try_plain_solution(&language)?;
+        }
+        self.try_listings(listings)?;
+        self.try_wrong_ones()
+    }
+
     /// The languages of its starters that this machine can build.
     fn languages(&mut self) -> Result<Vec<Language>, String> {
         let Some(file) = &self.assignment.start else {
@@ -186,7 +197,11 @@ impl Gate<'_> {
         Ok(())
     }
 
-    fn require(&mut self, holds: bool, finding: impl FnOnce() -> String) {
+    pub(super) fn require(
+        &mut self,
+        holds: bool,
+        finding: impl FnOnce() -> String,
+    ) {
         if !holds {
             self.findings.push(finding());
         }
@@ -224,18 +239,35 @@ impl Gate<'_> {
 
     /// Builds these files, and examines the program.
     fn examine(&self, files: &Files) -> Result<Examined, String> {
+        let (assignment, built, said) = self.build(files)?;
+        let program = built
+            .map_err(|what| [&[what][..], &said].concat().join("\n    "))?;
+        let begun = std::time::Instant::now();
+        let results = self.stages(&assignment, &program)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(Examined { said, results, seconds })
+    }
+
+    /// Builds these files. Also returns what the compiler printed.
+    pub(super) fn build(
+        &self,
+        files: &Files,
+    ) -> Result<(Assignment, Built, Vec<String>), String> {
         self.workshop.put(&self.assignment.name, files)?;
         let assignment = self.workshop.assignment(&self.assignment.name)?;
         // Without limits: the author is trusted.
         let (built, said) = self.workshop.build(&assignment, |it| it)?;
-        let program = built
-            .map_err(|what| [&[what][..], &said].concat().join("\n    "))?;
+        Ok((assignment, built, said))
+    }
+
+    pub(super) fn stages(
+        &self,
+        assignment: &Assignment,
+        program: &Path,
+    ) -> Result<Vec<StageResult>, String> {
         std::env::set_current_dir(assignment.place())
             .map_err(|err| err.to_string())?;
-        let begun = std::time::Instant::now();
-        let results = stages::examine(&assignment, &program, SEED, &mut |_| ());
-        let seconds = begun.elapsed().as_secs_f64();
-        Ok(Examined { said, results, seconds })
+        Ok(stages::examine(assignment, program, SEED, &mut |_| ()))
     }
 
     /// The same in one language; None, and a finding, if it does not build.
@@ -270,7 +302,7 @@ impl Gate<'_> {
         Ok(())
     }
 
-    fn solution(&self) -> Result<Files, String> {
+    pub(super) fn solution(&self) -> Result<Files, String> {
         let mut files = source::files_below(&self.assignment.folder)?;
         files.retain(|(path, _)| !path.starts_with("wrong"));
         source::speak(self.assignment, &mut files);
@@ -402,26 +434,13 @@ impl Gate<'_> {
         wrong: &Wrong,
         solution: &Files,
     ) -> Result<Tried, String> {
-        let patch = self.workshop.folder().join("wrong.patch");
-        fs::write(&patch, &wrong.patch).map_err(|err| err.to_string())?;
-        let folder = self.workshop.folder().join("wrong");
-        fs::remove_dir_all(&folder).ok();
-        super::handout::write(solution, &folder)?;
-        let mut git = Command::new("git");
-        git.arg("apply").arg(&patch).current_dir(&folder);
-        // Otherwise git would look for a repository above the folder.
-        git.env("GIT_CEILING_DIRECTORIES", self.workshop.folder());
-        let applied = process::run(&mut git, GIT_TIME_MAX);
-        let applied = applied.map_err(|err| err.to_string())?;
-        if !applied.succeeded() {
-            return Err(format!("git apply: {}", applied.errors.join("\n")));
-        }
+        let files = self.patched(&wrong.patch, solution)?;
         if let Some(file) = &self.assignment.start
+            && let folder = self.workshop.folder().join("wrong")
             && Start::load(&folder.join(file))?.missing().is_some()
         {
             return Ok(Tried::NotHere);
         }
-        let files = source::files_below(&folder)?;
         let results = self.examine(&files)?.results;
         let Some(failing) = failing(&results) else {
             let first = results.iter().find(|it| !it.passed());
@@ -445,6 +464,29 @@ impl Gate<'_> {
                 Err(format!("it does not fail {fails}, but: {why}"))
             }
         }
+    }
+
+    /// The solution after this patch.
+    pub(super) fn patched(
+        &self,
+        diff: &[u8],
+        solution: &Files,
+    ) -> Result<Files, String> {
+        let patch = self.workshop.folder().join("wrong.patch");
+        fs::write(&patch, diff).map_err(|err| err.to_string())?;
+        let folder = self.workshop.folder().join("wrong");
+        fs::remove_dir_all(&folder).ok();
+        super::handout::write(solution, &folder)?;
+        let mut git = Command::new("git");
+        git.arg("apply").arg(&patch).current_dir(&folder);
+        // Otherwise git would look for a repository above the folder.
+        git.env("GIT_CEILING_DIRECTORIES", self.workshop.folder());
+        let applied = process::run(&mut git, GIT_TIME_MAX);
+        let applied = applied.map_err(|err| err.to_string())?;
+        if !applied.succeeded() {
+            return Err(format!("git apply: {}", applied.errors.join("\n")));
+        }
+        source::files_below(&folder)
     }
 }
 
@@ -486,13 +528,13 @@ impl Wrong {
     }
 }
 
-fn failing(results: &[StageResult]) -> Option<&StageResult> {
+pub(super) fn failing(results: &[StageResult]) -> Option<&StageResult> {
     let failed =
         |it: &&StageResult| matches!(it.outcome, StageOutcome::Failed(..));
     results.iter().find(failed)
 }
 
-fn told(outcome: &StageOutcome) -> String {
+pub(super) fn told(outcome: &StageOutcome) -> String {
     match outcome {
         StageOutcome::Passed => "passed".into(),
         StageOutcome::Failed(what, cases) => {

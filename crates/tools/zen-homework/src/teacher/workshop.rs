@@ -22,6 +22,9 @@ const BUILD_BYTES_MAX: u64 = 64 * 1024;
 /// Cargo deletes its results at once, unless another Cargo holds the lock.
 const CLEAN_TIME_MAX: Duration = Duration::from_secs(120);
 
+/// Most packages are on the machine already.
+const VENDOR_TIME_MAX: Duration = Duration::from_secs(600);
+
 /// Go without the network, and without the user's settings. A program's
 /// packages outside the standard library have to be in its `vendor` folder.
 const GO_ALONE: [(&str, &str); 4] = [
@@ -41,7 +44,8 @@ impl Temporary {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("zen-homework-{}-{number}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
+        let folder = std::path::absolute(std::env::temp_dir());
+        let folder = folder.map_err(|err| err.to_string())?.join(name);
         let made = fs::create_dir(&folder);
         made.map_err(|err| format!("{}: {err}", folder.display()))?;
         let heir = heir(&folder).ok();
@@ -135,7 +139,7 @@ impl Workshop {
         limit: impl Fn(Command) -> Command,
     ) -> Result<(Built, Vec<String>), String> {
         if assignment.is_cargos() {
-            self.clean(assignment)?;
+            clean(&self.project, assignment)?;
         }
         let log = self.folder.0.join("build.log");
         let file = File::create(&log).map_err(|err| err.to_string())?;
@@ -153,26 +157,55 @@ impl Workshop {
         });
         Ok((built?, first_lines(&log)))
     }
+}
 
-    /// Otherwise Cargo might take an earlier build for these files.
-    fn clean(&self, assignment: &Assignment) -> Result<(), String> {
-        let mut cargo = workspace::cargo(&self.project.root);
-        cargo.args(["clean", "--quiet", "--offline", "--package"]);
-        cargo.arg(&assignment.name);
-        cargo.envs(
-            self.project.target.iter().map(|it| ("CARGO_TARGET_DIR", it)),
-        );
-        let cleaned = process::run(&mut cargo, CLEAN_TIME_MAX);
-        let cleaned = cleaned.map_err(|err| err.to_string())?;
-        match cleaned.succeeded() {
-            true => Ok(()),
-            false => Err(format!("cargo clean: {}", cleaned.errors.join("\n"))),
-        }
+/// Forgets what Cargo has built of this package. Otherwise it might take an
+/// earlier build for other files.
+pub(crate) fn clean(
+    project: &Project,
+    assignment: &Assignment,
+) -> Result<(), String> {
+    let mut cargo = workspace::cargo(&project.root);
+    cargo.args(["clean", "--quiet", "--offline", "--package"]);
+    cargo.arg(&assignment.name);
+    cargo.envs(project.target.iter().map(|it| ("CARGO_TARGET_DIR", it)));
+    let cleaned = process::run(&mut cargo, CLEAN_TIME_MAX);
+    let cleaned = cleaned.map_err(|err| err.to_string())?;
+    match cleaned.succeeded() {
+        true => Ok(()),
+        false => Err(format!("cargo clean: {}", cleaned.errors.join("\n"))),
     }
 }
 
+/// The packages that this project needs, in a folder of their own, and how
+/// Cargo finds them at `place`. What is missing is fetched.
+pub(crate) fn vendor(
+    root: &Path,
+    to: &Path,
+    place: &str,
+) -> Result<(), String> {
+    let mut said = String::new();
+    for offline in [&["--offline"][..], &[]] {
+        let mut cargo = workspace::cargo(root);
+        cargo.args(["vendor", "--locked", "--respect-source-config"]);
+        cargo.args(offline).arg(to);
+        let told = process::run(&mut cargo, VENDOR_TIME_MAX);
+        let told = told.map_err(|err| err.to_string())?;
+        if told.succeeded() {
+            let text = told.output.join("\n");
+            let text = text.replace(&*to.to_string_lossy(), place);
+            let config = root.join(".cargo/config.toml");
+            let kept = fs::read_to_string(&config).unwrap_or_default();
+            return fs::write(&config, format!("{kept}\n{text}\n"))
+                .map_err(|err| format!("{}: {err}", config.display()));
+        }
+        said = told.errors.join("\n");
+    }
+    Err(format!("cargo fetch would help, with the network: {said}"))
+}
+
 /// The first lines of a build's output.
-fn first_lines(log: &Path) -> Vec<String> {
+pub(crate) fn first_lines(log: &Path) -> Vec<String> {
     let mut bytes = Vec::new();
     if let Ok(file) = File::open(log) {
         file.take(BUILD_BYTES_MAX).read_to_end(&mut bytes).ok();

@@ -1,8 +1,13 @@
 //! Homework from handout to grade, with the program itself.
 
+#[cfg(target_os = "linux")]
+mod attacks;
 mod class;
+mod exercise;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod machine;
 mod teacher;
 
 use std::fs;
@@ -166,4 +171,88 @@ fn a_handout_needs_an_empty_folder() {
     let output = homework(&root(), &["handout", "framing", "--to", &to]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("is not empty"));
+}
+
+/// Every link of a page leads to a file of the handout.
+fn links_open(page: &Path) {
+    let text = fs::read_to_string(page).expect("a page");
+    for part in text.split("](").skip(1) {
+        let target = part.split(')').next().unwrap_or_default();
+        let file = target.split('#').next().unwrap_or_default();
+        let is_there = page.with_file_name(file).exists();
+        let is_elsewhere = file.is_empty() || file.contains("://");
+        assert!(is_there || is_elsewhere, "{}: {target}", page.display());
+    }
+}
+
+#[test]
+fn a_handout_stands_alone_and_takes_more_assignments() {
+    let to = folder("course");
+    let place = to.to_string_lossy().into_owned();
+    succeeds(&homework(&root(), &["handout", "any", "--to", &place]));
+    let server = to.join("any/server/server.py");
+    fs::write(&server, "the student's").unwrap();
+    succeeds(&homework(&root(), &["handout", "reuse", "--to", &place]));
+    assert_eq!(fs::read_to_string(&server).unwrap(), "the student's");
+    let kept = to.join(".homework/starter/any/server/server.py");
+    assert!(fs::read_to_string(kept).unwrap().contains("import socket"));
+    let again = homework(&root(), &["handout", "any", "--to", &place]);
+    assert_eq!(again.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(said.contains("already has any"), "{said}");
+    let status = succeeds(&homework(&to, &["status"]));
+    assert!(status.contains("any: ") && status.contains("reuse: "), "{status}");
+    let text = fs::read_to_string(to.join("reuse/README.md")).unwrap();
+    for part in [
+        "evidence.txt",
+        "- wire/8: knows three aphorisms",
+        "- reuse/1: ",
+        "- `reuse/src/main.rs`",
+        "on Linux.",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    for page in ["README.md", "any/README.md", "reuse/README.md", "CONTRACT.md"]
+    {
+        links_open(&to.join(page));
+    }
+}
+
+#[test]
+fn a_workflow_is_added_to_a_folder_but_replaces_nothing() {
+    let to = folder("repository");
+    fs::create_dir_all(&to).unwrap();
+    let to = to.to_string_lossy().into_owned();
+    let words = ["export", "github-actions", "framing", "--to", &to];
+    succeeds(&homework(&root(), &words));
+    let again = homework(&root(), &words);
+    assert_eq!(again.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert!(said.contains("homework.yml already exists"), "{said}");
+    let file = Path::new(&to).join(".github/workflows/homework.yml");
+    let text = fs::read_to_string(file).unwrap();
+    assert!(!text.contains("RUST_VERSION"), "{text}");
+    assert!(text.contains("rustup default 1."), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_stands_in_the_way_of_a_server_in_any_language_is_named() {
+    let to = folder("language");
+    let place = to.to_string_lossy().into_owned();
+    succeeds(&homework(&root(), &["handout", "any", "--to", &place]));
+    let check = |commands: &str| {
+        let text = format!("language = \"mine\"\n[mine]\n{commands}\n");
+        fs::write(to.join("any/server/start.toml"), text).unwrap();
+        let output = homework(&to, &["check"]);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let said = check("command = \"no-such-python server.py {port}\"");
+    let expected = "no-such-python is in no folder of the PATH";
+    assert!(said.contains(expected), "{said}");
+    // A compiler does not make the folder into which it writes.
+    let build = "build = \"cp server.py target/server\"\n";
+    let said = check(&format!("{build}command = \"false {{port}}\""));
+    assert!(!said.contains("it does not build"), "{said}");
 }

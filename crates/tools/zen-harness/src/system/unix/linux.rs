@@ -1,7 +1,7 @@
 //! What Linux has beyond other Unix systems.
 #![expect(unsafe_code, reason = "rustix has no tgkill() and no TCP_INFO")]
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::mem;
 use std::net::TcpStream;
@@ -28,8 +28,9 @@ pub(super) fn end_with_its_parent(command: &mut Command) {
         let low_ports = CapabilitySet::NET_BIND_SERVICE;
         // If this fails, the process has no such capability anyway.
         remove_capability_from_bounding_set(low_ports).ok();
-        // If the parent has died before this call, no signal will come.
-        match process::getppid() == Some(parent) {
+        // If the parent has died before this call, no signal will come. In
+        // another namespace for processes it has no number.
+        match process::getppid().is_none_or(|it| it == parent) {
             true => Ok(()),
             false => Err(io::ErrorKind::Interrupted.into()),
         }
@@ -93,6 +94,24 @@ pub fn raise_own_descriptor_limit(to: u64) -> io::Result<()> {
         let what = format!("not allowed to open {to} descriptors");
         io::Error::new(io::ErrorKind::Unsupported, what)
     })
+}
+
+/// A number of a setting of the kernel, if there is such a setting.
+fn setting(name: &str, at: usize) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/sys/net/{name}")).ok()?;
+    text.split_whitespace().nth(at)?.parse().ok()
+}
+
+/// How many clients may wait to be accepted, whatever a server asks for.
+#[must_use]
+pub fn longest_queue() -> Option<u64> {
+    setting("core/somaxconn", 0)
+}
+
+/// How many bytes a new socket keeps that the other end does not take.
+#[must_use]
+pub fn send_buffer() -> Option<u64> {
+    setting("ipv4/tcp_wmem", 1)
 }
 
 /// Sets the soft limit only, so that it can be raised again. The hard limit is

@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use crate::unsupported;
 
 stubs! {
+    longest_queue() -> Option<u64> = None;
+    send_buffer() -> Option<u64> = None;
     limit_descriptors(u32, u64) -> io::Result<()> = unsupported();
     limit_memory(u32, u64) -> io::Result<()> = unsupported();
     pipe_is_full(u32) -> bool = false;

@@ -4,8 +4,9 @@ set -euo pipefail
 if ! command -v cargo >/dev/null; then
     apt-get update
     apt-get install --yes curl gcc
+    # The Rust of the machine that has exported this.
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
-        sh -s -- -y --profile minimal
+        sh -s -- -y --profile minimal --default-toolchain RUST_VERSION
     export PATH=$HOME/.cargo/bin:$PATH
 fi
 packages=(ASSIGNMENT_PACKAGES)

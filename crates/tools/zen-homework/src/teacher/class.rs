@@ -1,0 +1,445 @@
+//! Builds and examines all works of a class, several at a time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::cage::{Cage, Job, ROOM, hint, is_public};
+use super::examination::{self, BUSY_FACTOR, Examined};
+use super::group::{self, Group};
+use super::handout::write;
+use super::source::{self, Files};
+use super::workshop::{Workshop, vendor};
+use crate::assignment::Assignment;
+use crate::project::{NOT_BUILT, Project, copy_files, give};
+use crate::stages::{self, StageOutcome, StageResult};
+
+/// A student's build by Cargo may use this many times as much processor time as
+/// the starter's build takes, and at least this many seconds.
+const BUILD_FACTOR: f64 = 5.0;
+const BUILD_SECONDS_MIN: u64 = 10;
+
+/// One student's work on one assignment.
+#[derive(Clone, Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) student: String,
+    pub(crate) assignment: &'a Assignment,
+    /// Its folder, if anything was handed in.
+    pub(crate) from: Option<PathBuf>,
+}
+
+/// How a class is examined.
+#[derive(Clone, Debug)]
+pub(crate) struct How<'a> {
+    pub(crate) jobs: usize,
+    pub(crate) seed: u64,
+    pub(crate) unlimited: bool,
+    /// Folders that a cage can see beside those of the system.
+    pub(crate) tools: &'a [PathBuf],
+}
+
+/// An assignment as it was handed out.
+struct Starter {
+    files: Files,
+    /// Seconds for a build.
+    build_seconds: u64,
+}
+
+pub(crate) struct Class<'a> {
+    workshop: Workshop,
+    /// None if only the time is limited.
+    cage: Option<Cage>,
+    /// Where control groups can be made.
+    groups: Option<PathBuf>,
+    tool: PathBuf,
+    how: How<'a>,
+    starters: BTreeMap<String, Starter>,
+    /// Without a cage, all builds are in the same folder.
+    builder: Mutex<()>,
+    /// From when to when a submission used all that it may use.
+    greedy: Mutex<Vec<(Instant, Instant)>>,
+}
+
+/// What a work has got, and when.
+struct Done {
+    results: Vec<StageResult>,
+    times: (Instant, Instant),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'a> Class<'a> {
+    /// Prepares the examinations of these assignments. Before the first grade,
+    /// each starter is built in the way of a student's work.
+    pub(crate) fn new(
+        project: &Project,
+        assignments: &[Assignment],
+        how: How<'a>,
+    ) -> Result<Self, String> {
+        let workshop = Workshop::new(project, assignments)?;
+        let own = std::env::current_exe();
+        let own = own.map_err(|err| format!("this program: {err}"))?;
+        let mut class = Self {
+            cage: None,
+            groups: group::home(),
+            tool: own,
+            how,
+            starters: BTreeMap::new(),
+            builder: Mutex::new(()),
+            greedy: Mutex::new(Vec::new()),
+            workshop,
+        };
+        for assignment in assignments {
+            let files = source::starter(assignment)?;
+            let build_seconds = assignment.build_seconds;
+            let starter = Starter { files, build_seconds };
+            class.starters.insert(assignment.name.clone(), starter);
+        }
+        if !class.how.unlimited {
+            class.make_cage(&project.root, assignments)?;
+        }
+        for assignment in assignments {
+            class.try_starter(assignment)?;
+        }
+        Ok(class)
+    }
+
+    /// The isolation in a line.
+    pub(crate) fn isolation(&self) -> String {
+        match &self.cage {
+            Some(cage) => cage.told(self.groups.is_some()),
+            None => "Nothing keeps the submissions from your files, from each \
+                other or from their grades: only the time is limited."
+                .into(),
+        }
+    }
+
+    fn make_cage(
+        &mut self,
+        root: &Path,
+        assignments: &[Assignment],
+    ) -> Result<(), String> {
+        let folder = self.workshop.folder();
+        let seed = folder.join("seed");
+        fs::create_dir(&seed).map_err(|err| err.to_string())?;
+        let cargo = assignments.iter().any(Assignment::is_cargos);
+        if cargo {
+            let (project, to) = (folder.join("project"), folder.join("vendor"));
+            vendor(&project, &to, &format!("{ROOM}/vendor"))?;
+        }
+        if !is_public(&self.tool) {
+            let copy = folder.join("zen-homework");
+            fs::copy(&self.tool, &copy)
+                .map_err(|err| format!("this program: {err}"))?;
+            self.tool = copy;
+        }
+        let rust = cargo.then_some(root);
+        let cage = Cage::new(folder, &self.tool, rust, self.how.tools);
+        let cage = cage.map_err(without_a_cage)?;
+        give(folder, cage.user)?;
+        self.cage = Some(cage);
+        Ok(())
+    }
+
+    /// Builds the starter once for all, and once more as a student's work.
+    fn try_starter(&mut self, assignment: &Assignment) -> Result<(), String> {
+        let name = &assignment.name;
+        if let Some(cage) = &self.cage {
+            let work = self.put(assignment, None, &format!("keep-{name}"))?;
+            let job = Job { assignment: name, work: &work, keeps: true };
+            let words = ["--only-build", "--seed", "0"].map(str::to_owned);
+            let mut command = cage.examine(job, &words);
+            let seconds = assignment.build_seconds;
+            let examined = examination::run(
+                &mut command,
+                assignment,
+                seconds,
+                None,
+                false,
+            )?;
+            if !examined.began {
+                let why = examined.failed.unwrap_or_default();
+                return Err(without_a_cage(why));
+            }
+            require_built(assignment, &examined)?;
+        }
+        let Some(seconds) = self.starter_builds(assignment)? else {
+            return Ok(());
+        };
+        if let Some(starter) = self.starters.get_mut(name)
+            && assignment.is_cargos()
+        {
+            let seconds = (seconds * BUILD_FACTOR).ceil() as u64;
+            let seconds = seconds.max(BUILD_SECONDS_MIN) * BUSY_FACTOR;
+            starter.build_seconds = seconds.min(assignment.build_seconds);
+        }
+        Ok(())
+    }
+
+    /// Builds the starter as if a student had handed it in. Returns the time
+    /// that this took in a cage.
+    fn starter_builds(
+        &self,
+        assignment: &Assignment,
+    ) -> Result<Option<f64>, String> {
+        let name = &assignment.name;
+        if self.cage.is_none() {
+            let (built, said) = self.build_here(assignment, None)?;
+            return match built {
+                Ok(_) => Ok(None),
+                Err(what) => Err(not_built(assignment, &what, &said)),
+            };
+        }
+        let work = self.put(assignment, None, &format!("again-{name}"))?;
+        let examined = self.examine_in_cage(assignment, &work, true)?;
+        fs::remove_dir_all(&work).ok();
+        require_built(assignment, &examined)?;
+        Ok(examined.built)
+    }
+
+    /// Examines these works, and calls `tell` with each result.
+    pub(crate) fn examine(
+        &self,
+        works: Vec<Work<'a>>,
+        tell: impl Fn(&Work<'a>, &[StageResult]) + Sync,
+    ) -> Vec<(Work<'a>, Vec<StageResult>)> {
+        let queue = Mutex::new(works.into_iter().enumerate());
+        let all = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..self.how.jobs {
+                scope.spawn(|| {
+                    loop {
+                        let next = lock(&queue).next();
+                        let Some((number, work)) = next else { break };
+                        let done = self.examine_one(&work, number);
+                        tell(&work, &done.results);
+                        lock(&all).push((number, work, done));
+                    }
+                });
+            }
+        });
+        let all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let examined = all.into_iter().map(|(number, work, mut done)| {
+            if self.may_have_been_late(&done) {
+                done = self.examine_one(&work, number);
+                tell(&work, &done.results);
+            }
+            (work, done.results)
+        });
+        examined.collect()
+    }
+
+    /// It lacks points, and another submission used all that it may use at the
+    /// same time.
+    fn may_have_been_late(&self, done: &Done) -> bool {
+        let (begun, ended) = done.times;
+        let greedy = lock(&self.greedy);
+        let mut others = greedy.iter().filter(|it| **it != done.times);
+        let may = |it: &StageResult| match &it.outcome {
+            StageOutcome::Failed(what, _) => what != NOT_BUILT,
+            outcome => matches!(outcome, StageOutcome::Unknown(_)),
+        };
+        done.results.iter().any(may)
+            && others.any(|(from, to)| *from < ended && begun < *to)
+    }
+
+    fn examine_one(&self, work: &Work<'_>, number: usize) -> Done {
+        let begun = Instant::now();
+        let examined = self.results(work, number);
+        let times = (begun, Instant::now());
+        let results = match examined {
+            Ok((results, was_greedy)) => {
+                if was_greedy {
+                    lock(&self.greedy).push(times);
+                }
+                results
+            }
+            // The other grades are not lost because of this one.
+            Err(why) => {
+                let unknown = StageOutcome::Unknown(why);
+                stages::end_with(work.assignment, Vec::new(), unknown)
+            }
+        };
+        Done { results, times }
+    }
+
+    /// The results, and whether the work used all that it may use.
+    fn results(
+        &self,
+        work: &Work<'_>,
+        number: usize,
+    ) -> Result<(Vec<StageResult>, bool), String> {
+        let assignment = work.assignment;
+        let failed =
+            |what: &str, said| stages::all_failed(assignment, what, said);
+        let Some(from) = &work.from else {
+            return Ok((failed("nothing was handed in", Vec::new()), false));
+        };
+        if let Err(why) = assignment.files_in(from) {
+            let what = format!("unusable files: {why}");
+            return Ok((failed(&what, Vec::new()), false));
+        }
+        let folder = format!("run-{number}");
+        let (examined, folder) = match self.cage {
+            Some(_) => {
+                let folder = self.put(assignment, Some(from), &folder)?;
+                (self.examine_in_cage(assignment, &folder, false)?, folder)
+            }
+            None => {
+                let folder = self.workshop.folder().join(folder);
+                (self.examine_here(assignment, from, &folder)?, folder)
+            }
+        };
+        fs::remove_dir_all(folder).ok();
+        let Some((what, said)) = examined.not_built else {
+            return Ok((examined.results, examined.was_greedy));
+        };
+        // It may be the machine's fault: then the starter fails as well.
+        self.starter_builds(assignment)?;
+        Ok((failed(&what, said), examined.was_greedy))
+    }
+
+    /// Writes the starter into a new folder, and a student's files over it.
+    fn put(
+        &self,
+        assignment: &Assignment,
+        from: Option<&Path>,
+        name: &str,
+    ) -> Result<PathBuf, String> {
+        let folder = self.workshop.folder().join(name);
+        fs::remove_dir_all(&folder).ok();
+        write(&self.starters[&assignment.name].files, &folder)?;
+        if let Some(from) = from {
+            copy_files(assignment, from, &folder)?;
+        }
+        give(&folder, self.cage.as_ref().and_then(|it| it.user))?;
+        Ok(folder)
+    }
+
+    fn examine_in_cage(
+        &self,
+        assignment: &Assignment,
+        work: &Path,
+        only_build: bool,
+    ) -> Result<Examined, String> {
+        let Some(cage) = &self.cage else {
+            return Err("there is no cage".into());
+        };
+        let seconds = self.starters[&assignment.name].build_seconds;
+        let mut words = vec!["--seed".into(), self.how.seed.to_string()];
+        words.extend(["--build-seconds".into(), seconds.to_string()]);
+        words.extend(only_build.then(|| "--only-build".into()));
+        let job = Job { assignment: &assignment.name, work, keeps: false };
+        let mut command = cage.examine(job, &words);
+        let group = self.groups.as_deref().and_then(|home| {
+            let name = work.file_name()?.to_string_lossy();
+            Group::new(home, &name).ok()
+        });
+        let examined = examination::run(
+            &mut command,
+            assignment,
+            seconds,
+            group.as_ref(),
+            true,
+        )?;
+        match examined.began {
+            true => Ok(examined),
+            false => Err(examined.failed.unwrap_or_default()),
+        }
+    }
+
+    /// Builds it in the project of the workshop, which others must not use
+    /// meanwhile.
+    fn build_here(
+        &self,
+        assignment: &Assignment,
+        from: Option<&Path>,
+    ) -> Result<(Result<PathBuf, String>, Vec<String>), String> {
+        let name = &assignment.name;
+        self.workshop.put(name, &self.starters[name].files)?;
+        let here = self.workshop.assignment(name)?;
+        if let Some(from) = from {
+            copy_files(assignment, from, &here.folder)?;
+        }
+        self.workshop.build(&here, |command| command)
+    }
+
+    /// Builds it in the project of the workshop, and examines it elsewhere.
+    fn examine_here(
+        &self,
+        assignment: &Assignment,
+        from: &Path,
+        folder: &Path,
+    ) -> Result<Examined, String> {
+        let builder = lock(&self.builder);
+        let (built, said) = self.build_here(assignment, Some(from))?;
+        let mut program = match built {
+            Ok(program) => program,
+            Err(what) => {
+                return Ok(Examined::not_built(what, said));
+            }
+        };
+        let to = folder.join(&assignment.name);
+        copy_all(&self.workshop.assignment(&assignment.name)?.folder, &to)?;
+        if assignment.is_cargos() {
+            let copy = folder.join("program");
+            fs::copy(&program, &copy)
+                .map_err(|err| format!("{}: {err}", program.display()))?;
+            program = copy;
+        }
+        drop(builder);
+        let mut command = Command::new(&self.tool);
+        command.arg("examine").arg(to).arg("--program").arg(program);
+        command.args(["--seed", &self.how.seed.to_string()]);
+        command.current_dir(folder);
+        examination::run(&mut command, assignment, 0, None, false)
+    }
+}
+
+fn without_a_cage(why: String) -> String {
+    format!(
+        "submissions cannot be kept apart here: {why}{}; --unlimited does \
+        without, in a machine that you throw away",
+        hint()
+    )
+}
+
+fn not_built(assignment: &Assignment, what: &str, said: &[String]) -> String {
+    let said = said.join("\n");
+    format!("the starter of {}: {what}\n{said}", assignment.name)
+}
+
+fn require_built(
+    assignment: &Assignment,
+    examined: &Examined,
+) -> Result<(), String> {
+    match (&examined.not_built, &examined.failed) {
+        (Some((what, said)), _) => Err(not_built(assignment, what, said)),
+        (None, Some(why)) => Err(not_built(assignment, why, &[])),
+        (None, None) => Ok(()),
+    }
+}
+
+/// Copies all files of a folder, with the permissions of what was built there.
+/// Links are left out: they might lead anywhere.
+fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
+    let in_path = |err| format!("{}: {err}", from.display());
+    fs::create_dir_all(to).map_err(in_path)?;
+    for entry in fs::read_dir(from).map_err(in_path)? {
+        let entry = entry.map_err(in_path)?;
+        let kind = entry.file_type().map_err(in_path)?;
+        let to = to.join(entry.file_name());
+        if kind.is_dir() {
+            copy_all(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), to).map_err(in_path)?;
+        }
+    }
+    Ok(())
+}

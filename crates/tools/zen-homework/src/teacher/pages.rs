@@ -1,0 +1,155 @@
+//! What a student reads in a handout: the book's page about the assignment, the
+//! contract, and what the checker tries.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::markers;
+use super::source::Files;
+use crate::assignment::Assignment;
+use crate::project::Project;
+
+/// The contract's place in a handout, and in the book.
+const CONTRACT: (&str, &str) = ("CONTRACT.md", "contract.md");
+
+/// The pages for these assignments. An assignment that has no page in the book
+/// gets the rest.
+pub(crate) fn pages(
+    project: &Project,
+    assignments: &[Assignment],
+) -> Result<Files, String> {
+    let book = project.root.join("book/src");
+    let mut files = Vec::new();
+    if let Some(text) = read(&book.join(CONTRACT.1))? {
+        files.push((CONTRACT.0.into(), alone(&text, "").into_bytes()));
+    }
+    for assignment in assignments {
+        let name = &assignment.name;
+        let page = book.join("homework").join(format!("{name}.md"));
+        let mut text = match read(&page)? {
+            Some(text) => alone(&included(&text, &page)?, "../"),
+            None => format!("# {name}: {}\n", assignment.title),
+        };
+        text += &hand_in(assignment);
+        text += &tried(assignment)?;
+        files.push((Path::new(name).join("README.md"), text.into_bytes()));
+    }
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<Option<String>, String> {
+    match path.is_file() {
+        true => fs::read_to_string(path)
+            .map(Some)
+            .map_err(|err| format!("{}: {err}", path.display())),
+        false => Ok(None),
+    }
+}
+
+/// A page with the files that its lines `{{#include FILE}}` name, as students
+/// get them.
+fn included(text: &str, page: &Path) -> Result<String, String> {
+    let mut whole = String::new();
+    for line in text.lines() {
+        let file = line.strip_prefix("{{#include ");
+        let file = file.and_then(|it| it.strip_suffix("}}"));
+        let Some(file) = file else {
+            writeln!(whole, "{line}").ok();
+            continue;
+        };
+        let path: PathBuf = page.with_file_name(file);
+        let text = read(&path)?.ok_or(format!("{file} does not exist"))?;
+        whole += &markers::starter(&text)?.0;
+    }
+    Ok(whole)
+}
+
+/// A page without its links to pages that are not in a handout. `up` leads
+/// from the page to the handout's folder.
+fn alone(text: &str, up: &str) -> String {
+    let mut rest = text;
+    let mut whole = String::new();
+    while let Some((before, after)) = rest.split_once("](") {
+        let end = after.find(')').unwrap_or(after.len());
+        let (target, behind) = after.split_at(end);
+        let begin = before.rfind('[');
+        let (page, anchor) = target.split_once('#').unwrap_or((target, ""));
+        match begin {
+            Some(at) if !page.is_empty() && !page.contains("://") => {
+                let (text, words) = (&before[..at], &before[at + 1..]);
+                whole += text;
+                if page.ends_with(CONTRACT.1) {
+                    let hash = if anchor.is_empty() { "" } else { "#" };
+                    let to = format!("{up}{}{hash}{anchor}", CONTRACT.0);
+                    write!(whole, "[{words}]({to})").ok();
+                } else {
+                    whole += words;
+                }
+                rest = behind.strip_prefix(')').unwrap_or(behind);
+            }
+            _ => {
+                write!(whole, "{before}]({target}").ok();
+                rest = behind;
+            }
+        }
+    }
+    whole + rest
+}
+
+/// What a student hands in, and where it can be checked.
+fn hand_in(assignment: &Assignment) -> String {
+    let name = &assignment.name;
+    let files = assignment.files.iter();
+    let files: String = files.map(|it| format!("- `{name}/{it}`\n")).collect();
+    format!(
+        "\n## Hand in\n\n{files}\n\
+        Hand in the folder `{name}` with these in it, as it is or as a zip. \
+        Everything else in it\nis ignored. `cargo homework check {name}` says \
+        what they are worth. It works on {}.\n",
+        assignment.systems()
+    )
+}
+
+/// The cases of each stage.
+fn tried(assignment: &Assignment) -> Result<String, String> {
+    let (profile, _) = assignment.examined_as()?;
+    let mut text = String::from(
+        "\n## What the checker tries\n\nEach line is a case. The names are \
+        those of clauses of the contract, or of files in `cases`.\n",
+    );
+    for stage in &assignment.stages {
+        let (name, points) = (&stage.name, stage.points);
+        write!(text, "\n`{name}`, {points} points:\n\n").ok();
+        let contracts = zen_check::list(profile, &stage.cases);
+        let contracts = contracts.map(|it| (it.0, it.1));
+        let own = assignment
+            .own_cases
+            .iter()
+            .filter(|own| stage.cases.iter().any(|word| own.is_called(word)));
+        let own = own.map(|own| (own.clause(), own.sentence()));
+        for (clause, sentence) in contracts.chain(own) {
+            writeln!(text, "- {clause}: {sentence}").ok();
+        }
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alone;
+
+    #[test]
+    fn keeps_only_the_links_that_open() {
+        let text = "See [the page](../poll.md#idea), [limit/4](../contract.md#\
+            limit-4), [all](../contract.md), [Rust](https://rust-lang.org) \
+            and [below](#below): `a[0](1)`.";
+        let alone = alone(text, "../");
+        assert_eq!(
+            alone,
+            "See the page, [limit/4](../CONTRACT.md#limit-4), \
+            [all](../CONTRACT.md), [Rust](https://rust-lang.org) and \
+            [below](#below): `a01`."
+        );
+    }
+}
