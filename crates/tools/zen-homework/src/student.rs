@@ -543,7 +543,7 @@ mod tests {
         let unknown = StageOutcome::Unknown("a busy machine".into());
         let results = [result(1, StageOutcome::Passed), result(9, unknown)];
         let text = told(&assignment, &results, 1060);
-        assert!(text.contains("done      :  (1 point)\n"), "{text}");
+        assert!(text.contains("done     :  (1 point)\n"), "{text}");
         assert!(text.contains("1 of 10 points so far"), "{text}");
     }
 }
