@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use limit::AddressLimit;
-use socketserver::{BaseRequestHandler, TcpServer};
+use socketserver::{BaseRequestHandler, TcpServer, VerifyRequest};
 use zen_utils::{Listener, MaxClients, Options, StoppableSocket, Timing, log};
 
 fn main() -> ExitCode {
@@ -58,8 +58,14 @@ fn serve(listener: &Listener, options: &Options<Crowd>) -> io::Result<()> {
     let verify = limit.clone();
     ZenServer::new(listener, handler, verify, in_all.max_clients)?
         .serve_forever()?;
-    let addresses = limit.addresses();
-    log::server(format_args!("Addresses at the end: {addresses}"));
+    let at_the_end = limit.addresses();
+    // The table is empty by now, so count with a client in it as well.
+    let seat = limit.verify_request(listener.local_addr()?);
+    let with_one = limit.addresses();
+    drop(seat);
+    log::server(format_args!(
+        "Addresses at the end: {at_the_end}, and with one more {with_one}"
+    ));
     Ok(())
 }
 

@@ -21,9 +21,11 @@ mod timer;
 use std::cell::RefCell;
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::time::Instant;
+use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
 
 use executor::{Async, Executor, Reactor, race};
 use timer::Clock;
@@ -51,7 +53,15 @@ fn serve(listener: &Listener, options: &Options<MaxClients>) -> io::Result<()> {
     let clock = Rc::new(Clock::start()?);
     executor
         .block_on(start_server(&executor, &listener, &clock, options))??;
-    log::server(format_args!("Asleep at the end: {}", clock.sleepers()));
+    let at_the_end = clock.sleepers();
+    // No one sleeps any more, so count with a sleeper as well.
+    let in_a_second = Instant::now() + Duration::from_secs(1);
+    let one = pin!(clock.sleep_until(in_a_second));
+    let _ = one.poll(&mut Context::from_waker(Waker::noop()));
+    let with_one = clock.sleepers();
+    log::server(format_args!(
+        "Asleep at the end: {at_the_end}, and with one more {with_one}"
+    ));
     Ok(())
 }
 /// Starts a coroutine for each client, and waits for all of them at the end.

@@ -5,11 +5,13 @@
 //! cargo run -p zen-book -- build
 //! cargo run -p zen-book -- serve --open
 //! cargo run -p zen-book -- check
+//! cargo run -p zen-book -- pdf
 //! ```
 
 mod answers;
 mod caption;
 mod html;
+mod pdf;
 mod serve;
 #[cfg(target_os = "linux")]
 mod terminal;
@@ -50,6 +52,8 @@ enum Command {
         /// Only these files
         transcripts: Vec<PathBuf>,
     },
+    /// Print the book to book/book/book.pdf; needs Chromium or Google Chrome
+    Pdf,
 }
 
 fn main() -> ExitCode {
@@ -60,6 +64,7 @@ fn main() -> ExitCode {
         }),
         Command::Serve { open, port } => serve::serve(port, open),
         Command::Check { write, transcripts } => check(&transcripts, write),
+        Command::Pdf => html::build(true).and_then(|html| pdf::print(&html)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

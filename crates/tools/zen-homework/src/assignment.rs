@@ -11,13 +11,34 @@ use zen_check::script::{self, OwnCase};
 use zen_check::{Architecture, Dialect, Program};
 
 /// No student writes a larger file by hand.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Folders of this name hold build results, wherever they are.
 pub(crate) const BUILT: &str = "target";
 
+/// Folders of these names hold what is built, installed or remembered, and are
+/// not handed in.
+const LEFT_OUT: [&str; 11] = [
+    BUILT,
+    ".git",
+    ".gradle",
+    ".hg",
+    ".idea",
+    ".svn",
+    ".venv",
+    ".vscode",
+    "__pycache__",
+    "node_modules",
+    "venv",
+];
+
+/// Whether a folder of this name is not handed in.
+pub(crate) fn is_left_out(name: &str) -> bool {
+    LEFT_OUT.contains(&name)
+}
+
 /// The most files in the folders that a student may change.
-const FILES_MAX: usize = 500;
+pub(crate) const FILES_MAX: usize = 500;
 
 /// One assignment, as described in its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -293,21 +314,34 @@ impl Assignment {
     /// The files in `folder` that a student may change, as relative paths. Only
     /// ordinary files: a link, for instance, might lead out of the folder.
     pub fn files_in(&self, folder: &Path) -> Result<Vec<PathBuf>, String> {
-        let mut found = Vec::new();
-        for file in &self.files {
-            collect(folder, Path::new(file), &mut found)?;
-        }
-        found.sort();
-        found.dedup();
-        Ok(found)
+        self.handed_in(folder).map(|it| it.found)
     }
+
+    /// The same, and what in these folders is not handed in, with the reason.
+    pub(crate) fn handed_in(&self, folder: &Path) -> Result<HandedIn, String> {
+        let mut files = HandedIn::default();
+        for file in &self.files {
+            collect(folder, Path::new(file), true, &mut files)?;
+        }
+        files.found.sort();
+        files.found.dedup();
+        Ok(files)
+    }
+}
+
+/// The files of a student, and what is left out.
+#[derive(Debug, Default)]
+pub(crate) struct HandedIn {
+    pub(crate) found: Vec<PathBuf>,
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Adds the ordinary files at this path in `folder`, or below it.
 pub(crate) fn collect(
     folder: &Path,
     file: &Path,
-    found: &mut Vec<PathBuf>,
+    is_listed: bool,
+    files: &mut HandedIn,
 ) -> Result<(), String> {
     let path = folder.join(file);
     // Any part of a student's folder may be missing. Links on the way there are
@@ -328,20 +362,25 @@ pub(crate) fn collect(
             fs::read_dir(&path).map_err(|err| in_path(err.to_string()))?;
         for entry in entries {
             let entry = entry.map_err(|err| in_path(err.to_string()))?;
-            // Build results are not handed in.
-            if entry.file_name() == BUILT {
-                continue;
+            let file = file.join(entry.file_name());
+            let is_left_out = is_left_out(&entry.file_name().to_string_lossy())
+                || entry.path().join("pyvenv.cfg").is_file();
+            match is_left_out && entry.path().is_dir() {
+                true => files.left_out.push(format!("{}/", file.display())),
+                false => collect(folder, &file, false, files)?,
             }
-            collect(folder, &file.join(entry.file_name()), found)?;
         }
     } else if metadata.is_file() {
-        if metadata.len() > FILE_BYTES_MAX {
-            return Err(in_path("it has more than 1 MiB".into()));
+        let is_large = metadata.len() > FILE_BYTES_MAX;
+        let what = in_path("it has more than 1 MiB".into());
+        match (is_large, is_listed) {
+            (true, true) => return Err(what),
+            (true, false) => files.left_out.push(what),
+            _ if files.found.len() == FILES_MAX => {
+                return Err(format!("there are more than {FILES_MAX} files"));
+            }
+            _ => files.found.push(file.to_path_buf()),
         }
-        if found.len() == FILES_MAX {
-            return Err(format!("there are more than {FILES_MAX} files"));
-        }
-        found.push(file.to_path_buf());
     }
     Ok(())
 }
@@ -386,6 +425,7 @@ pub(crate) fn left(since: std::time::Instant, seconds: u64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use super::Assignment;
@@ -454,10 +494,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_large_or_built_is_not_handed_in() {
+        let name = format!("zen-homework-left-out-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        for path in ["src/env", "src/node_modules/x", "src/target"] {
+            fs::create_dir_all(folder.join(path)).unwrap();
+        }
+        fs::write(folder.join("src/main.rs"), "fn main() {}").unwrap();
+        fs::write(folder.join("src/env/pyvenv.cfg"), "").unwrap();
+        let large = vec![0; 1024 * 1024 + 1];
+        fs::write(folder.join("src/core"), &large).unwrap();
+        let found = read(TEXT).unwrap().handed_in(&folder).unwrap();
+        // A file that the assignment asks for cannot be left out.
+        fs::write(folder.join("notes"), &large).unwrap();
+        let refused = read(TEXT).unwrap().files_in(&folder).unwrap_err();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found.found, [Path::new("src/main.rs")]);
+        let mut left_out = found.left_out;
+        left_out.sort();
+        let core = "src/core: it has more than 1 MiB";
+        let expected = [core, "src/env/", "src/node_modules/", "src/target/"];
+        assert_eq!(left_out, expected);
+        assert_eq!(refused, "notes: it has more than 1 MiB");
+    }
+
     #[cfg(unix)]
     #[test]
     fn no_link_leads_out_of_a_submission() {
-        use std::{fs, os::unix::fs::symlink, path::PathBuf};
+        use std::{os::unix::fs::symlink, path::PathBuf};
         let name = format!("zen-homework-links-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("src")).unwrap();

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use zen_harness::process::{Ended, Process};
 use zen_harness::workspace;
 
-use crate::assignment::collect;
+use crate::assignment::{HandedIn, collect};
 use crate::project::Project;
 use crate::student::{print, times, until_done};
 
@@ -270,11 +270,11 @@ fn command(root: &Path, line: &str) -> Result<Command, String> {
 
 /// The files in `folder` that an exercise names.
 fn files(named: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut found = Vec::new();
+    let mut files = HandedIn::default();
     for file in named {
-        collect(folder, file, &mut found)?;
+        collect(folder, file, true, &mut files)?;
     }
-    Ok(found)
+    Ok(files.found)
 }
 
 fn copy(named: &[PathBuf], from: &Path, to: &Path) -> Result<(), String> {

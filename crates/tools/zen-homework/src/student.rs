@@ -14,7 +14,7 @@ use zen_check::report::{self, Format, Settings};
 #[cfg(unix)]
 use zen_harness::process;
 
-use crate::assignment::{Assignment, Stage};
+use crate::assignment::{Assignment, FILE_BYTES_MAX, Stage};
 #[cfg(unix)]
 use crate::project::give;
 use crate::project::{KEPT, Project, copy_files, remove_files};
@@ -101,6 +101,9 @@ pub fn check(
     options: &CheckOptions,
 ) -> Result<bool, String> {
     let begun = Instant::now();
+    assignment
+        .files_in(&assignment.folder)
+        .map_err(|why| format!("this cannot be handed in: {why}"))?;
     let mut open = Vec::new();
     for (format, file) in &options.reports {
         open.push((format.parse::<Format>()?, writer(file)?));
@@ -127,6 +130,7 @@ pub fn check(
     }
     if !options.reports.iter().any(|(_, file)| file == "-") {
         print(&told(assignment, &results, seed))?;
+        print(&not_handed_in(assignment))?;
         if results.iter().all(StageResult::passed) {
             print(&next(project, assignment, remembered)?)?;
         }
@@ -179,20 +183,39 @@ fn take(
     options: &CheckOptions,
 ) -> Result<Option<String>, String> {
     let Some(submission) = &options.submission else { return Ok(None) };
-    let Some(from) = find_submission(assignment, submission) else {
-        return Ok(Some("nothing was handed in".into()));
-    };
     restore(project, assignment)?;
-    Ok(copy_files(assignment, &from, &assignment.folder).err())
+    let to = &assignment.folder;
+    if let Some(from) = find_submission(assignment, submission) {
+        return Ok(copy_files(assignment, &from, to).err());
+    }
+    let lone = lone_files(assignment, submission);
+    for (from, file) in &lone {
+        let copied = fs::read(from).and_then(|it| fs::write(to.join(file), it));
+        copied.map_err(|err| format!("{}: {err}", from.display()))?;
+    }
+    let files = assignment.files.join(", ");
+    let what = format!("nothing was handed in: expected {files}");
+    Ok(lone.is_empty().then_some(what))
+}
+
+/// Files that were handed in without their folders, and where they belong.
+fn lone_files<'a>(
+    assignment: &'a Assignment,
+    submission: &Path,
+) -> Vec<(PathBuf, &'a Path)> {
+    let files = assignment.files.iter().map(Path::new);
+    let lone = files.filter_map(|file| {
+        let from = submission.join(file.file_name()?);
+        let metadata = fs::symlink_metadata(&from).ok()?;
+        let is_one = metadata.is_file() && metadata.len() <= FILE_BYTES_MAX;
+        is_one.then_some((from, file))
+    });
+    lone.collect()
 }
 
 /// The folder of an assignment in a submission: a folder named after it, the
 /// submission itself, or, as in archives, such a named folder one level deeper.
-#[must_use]
-pub fn find_submission(
-    assignment: &Assignment,
-    folder: &Path,
-) -> Option<PathBuf> {
+fn find_submission(assignment: &Assignment, folder: &Path) -> Option<PathBuf> {
     let name = &assignment.name;
     let mut places = vec![folder.join(name), folder.to_path_buf()];
     let inside = fs::read_dir(folder).into_iter().flatten();
@@ -295,6 +318,19 @@ pub(crate) fn told(
         }
     }
     text
+}
+
+/// What a student has in these folders, and no grade will count.
+fn not_handed_in(assignment: &Assignment) -> String {
+    let files = assignment.handed_in(&assignment.folder).unwrap_or_default();
+    let lines = files.left_out.iter().map(|it| format!("  {it}\n"));
+    match lines.collect::<String>() {
+        lines if lines.is_empty() => lines,
+        lines => format!(
+            "\nYour work is graded without these, so it must not need them:\n\
+            {lines}"
+        ),
+    }
 }
 
 /// Checks again whenever a file has changed, until it is interrupted.

@@ -73,7 +73,7 @@ for (const root of document.querySelectorAll(".zen-timeline:not([data-ready])"))
     document.addEventListener("keydown", (event) => {
         const action = keys[event.key];
         if (!action || event.ctrlKey || event.altKey || event.metaKey) return;
-        const isFocused = root.contains(event.target) && event.target.closest(".zt-scroll, .zt-tools");
+        const isFocused = root.contains(event.target);
         const isFree = event.target === document.body && event.key.startsWith("Arrow");
         if (!isFocused && !(isFree && isOnScreen())) return;
         event.preventDefault();

@@ -127,7 +127,10 @@ pub(super) const SERVER: &[Row<ServerAct>] = &[
         play.server()?.signal(line.signal)
     }),
     ("rest for TIME", |play, line| {
-        process::stays_asleep(play.server()?.process()?, line.time)
+        process::stays_asleep(play.server()?.process()?, line.time, true)
+    }),
+    ("rest for TIME without a tick", |play, line| {
+        process::stays_asleep(play.server()?.process()?, line.time, false)
     }),
     ("expect exit 0..255 TIMES", |play, line| {
         let since = Instant::now();

@@ -515,3 +515,63 @@ fn headings_get_the_ids_that_mdbook_gives_them() {
     let expected = ["a", "a-1", "b-1"].map(String::from);
     assert_eq!(ids(&page), Ok(expected.into()));
 }
+
+/// A figure, with its caption in the next paragraph: what it is, and what to
+/// see in it. `zen-book` numbers them.
+#[test]
+fn every_figure_has_a_caption_that_says_what_to_see() {
+    let mut findings = Vec::new();
+    let mut known = 0;
+    for page in pages().values() {
+        let mut paragraphs = page.text.split("\n\n").peekable();
+        while let Some(paragraph) = paragraphs.next() {
+            let is_figure = paragraph.starts_with("{{#include figures/")
+                || paragraph.starts_with("![");
+            if !is_figure {
+                continue;
+            }
+            known += 1;
+            let next = paragraphs.peek().copied().unwrap_or_default();
+            let caption = next.trim_end().strip_prefix("Figure: ");
+            let asks = [". See ", ". Compare ", ". Look ", ". Follow "];
+            let caption = caption.map(|it| it.replace('\n', " "));
+            if !caption
+                .is_some_and(|it| asks.iter().any(|ask| it.contains(ask)))
+            {
+                let path = shown(&page.path);
+                findings.push(format!("{path}: no caption: {paragraph}"));
+            }
+        }
+    }
+    assert!(known > 80, "{known} figures");
+    none(&findings);
+}
+
+#[test]
+fn a_page_has_one_title_and_no_nameless_column_or_drawing_of_text() {
+    let mut findings = Vec::new();
+    for page in pages().values() {
+        let prose = page.lines.iter().filter(|it| it.kind == Kind::Prose);
+        let titles: Vec<_> =
+            prose.filter(|it| it.text.starts_with("# ")).collect();
+        let is_list = page.path.ends_with("SUMMARY.md");
+        if !is_list && (titles.len() != 1 || titles[0].number != 1) {
+            findings.push(format!("{}: {} titles", page.at(1), titles.len()));
+        }
+        for (line, next) in page.lines.iter().zip(&page.lines[1..]) {
+            let at = page.at(line.number);
+            let mut heads = line.text.trim().trim_matches('|').split('|');
+            if next.text.starts_with("|--")
+                && heads.any(|it| it.trim().is_empty())
+            {
+                findings.push(format!("{at}: a column without a name"));
+            }
+            let is_text = line.kind == Kind::Code("text".into());
+            if is_text && ["-->", "<--"].iter().any(|it| line.text.contains(it))
+            {
+                findings.push(format!("{at}: draw it as SVG"));
+            }
+        }
+    }
+    none(&findings);
+}

@@ -12,25 +12,17 @@ use super::cage::{Cage, Job, ROOM, hint, is_public};
 use super::examination::{self, BUSY_FACTOR, Examined};
 use super::group::{self, Group};
 use super::handout::write;
+use super::intake::Work;
 use super::source::{self, Files};
 use super::workshop::{Workshop, vendor};
 use crate::assignment::Assignment;
-use crate::project::{NOT_BUILT, Project, copy_files, give};
+use crate::project::{NOT_BUILT, Project, give};
 use crate::stages::{self, StageOutcome, StageResult};
 
 /// A student's build by Cargo may use this many times as much processor time as
 /// the starter's build takes, and at least this many seconds.
 const BUILD_FACTOR: f64 = 5.0;
 const BUILD_SECONDS_MIN: u64 = 10;
-
-/// One student's work on one assignment.
-#[derive(Clone, Debug)]
-pub(crate) struct Work<'a> {
-    pub(crate) student: String,
-    pub(crate) assignment: &'a Assignment,
-    /// Its folder, if anything was handed in.
-    pub(crate) from: Option<PathBuf>,
-}
 
 /// How a class is examined.
 #[derive(Clone, Debug)]
@@ -278,22 +270,15 @@ impl<'a> Class<'a> {
         let assignment = work.assignment;
         let failed =
             |what: &str, said| stages::all_failed(assignment, what, said);
-        let Some(from) = &work.from else {
-            return Ok((failed("nothing was handed in", Vec::new()), false));
-        };
-        if let Err(why) = assignment.files_in(from) {
-            let what = format!("unusable files: {why}");
-            return Ok((failed(&what, Vec::new()), false));
-        }
         let folder = format!("run-{number}");
         let (examined, folder) = match self.cage {
             Some(_) => {
-                let folder = self.put(assignment, Some(from), &folder)?;
+                let folder = self.put(assignment, Some(work), &folder)?;
                 (self.examine_in_cage(assignment, &folder, false)?, folder)
             }
             None => {
                 let folder = self.workshop.folder().join(folder);
-                (self.examine_here(assignment, from, &folder)?, folder)
+                (self.examine_here(work, &folder)?, folder)
             }
         };
         fs::remove_dir_all(folder).ok();
@@ -309,17 +294,27 @@ impl<'a> Class<'a> {
     fn put(
         &self,
         assignment: &Assignment,
-        from: Option<&Path>,
+        work: Option<&Work<'_>>,
         name: &str,
     ) -> Result<PathBuf, String> {
         let folder = self.workshop.folder().join(name);
         fs::remove_dir_all(&folder).ok();
-        write(&self.starters[&assignment.name].files, &folder)?;
-        if let Some(from) = from {
-            copy_files(assignment, from, &folder)?;
+        write(self.starter(assignment, work), &folder)?;
+        if let Some(work) = work {
+            write(&work.files, &folder)?;
         }
         give(&folder, self.cage.as_ref().and_then(|it| it.user))?;
         Ok(folder)
+    }
+
+    /// What a student has got: it may be in a dialect of its own.
+    fn starter<'b>(
+        &'b self,
+        assignment: &Assignment,
+        work: Option<&Work<'b>>,
+    ) -> &'b Files {
+        let common = || &self.starters[&assignment.name].files;
+        work.map_or_else(common, |work| work.starter)
     }
 
     fn examine_in_cage(
@@ -359,13 +354,13 @@ impl<'a> Class<'a> {
     fn build_here(
         &self,
         assignment: &Assignment,
-        from: Option<&Path>,
+        work: Option<&Work<'_>>,
     ) -> Result<(Result<PathBuf, String>, Vec<String>), String> {
         let name = &assignment.name;
-        self.workshop.put(name, &self.starters[name].files)?;
+        self.workshop.put(name, self.starter(assignment, work))?;
         let here = self.workshop.assignment(name)?;
-        if let Some(from) = from {
-            copy_files(assignment, from, &here.folder)?;
+        if let Some(work) = work {
+            write(&work.files, &here.folder)?;
         }
         self.workshop.build(&here, |command| command)
     }
@@ -373,12 +368,12 @@ impl<'a> Class<'a> {
     /// Builds it in the project of the workshop, and examines it elsewhere.
     fn examine_here(
         &self,
-        assignment: &Assignment,
-        from: &Path,
+        work: &Work<'_>,
         folder: &Path,
     ) -> Result<Examined, String> {
+        let assignment = work.assignment;
         let builder = lock(&self.builder);
-        let (built, said) = self.build_here(assignment, Some(from))?;
+        let (built, said) = self.build_here(assignment, Some(work))?;
         let mut program = match built {
             Ok(program) => program,
             Err(what) => {

@@ -10,10 +10,14 @@ use zen_harness::{process, workspace};
 
 use super::verify::{Gate, failing, told};
 use crate::assignment::Excused;
+use crate::stages::{StageOutcome, StageResult};
 use crate::student::print;
 
 /// cargo-mutants builds nothing when it only lists mutants.
 const LIST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How often a mutant is examined on a machine that is too busy to tell.
+const TRIES_MAX: usize = 3;
 
 /// What cargo-mutants adds to a line.
 const MARK: &str = " /* ~ changed by cargo-mutants ~ */";
@@ -71,7 +75,12 @@ impl Gate<'_> {
                 let Ok(program) = program else { continue };
                 built += 1;
                 assignment.first_failure = true;
-                let results = self.stages(&assignment, &program)?;
+                let mut results = self.stages(&assignment, &program)?;
+                for _ in 1..TRIES_MAX {
+                    if results.iter().any(is_unknown) {
+                        results = self.stages(&assignment, &program)?;
+                    }
+                }
                 let first = results.iter().find(|it| !it.passed());
                 let (lasting, name) = (mutant.lasting_name(), &mutant.name);
                 match (failing(&results), first) {
@@ -79,9 +88,12 @@ impl Gate<'_> {
                         caught += 1;
                         print(&format!("  {name}: {} fails\n", stage.name))?;
                     }
-                    (None, Some(unknown)) => self
-                        .findings
-                        .push(format!("{name}: {}", told(&unknown.outcome))),
+                    (None, Some(unknown)) => {
+                        let why = told(&unknown.outcome);
+                        let what = format!("{name}: no verdict: {why}");
+                        print(&format!("  {what}\n"))?;
+                        self.findings.push(what);
+                    }
                     (None, None) => {
                         print(&format!("  {name}: no stage fails\n"))?;
                         survivors.insert(lasting);
@@ -113,6 +125,10 @@ impl Gate<'_> {
         let mut list = serde_json::Deserializer::from_str(&text);
         Vec::deserialize(&mut list).map_err(|err| err.to_string())
     }
+}
+
+fn is_unknown(result: &StageResult) -> bool {
+    matches!(result.outcome, StageOutcome::Unknown(_))
 }
 
 /// How many of these are excused, and what is wrong with the others and with

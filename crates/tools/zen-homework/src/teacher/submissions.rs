@@ -1,0 +1,252 @@
+//! From what a platform delivers to "this student, this assignment, these
+//! files".
+//!
+//! - [`tree`]: folders and zips as one tree, within limits;
+//! - [`layout`]: whose is this folder or file?
+//! - [`works`]: which of a student's files are the work on an assignment?
+//! - [`commit`]: when was it committed?
+
+mod commit;
+mod layout;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod works;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use layout::{Delivered, Delivery, Who};
+use tree::{Kind, Node, Walked, composed, is_junk};
+use works::{Sought, Submission};
+
+pub(crate) use works::Found;
+
+use super::roster::Roster;
+use super::source::{self, Files};
+use crate::assignment::Assignment;
+
+/// A student of the class.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Student {
+    /// The name in all reports; no other student has it.
+    pub(crate) name: String,
+    pub(crate) platform: &'static str,
+    pub(crate) id: String,
+    pub(crate) email: String,
+    /// The platform says that something came too late.
+    pub(crate) is_late: bool,
+    /// The student's row in the roster.
+    pub(crate) row: Option<usize>,
+}
+
+/// What a student has handed in for each assignment, or why that is unclear.
+pub(crate) type Works = BTreeMap<String, Result<Found, String>>;
+
+/// All that was delivered.
+#[derive(Default)]
+pub(crate) struct Submitted {
+    pub(crate) students: Vec<(Student, Works)>,
+    /// The assignments that are meant.
+    pub(crate) assignments: BTreeSet<String>,
+    /// What cannot be graded, because it does not say whose it is.
+    pub(crate) asked: Vec<String>,
+}
+
+/// Finds the work of all students on the named assignments, or on all that
+/// anyone has evidently handed in.
+pub(crate) fn collect(
+    paths: &[PathBuf],
+    all: &[Assignment],
+    named: &[String],
+    roster: Option<&Roster>,
+) -> Result<Submitted, String> {
+    let names: Vec<_> = all.iter().map(|it| it.name.clone()).collect();
+    let Delivered { all: deliveries, mut asked } = delivered(paths, &names)?;
+    let class = students(deliveries, roster, &mut asked)?;
+    let starters = all.iter().map(source::starter);
+    let starters = starters.collect::<Result<Vec<_>, _>>()?;
+    let find = |named: &BTreeSet<String>| {
+        let mut sought = sought(all, &starters, &names);
+        if !named.is_empty() {
+            sought.retain(|it| named.contains(&it.assignment.name));
+        }
+        for it in &mut sought {
+            it.is_only = named.len() == 1;
+        }
+        let found = class.iter().map(|(student, deliveries)| {
+            (student.clone(), works(deliveries, &sought))
+        });
+        found.collect::<Vec<_>>()
+    };
+    let named: BTreeSet<_> = named.iter().cloned().collect();
+    let mut students = find(&named);
+    let mut assignments = named;
+    if assignments.is_empty() {
+        let works = students.iter().flat_map(|(_, works)| works);
+        let evident = works
+            .filter(|(_, it)| it.as_ref().is_ok_and(|found| found.is_evident));
+        assignments = evident.map(|(name, _)| name.clone()).collect();
+        // If all is about one assignment, any `main.rs` belongs to that.
+        if assignments.len() == 1 {
+            students = find(&assignments);
+        }
+    }
+    for (_, works) in &mut students {
+        works.retain(|name, _| assignments.contains(name));
+    }
+    Ok(Submitted { students, assignments, asked })
+}
+
+/// What tells the assignments apart.
+fn sought<'a>(
+    all: &'a [Assignment],
+    starters: &'a [Files],
+    names: &'a [String],
+) -> Vec<Sought<'a>> {
+    let mut count: BTreeMap<_, usize> = BTreeMap::new();
+    for (path, _) in starters.iter().flatten() {
+        *count.entry(path.file_name()).or_default() += 1;
+    }
+    let pairs = all.iter().zip(starters);
+    let one = |(assignment, starter): (&'a Assignment, &'a Files)| {
+        let own = starter.iter().map(|(path, _)| path);
+        let own = own.filter(|path| assignment.may_change(path));
+        let own = own.filter(|path| count[&path.file_name()] == 1);
+        let own_files = own.map(|it| it.to_string_lossy().into_owned());
+        let own_files = own_files.collect();
+        Sought { assignment, starter, names, own_files, is_only: false }
+    };
+    pairs.map(one).collect()
+}
+
+fn delivered(paths: &[PathBuf], names: &[String]) -> Result<Delivered, String> {
+    let mut delivered = Delivered::default();
+    let mut nodes = paths
+        .iter()
+        .map(|path| Node::at(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    // With `*/framing`, the folders around have the students' names.
+    if nodes.len() > 1 && nodes.iter().all(|it| names.contains(&it.name)) {
+        for node in &mut nodes {
+            let around = node.disk().and_then(|it| it.parent());
+            let around = around.and_then(|it| it.file_name());
+            if let Some(around) = around {
+                node.name = composed(&around.to_string_lossy());
+            }
+        }
+    }
+    for node in nodes {
+        delivered.add(node, names)?;
+    }
+    Ok(delivered)
+}
+
+/// All deliveries of each student, in order of the names.
+fn students(
+    deliveries: Vec<Delivery>,
+    roster: Option<&Roster>,
+    asked: &mut Vec<String>,
+) -> Result<Vec<(Student, Vec<Delivery>)>, String> {
+    let mut class: BTreeMap<(String, String), (Student, Vec<Delivery>)> =
+        BTreeMap::new();
+    for delivery in deliveries {
+        let Who { platform, id, name, email, is_late, .. } = &delivery.who;
+        let row = roster.and_then(|it| it.find([id, email, name]));
+        let key = match (row, id.is_empty()) {
+            (Some(row), _) => ("roster".into(), row.to_string()),
+            (None, false) => ((*platform).to_string(), id.clone()),
+            (None, true) => (String::new(), name.clone()),
+        };
+        let (student, all) = class.entry(key).or_default();
+        if all.iter().any(|it| is_other(it, &delivery)) {
+            return Err(format!("two students are called {name}"));
+        }
+        student.row = row;
+        student.platform = platform;
+        student.is_late |= is_late;
+        student.id.clone_from(id);
+        student.email.clone_from(email);
+        let listed = roster.zip(row).map(|(roster, row)| roster.name(row));
+        student.name = listed.unwrap_or_else(|| name.clone());
+        all.push(delivery);
+    }
+    let mut class: Vec<_> = class.into_values().collect();
+    if roster.is_some() {
+        let strangers = class.iter().filter(|(it, _)| it.row.is_none());
+        asked.extend(strangers.map(|(it, _)| {
+            format!("{}: not in the roster; graded all the same", it.name)
+        }));
+    }
+    distinguish(&mut class)?;
+    class.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+    Ok(class)
+}
+
+/// Whether two folders of the same name are of different students: a folder and
+/// the zip from which it was unpacked are not.
+fn is_other(a: &Delivery, b: &Delivery) -> bool {
+    let around = |it: &Delivery| {
+        it.node.disk().and_then(|it| it.parent()).map(PathBuf::from)
+    };
+    let is_plain = a.who.platform.is_empty() && b.who.platform.is_empty();
+    let is_same = a.node.kind != b.node.kind && around(a) == around(b);
+    is_plain && a.who.name == b.who.name && !is_same
+}
+
+/// Adds the platform's number to a name that several students have.
+fn distinguish(class: &mut [(Student, Vec<Delivery>)]) -> Result<(), String> {
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    for (student, _) in &*class {
+        *count.entry(student.name.clone()).or_default() += 1;
+    }
+    let mut names = BTreeSet::new();
+    for (student, _) in class {
+        if count[&student.name] > 1 && !student.id.is_empty() {
+            student.name = format!("{} ({})", student.name, student.id);
+        }
+        if !names.insert(&student.name) {
+            return Err(format!("two students are called {}", student.name));
+        }
+    }
+    Ok(())
+}
+
+/// Looks through all that one student has delivered.
+fn works(deliveries: &[Delivery], sought: &[Sought<'_>]) -> Works {
+    let mut walked = Walked::default();
+    let mut added = Ok(());
+    let mut people = Vec::new();
+    for (number, Delivery { who, node }) in deliveries.iter().enumerate() {
+        people.push(who.clone());
+        let mut path = Vec::new();
+        if deliveries.len() > 1 && node.kind == Kind::Folder {
+            path.push(node.name.clone());
+        }
+        if let Some(file) = &who.file {
+            // Blackboard delivers all attempts in the same folder.
+            if who.platform == "blackboard" {
+                let time = who.time.map_or(String::new(), |it| it.to_string());
+                path.push(format!("attempt {time}"));
+            }
+            let stem = file.strip_suffix(".zip").unwrap_or(file);
+            path.push(stem.to_string());
+            if is_junk(file) {
+                continue;
+            }
+        }
+        added = added.and(walked.add(node, path, number));
+    }
+    let folder = match deliveries {
+        [one] if one.who.file.is_none() => one.node.stem(),
+        _ => "",
+    };
+    let deliveries = &people;
+    let submission = Submission { folder, walked: &walked, deliveries };
+    let one = |it: &Sought<'_>| {
+        let found = added.clone().and_then(|()| works::find(it, &submission));
+        (it.assignment.name.clone(), found)
+    };
+    sought.iter().map(one).collect()
+}
