@@ -1,18 +1,14 @@
 //! Clients that all connect at once.
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
-use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use polling::{Event, Events, PollMode, Poller};
-use socket2::{Domain, Socket, Type};
+use zen_harness::system;
 
-use crate::load::{ensure_here, ensure_not_too_many};
-
-const QUESTION: &[u8] = b"Simple is better than?";
-const ANSWER: &[u8] = b"Complex.";
+use crate::load::{Client, Script, ensure_here, ensure_not_too_many};
 
 /// What each client does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,13 +16,6 @@ pub enum Errand {
     Connect,
     /// Ask one question, receive the answer, and disconnect.
     Ask,
-}
-
-/// One client of the burst.
-struct Visitor {
-    sock: Option<Socket>,
-    has_asked: bool,
-    received: Vec<u8>,
 }
 
 /// Sends this many clients at once. Returns how long each of them took, the
@@ -40,30 +29,20 @@ pub fn burst(
 ) -> Result<Vec<Option<Duration>>> {
     ensure_here(server)?;
     ensure_not_too_many(clients)?;
+    let scripts = Script::all(1);
     let mut visitors = Vec::new();
     // Declared last, so it is dropped before the sockets.
     let poller = Poller::new()?;
     let begun = Instant::now();
     for key in 0..clients {
-        let domain = Domain::for_address(server);
-        let sock = Socket::new(domain, Type::STREAM, None)?;
-        sock.set_nonblocking(true)?;
-        sock.set_tcp_nodelay(true)?;
-        match sock.connect(&server.into()) {
-            Err(err) if is_under_way(&err) => {}
-            result => result.context("cannot connect")?,
-        }
+        let sock = system::begin_to_connect(server, false);
+        let sock = sock.context("cannot connect")?;
+        sock.set_nodelay(true)?;
+        let interest = Event::writable(key);
         // SAFETY: each socket is deleted from the poller before it is closed,
         // or else the poller is closed before `visitors` is.
-        unsafe {
-            poller.add_with_mode(
-                &sock,
-                Event::writable(key),
-                PollMode::Level,
-            )?;
-        }
-        let received = Vec::new();
-        visitors.push(Visitor { sock: Some(sock), has_asked: false, received });
+        unsafe { poller.add_with_mode(&sock, interest, PollMode::Level)? };
+        visitors.push(Some(Client::new(sock, key)));
     }
     let mut times = Vec::new();
     let mut events = Events::new();
@@ -76,7 +55,7 @@ pub fn burst(
         poller.wait(&mut events, Some(time_left))?;
         for event in events.iter() {
             let visitor = &mut visitors[event.key];
-            if visitor.proceed(&poller, event.key, errand)? {
+            if proceeds(visitor, &poller, event.key, errand, &scripts)? {
                 times.push(Some(begun.elapsed()));
             }
         }
@@ -85,61 +64,35 @@ pub fn burst(
     Ok(times)
 }
 
-fn is_under_way(err: &std::io::Error) -> bool {
-    #[cfg(unix)]
-    if err.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error())
-    {
-        return true;
-    }
-    err.kind() == ErrorKind::WouldBlock
-}
-
-impl Visitor {
-    /// Does what can be done now; true if the client is done.
-    fn proceed(
-        &mut self,
-        poller: &Poller,
-        key: usize,
-        errand: Errand,
-    ) -> Result<bool> {
-        let Some(sock) = &mut self.sock else { return Ok(false) };
-        if !self.has_asked {
-            if let Some(err) = sock.take_error()? {
-                return Err(err).context("cannot connect");
-            }
-            self.has_asked = true;
-            if errand == Errand::Connect {
-                let nothing = Event::none(key);
-                poller.modify_with_mode(&*sock, nothing, PollMode::Level)?;
-                return Ok(true);
-            }
-            sock.write_all(QUESTION)?;
-            let readable = Event::readable(key);
-            poller.modify_with_mode(&*sock, readable, PollMode::Level)?;
-            return Ok(false);
-        }
-        let mut buffer = [0; 64];
-        match sock.read(&mut buffer) {
-            Ok(n) => {
-                ensure!(n > 0, "the server has closed a connection");
-                self.received.extend(&buffer[..n]);
-            }
-            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
-            Err(err) => return Err(err.into()),
-        }
-        let received = &self.received;
-        ensure!(
-            ANSWER.starts_with(received),
-            "answered \"{}\"",
-            received.escape_ascii()
-        );
-        let is_done = received == ANSWER;
+/// Does what can be done now; true if the client is done.
+fn proceeds(
+    visitor: &mut Option<Client>,
+    poller: &Poller,
+    key: usize,
+    errand: Errand,
+    scripts: &[Script],
+) -> Result<bool> {
+    let Some(client) = visitor else { return Ok(false) };
+    if client.is_owed {
+        let is_done = client.is_answered(scripts)?;
         if is_done {
-            poller.delete(&*sock)?;
-            self.sock = None;
+            poller.delete(&client.sock)?;
+            *visitor = None;
         }
-        Ok(is_done)
+        return Ok(is_done);
     }
+    if let Some(err) = client.sock.take_error()? {
+        return Err(err).context("cannot connect");
+    }
+    let next = match errand {
+        Errand::Connect => Event::none(key),
+        Errand::Ask => {
+            client.ask(scripts)?;
+            Event::readable(key)
+        }
+    };
+    poller.modify_with_mode(&client.sock, next, PollMode::Level)?;
+    Ok(errand == Errand::Connect)
 }
 
 /// How long one client takes to connect, to ask and to receive its answer; None

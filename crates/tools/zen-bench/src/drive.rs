@@ -1,19 +1,21 @@
-//! A timed load: in a closed loop, or at a rate of its own.
+//! A load in a closed loop, or at a rate of its own.
 //!
-//! In a closed loop a waiting client does not ask. If a server stalls for a
+//! In a closed loop each client asks as fast as it is answered. So the load never
+//! exceeds what the server can take, and a waiting client does not ask. If a server stalls for a
 //! second, no question is asked in that second, and the stall appears as one
 //! bad answer among thousands. This error is called coordinated omission. An
 //! open loop asks by a schedule, whatever the server does, and the latency
 //! counts from the moment at which a question was *meant* to be asked.
 
 use std::collections::VecDeque;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
 use zen_harness::proc::{self, Turns};
 
-use crate::load::{BATCH_MAX, Load, Script, TIME_MAX};
+use crate::load::{BATCH_MAX, Load, Plan, Script, TIME_MAX};
 use crate::schedule::{Order, Pace, Round, Schedule};
 
 /// The most questions that a load may ask.
@@ -94,15 +96,39 @@ struct Drive<'a> {
     /// Clients that are free to ask; the first has waited longest.
     idle: VecDeque<usize>,
     batch: u64,
+    /// The time before each further round.
+    pause: Duration,
     outcome: Outcome,
 }
 
 impl Load {
+    /// Lets the clients ask as planned, each when it is answered, and expects
+    /// every answer; returns their number.
+    pub fn ask(&mut self, plan: Plan) -> Result<usize> {
+        let Plan { rounds, batch, pause, time_max: time } = plan;
+        let questions = self.clients.len() * rounds * batch;
+        let questions_max = questions as u64;
+        let pace = Pace::Closed;
+        let order = Order { pace, batch, time, questions_max };
+        let outcome = self.run(&order, pause, &mut |_| ())?;
+        ensure!(outcome.answers == questions_max, "not done in {time:?}");
+        Ok(questions)
+    }
+
     /// Asks as ordered, and measures; `watch` is shown the results so far every
     /// now and then.
     pub fn drive(
         &mut self,
         order: &Order,
+        watch: &mut dyn FnMut(&Outcome),
+    ) -> Result<Outcome> {
+        self.run(order, Duration::ZERO, watch)
+    }
+
+    fn run(
+        &mut self,
+        order: &Order,
+        pause: Duration,
         watch: &mut dyn FnMut(&Outcome),
     ) -> Result<Outcome> {
         ensure!(
@@ -118,7 +144,7 @@ impl Load {
             let possible = rate > 0.001 && rate <= RATE_MAX;
             ensure!(possible, "{rate} is not a possible rate");
         }
-        let is_owed = self.clients.iter().any(|it| it.rounds_left > 0);
+        let is_owed = self.clients.iter().any(|it| it.is_owed);
         ensure!(!is_owed, "answers to earlier questions are still missing");
         let begun = Instant::now();
         let before = proc::own_turns();
@@ -130,6 +156,7 @@ impl Load {
             rounds: vec![None; clients],
             idle: (0..clients).collect(),
             batch: order.batch as u64,
+            pause,
             outcome: Outcome::new()?,
         };
         let mut outcome = drive.run(watch)?;
@@ -174,7 +201,6 @@ impl Drive<'_> {
 
     fn ask(&mut self, client: usize, round: Round) -> Result<()> {
         self.rounds[client] = Some(round);
-        self.load.clients[client].rounds_left = 1;
         self.load.clients[client].ask(&self.scripts)
     }
 
@@ -188,13 +214,16 @@ impl Drive<'_> {
             if !client.is_answered(&self.scripts)? {
                 continue;
             }
-            client.rounds_left = 0;
             let answered = Instant::now();
             if let Some(round) = self.rounds[event.key].take() {
                 self.outcome.answers += self.batch;
                 self.outcome.record(round, answered, self.batch);
             }
-            match self.schedule.take(answered) {
+            let next = self.schedule.take(answered);
+            if next.is_some() && !self.pause.is_zero() {
+                thread::sleep(self.pause);
+            }
+            match next {
                 // Other clients may have waited longer for their turn.
                 Some(round) if self.idle.is_empty() => {
                     self.ask(event.key, round)?;

@@ -1,9 +1,14 @@
 //! What an experiment is, and how its results become part of the book.
 
+use std::collections::BTreeMap;
+
+use minijinja::{Value, context};
 use serde::Deserialize;
 
 use crate::lab::Lab;
-use crate::results::{Charts, Results};
+use crate::results::{Charts, Point, Results};
+use crate::template;
+use crate::words::one_line;
 
 /// A question that can be measured.
 #[derive(Debug)]
@@ -11,8 +16,8 @@ pub struct Experiment {
     pub name: &'static str,
     pub about: About,
     pub make: fn(&mut Lab, &mut Charts) -> anyhow::Result<()>,
-    /// Puts the outcome into sentences, from the data alone.
-    pub seen: fn(&Results) -> String,
+    /// The template that puts the outcome into sentences.
+    pub words: &'static str,
 }
 
 /// What `experiments/about.toml` says about an experiment.
@@ -27,10 +32,65 @@ pub struct About {
     pub charts: Charts,
 }
 
+/// Fills in a template about results.
+pub(crate) fn fill(template: &str, results: &Results, server: &str) -> String {
+    let charts = results.charts.iter().map(|chart| {
+        let names = chart.series.iter().map(|it| it.name.clone());
+        let points = chart.series.iter().flat_map(|series| {
+            let point = |it: &Point| {
+                let (series, name) = (series.name.clone(), chart.name_at(it.x));
+                context! { series, name, x => it.x, y => it.median() }
+            };
+            series.points.iter().map(point)
+        });
+        let charted = context! {
+            limit => chart.limit.unwrap_or(f64::INFINITY),
+            names => names.collect::<Value>(),
+            x_max => chart.x_max(),
+            points => points.collect::<Value>(),
+        };
+        (chart.name.clone(), charted)
+    });
+    let context = context! {
+        charts => charts.collect::<BTreeMap<_, _>>(),
+        at => Value::from_function(value_at(results.clone())),
+        cores => results.machine.cores,
+        left_out => results.left_out.clone(),
+        server,
+    };
+    template::fill(&[("words.md", template)], context)
+}
+
+/// The median of a series at a place, or at the place with a name.
+fn value_at(results: Results) -> impl Fn(&str, &str, &Value) -> Option<f64> {
+    move |chart, series, place| {
+        let chart = results.chart(chart)?;
+        let x = match place.as_str() {
+            Some(name) => {
+                chart.x.names.iter().position(|it| it == name)? as f64
+            }
+            None => f64::try_from(place.clone()).ok()?,
+        };
+        chart.at(series, x)
+    }
+}
+
 impl Experiment {
+    /// Puts the outcome into sentences, from the data alone.
+    pub fn seen(&self, results: &Results) -> String {
+        match results.charts.is_empty() {
+            true => {
+                "Nothing could be measured here: only Linux reports what a \
+                     process has used."
+                    .into()
+            }
+            false => one_line(&fill(self.words, results, "")),
+        }
+    }
+
     /// The outcome in sentences, after any warning that a reader needs.
     pub fn seen_in(&self, results: &Results) -> String {
-        let mut text = (self.seen)(results);
+        let mut text = self.seen(results);
         if let Some(warning) = results.warning() {
             text += &format!("\n\n**{warning}**");
         }

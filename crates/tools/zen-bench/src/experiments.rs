@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::experiment::{About, Experiment};
+use crate::experiment::{About, Experiment, fill};
 use crate::results::Results;
 
 mod backlog;
@@ -28,7 +28,11 @@ pub static EXPERIMENTS: LazyLock<Vec<Experiment>> = LazyLock::new(|| {
                 name: stringify!($name),
                 about: about.remove(stringify!($name)).expect("it is there"),
                 make: $name::make,
-                seen: $name::seen,
+                words: include_str!(concat!(
+                    "../templates/seen/",
+                    stringify!($name),
+                    ".md"
+                )),
             }),*]
         };
     }
@@ -53,10 +57,11 @@ pub fn claims() -> String {
 
 /// The Markdown tables about single servers, by the server's name.
 pub fn tables(results: &Results) -> Vec<(String, String)> {
-    match results.experiment == "prices" {
-        true => prices::tables(results),
-        false => Vec::new(),
-    }
+    let of_prices = results.experiment == "prices";
+    let names = results.chart("price").filter(|_| of_prices);
+    let names = names.map_or(&[][..], |it| &it.x.names).iter();
+    let table = include_str!("../templates/table.md");
+    names.map(|it| (it.clone(), fill(table, results, it))).collect()
 }
 
 #[cfg(test)]

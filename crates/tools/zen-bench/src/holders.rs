@@ -7,7 +7,6 @@ use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Error, Result, ensure};
-use socket2::SockRef;
 use zen_harness::process::Process;
 use zen_harness::system;
 
@@ -90,7 +89,7 @@ pub fn hold(server: SocketAddr, from: &[Ipv4Addr]) -> Result<()> {
     }
     for sock in &held {
         // Without this each port would stay in use for a minute.
-        SockRef::from(sock).set_linger(Some(Duration::ZERO)).ok();
+        system::reset_on_close(sock).ok();
     }
     Ok(())
 }

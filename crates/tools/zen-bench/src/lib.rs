@@ -9,7 +9,7 @@
 //!   on, and the machine of a measurement;
 //! - [`lab`], [`experiment`], [`experiments`], [`results`]: the experiments,
 //!   their setting, and their results;
-//! - [`svg`], [`figure`], [`book`]: the figures, and the files in the book.
+//! - [`template`], [`figure`], [`book`]: the figures, and the files in the book.
 #![expect(
     clippy::missing_errors_doc,
     reason = "every error is a sentence for the user"
@@ -34,5 +34,5 @@ pub mod machine;
 pub mod progress;
 pub mod results;
 pub mod schedule;
-pub mod svg;
+pub mod template;
 mod words;

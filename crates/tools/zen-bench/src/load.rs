@@ -1,15 +1,10 @@
-//! Clients that ask as fast as they are answered: a closed loop. (`drive` adds
-//! a clock, and an open loop.)
-//!
-//! Each client asks, waits for the answer, compares it to the byte, and asks
-//! again. So the load never exceeds what the server can take, and its rate says
-//! nothing about how long clients wait when questions arrive at their own pace.
+//! Clients with open connections. Each asks, waits for the answer, and compares
+//! it to the byte; `drive` says when.
 #![expect(unsafe_code, reason = "Poller::add asks us to delete before close")]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use polling::{Event, Events, PollMode, Poller};
@@ -65,8 +60,9 @@ pub struct Load {
 
 #[derive(Debug)]
 pub(crate) struct Client {
-    sock: TcpStream,
-    pub(crate) rounds_left: usize,
+    pub(crate) sock: TcpStream,
+    /// It has asked, and has not had all its answers.
+    pub(crate) is_owed: bool,
     /// Which of the scripts the client follows in this round.
     script: usize,
     /// How many bytes of the answers have arrived.
@@ -105,7 +101,7 @@ impl Load {
                 let interest = Event::readable(key);
                 poller.add_with_mode(&sock, interest, PollMode::Level)?;
             }
-            Ok(Client { sock, rounds_left: 0, script: key, received: 0 })
+            Ok(Client::new(sock, key))
         });
         let clients: Result<_> = clients.collect();
         let clients = clients.context("cannot connect")?;
@@ -118,40 +114,6 @@ impl Load {
             // A socket has room for a byte, unless the server has closed it.
             client.sock.write_all(b"x").ok();
         }
-    }
-
-    /// Lets every client ask as planned; returns the number of answers.
-    pub fn ask(&mut self, plan: Plan) -> Result<usize> {
-        ensure!(plan.batch <= BATCH_MAX, "more than {BATCH_MAX} at once");
-        let deadline = Instant::now() + plan.time_max;
-        let scripts = Script::all(plan.batch);
-        let mut clients_busy = 0;
-        if plan.rounds > 0 && plan.batch > 0 {
-            for client in &mut self.clients {
-                client.rounds_left = plan.rounds;
-                client.ask(&scripts)?;
-                clients_busy += 1;
-            }
-        }
-        while clients_busy > 0 {
-            let time_left = deadline.saturating_duration_since(Instant::now());
-            ensure!(!time_left.is_zero(), "not done in {:?}", plan.time_max);
-            self.events.clear();
-            self.poller.wait(&mut self.events, Some(time_left))?;
-            for event in self.events.iter() {
-                let client = &mut self.clients[event.key];
-                if client.is_answered(&scripts)? {
-                    client.rounds_left -= 1;
-                    if client.rounds_left > 0 {
-                        thread::sleep(plan.pause);
-                        client.ask(&scripts)?;
-                    } else {
-                        clients_busy -= 1;
-                    }
-                }
-            }
-        }
-        Ok(self.clients.len() * plan.rounds * plan.batch)
     }
 }
 
@@ -176,9 +138,14 @@ pub fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 impl Client {
+    pub(crate) fn new(sock: TcpStream, key: usize) -> Self {
+        Self { sock, is_owed: false, script: key, received: 0 }
+    }
+
     pub(crate) fn ask(&mut self, scripts: &[Script]) -> Result<()> {
         self.script = (self.script + 1) % scripts.len();
         self.received = 0;
+        self.is_owed = true;
         // There is room: all earlier questions were answered.
         self.sock.write_all(scripts[self.script].questions.as_bytes())?;
         Ok(())
@@ -198,13 +165,14 @@ impl Client {
         let awaited = &scripts[self.script].answers.as_bytes()[self.received..];
         let received = &buffer[..n];
         ensure!(
-            self.rounds_left > 0 && awaited.starts_with(received),
+            self.is_owed && awaited.starts_with(received),
             "answered \"{}\" instead of \"{}\"",
             received.escape_ascii(),
             awaited.escape_ascii()
         );
         self.received += n;
-        Ok(n == awaited.len())
+        self.is_owed = n < awaited.len();
+        Ok(!self.is_owed)
     }
 }
 

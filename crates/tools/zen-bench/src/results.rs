@@ -127,47 +127,10 @@ impl Chart {
         self.x.names.get(x as usize).map(String::as_str)
     }
 
-    /// The median at the place with this name.
-    pub fn at_name(&self, series: &str, name: &str) -> Option<f64> {
-        let x = self.x.names.iter().position(|it| it == name)?;
-        self.at(series, x as f64)
-    }
-
     /// The largest place of all series.
     pub fn x_max(&self) -> f64 {
         let points = self.series.iter().flat_map(|it| &it.points);
         points.map(|it| it.x).fold(0.0, f64::max)
-    }
-
-    /// The series at one place with their medians, in ascending order.
-    pub fn ranked(&self, x: f64) -> Vec<(&str, f64)> {
-        let names = self.series.iter().map(|it| it.name.as_str());
-        let mut all: Vec<_> =
-            names.filter_map(|it| Some((it, self.at(it, x)?))).collect();
-        all.sort_by(|a, b| a.1.total_cmp(&b.1));
-        all
-    }
-
-    /// The names of a series with their medians, in ascending order.
-    pub fn ranked_names(&self, series: &str) -> Vec<(&str, f64)> {
-        let medians = self.medians(series).into_iter();
-        let mut all: Vec<_> =
-            medians.filter_map(|(x, y)| Some((self.name_at(x)?, y))).collect();
-        all.sort_by(|a, b| a.1.total_cmp(&b.1));
-        all
-    }
-
-    /// All places of a series, with their medians.
-    pub fn medians(&self, series: &str) -> Vec<(f64, f64)> {
-        let of = self.series.iter().filter(|it| it.name == series);
-        let points = of.flat_map(|it| &it.points);
-        points.map(|it| (it.x, it.median())).collect()
-    }
-
-    /// The first place where a series exceeds this value.
-    pub fn first_above(&self, series: &str, value: f64) -> Option<f64> {
-        let medians = self.medians(series);
-        medians.iter().find(|(_, y)| *y >= value).map(|(x, _)| *x)
     }
 }
 
@@ -292,7 +255,6 @@ mod tests {
         assert_eq!(chart.at("two", 1.0), Some(0.0));
         assert_eq!(chart.at("two", 2.0), None);
         assert_eq!(chart.series[0].points[0].values[0], 0.1235);
-        assert_eq!(chart.first_above("one", 5.0), Some(2.0));
         let json = serde_json::to_string(&chart).unwrap();
         assert_eq!(serde_json::from_str::<Chart>(&json).unwrap(), chart);
     }

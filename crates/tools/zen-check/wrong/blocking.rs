@@ -7,9 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libc::POLLIN;
+use nix::unistd::{ForkResult, Pid};
 
-use crate::faults::{Fault, faulty};
-use crate::process::{self, Forked, Stop};
+use crate::faults::faulty;
+use crate::process::{self, Stop};
 use crate::system::{self, Accepted, watch};
 use crate::talk::{Next, Talk, clock};
 
@@ -29,7 +30,7 @@ pub(crate) fn pool(
     stop: &Stop,
     mut workers: usize,
 ) -> io::Result<()> {
-    if faulty(Fault::OneThreadTooFew) {
+    if faulty("one-thread-too-few") {
         workers -= 1;
     }
     thread::scope(|scope| {
@@ -46,7 +47,7 @@ pub(crate) fn pool(
 fn work(listener: &TcpListener, stop: &Stop) {
     while let Some(sock) = next_client(listener, stop) {
         let verdict = converse(&sock, stop);
-        if faulty(Fault::WorkersDie) && verdict.is_err() {
+        if faulty("workers-die") && verdict.is_err() {
             return;
         }
     }
@@ -67,7 +68,7 @@ pub(crate) fn threads(listener: &TcpListener, stop: &Stop) -> io::Result<()> {
 
 /// A process for each client.
 pub(crate) fn processes(listener: TcpListener, stop: &Stop) -> io::Result<()> {
-    if !faulty(Fault::LeavesZombies) {
+    if !faulty("leaves-zombies") {
         process::reap_children()?;
     }
     let mut kept = Vec::new();
@@ -75,13 +76,15 @@ pub(crate) fn processes(listener: TcpListener, stop: &Stop) -> io::Result<()> {
         let client = next_client_or_signal(&listener, stop, &mut kept)?;
         let Some(sock) = client else { break };
         match process::fork_for(sock.as_raw_fd()) {
-            Ok(Forked::Child) => {
+            Ok(ForkResult::Child) => {
                 drop((listener, kept));
                 // No one waits for the result.
                 converse(&sock, stop).ok();
                 std::process::exit(0);
             }
-            Ok(Forked::Parent(child)) if faulty(Fault::ParentKeepsSocket) => {
+            Ok(ForkResult::Parent { child })
+                if faulty("parent-keeps-socket") =>
+            {
                 kept.push((child, sock));
             }
             _ => {}
@@ -99,7 +102,7 @@ fn next_client(listener: &TcpListener, stop: &Stop) -> Option<TcpStream> {
 }
 
 /// A child, and the parent's copy of its client's socket.
-type Kept = (libc::pid_t, TcpStream);
+type Kept = (Pid, TcpStream);
 
 fn next_client_or_signal(
     listener: &TcpListener,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use libc::{POLLIN, pollfd};
 
-use crate::faults::{Fault, faulty};
+use crate::faults::faulty;
 use crate::process::Stop;
 use crate::system::{self, Accepted, watch};
 use crate::talk::{Next, Talk, clock};
@@ -27,7 +27,7 @@ const EVENTS_AT_ONCE_MAX: usize = 1024;
 const TICK: Duration = Duration::from_millis(100);
 
 pub(crate) fn serve(listener: TcpListener, stop: &Stop) -> io::Result<()> {
-    let edge = match faulty(Fault::AcceptsOnePerEdge) {
+    let edge = match faulty("accepts-one-per-edge") {
         true => Some(system::edge(&listener)?),
         false => None,
     };
@@ -49,13 +49,13 @@ pub(crate) fn serve(listener: TcpListener, stop: &Stop) -> io::Result<()> {
         if events[0].revents != 0 {
             server.stop();
         }
-        if faulty(Fault::DropsBeforeLooking) {
+        if faulty("drops-before-looking") {
             server.drop_the_late();
         }
         let mut ready = 0;
         for event in &events[2..] {
             ready += usize::from(event.revents != 0);
-            if faulty(Fault::LosesEvents) && ready > EVENTS_AT_ONCE_MAX {
+            if faulty("loses-events") && ready > EVENTS_AT_ONCE_MAX {
                 server.lost.extend((event.revents != 0).then_some(event.fd));
             } else if event.revents != 0 || server.parting {
                 server.turn(event)?;
@@ -64,7 +64,7 @@ pub(crate) fn serve(listener: TcpListener, stop: &Stop) -> io::Result<()> {
         if events[1].revents != 0 {
             server.accept()?;
         }
-        if !faulty(Fault::FloodStopsTheClock) || ready < EVENTS_AT_ONCE_MAX {
+        if !faulty("flood-stops-the-clock") || ready < EVENTS_AT_ONCE_MAX {
             server.drop_the_late();
         }
         // Clients that have left in the meantime are taken off the tables.
@@ -110,7 +110,7 @@ impl Server {
         ];
         for &fd in self.socks.keys() {
             let mut wants = self.talks.get(&fd).map_or(POLLIN, Talk::wants);
-            if faulty(Fault::DropsHalfClosed) {
+            if faulty("drops-half-closed") {
                 wants |= system::POLLRDHUP;
             }
             let waits = wants != 0 && !self.lost.contains(&fd);
@@ -124,22 +124,22 @@ impl Server {
         if self.parting && talks.any(Talk::owes_a_look) {
             return Some(clock());
         }
-        if faulty(Fault::Spins) {
+        if faulty("spins") {
             return Some(clock());
         }
         let deadlines = self.talks.values().filter_map(Talk::deadline);
         let tick = clock().checked_add(TICK);
-        let tick = tick.filter(|_| faulty(Fault::Ticks));
+        let tick = tick.filter(|_| faulty("ticks"));
         deadlines.chain(self.full_until).chain(tick).min()
     }
 
     fn stop(&mut self) {
         self.stopping = true;
-        self.parting = !faulty(Fault::SlowStop);
+        self.parting = !faulty("slow-stop");
         self.listener = None;
         self.edge = None;
         self.full_until = None;
-        if faulty(Fault::AbandonsAtStop) {
+        if faulty("abandons-at-stop") {
             self.socks.clear();
             self.talks.clear();
         }
@@ -147,8 +147,7 @@ impl Server {
 
     /// It is this client's turn. An error ends no other client.
     fn turn(&mut self, event: &pollfd) -> io::Result<()> {
-        if faulty(Fault::DropsHalfClosed)
-            && event.revents & system::POLLRDHUP != 0
+        if faulty("drops-half-closed") && event.revents & system::POLLRDHUP != 0
         {
             self.leave(event.fd);
             return Ok(());
@@ -161,7 +160,7 @@ impl Server {
         match talk.turn(sock, self.parting) {
             Ok(Next::GoesOn) => {}
             Ok(Next::Over) => self.leave(event.fd),
-            Err(err) if faulty(Fault::OneErrorEndsAll) => return Err(err),
+            Err(err) if faulty("one-error-ends-all") => return Err(err),
             Err(_) => self.leave(event.fd),
         }
         Ok(())
@@ -170,13 +169,13 @@ impl Server {
     fn leave(&mut self, fd: RawFd) {
         let Some(sock) = self.socks.remove(&fd) else { return };
         log("Closed the connection of a client");
-        if faulty(Fault::ReuseRace) {
+        if faulty("reuse-race") {
             // Closed now, tidied later: by then the number may be another's.
             self.left.push(fd);
         } else {
             self.talks.remove(&fd);
         }
-        if faulty(Fault::LeaksDescriptors) {
+        if faulty("leaks-descriptors") {
             // That should do, for the client sees its end.
             sock.shutdown(Shutdown::Both).ok();
             let _ = sock.into_raw_fd();
@@ -196,13 +195,13 @@ impl Server {
             match system::accept(listener) {
                 Ok(Accepted::Client(sock)) => {
                     log("Accepted the connection of a client");
-                    if faulty(Fault::DiesOfItsFirstClient) {
+                    if faulty("dies-of-its-first-client") {
                         return Err(io::Error::other("no table for clients"));
                     }
-                    if faulty(Fault::SetUpErrorEndsAll) {
+                    if faulty("set-up-error-ends-all") {
                         sock.set_nonblocking(true)?;
                     }
-                    if faulty(Fault::KeepsTimers) {
+                    if faulty("keeps-timers") {
                         self.timers.insert((clock(), sock.as_raw_fd()));
                     }
                     self.talks.insert(sock.as_raw_fd(), Talk::new());
@@ -210,8 +209,8 @@ impl Server {
                 }
                 Ok(Accepted::Gone) => {}
                 Ok(Accepted::NoClient) => break,
-                Err(err) if faulty(Fault::DiesOfEmfile) => return Err(err),
-                Err(_) if faulty(Fault::SpinsOnEmfile) => break,
+                Err(err) if faulty("dies-of-emfile") => return Err(err),
+                Err(_) if faulty("spins-on-emfile") => break,
                 Err(_) => {
                     self.full_until = clock().checked_add(FULL_TIME_MAX);
                     break;
@@ -231,8 +230,8 @@ impl Server {
 
 /// Prints a line, if that is the fault.
 fn log(line: &str) {
-    let is_wanted = faulty(Fault::LogBlocks)
-        || faulty(Fault::LogDropsSilently) && system::can_print();
+    let is_wanted = faulty("log-blocks")
+        || faulty("log-drops-silently") && system::can_print();
     if is_wanted {
         // The reader may have gone.
         writeln!(io::stdout(), "{line}").ok();

@@ -1,6 +1,6 @@
 //! Bytes in, questions and answers out. Nothing here knows of sockets.
 
-use crate::faults::{Fault, faulty};
+use crate::faults::faulty;
 
 /// The most bytes of a question, its `?` included.
 const QUESTION_BYTES_MAX: usize = 1024;
@@ -31,7 +31,7 @@ impl Framing {
         self.question.push(byte);
         if self.is_whole() {
             let mut answer = answer(&self.question);
-            if faulty(Fault::RefusesLate)
+            if faulty("refuses-late")
                 && self.question.len() > QUESTION_BYTES_MAX
             {
                 self.refused = true;
@@ -41,10 +41,10 @@ impl Framing {
             return Some(answer);
         }
         let mut bytes_max = QUESTION_BYTES_MAX;
-        if faulty(Fault::WrongLimit) {
+        if faulty("wrong-limit") {
             bytes_max += 1;
         }
-        if faulty(Fault::NoQuestionLimit) || faulty(Fault::RefusesLate) {
+        if faulty("no-question-limit") || faulty("refuses-late") {
             bytes_max = usize::MAX;
         }
         if self.question.len() >= bytes_max {
@@ -55,11 +55,11 @@ impl Framing {
     }
 
     fn is_whole(&self) -> bool {
-        if faulty(Fault::NewlineFraming) {
+        if faulty("newline-framing") {
             return self.question.ends_with(b"?\n");
         }
         // As C's strchr() would look for it.
-        if faulty(Fault::StopsAtZero) && self.question.contains(&0) {
+        if faulty("stops-at-zero") && self.question.contains(&0) {
             return false;
         }
         self.question.ends_with(b"?")
@@ -67,7 +67,7 @@ impl Framing {
 
     /// Another recv() has returned.
     pub(crate) fn begin_segment(&mut self) {
-        if faulty(Fault::LastSegmentOnly) {
+        if faulty("last-segment-only") {
             self.question.clear();
         }
     }
@@ -75,14 +75,14 @@ impl Framing {
 
 fn is_space(byte: u8) -> bool {
     // As C's isspace() and Python's strip() have it.
-    if faulty(Fault::SkipsVerticalTabs) && byte == b'\x0b' {
+    if faulty("skips-vertical-tabs") && byte == b'\x0b' {
         return true;
     }
     matches!(byte, b' ' | b'\t' | b'\n' | b'\x0c' | b'\r')
 }
 
 pub(crate) fn answer(question: &[u8]) -> &'static [u8] {
-    let question = match faulty(Fault::NewlineFraming) {
+    let question = match faulty("newline-framing") {
         true => question.trim_ascii(),
         false => question,
     };
@@ -91,10 +91,10 @@ pub(crate) fn answer(question: &[u8]) -> &'static [u8] {
 }
 
 fn is_same(known: &[u8], question: &[u8]) -> bool {
-    if faulty(Fault::CaseBlind) {
+    if faulty("case-blind") {
         return known.eq_ignore_ascii_case(question);
     }
-    if faulty(Fault::StripsInside) {
+    if faulty("strips-inside") {
         let bare = |text: &[u8]| -> Vec<u8> {
             text.iter().copied().filter(|&byte| !is_space(byte)).collect()
         };

@@ -2,7 +2,7 @@
 //!
 //! By itself it keeps the contract. With `--fault NAME` it makes one mistake,
 //! such as students make, and makes it where they do: look for
-//! `faulty(Fault::Name)`. It shares no code with the servers of this project,
+//! `faulty("name")`. It shares no code with the servers of this project,
 //! and none with the checker: a mistake that they had in common would be seen
 //! by neither.
 //!
@@ -40,19 +40,20 @@ mod system;
 #[cfg(unix)]
 mod talk;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 #[cfg(unix)]
 fn main() -> ExitCode {
-    use settings::Command;
-    match settings::from_command_line() {
-        Ok(Command::List) => list(),
-        Ok(Command::Serve) => match serve(settings::settings()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => failed(&message, 1),
-        },
-        Err(message) => failed(&message, 2),
+    let settings = settings::settings();
+    if settings.list {
+        // The reader may have gone.
+        write!(std::io::stdout(), "{}", faults::LIST).ok();
+        return ExitCode::SUCCESS;
+    }
+    match serve(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => failed(&message, 1),
     }
 }
 
@@ -63,50 +64,38 @@ fn main() -> ExitCode {
 
 fn failed(message: &str, status: u8) -> ExitCode {
     // If standard error cannot be written to, nothing can be said about it.
-    writeln!(io::stderr(), "zen-wrong: {message}").ok();
+    writeln!(std::io::stderr(), "zen-wrong: {message}").ok();
     ExitCode::from(status)
 }
 
 #[cfg(unix)]
-fn list() -> ExitCode {
-    for (name, fault, sentence) in faults::ALL {
-        let shape = fault.shape().name();
-        let line = format!("{name:28} {shape:10} {sentence}");
-        if writeln!(io::stdout(), "{line}").is_err() {
-            break;
-        }
-    }
-    ExitCode::SUCCESS
-}
-
-#[cfg(unix)]
 fn serve(settings: &settings::Settings) -> Result<(), String> {
-    use faults::{Fault, faulty};
+    use faults::faulty;
     use settings::Shape;
-    let cannot = |err: io::Error| {
+    let cannot = |err: std::io::Error| {
         let reason = err.to_string();
         let reason = reason.split(" (os error").next().unwrap_or_default();
         format!("cannot listen on 127.0.0.1:{}: {reason}", settings.port)
     };
     let no_file = || Err("cannot read zen.conf".to_string());
-    if faulty(Fault::DiesBeforeListening) {
+    if faulty("dies-before-listening") {
         return no_file();
     }
     let stop = process::catch_signals().map_err(|err| err.to_string())?;
     let listener = system::listen(settings.port).map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     // The reader may have gone.
-    writeln!(io::stdout(), "Listening at {address}").ok();
-    if faulty(Fault::DiesAfterListening) {
+    writeln!(std::io::stdout(), "Listening at {address}").ok();
+    if faulty("dies-after-listening") {
         return no_file();
     }
-    if faulty(Fault::FloodsItsOutput) {
+    if faulty("floods-its-output") {
         let line = "Nothing has happened\n".repeat(100);
         std::thread::spawn(move || {
-            while io::stdout().write_all(line.as_bytes()).is_ok() {}
+            while std::io::stdout().write_all(line.as_bytes()).is_ok() {}
         });
     }
-    let served = match settings.shape {
+    let served = match settings.shape() {
         Shape::EventLoop => event_loop::serve(listener, &stop),
         Shape::Single => blocking::pool(&listener, &stop, 1),
         Shape::Pool => blocking::pool(&listener, &stop, 4),

@@ -3,14 +3,18 @@
 
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicUsize, Ordering};
 
 use libc::c_int;
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal};
+use nix::sys::signal::{kill, sigaction};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fork, pipe};
 
-use crate::faults::{Fault, faulty};
-use crate::system::checked;
+use crate::faults::faulty;
 
 /// What has not ended by then is cut.
 const STOP_TIME_MAX: libc::timeval =
@@ -34,56 +38,39 @@ static STOP_WRITER: AtomicI32 = AtomicI32::new(-1);
 static FIRST_SIGNAL_MS: AtomicI64 = AtomicI64::new(0);
 
 pub(crate) fn catch_signals() -> io::Result<Stop> {
-    if !faulty(Fault::KeepsSignalsBlocked) {
-        unblock_signals();
+    if !faulty("keeps-signals-blocked") {
+        // What the parent has blocked would stay so.
+        SigSet::empty().thread_set_mask()?;
     }
-    let mut ends = [0; 2];
-    // SAFETY: pipe() fills both descriptors, which are used nowhere else.
-    let reader = unsafe {
-        checked(|| libc::pipe(ends.as_mut_ptr()) as isize)?;
-        OwnedFd::from_raw_fd(ends[0])
-    };
-    STOP_WRITER.store(ends[1], Ordering::Relaxed);
-    catch(libc::SIGALRM, on_alarm)?;
-    if faulty(Fault::DiesOfSigpipe) {
+    let (reader, writer) = pipe()?;
+    STOP_WRITER.store(writer.into_raw_fd(), Ordering::Relaxed);
+    catch(Signal::SIGALRM, on_alarm)?;
+    if faulty("dies-of-sigpipe") {
         // So it is in C. Rust has it ignored before main().
-        handle(libc::SIGPIPE, libc::SIG_DFL)?;
+        handle(Signal::SIGPIPE, SigHandler::SigDfl)?;
     }
-    if faulty(Fault::DiesOfSigterm) {
+    if faulty("dies-of-sigterm") {
         return Ok(Stop(reader));
     }
-    catch(libc::SIGINT, on_stop)?;
-    if faulty(Fault::IgnoresSigterm) {
-        handle(libc::SIGTERM, libc::SIG_IGN)?;
+    catch(Signal::SIGINT, on_stop)?;
+    if faulty("ignores-sigterm") {
+        handle(Signal::SIGTERM, SigHandler::SigIgn)?;
     } else {
-        catch(libc::SIGTERM, on_stop)?;
+        catch(Signal::SIGTERM, on_stop)?;
     }
     Ok(Stop(reader))
 }
 
-/// What the parent has blocked would stay so.
-fn unblock_signals() {
-    // SAFETY: all zeros is a valid set, which the calls fill and read.
-    unsafe {
-        let mut set: libc::sigset_t = mem::zeroed();
-        libc::sigemptyset(&raw mut set);
-        libc::sigprocmask(libc::SIG_SETMASK, &raw const set, ptr::null_mut());
-    }
+fn catch(signal: Signal, handler: extern "C" fn(c_int)) -> io::Result<()> {
+    handle(signal, SigHandler::Handler(handler))
 }
 
-fn catch(signal: c_int, handler: extern "C" fn(c_int)) -> io::Result<()> {
-    handle(signal, handler as *const () as libc::sighandler_t)
-}
-
-fn handle(signal: c_int, handler: libc::sighandler_t) -> io::Result<()> {
-    // SAFETY: all zeros is a valid sigaction, and our handlers call nothing
-    // that a handler may not.
-    checked(|| unsafe {
-        let mut action: libc::sigaction = mem::zeroed();
-        action.sa_sigaction = handler;
-        libc::sigaction(signal, &raw const action, ptr::null_mut()) as isize
-    })
-    .map(drop)
+fn handle(signal: Signal, handler: SigHandler) -> io::Result<()> {
+    // Without SA_RESTART: a signal cuts system calls short.
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    // SAFETY: our handlers call nothing that a handler may not.
+    unsafe { sigaction(signal, &action) }?;
+    Ok(())
 }
 
 extern "C" fn on_stop(signal: c_int) {
@@ -93,7 +80,7 @@ extern "C" fn on_stop(signal: c_int) {
         // SAFETY: all of them take any numbers. What is raised is delivered
         // when this handler has returned.
         Some(_) => unsafe {
-            if libc::getpid() == 1 && !faulty(Fault::Process1GoesOn) {
+            if libc::getpid() == 1 && !faulty("process-1-goes-on") {
                 libc::_exit(128 + signal);
             }
             libc::signal(signal, libc::SIG_DFL);
@@ -118,7 +105,7 @@ fn since_first_signal() -> Option<i64> {
 }
 
 fn stop() {
-    if !faulty(Fault::SlowStop) {
+    if !faulty("slow-stop") {
         set_alarm();
     }
     let writer = STOP_WRITER.load(Ordering::Relaxed);
@@ -137,7 +124,7 @@ fn set_alarm() {
 
 extern "C" fn on_alarm(_: c_int) {
     let stopping = FIRST_SIGNAL_MS.load(Ordering::Relaxed) != 0;
-    if stopping || faulty(Fault::AlarmIsAStop) {
+    if stopping || faulty("alarm-is-a-stop") {
         // SAFETY: it ends the process, and touches nothing of it.
         unsafe { libc::_exit(0) };
     }
@@ -156,15 +143,9 @@ extern "C" fn on_child_stop(_: c_int) {
     }
 }
 
-pub(crate) enum Forked {
-    Child,
-    Parent(libc::pid_t),
-}
-
 /// Whether a child has not been reaped yet.
-pub(crate) fn is_there(child: libc::pid_t) -> bool {
-    // SAFETY: kill() takes any numbers.
-    unsafe { libc::kill(child, 0) == 0 }
+pub(crate) fn is_there(child: Pid) -> bool {
+    kill(child, None).is_ok()
 }
 
 /// Children that have not been reaped. Counted up before a fork, lest a child
@@ -176,64 +157,48 @@ pub(crate) fn children() -> usize {
 }
 
 /// A child stops when its parent does, and ends with it.
-pub(crate) fn fork_for(sock: RawFd) -> io::Result<Forked> {
+pub(crate) fn fork_for(sock: RawFd) -> io::Result<ForkResult> {
     CHILDREN.fetch_add(1, Ordering::Relaxed);
     // SAFETY: this process has one thread, so the child is a whole copy.
-    let forked = checked(|| unsafe { libc::fork() as isize });
-    let forked = forked.inspect_err(|_| {
+    let forked = unsafe { fork() }.inspect_err(|_| {
         CHILDREN.fetch_sub(1, Ordering::Relaxed);
-    });
-    match forked? {
-        0 => {
-            #[cfg(target_os = "linux")]
-            // SAFETY: prctl() with these arguments touches no memory.
-            unsafe {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-            }
-            CHILD_SOCK.store(sock, Ordering::Relaxed);
-            if !faulty(Fault::ChildStopsAll) {
-                catch(libc::SIGINT, on_child_stop)?;
-                catch(libc::SIGTERM, on_child_stop)?;
-            }
-            Ok(Forked::Child)
+    })?;
+    if forked.is_child() {
+        #[cfg(target_os = "linux")]
+        nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?;
+        CHILD_SOCK.store(sock, Ordering::Relaxed);
+        if !faulty("child-stops-all") {
+            catch(Signal::SIGINT, on_child_stop)?;
+            catch(Signal::SIGTERM, on_child_stop)?;
         }
-        child => Ok(Forked::Parent(child as libc::pid_t)),
     }
+    Ok(forked)
 }
 
 /// From now on, what is left of a child that has ended is taken away.
 pub(crate) fn reap_children() -> io::Result<()> {
-    catch(libc::SIGCHLD, on_child)
+    catch(Signal::SIGCHLD, on_child)
 }
 
 extern "C" fn on_child(_: c_int) {
-    // SAFETY: errno is this thread's own, and the code that we have interrupted
-    // may still have to read it. waitpid() may be given nothing to fill.
-    unsafe {
-        let before = *errno();
-        while libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG) > 0 {
-            CHILDREN.fetch_sub(1, Ordering::Relaxed);
-        }
-        *errno() = before;
+    // The code that we have interrupted may still have to read errno.
+    let before = Errno::last_raw();
+    let reap = || waitpid(None, Some(WaitPidFlag::WNOHANG));
+    while reap().is_ok_and(|status| status != WaitStatus::StillAlive) {
+        CHILDREN.fetch_sub(1, Ordering::Relaxed);
     }
+    Errno::set_raw(before);
 }
 
 /// Waits until no child is left.
 pub(crate) fn wait_for_children() {
-    // SAFETY: waitpid() may be given nothing to fill.
-    let wait = || unsafe { libc::waitpid(-1, ptr::null_mut(), 0) as isize };
-    while checked(wait).is_ok() {}
+    while waitpid(None, None).or_else(interrupted).is_ok() {}
 }
 
-fn errno() -> *mut c_int {
-    // SAFETY: it is a valid pointer for as long as the thread lives.
-    #[cfg(target_os = "linux")]
-    unsafe {
-        libc::__errno_location()
-    }
-    // SAFETY: the same.
-    #[cfg(not(target_os = "linux"))]
-    unsafe {
-        libc::__error()
+/// It goes on when a signal has cut it short.
+fn interrupted(err: Errno) -> Result<WaitStatus, Errno> {
+    match err {
+        Errno::EINTR if !faulty("eintr-is-fatal") => Ok(WaitStatus::StillAlive),
+        err => Err(err),
     }
 }

@@ -1,13 +1,14 @@
-//! The command line and the environment, read by hand.
+//! The command line and the environment.
 
-use std::env;
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::faults::{self, Fault};
+use clap::{Parser, ValueEnum};
+
+use crate::faults::shape_of;
 
 /// How the server waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shape {
     EventLoop,
     Single,
@@ -16,110 +17,55 @@ pub(crate) enum Shape {
     Processes,
 }
 
-const SHAPES: [(&str, Shape); 5] = [
-    ("event-loop", Shape::EventLoop),
-    ("single", Shape::Single),
-    ("pool", Shape::Pool),
-    ("threads", Shape::Threads),
-    ("processes", Shape::Processes),
-];
-
-impl Shape {
-    /// As on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        let known = SHAPES.iter().find(|(_, shape)| *shape == self);
-        known.map_or("", |(name, _)| name)
-    }
-}
-
-#[derive(Debug)]
+/// A server that keeps the contract, or makes one mistake
+#[derive(Debug, Parser)]
 pub(crate) struct Settings {
+    /// TCP port on 127.0.0.1
+    #[arg(short, long, env = "ZEN_PORT", default_value_t = 1060)]
     pub(crate) port: u16,
-    /// Zero is forever.
-    pub(crate) idle: Duration,
+
+    /// Seconds after which an idle client is dropped; 0 is never
+    #[arg(long, env = "ZEN_IDLE_TIMEOUT", default_value = "0")]
+    #[arg(value_parser = |text: &str| time(text, 1.0))]
+    pub(crate) idle_timeout: Duration,
+
+    /// Milliseconds that each answer takes
+    #[arg(long, env = "ZEN_THINK", default_value = "0")]
+    #[arg(value_parser = |text: &str| time(text, 0.001))]
     pub(crate) think: Duration,
-    pub(crate) shape: Shape,
-    pub(crate) fault: Option<Fault>,
+
+    /// How it waits [default: as the mistake needs it, or in an event loop]
+    #[arg(long)]
+    shape: Option<Shape>,
+
+    /// The mistake that it makes
+    #[arg(long, value_parser = fault)]
+    pub(crate) fault: Option<String>,
+
+    /// List the mistakes
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
-pub(crate) enum Command {
-    Serve,
-    List,
+impl Settings {
+    pub(crate) fn shape(&self) -> Shape {
+        let of_fault = self.fault.as_deref().and_then(shape_of);
+        let of_fault = of_fault.and_then(|it| Shape::from_str(it, false).ok());
+        self.shape.or(of_fault).unwrap_or(Shape::EventLoop)
+    }
 }
 
-static SETTINGS: OnceLock<Settings> = OnceLock::new();
-
-/// What the command line said, and the defaults before it has been read.
+/// What the environment said, unless the command line said something else.
 pub(crate) fn settings() -> &'static Settings {
-    SETTINGS.get_or_init(defaults)
+    static SETTINGS: LazyLock<Settings> = LazyLock::new(Settings::parse);
+    &SETTINGS
 }
 
-fn defaults() -> Settings {
-    Settings {
-        port: 1060,
-        idle: Duration::ZERO,
-        think: Duration::ZERO,
-        shape: Shape::EventLoop,
-        fault: None,
-    }
+fn time(text: &str, unit: f64) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number")?;
+    Duration::try_from_secs_f64(number * unit).map_err(|err| err.to_string())
 }
 
-/// Reads the environment first, so that the command line wins.
-pub(crate) fn from_command_line() -> Result<Command, String> {
-    let mut settings = defaults();
-    let mut shape = None;
-    let variables = [
-        ("ZEN_PORT", "--port"),
-        ("ZEN_IDLE_TIMEOUT", "--idle-timeout"),
-        ("ZEN_THINK", "--think"),
-    ];
-    for (variable, option) in variables {
-        let value = env::var(variable).unwrap_or_default();
-        if !value.is_empty() {
-            set(&mut settings, &mut shape, option, &value)?;
-        }
-    }
-    let mut arguments = env::args().skip(1);
-    while let Some(option) = arguments.next() {
-        if option == "--list" {
-            return Ok(Command::List);
-        }
-        let value = arguments.next().ok_or(format!("{option}: no value"))?;
-        set(&mut settings, &mut shape, &option, &value)?;
-    }
-    // Without a word about it, the shape in which the fault is made.
-    let of_fault = settings.fault.map_or(Shape::EventLoop, Fault::shape);
-    settings.shape = shape.unwrap_or(of_fault);
-    SETTINGS.set(settings).map_err(|_| "read twice")?;
-    Ok(Command::Serve)
-}
-
-fn set(
-    settings: &mut Settings,
-    shape: &mut Option<Shape>,
-    option: &str,
-    value: &str,
-) -> Result<(), String> {
-    let wrong = || format!("{option}: not so: {value:?}");
-    let number = |unit: f64| {
-        let number: f64 = value.parse().map_err(|_| wrong())?;
-        Duration::try_from_secs_f64(number * unit).map_err(|_| wrong())
-    };
-    match option {
-        "-p" | "--port" => {
-            settings.port = value.parse().map_err(|_| wrong())?;
-        }
-        "--idle-timeout" => settings.idle = number(1.0)?,
-        "--think" => settings.think = number(0.001)?,
-        "--shape" => {
-            let found = SHAPES.iter().find(|(name, _)| *name == value);
-            *shape = Some(found.ok_or_else(wrong)?.1);
-        }
-        "--fault" => {
-            let found = faults::ALL.iter().find(|(name, ..)| *name == value);
-            settings.fault = Some(found.ok_or_else(wrong)?.1);
-        }
-        _ => return Err(format!("no such option: {option}")),
-    }
-    Ok(())
+fn fault(name: &str) -> Result<String, &'static str> {
+    shape_of(name).map(|_| name.into()).ok_or("see --list")
 }

@@ -1,15 +1,19 @@
 //! Sockets and poll(2), as the operating system has them.
-#![expect(unsafe_code, reason = "std has no poll, and a send of its own")]
+#![expect(unsafe_code, reason = "rustix polls no descriptor -1")]
 
 use std::io::{self, ErrorKind};
-use std::mem;
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Instant;
 
-use libc::{c_int, c_short, c_void, pollfd};
+use libc::{c_int, c_short, pollfd};
+#[cfg(target_os = "linux")]
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
+use socket2::{Domain, Socket, Type};
 
-use crate::faults::{Fault, faulty};
+use crate::faults::faulty;
 use crate::talk::clock;
 
 #[cfg(target_os = "linux")]
@@ -21,50 +25,25 @@ pub(crate) const POLLRDHUP: c_short = 0;
 const BACKLOG: c_int = 4096;
 
 /// Tries a system call again when a signal has cut it short.
-pub(crate) fn checked(mut call: impl FnMut() -> isize) -> io::Result<usize> {
+fn checked<T>(
+    mut call: impl FnMut() -> rustix::io::Result<T>,
+) -> io::Result<T> {
     loop {
-        let result = call();
-        if result >= 0 {
-            return Ok(result as usize);
-        }
-        let err = io::Error::last_os_error();
-        if faulty(Fault::EintrIsFatal) || err.kind() != ErrorKind::Interrupted {
-            return Err(err);
+        match call() {
+            Err(Errno::INTR) if !faulty("eintr-is-fatal") => {}
+            result => return Ok(result?),
         }
     }
 }
 
 /// A listening socket that does not block. What std makes has SO_REUSEADDR.
 pub(crate) fn listen(port: u16) -> io::Result<TcpListener> {
-    // SAFETY: all zeros is a valid sockaddr_in.
-    let mut address: libc::sockaddr_in = unsafe { mem::zeroed() };
-    address.sin_family = libc::AF_INET as libc::sa_family_t;
-    address.sin_port = port.to_be();
-    address.sin_addr.s_addr = u32::from_ne_bytes([127, 0, 0, 1]);
-    let length = size_of_val(&address) as libc::socklen_t;
-    let address = (&raw const address).cast();
-    // SAFETY: socket() takes any numbers.
-    let fd = checked(|| unsafe {
-        libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) as isize
-    })? as RawFd;
-    // SAFETY: the descriptor is new, and used nowhere else.
-    let sock = unsafe { OwnedFd::from_raw_fd(fd) };
-    if !faulty(Fault::NoReuseaddr) {
-        let (on, length): (c_int, _) = (1, size_of::<c_int>() as _);
-        let (level, name) = (libc::SOL_SOCKET, libc::SO_REUSEADDR);
-        let on = (&raw const on).cast();
-        // SAFETY: the option's value is valid for its length.
-        checked(|| unsafe {
-            libc::setsockopt(fd, level, name, on, length) as isize
-        })?;
-    }
-    // SAFETY: the address is valid for its length.
-    checked(|| unsafe { libc::bind(fd, address, length) as isize })?;
-    // SAFETY: listen() takes any numbers.
-    checked(|| unsafe { libc::listen(fd, BACKLOG) as isize })?;
-    let listener = TcpListener::from(sock);
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let sock = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    sock.set_reuse_address(!faulty("no-reuseaddr"))?;
+    sock.set_nonblocking(true)?;
+    sock.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+    sock.listen(BACKLOG)?;
+    Ok(sock.into())
 }
 
 /// From now on no client can connect, though the socket is still open.
@@ -99,10 +78,8 @@ pub(crate) fn accept(listener: &TcpListener) -> io::Result<Accepted> {
 }
 
 pub(crate) fn recv(sock: &TcpStream, bytes: &mut [u8]) -> io::Result<usize> {
-    let (fd, length) = (sock.as_raw_fd(), bytes.len());
-    let bytes = bytes.as_mut_ptr().cast::<c_void>();
-    // SAFETY: there is room for as many bytes as are asked for.
-    checked(|| unsafe { libc::recv(fd, bytes, length, libc::MSG_DONTWAIT) })
+    let call = || rustix::net::recv(sock, &mut *bytes, RecvFlags::DONTWAIT);
+    Ok(checked(call)?.1)
 }
 
 pub(crate) fn send(
@@ -110,11 +87,11 @@ pub(crate) fn send(
     bytes: &[u8],
     may_block: bool,
 ) -> io::Result<usize> {
-    let flags = if may_block { 0 } else { libc::MSG_DONTWAIT };
-    let (fd, length) = (sock.as_raw_fd(), bytes.len());
-    let bytes = bytes.as_ptr().cast::<c_void>();
-    // SAFETY: there are as many bytes as are sent.
-    checked(|| unsafe { libc::send(fd, bytes, length, flags) })
+    let flags = match may_block {
+        true => SendFlags::empty(),
+        false => SendFlags::DONTWAIT,
+    };
+    checked(|| rustix::net::send(sock, bytes, flags))
 }
 
 /// An entry for [`wait`]; without a descriptor it waits for nothing.
@@ -143,31 +120,29 @@ pub(crate) fn wait(
             c_int::try_from(time_ms).unwrap_or(c_int::MAX)
         });
         // SAFETY: there are as many entries as it is told.
-        unsafe { libc::poll(first, length as libc::nfds_t, time_ms) as isize }
+        match unsafe { libc::poll(first, length as libc::nfds_t, time_ms) } {
+            -1 => Err(Errno::from_io_error(&io::Error::last_os_error())
+                .unwrap_or(Errno::INVAL)),
+            _ => Ok(()),
+        }
     };
-    checked(call).map(drop)
+    checked(call)
 }
 
 /// Becomes readable when a client comes, and not as long as one waits.
 #[cfg(target_os = "linux")]
 pub(crate) fn edge(listener: &TcpListener) -> io::Result<OwnedFd> {
-    let events = (libc::EPOLLIN | libc::EPOLLET) as u32;
-    let mut event = libc::epoll_event { events, u64: 0 };
-    // SAFETY: the event is valid, and the descriptor new and used nowhere else.
-    unsafe {
-        let fd = checked(|| libc::epoll_create1(0) as isize)? as RawFd;
-        let edge = OwnedFd::from_raw_fd(fd);
-        let (add, listener) = (libc::EPOLL_CTL_ADD, listener.as_raw_fd());
-        checked(|| libc::epoll_ctl(fd, add, listener, &mut event) as isize)?;
-        Ok(edge)
-    }
+    let edge = epoll::create(epoll::CreateFlags::empty())?;
+    let events = epoll::EventFlags::IN | epoll::EventFlags::ET;
+    epoll::add(&edge, listener, epoll::EventData::new_u64(0), events)?;
+    Ok(edge)
 }
 
 #[cfg(target_os = "linux")]
 pub(crate) fn take_edge(edge: &OwnedFd) {
-    let mut event = libc::epoll_event { events: 0, u64: 0 };
-    // SAFETY: there is room for the one event that is asked for.
-    unsafe { libc::epoll_wait(edge.as_raw_fd(), &mut event, 1, 0) };
+    let (mut events, now) = (Vec::with_capacity(1), Timespec::default());
+    let room = rustix::buffer::spare_capacity(&mut events);
+    epoll::wait(edge, room, Some(&now)).ok();
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use libc::{POLLIN, POLLOUT, c_short};
 
-use crate::faults::{Fault, faulty};
+use crate::faults::faulty;
 use crate::framing::{self, Framing};
 use crate::settings::settings;
 use crate::system;
@@ -62,7 +62,7 @@ pub(crate) struct Talk {
 impl Talk {
     pub(crate) fn new() -> Self {
         let mut answers = Vec::new();
-        if faulty(Fault::Greets) {
+        if faulty("greets") {
             answers.extend(b"Welcome to the Zen of Python!");
         }
         Self {
@@ -81,11 +81,9 @@ impl Talk {
             Phase::Forgotten => 0,
             Phase::Discarding => POLLIN,
             _ if self.answers.is_empty() => POLLIN,
-            Phase::Open if faulty(Fault::BuffersWithoutBound) => {
-                POLLIN | POLLOUT
-            }
-            Phase::Open if faulty(Fault::ForgetsToWakeForWriting) => POLLIN,
-            _ if faulty(Fault::ForgetsToWakeForWriting) => 0,
+            Phase::Open if faulty("buffers-without-bound") => POLLIN | POLLOUT,
+            Phase::Open if faulty("forgets-to-wake-for-writing") => POLLIN,
+            _ if faulty("forgets-to-wake-for-writing") => 0,
             _ => POLLOUT,
         }
     }
@@ -99,15 +97,13 @@ impl Talk {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let time = match self.phase {
             Phase::Forgotten => return None,
-            Phase::Discarding if faulty(Fault::DiscardsForEver) => return None,
+            Phase::Discarding if faulty("discards-for-ever") => return None,
             Phase::Discarding => DISCARD_TIME_MAX,
-            _ if faulty(Fault::IdleIgnoresWriters)
-                && !self.answers.is_empty() =>
-            {
+            _ if faulty("idle-ignores-writers") && !self.answers.is_empty() => {
                 return None;
             }
-            _ if settings().idle.is_zero() => return None,
-            _ => settings().idle,
+            _ if settings().idle_timeout.is_zero() => return None,
+            _ => settings().idle_timeout,
         };
         self.since.checked_add(time)
     }
@@ -125,13 +121,13 @@ impl Talk {
         if self.phase == Phase::Discarding {
             return self.discard(sock);
         }
-        if faulty(Fault::ClosesAtOnce) {
+        if faulty("closes-at-once") {
             return Ok(Next::Over);
         }
         self.send(sock)?;
         let held_back = !self.answers.is_empty()
-            && !faulty(Fault::BuffersWithoutBound)
-            && !faulty(Fault::ForgetsToWakeForWriting);
+            && !faulty("buffers-without-bound")
+            && !faulty("forgets-to-wake-for-writing");
         if self.phase == Phase::Open && !held_back {
             self.receive(sock, stopping)?;
             self.send(sock)?;
@@ -140,12 +136,12 @@ impl Talk {
             return Ok(Next::GoesOn);
         }
         match self.phase {
-            Phase::Heard if faulty(Fault::NeverCloses) => {
+            Phase::Heard if faulty("never-closes") => {
                 self.phase = Phase::Forgotten;
                 Ok(Next::GoesOn)
             }
             Phase::Heard => Ok(Next::Over),
-            Phase::Parting if faulty(Fault::ClosesWithUnread) => Ok(Next::Over),
+            Phase::Parting if faulty("closes-with-unread") => Ok(Next::Over),
             Phase::Parting => {
                 sock.shutdown(Shutdown::Write)?;
                 self.phase = Phase::Discarding;
@@ -170,26 +166,26 @@ impl Talk {
             Err(err) => return Err(err),
         };
         if n == 0 {
-            if !faulty(Fault::IgnoresEndOfFile) {
+            if !faulty("ignores-end-of-file") {
                 self.phase = Phase::Heard;
             }
             return Ok(());
         }
-        if faulty(Fault::IdleCountsBytes) {
+        if faulty("idle-counts-bytes") {
             self.since = clock();
         }
         self.hear(&bytes[..n], sock)
     }
 
     fn hear(&mut self, bytes: &[u8], sock: &TcpStream) -> io::Result<()> {
-        if faulty(Fault::NeedsUtf8) {
+        if faulty("needs-utf8") {
             std::str::from_utf8(bytes).map_err(io::Error::other)?;
         }
-        if faulty(Fault::AnswersBySegment) {
+        if faulty("answers-by-segment") {
             self.say(framing::answer(bytes.trim_ascii()));
             return Ok(());
         }
-        if faulty(Fault::LooksAtTheLastByte) || faulty(Fault::WrongTwice) {
+        if faulty("looks-at-the-last-byte") || faulty("wrong-twice") {
             self.received.extend(bytes);
             if self.received.ends_with(b"?") {
                 let question = std::mem::take(&mut self.received);
@@ -217,21 +213,21 @@ impl Talk {
     }
 
     fn say(&mut self, answer: &[u8]) {
-        if faulty(Fault::AnswersOutOfOrder) {
+        if faulty("answers-out-of-order") {
             // What waits is kept as a stack, and not as a queue.
             self.answers.splice(0..0, answer.iter().copied());
             return;
         }
         let small = answer.to_ascii_lowercase();
-        self.answers.extend(match faulty(Fault::LowerCase) {
+        self.answers.extend(match faulty("lower-case") {
             true => &small,
             false => answer,
         });
-        let is_wrong = faulty(Fault::WrongWord) || faulty(Fault::WrongTwice);
+        let is_wrong = faulty("wrong-word") || faulty("wrong-twice");
         if is_wrong && answer == b"Complex." {
             self.answers.pop();
         }
-        if faulty(Fault::AddsNewline) {
+        if faulty("adds-newline") {
             self.answers.push(b'\n');
         }
     }
@@ -240,22 +236,22 @@ impl Talk {
         if self.answers.is_empty() {
             return Ok(());
         }
-        let may_block = faulty(Fault::OneSlowWriterBlocks);
+        let may_block = faulty("one-slow-writer-blocks");
         let sent = match system::send(sock, &self.answers, may_block) {
             Ok(n) => n,
-            Err(err) if faulty(Fault::EagainIsFatal) => return Err(err),
+            Err(err) if faulty("eagain-is-fatal") => return Err(err),
             Err(err) if err.kind() == ErrorKind::WouldBlock => 0,
             Err(err) => return Err(err),
         };
         self.answers.drain(..sent);
-        if faulty(Fault::LosesShortSends) {
+        if faulty("loses-short-sends") {
             self.answers.clear();
         }
-        if faulty(Fault::EagainIsFatal) && !self.answers.is_empty() {
+        if faulty("eagain-is-fatal") && !self.answers.is_empty() {
             // As Python's sendall() does, whether or not the socket blocks.
             return self.send(sock);
         }
-        if self.answers.is_empty() || faulty(Fault::IdleCountsPartialSends) {
+        if self.answers.is_empty() || faulty("idle-counts-partial-sends") {
             self.since = clock();
         }
         Ok(())
@@ -270,7 +266,7 @@ impl Talk {
             Err(err) => return Err(err),
         }
         if self.discarded_bytes >= DISCARD_BYTES_MAX
-            && !faulty(Fault::DiscardsWithoutBound)
+            && !faulty("discards-without-bound")
         {
             return Ok(Next::Over);
         }
@@ -287,7 +283,7 @@ thread_local! {
 /// is idle for the time in which the server was not there to listen.
 pub(crate) fn clock() -> Instant {
     let now = Instant::now();
-    if faulty(Fault::ThinkCountsAsIdle) {
+    if faulty("think-counts-as-idle") {
         return now;
     }
     now.checked_sub(THOUGHT.get()).unwrap_or(now)
@@ -297,7 +293,7 @@ fn think() {
     static LOCK: Mutex<()> = Mutex::new(());
     let time = settings().think;
     if !time.is_zero() {
-        let _in_turn = faulty(Fault::ThinksInTurn).then(|| LOCK.lock());
+        let _in_turn = faulty("thinks-in-turn").then(|| LOCK.lock());
         let before = Instant::now();
         thread::sleep(time);
         THOUGHT.set(THOUGHT.get() + before.elapsed());

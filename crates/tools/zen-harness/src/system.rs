@@ -84,9 +84,15 @@ pub fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(sock.into())
 }
 
-/// The same, but returns at once, and the socket never blocks.
-pub fn begin_to_connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let sock = narrow_socket(address)?;
+/// Begins to connect, with small buffers or not; the socket never blocks.
+pub fn begin_to_connect(
+    address: SocketAddr,
+    is_narrow: bool,
+) -> io::Result<TcpStream> {
+    let sock = match is_narrow {
+        true => narrow_socket(address)?,
+        false => tcp_socket(address)?,
+    };
     sock.set_nonblocking(true)?;
     match sock.connect(&address.into()) {
         Err(err) if !is_under_way(&err) => Err(err),

@@ -295,6 +295,7 @@ pub(crate) fn told(
         let points = counted(*points, "point");
         text += &format!("  {mark:8} {name}: {title} ({points})\n");
         if !why.is_empty() {
+            let why = why.replace('\n', "\n           ");
             text += &format!("           {why}\n");
         }
     }

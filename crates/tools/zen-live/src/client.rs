@@ -65,7 +65,7 @@ fn now() -> Duration {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
-        let sock = system::begin_to_connect(address)?;
+        let sock = system::begin_to_connect(address, true)?;
         let port = sock.local_addr()?.port();
         let (server, sock) = (address.port(), Some(sock));
         Ok(Self { port, server, sock, ..Self::default() })

@@ -163,6 +163,6 @@ pub fn table(book: &Path) -> Result<String> {
     Ok(table)
 }
 
-fn write(path: &Path, text: &str) -> Result<()> {
+pub fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| path.display().to_string())
 }

@@ -1,15 +1,21 @@
 //! A lane of the picture, and what is on it.
 
+use serde::{Serialize, Serializer};
 pub use zen_harness::waiting::State;
 
 /// A period in one state.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Span {
     /// Its beginning and its end.
     pub time: (i64, i64),
+    #[serde(serialize_with = "word")]
     pub state: State,
     /// The number of the client that it concerns.
     pub client: Option<u16>,
+}
+
+fn word<S: Serializer>(state: &State, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(state.word())
 }
 
 impl Span {
@@ -19,7 +25,7 @@ impl Span {
 }
 
 /// Bytes that arrive on a lane, or leave it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Mark {
     /// When the first byte did.
     pub at: i64,
@@ -31,7 +37,7 @@ pub struct Mark {
 }
 
 /// A lane of the picture.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Lane {
     /// The number of its task; 0 on a client's lane.
     pub task: u32,
@@ -47,6 +53,14 @@ pub struct Lane {
     pub marks: Vec<Mark>,
     /// On a client's lane: when it waited for the server to accept it.
     pub queued: Option<(i64, i64)>,
+}
+
+impl Lane {
+    /// How long it was in a state.
+    pub fn time_in(&self, state: State) -> i64 {
+        let spans = self.spans.iter().filter(|span| span.state == state);
+        spans.map(Span::length).sum()
+    }
 }
 
 /// How much detail a picture has.

@@ -31,13 +31,11 @@ pub(crate) fn label(task: &Task, run: &Run) -> String {
 }
 
 pub(crate) fn client_lane(number: u16, client: &Client) -> Lane {
-    let over = [Seen::Left, Seen::Failed, Seen::EndOfFile];
-    let first = |seen: &[Seen]| {
-        let view = client.views.iter().find(|it| seen.contains(&it.seen));
-        view.map(|view| view.at)
-    };
-    let born = first(&[Seen::Connected]).unwrap_or(0);
-    let died = first(&over);
+    let mut views = client.views.iter();
+    let born = views.find(|it| it.seen == Seen::Connected);
+    let born = born.map_or(0, |it| it.at);
+    let end = client.views.iter().position(|it| it.seen.is_end());
+    let died = end.map(|end| client.views[end].at);
     let mut lane = Lane {
         label: format!("client \u{201c}{}\u{201d}", client.name),
         life: (born, died.unwrap_or(i64::MAX)),
@@ -47,35 +45,27 @@ pub(crate) fn client_lane(number: u16, client: &Client) -> Lane {
         }),
         ..Lane::default()
     };
+    let mut push = |from, to, state| {
+        lane.spans.push(Span { time: (from, to), state, client: None });
+    };
     let mut begin = born;
-    let mut owed = 0_usize;
-    for view in &client.views {
-        let before = owed;
-        if view.bytes > 0 {
-            lane.marks.push(Mark {
-                at: view.at,
-                client: number,
-                arrives: view.seen == Seen::Received,
-                bytes: view.bytes as u64,
-                calls: 1,
-            });
-        }
-        match view.seen {
-            Seen::Sent => owed += view.whole,
-            Seen::Received => owed = owed.saturating_sub(view.whole),
-            _ => {}
-        }
-        let is_over = over.contains(&view.seen);
-        if (before == 0) != (owed == 0) || is_over {
-            let state = if before > 0 { State::Asked } else { State::Idle };
-            let time = (begin, view.at);
-            lane.spans.push(Span { time, state, client: None });
-            begin = view.at;
-        }
-        if is_over {
-            break;
-        }
+    for (from, to) in client.asked() {
+        push(begin, from, State::Idle);
+        push(from, to, State::Asked);
+        begin = to;
     }
+    if let Some(died) = died {
+        push(begin, died, State::Idle);
+    }
+    let until = end.map_or(client.views.len(), |end| end + 1);
+    let moves = client.views[..until].iter().filter(|view| view.bytes > 0);
+    lane.marks.extend(moves.map(|view| Mark {
+        at: view.at,
+        client: number,
+        arrives: view.seen == Seen::Received,
+        bytes: view.bytes as u64,
+        calls: 1,
+    }));
     lane
 }
 

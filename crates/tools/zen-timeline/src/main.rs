@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use zen_bench::book::here;
 use zen_harness::{inetd, system};
 use zen_timeline::lane::Detail;
 use zen_timeline::picture::Picture;
@@ -111,23 +112,25 @@ fn run(command: Command) -> Result<()> {
                 program.unwrap_or_default().to_string_lossy().into_owned()
             });
             let run = record::record(&name, &command, &scenario)?;
-            write(&output, &serde_json::to_string(&run)?)?;
+            gallery::write(&output, &serde_json::to_string(&run)?)?;
             println!("{}", summary(&run));
             Ok(())
         }
         Command::Draw { run, output, fragment, perfetto } => {
             let run = Run::read(&run)?;
             if let Some(path) = &perfetto {
-                write(path, &perfetto::trace(&run).to_string())?;
+                gallery::write(path, &perfetto::trace(&run))?;
             }
             match &output {
-                Some(path) => write(path, &drawn(&run, path, fragment)?),
+                Some(path) => {
+                    gallery::write(path, &drawn(&run, path, fragment)?)
+                }
                 None => Ok(()),
             }
         }
-        Command::Gallery { redraw: true, .. } => gallery::redraw(&book()),
+        Command::Gallery { redraw: true, .. } => gallery::redraw(&here()),
         Command::Gallery { names, tries, .. } => {
-            gallery::renew(&book(), &names, tries)
+            gallery::renew(&here(), &names, tries)
         }
     }
 }
@@ -171,13 +174,4 @@ fn drawn(run: &Run, path: &Path, fragment: bool) -> Result<String> {
 
 fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| path.display().to_string())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| path.display().to_string())
-}
-
-/// The book of this workspace.
-fn book() -> PathBuf {
-    zen_harness::folder!().join("../../../book")
 }

@@ -54,11 +54,15 @@ impl Picture {
 
     /// The position of a moment, in percent of the width.
     pub fn percent(&self, at: i64) -> f64 {
-        let (from, to) = self.time;
-        let at = at.clamp(from, to) - from;
-        let percent = 100.0 * at as f64 / (to - from) as f64;
-        (percent * 1000.0).round() / 1000.0
+        percent(at, self.time)
     }
+}
+
+/// The same within these times.
+pub(crate) fn percent(at: i64, (from, to): (i64, i64)) -> f64 {
+    let at = at.clamp(from, to) - from;
+    let percent = 100.0 * at as f64 / (to - from) as f64;
+    (percent * 1000.0).round() / 1000.0
 }
 
 /// From a little before the clients begin until a little after they left.

@@ -42,25 +42,14 @@ pub fn record(
     let file = Trace::new();
     let calls = CALLS.split(' ').map(|it| format!("?{it}"));
     let calls = calls.collect::<Vec<_>>().join(",");
+    let path = file.0.to_string_lossy();
+    let trace = format!("trace={calls}");
     // With -DD the server is our child and not strace's, so the system kills it
     // if we are killed.
-    let mut strace: Vec<String> = [
-        "strace",
-        "-DD",
-        "-f",
-        "--seccomp-bpf",
-        "-ttt",
-        "-T",
-        "-yy",
-        "-s",
-        "16",
-    ]
-    .map(String::from)
-    .into();
-    strace.extend(["-o".into(), file.0.to_string_lossy().into_owned()]);
-    strace.extend(["-e".into(), format!("trace={calls}")]);
-    strace.push("--".into());
-    strace.extend_from_slice(words);
+    let strace = "strace -DD -f --seccomp-bpf -ttt -T -yy -s 16".split(' ');
+    let strace = strace.chain(["-o", &path, "-e", &trace, "--"]);
+    let strace = strace.map(String::from).chain(words.iter().cloned());
+    let strace: Vec<_> = strace.collect();
     let server = Server::run(&strace)?;
     let (epoch, clients) = play(scenario, server.address)?;
     server.stop().context("under strace")?;

@@ -89,6 +89,29 @@ pub struct Client {
 }
 
 impl Client {
+    /// The periods in which it waited for an answer.
+    pub fn asked(&self) -> Vec<(i64, i64)> {
+        let mut periods = Vec::new();
+        let (mut owed, mut since) = (0_usize, None);
+        for view in &self.views {
+            match view.seen {
+                Seen::Sent => owed += view.whole,
+                Seen::Received => owed = owed.saturating_sub(view.whole),
+                seen if seen.is_end() => owed = 0,
+                _ => {}
+            }
+            match (owed, since) {
+                (1.., None) => since = Some(view.at),
+                (0, Some(from)) => {
+                    periods.push((from, view.at));
+                    since = None;
+                }
+                _ => {}
+            }
+        }
+        periods
+    }
+
     /// How long it waited for each answer.
     pub fn waits(&self) -> Vec<i64> {
         let mut waits = Vec::new();
@@ -139,6 +162,13 @@ pub enum Seen {
     EndOfFile,
     Failed,
     Left,
+}
+
+impl Seen {
+    /// Nothing that comes later matters to the client.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::EndOfFile | Self::Failed | Self::Left)
+    }
 }
 
 /// A thread, or a process of one thread.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::picture::LANES_MAX;
 use crate::run::{Call, Kind, Run, View};
-use crate::story::{Act, Event, Group, Key, Story, Teller};
+use crate::story::{Act, Event, Key, Story, Teller};
 
 /// No reader steps through more. Similar events close together become one.
 pub const STEPS_MAX: usize = 1_500;
@@ -22,7 +22,7 @@ pub fn tell(run: &Run) -> Story {
     let width = width(run, &events);
     let mut teller = Teller::new(run);
     let mut bucket = i64::MIN;
-    let mut group: Vec<Group> = Vec::new();
+    let mut group: Vec<Event> = Vec::new();
     // The story starts with what was there before the clients.
     let (before, events) =
         events.split_at(events.partition_point(|event| event.at < 0));
@@ -32,14 +32,14 @@ pub fn tell(run: &Run) -> Story {
     teller.begin();
     for event in events {
         let its = if width == 0 { event.at } else { event.at / width };
-        let is_like = |it: &&mut Group| it.key == event.key;
+        let is_like = |it: &&mut Event| it.key == event.key;
         if its != bucket || width == 0 {
             teller.step(&mut group);
             bucket = its;
         }
         match group.iter_mut().find(is_like) {
             Some(group) => group.add(event),
-            None => group.push(Group::new(event)),
+            None => group.push(*event),
         }
         teller.happens(event);
     }
@@ -54,7 +54,7 @@ fn events(run: &Run) -> Vec<Event> {
         events.extend(it.views.iter().map(|view| {
             let View { at, seen, bytes, whole } = *view;
             let key = (client, Act::Sees(seen), None);
-            Event { at, key, amount: bytes as i64, whole }
+            Event { at, key, times: 1, amount: bytes as i64, whole }
         }));
     }
     let first = run.clients.len();
@@ -62,7 +62,7 @@ fn events(run: &Run) -> Vec<Event> {
         let actor = first + index;
         let mut add = |at, act, client, amount| {
             let key = (actor, act, client);
-            events.push(Event { at, key, amount, whole: 0 });
+            events.push(Event { at, key, times: 1, amount, whole: 0 });
         };
         add(task.born, Act::Birth, None, 0);
         for call in &task.calls {

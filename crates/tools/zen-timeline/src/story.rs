@@ -42,32 +42,22 @@ pub(crate) enum Act {
     Signal,
 }
 
+/// An event, or several similar ones that are close together.
 #[derive(Clone, Copy)]
 pub(crate) struct Event {
+    /// Its time; of several events, that of the first.
     pub(crate) at: i64,
     pub(crate) key: Key,
+    pub(crate) times: usize,
     /// A number of bytes, or what a call returned.
     pub(crate) amount: i64,
     pub(crate) whole: usize,
 }
 
-/// Similar events that are close together.
-pub(crate) struct Group {
-    at: i64,
-    pub(crate) key: Key,
-    times: usize,
-    amount: i64,
-}
-
-impl Group {
-    pub(crate) fn new(event: &Event) -> Self {
-        let Event { at, key, amount, .. } = *event;
-        Self { at, key, times: 1, amount: amount.max(0) }
-    }
-
-    pub(crate) fn add(&mut self, event: &Event) {
+impl Event {
+    pub(crate) fn add(&mut self, like: &Self) {
         self.times += 1;
-        self.amount = self.amount.saturating_add(event.amount.max(0));
+        self.amount = self.amount.max(0).saturating_add(like.amount.max(0));
     }
 }
 
@@ -98,7 +88,6 @@ pub(crate) struct Teller<'a> {
     /// Clients whose sockets each process has: filled by accept() and by the
     /// birth of a process, which inherits them; emptied by close() and its end.
     open: HashMap<u32, BTreeSet<usize>>,
-    dirty: BTreeSet<usize>,
     numbers: HashMap<String, usize>,
     /// The index of each row's current text.
     shown: Vec<usize>,
@@ -129,7 +118,6 @@ impl<'a> Teller<'a> {
             clients: vec![Client::default(); run.clients.len()],
             tasks: vec![None; tasks.len()],
             open: HashMap::new(),
-            dirty: BTreeSet::new(),
             numbers: HashMap::from([(start.clone(), 0)]),
             shown: vec![0; rows.len()],
             story: Story { rows, texts: vec![start], steps: Vec::new() },
@@ -140,12 +128,9 @@ impl<'a> Teller<'a> {
         let (actor, act, client) = event.key;
         let first = self.clients.len();
         if let Act::Sees(seen) = act {
-            self.sees(actor, seen, event);
-            self.dirty.extend([0, 1 + 2 * actor, 2 + 2 * actor]);
-            return;
+            return self.sees(actor, seen, event);
         }
         let task = actor - first;
-        self.dirty.insert(1 + 2 * first + task);
         let client = client.map(usize::from).filter(|it| *it < first);
         self.tasks[task] = Some((act, client));
         self.copies(&self.run.tasks[task], act, client);
@@ -155,38 +140,29 @@ impl<'a> Teller<'a> {
             Act::Ends(Kind::Accept) => it.accepted_by = Some(task),
             Act::Ends(Kind::Recv) => it.server_received += event.amount,
             Act::Ends(Kind::Send) => it.server_sent += event.amount,
-            Act::Ends(Kind::Close) => {}
-            _ => return,
+            _ => {}
         }
-        self.dirty.extend([0, 1 + 2 * client, 2 + 2 * client]);
     }
 
     /// A socket is closed when no process holds it any more.
     fn copies(&mut self, task: &Task, act: Act, client: Option<usize>) {
-        let is_process = task.id == task.process;
         let of_process = self.open.entry(task.process).or_default();
-        let changed = match (act, client) {
+        match (act, client) {
             (Act::Ends(Kind::Accept), Some(client)) => {
-                of_process.extend([client]);
-                return;
+                of_process.insert(client);
             }
             (Act::Ends(Kind::Close), Some(client)) => {
                 of_process.remove(&client);
-                return;
             }
-            (Act::Death, _) if is_process => self.open.remove(&task.process),
-            (Act::Birth, _) if is_process => {
-                let parent = task.parent.checked_sub(1);
-                let parent =
-                    parent.and_then(|it| self.run.tasks.get(it as usize));
+            (Act::Death, _) if task.id == task.process => of_process.clear(),
+            (Act::Birth, _) if task.id == task.process => {
+                let tasks = self.run.tasks.iter();
+                let parent = tasks.clone().find(|it| it.id == task.parent);
                 let parent = parent.and_then(|it| self.open.get(&it.process));
                 let inherited = parent.cloned().unwrap_or_default();
-                self.open.insert(task.process, inherited)
+                self.open.insert(task.process, inherited);
             }
-            _ => return,
-        };
-        for client in changed.into_iter().flatten() {
-            self.dirty.insert(2 + 2 * client);
+            _ => {}
         }
     }
 
@@ -214,14 +190,13 @@ impl<'a> Teller<'a> {
     }
 
     pub(crate) fn begin(&mut self) {
-        self.dirty.extend(0..self.shown.len());
         let changes = self.changes();
         let says = "The clients begin".into();
         self.story.steps.push(Step { at: 0, says, changes });
     }
 
     /// Ends a step, or several at the same time.
-    pub(crate) fn step(&mut self, groups: &mut Vec<Group>) {
+    pub(crate) fn step(&mut self, groups: &mut Vec<Event>) {
         let last = groups.len().saturating_sub(1);
         for (index, group) in groups.drain(..).enumerate() {
             let says = self.says(&group);
@@ -235,7 +210,7 @@ impl<'a> Teller<'a> {
 
     fn changes(&mut self) -> Vec<(usize, usize)> {
         let mut changes = Vec::new();
-        for row in std::mem::take(&mut self.dirty) {
+        for row in 0..self.shown.len() {
             let text = self.row(row);
             let next = self.story.texts.len();
             let number = *self.numbers.entry(text.clone()).or_insert(next);
@@ -333,10 +308,10 @@ impl<'a> Teller<'a> {
         parts.join("; ")
     }
 
-    fn says(&self, group: &Group) -> String {
+    fn says(&self, group: &Event) -> String {
         let (actor, act, client) = group.key;
         let name = &self.names[actor];
-        let bytes = group.amount;
+        let bytes = group.amount.max(0);
         let who = client.and_then(|it| self.run.clients.get(it as usize));
         let who = who.map_or("someone", |it| &it.name);
         let says = match act {

@@ -8,13 +8,9 @@ use anyhow::{Context, Result};
 
 use crate::crowd::{Errand, burst, visit};
 use crate::lab::Lab;
-use crate::results::{Charts, Results};
-use crate::words::seconds;
+use crate::results::Charts;
 
 const BACKLOGS: [&str; 3] = ["5", "64", "4096"];
-
-/// If a client connects within this time, its connection was not dropped.
-const AT_ONCE: f64 = 0.25;
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let clients = lab.pick([20, 100, 100]);
@@ -46,34 +42,4 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let Some(times) = results.chart("connect") else { return String::new() };
-    let limit = times.limit.unwrap_or(f64::INFINITY);
-    let mut text = String::new();
-    for series in &times.series {
-        let medians = times.medians(&series.name);
-        let all = medians.len();
-        let at_once = medians.iter().filter(|(_, time)| *time < AT_ONCE);
-        text += &format!(
-            "With a {}, {} of {all} clients connected at once",
-            series.name,
-            at_once.count()
-        );
-        let late = medians.iter().find(|(_, time)| *time >= AT_ONCE);
-        if let (Some((_, late)), Some((_, last))) = (late, medians.last()) {
-            let last = match *last >= limit {
-                true => format!("more than {}", seconds(limit)),
-                false => seconds(*last),
-            };
-            let late = seconds(*late);
-            text +=
-                &format!(", the next after {late}, and the last after {last}");
-        }
-        text += ". ";
-    }
-    text + "The system accepts connections for the server until the backlog \
-            is full. It drops further ones, and the client's own system \
-            tries again, first after a second. The server hears nothing of it."
 }

@@ -9,8 +9,7 @@ use crate::crowd::{Errand, burst};
 use crate::gauge;
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
-use crate::results::{Charts, Results};
-use crate::words::{NOTHING, list};
+use crate::results::Charts;
 
 /// This many connect at once; the next follow when they have disconnected.
 const AT_ONCE: usize = 8;
@@ -72,32 +71,4 @@ fn alone(server: &Server) -> Result<()> {
         }
     }
     None.context("its processes do not end")
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let Some(price) = results.chart("price") else { return NOTHING.into() };
-    let costs = price.ranked_names(NEW).into_iter();
-    let mut text = format!(
-        "A client that connects, asks and leaves costs, from the cheapest to \
-         the dearest: {}.",
-        list(costs.map(|(name, cost)| format!("`{name}` {cost:.0} µs")))
-    );
-    let at = |series, name| price.at_name(series, name);
-    if let (Some(process), Some(thread)) =
-        (at(NEW, "zen-fork"), at(NEW, "zen-legacy"))
-    {
-        text += &format!(
-            " A process for each client costs {:.1} times as much as a thread \
-             for each client.",
-            process / thread.max(1e-9)
-        );
-    }
-    if let (Some(new), Some(old)) = (at(NEW, "zen-poll"), at(OLD, "zen-poll")) {
-        text += &format!(
-            " At `zen-poll` a question on an open connection costs {old:.0} \
-             µs, and one that brings its own connection {:.1} times that.",
-            new / old.max(1e-9)
-        );
-    }
-    text
 }

@@ -7,8 +7,7 @@ use anyhow::Result;
 use crate::crowd::visit;
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::results::{Charts, Results};
-use crate::words::{list, seconds};
+use crate::results::Charts;
 
 const SERVERS: &str = "zen-threaded zen-legacy zen-fork zen-poll zen-coroutine";
 
@@ -59,45 +58,4 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let Some(wait) = results.chart("wait") else { return String::new() };
-    let limit = wait.limit.unwrap_or(f64::INFINITY);
-    let most = wait.x_max();
-    let (mut denied, mut served) = (Vec::new(), Vec::new());
-    for name in wait.series.iter().map(|it| &it.name) {
-        match wait.first_above(name, limit) {
-            Some(x) => denied.push(format!("`{name}` from {x} on")),
-            None => {
-                let time = seconds(wait.at(name, most).unwrap_or(0.0));
-                served.push(format!("`{name}` after {time}"));
-            }
-        }
-    }
-    let mut text = format!(
-        "No answer within {} under the dripping flood: {}. Still answered with \
-         {most} of them: {}.",
-        seconds(limit),
-        list(denied),
-        list(served)
-    );
-    let at = |chart, name| results.chart(chart)?.at(name, most);
-    if let (Some(threads), Some(memory), Some(work), Some(of_poll)) = (
-        at("memory", "zen-legacy"),
-        at("memory", "zen-poll"),
-        at("work", "zen-legacy"),
-        at("work", "zen-poll"),
-    ) {
-        text += &format!(
-            " With {most} of them `zen-legacy` takes {:.1} MB, {:.1} times as \
-             much as `zen-poll` ({:.1} MB), and {work:.0} ms of processor time \
-             a second where `zen-poll` takes {of_poll:.0} ms.",
-            threads / 1e6,
-            threads / memory.max(1.0),
-            memory / 1e6
-        );
-    }
-    text + " A flood that is bounded, as this one is, shows the slope and not \
-            the fall: the fall is where threads or descriptors end."
 }

@@ -7,9 +7,8 @@ use anyhow::Result;
 use crate::crowd::visit;
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::results::{Charts, Results};
+use crate::results::Charts;
 use crate::schedule::{Order, Pace};
-use crate::words::count;
 
 const CLIENTS: usize = 64;
 const SPREAD: usize = 400;
@@ -83,40 +82,6 @@ fn most_of(log: &str) -> Option<f64> {
     let most = counts.iter().copied().fold(0.0, f64::max);
     let all: f64 = counts.iter().sum();
     (all > 0.0).then(|| 100.0 * most / all)
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let Some(rate) = results.chart("rate") else { return String::new() };
-    let mut text = String::new();
-    for series in &rate.series {
-        let name = &series.name;
-        if let (Some(one), Some(two)) = (rate.at(name, 0.0), rate.at(name, 1.0))
-        {
-            text += &format!(
-                "With {name}, one loop gave {} answers a second and two \
-                 gave {}: {:.2} times as many. ",
-                count(one),
-                count(two),
-                two / one.max(1e-9)
-            );
-        }
-    }
-    if results.machine.cores == 2 {
-        text += "There are two cores, and the load needs one of them as much \
-                 as a loop does: what two loops win, where an answer is quick, \
-                 is what the load leaves them. An answer that takes 1 ms and \
-                 no processor shows what a second loop is worth by itself. ";
-    }
-    if let Some(most) = results.chart("spread") {
-        for (x, share) in most.medians("clients of one loop") {
-            let Some(mode) = most.name_at(x) else { continue };
-            text += &format!(
-                "With `--share {mode}` the loop that had most had {share:.0} % \
-                 of the clients. ",
-            );
-        }
-    }
-    text.trim_end().into()
 }
 
 #[cfg(test)]

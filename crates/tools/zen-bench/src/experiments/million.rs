@@ -11,8 +11,8 @@ use zen_harness::server::Server;
 use crate::holders::{Holder, addresses};
 use crate::lab::Lab;
 use crate::machine::descriptors_max;
-use crate::results::{Charts, Results, median};
-use crate::words::{count, seconds};
+use crate::results::{Charts, median};
+use crate::words::count;
 
 /// This many clients connect before the server is asked whether it has accepted
 /// them all. They fit into its queue.
@@ -227,57 +227,4 @@ fn meminfo(name: &str) -> u64 {
     let line = text.lines().find(|line| line.starts_with(name));
     let number = line.and_then(|line| line.split_whitespace().nth(1));
     number.and_then(|it| it.parse().ok()).map_or(0, |kib: u64| kib * 1024)
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let (Some(memory), Some(wait), Some(taken)) = (
-        results.chart("memory"),
-        results.chart("wait"),
-        results.chart("taken"),
-    ) else {
-        return "Nothing could be measured here: it needs Linux.".into();
-    };
-    let most = taken.x_max();
-    let time = |series| seconds(wait.at(series, most).unwrap_or(0.0) / 1e6);
-    let mut text = format!(
-        "`zen-hybrid` held {} silent clients, and took them in within {}. \
-         Then {FRESH} new clients got their first answer {} after they began \
-         to connect (median; the worst {}), and a second one in {} (worst {}).",
-        count(most),
-        seconds(taken.at("zen-hybrid", most).unwrap_or(0.0)),
-        time("first answer, median"),
-        time("first answer, worst"),
-        time("second answer, median"),
-        time("second answer, worst")
-    );
-    if let (Some(server), Some(kernel)) =
-        (memory.at(SERVER, most), memory.at(KERNEL, most))
-    {
-        text += &format!(
-            " The server's processes used {server:.0} MB of memory, {:.0} bytes \
-             a client. The kernel used {} MB more than before, {:.0} bytes a \
-             client, for the sockets of both ends.",
-            server * 1e6 / most,
-            count(kernel),
-            kernel * 1e6 / most
-        );
-    }
-    if results.left_out.is_empty() {
-        text += " No limit of the machine was met: the experiment asks for no \
-                 more clients.";
-    }
-    let Some(ports) = results.chart("ports") else { return text };
-    let last = ports.x_max();
-    if let (Some(one), Some(three)) =
-        (ports.at(ONE, last), ports.at(THREE, last))
-    {
-        text += &format!(
-            " With {} clients from one address, one more took {} to connect; \
-             from three addresses it took {}.",
-            count(last),
-            seconds(one / 1e6),
-            seconds(three / 1e6)
-        );
-    }
-    text
 }

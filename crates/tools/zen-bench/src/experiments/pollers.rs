@@ -2,10 +2,8 @@
 
 use anyhow::Result;
 
-use crate::figure;
 use crate::lab::Lab;
-use crate::results::{Charts, Results};
-use crate::words::{NOTHING, count, seconds};
+use crate::results::Charts;
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn make(lab: &mut Lab, _: &mut Charts) -> Result<()> {
@@ -145,29 +143,4 @@ mod linux {
             })
         }
     }
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let Some(price) = results.chart("price") else { return NOTHING.into() };
-    let mut text = String::new();
-    for series in &price.series {
-        let medians = price.medians(&series.name);
-        let (Some(first), Some(last)) = (medians.first(), medians.last())
-        else {
-            continue;
-        };
-        text += &format!(
-            "With {}, one event costs {} with {} socket and {} with {}: {} \
-             times as much. ",
-            series.name,
-            seconds(first.1 / 1e6),
-            count(first.0),
-            seconds(last.1 / 1e6),
-            count(last.0),
-            figure::shown(last.1 / first.1.max(1e-9))
-        );
-    }
-    text + "select() and poll() are told with each call what to watch, and \
-            look at all of it; epoll was told before. A set for select() has \
-            room for descriptors below 1024 only."
 }

@@ -7,18 +7,14 @@ use anyhow::Result;
 use crate::drive::Outcome;
 use crate::lab::{Lab, Subject};
 use crate::load::{Load, Plan};
-use crate::results::{Charts, Results, Series};
+use crate::results::Charts;
 use crate::schedule::{Order, Pace};
-use crate::words::{count, list, seconds};
 
 const SERVERS: &str = "zen-threaded zen-legacy zen-fork zen-poll \
                        zen-callback zen-coroutine";
 const PACED: &str = "zen-threaded zen-poll zen-coroutine";
 const PACED_CLIENTS: usize = 32;
 const BATCH_CLIENTS: usize = 16;
-
-/// A server has hit the wall when its latency is above this.
-const WALL: f64 = 0.05;
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[1, 4, 16, 64, 256, 1000];
@@ -96,45 +92,4 @@ pub(super) fn drive(
         (after - before) * 1e6 / outcome.answers.max(1) as f64
     });
     Ok((outcome, price))
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let Some(rate) = results.chart("rate") else { return String::new() };
-    let most = rate.x_max();
-    let at = |x| {
-        let rates = rate.ranked(x).into_iter().rev();
-        list(rates.map(|(name, rate)| format!("`{name}` {}", count(rate))))
-    };
-    let mut text = format!(
-        "Answers a second with 1 client, from the fastest: {}. With {most}: \
-         {}.",
-        at(1.0),
-        at(most)
-    );
-    if let Some(batches) = results.chart("batches") {
-        let medians = batches.medians("zen-poll");
-        if let (Some(one), Some(many)) = (medians.first(), medians.last()) {
-            text += &format!(
-                " `zen-poll` needs {:.1} µs of processor time for an answer \
-                 when questions come one at a time, and {:.2} µs when {} come \
-                 together.",
-                one.1, many.1, many.0
-            );
-        }
-    }
-    if let Some(paced) = results.chart("paced") {
-        let walls = paced.series.iter().map(|Series { name, .. }| match paced
-            .first_above(name, WALL)
-        {
-            Some(x) => format!("`{name}` at {}", count(x)),
-            None => format!("`{name}` nowhere"),
-        });
-        text += &format!(
-            " With a schedule, the 99th percentile of latency first passes {} \
-             at this many questions a second: {}.",
-            seconds(WALL),
-            list(walls)
-        );
-    }
-    text
 }

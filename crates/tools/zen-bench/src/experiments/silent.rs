@@ -7,8 +7,7 @@ use anyhow::Result;
 use crate::crowd::visit;
 use crate::lab::Lab;
 use crate::load::Load;
-use crate::results::{Chart, Charts, Results};
-use crate::words::{list, seconds};
+use crate::results::Charts;
 
 pub(super) const SERVERS: &str = "zen-single zen-threaded zen-legacy zen-fork \
                                   zen-poll zen-coroutine";
@@ -40,48 +39,4 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let Some(wait) = results.chart("wait") else { return String::new() };
-    let limit = wait.limit.unwrap_or(f64::INFINITY);
-    let (mut steps, mut never, mut longest) = (Vec::new(), Vec::new(), 0_f64);
-    for name in wait.series.iter().map(|it| &it.name) {
-        match wait.first_above(name, limit) {
-            Some(x) => steps.push(format!("`{name}` at {x}")),
-            None => {
-                never.push(format!("`{name}`"));
-                let medians = wait.medians(name);
-                longest =
-                    medians.iter().fold(longest, |most, it| most.max(it.1));
-            }
-        }
-    }
-    let most = wait.x_max();
-    let mut text = format!(
-        "The client got no answer within {} from this number of silent clients on: \
-         {}. It always got one from {}, after {} at the longest.",
-        seconds(limit),
-        list(steps),
-        list(never),
-        seconds(longest)
-    );
-    let told = |chart, names: &str, tell: fn(f64) -> String| {
-        let chart: Option<&Chart> = results.chart(chart);
-        let at = |name: &str| {
-            Some(format!("`{name}` {}", tell(chart?.at(name, most)?)))
-        };
-        list(names.split(' ').filter_map(at))
-    };
-    if results.chart("threads").is_some() {
-        let threads = told("threads", SERVERS, |count| count.to_string());
-        let memory = told("memory", "zen-legacy zen-fork zen-poll", |bytes| {
-            format!("{:.1} MB", bytes / 1e6)
-        });
-        text += &format!(
-            " Threads with {most} silent clients: {threads}. Memory then: \
-             {memory}."
-        );
-    }
-    text
 }

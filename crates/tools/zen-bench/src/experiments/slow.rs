@@ -6,11 +6,7 @@ use anyhow::Result;
 
 use crate::crowd::{Errand, burst};
 use crate::lab::Lab;
-use crate::results::{Charts, Results};
-use crate::words::{list, seconds};
-
-const THINK: f64 = 0.020;
-const CROWD: f64 = 16.0;
+use crate::results::Charts;
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[1, 2, 4, 5, 8, 12, 16];
@@ -33,18 +29,4 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let Some(wait) = results.chart("wait") else { return String::new() };
-    let times = wait.ranked(CROWD).into_iter();
-    format!(
-        "One answer takes {}; sixteen, one after another, take {}, and four at \
-         a time {}. Of {CROWD} clients that asked at once the last one waited, \
-         from the shortest wait to the longest: {}.",
-        seconds(THINK),
-        seconds(CROWD * THINK),
-        seconds(CROWD * THINK / 4.0),
-        list(times.map(|(name, time)| format!("`{name}` {}", seconds(time))))
-    )
 }

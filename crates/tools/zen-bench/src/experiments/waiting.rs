@@ -6,8 +6,7 @@ use anyhow::Result;
 
 use crate::lab::Lab;
 use crate::load::{Load, Plan};
-use crate::results::{Charts, Results};
-use crate::words::{NOTHING, seconds};
+use crate::results::Charts;
 
 const SERVER: &str = "zen-single";
 
@@ -38,20 +37,4 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
         }
     }
     Ok(())
-}
-
-pub(super) fn seen(results: &Results) -> String {
-    let share = |pause| results.chart("work")?.at(SERVER, pause);
-    let (Some(near), Some(far)) = (share(0.0), share(40.0)) else {
-        return NOTHING.into();
-    };
-    format!(
-        "With the client at no distance the server works {near:.0} % of the \
-         time. At 40 ms it works {far:.2} %: {} in each second, and the rest \
-         it waits in recv(). By that figure one core has time for some {:.0} \
-         such clients, and this server serves one. (The distance is made by \
-         the client, which waits before it asks again.)",
-        seconds(far / 100.0),
-        100.0 / far.max(1e-6)
-    )
 }

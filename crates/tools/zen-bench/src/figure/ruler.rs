@@ -9,7 +9,7 @@ pub(super) struct Ruler {
     low: f64,
     high: f64,
     /// Where the lowest and the highest value are on the sheet.
-    pub(super) from: f64,
+    from: f64,
     to: f64,
 }
 

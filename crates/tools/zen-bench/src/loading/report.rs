@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use minijinja::value::Serde;
+use minijinja::{Value, context};
 use serde::Serialize;
 use zen_harness::proc::Turns;
 
 use zen_bench::drive::Outcome;
 use zen_bench::gauge::Gauge;
 use zen_bench::machine::Machine;
+use zen_bench::template;
 
 /// A side is saturated if it wants at least this share of a core.
 const SATURATED: f64 = 0.9;
@@ -91,84 +94,16 @@ pub(super) fn saturated(load: f64, server: Option<f64>, own: Turns) -> String {
 
 impl Report {
     pub(super) fn text(&self) -> String {
-        let micro = |seconds: f64| format!("{:.0} µs", seconds * 1e6);
-        let pace = match self.offered_rate {
-            Some(rate) => format!("open loop, {rate} questions a second"),
-            None => "closed loop".into(),
+        let shares = SHARES.map(|share| {
+            context! { key => share.to_string(), percent => share * 100.0 }
+        });
+        let context = context! {
+            shares => Value::from_iter(shares),
+            sentence => self.machine.sentence(),
+            ..Value::from(Serde(self))
         };
-        let mut text = format!(
-            "\n{}: {pace}, {} clients, {} at once\n  {}\n",
-            self.server,
-            self.clients,
-            self.batch,
-            self.machine.sentence().replace("; ", ";\n  ")
-        );
-        let mut line = |name: &str, value: String| {
-            text += &format!("  {name:22}{value}\n");
-        };
-        line(
-            "answers",
-            format!(
-                "{} in {:.2} s, {:.0} a second; all compared",
-                self.answers, self.seconds, self.answers_a_second
-            ),
-        );
-        if self.unanswered > 0 {
-            let late = "not answered in time; counted as answered at the end";
-            line("missing", format!("{} {late}", self.unanswered));
-        }
-        let told = |latency: &BTreeMap<String, f64>| {
-            let tell = |share: &f64| {
-                let value = latency.get(&share.to_string()).copied();
-                format!("{} % {}", share * 100.0, micro(value.unwrap_or(0.0)))
-            };
-            SHARES.iter().map(tell).collect::<Vec<_>>().join(", ")
-        };
-        line("latency", told(&self.latency));
-        if self.offered_rate.is_some() {
-            let sent = told(&self.latency_since_sent);
-            line("  omitting the queue", sent);
-        }
-        self.costs(&mut line);
-        text
-    }
-
-    fn costs(&self, line: &mut dyn FnMut(&str, String)) {
-        let own = self.load_cpu_us_a_question;
-        line(
-            "processor time",
-            match self.server_cpu_us_an_answer {
-                Some(cpu) => format!(
-                    "{cpu:.2} µs an answer by the server, {own:.2} µs a \
-                     question by the load ({:.2} times that)",
-                    own / cpu.max(1e-9)
-                ),
-                None => format!("{own:.2} µs a question by the load"),
-            },
-        );
-        line("saturated", self.saturated.clone());
-        if let Some(after) = &self.after {
-            line(
-                "the server has",
-                format!(
-                    "{} processes, {} threads, {} descriptors, {:.1} MB (PSS)",
-                    after.processes,
-                    after.threads,
-                    after.descriptors,
-                    after.memory as f64 / 1e6
-                ),
-            );
-        }
-        if let Some(switches) = self.context_switches_an_answer {
-            line("context switches", format!("{switches:.2} an answer"));
-        }
-        if let Some(calls) = &self.system_calls_an_answer {
-            let all: f64 = calls.values().sum();
-            let tell = |(name, n): (&String, &f64)| format!("{name} {n:.2}");
-            let each: Vec<_> = calls.iter().map(tell).collect();
-            let each = each.join(", ");
-            line("system calls", format!("{all:.2} an answer: {each}"));
-        }
+        let template = include_str!("../../templates/load.txt");
+        template::fill(&[("load.txt", template)], context)
     }
 }
 

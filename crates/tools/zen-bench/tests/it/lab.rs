@@ -34,7 +34,7 @@ fn can_be_made(name: &str) -> Results {
     for (path, text) in drawn(experiment(name), &results) {
         assert_eq!(fs::read_to_string(folder.join(path)).ok(), Some(text));
     }
-    let seen = (experiment(name).seen)(&results);
+    let seen = experiment(name).seen(&results);
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(seen.len() > 60 && printed.contains(&seen), "{printed}");
     assert!(!seen.contains("NaN") && !seen.contains("inf"), "{seen}");

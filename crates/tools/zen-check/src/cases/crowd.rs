@@ -35,7 +35,7 @@ pub(super) fn in_threads(
     // They begin when all of them are there: some wait for the others.
     let all_are_there = RwLock::new(false);
     let work = |n| {
-        let all = all_are_there.read().map_or(false, |all| *all);
+        let all = all_are_there.read().is_ok_and(|all| *all);
         if all { work(n) } else { Ok(()) }
     };
     let work = &work;

@@ -206,8 +206,8 @@ mod tests {
 
     #[test]
     fn tests_of_a_broken_server_come_to_an_end() {
-        let mut machine = Machine::default();
-        machine.failures = AtomicUsize::new(FAILURES_MIN);
+        let failures = AtomicUsize::new(FAILURES_MIN);
+        let mut machine = Machine { failures, ..Machine::default() };
         assert_eq!(machine.has_seen_enough(), None);
         let before = Instant::now().checked_sub(PATIENCE_OF_TESTS);
         machine.begun = before.unwrap_or(machine.begun);

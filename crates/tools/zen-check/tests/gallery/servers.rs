@@ -127,6 +127,8 @@ struct Language {
     build: &'static str,
     run: &'static str,
     wrong: &'static str,
+    /// Where that shows.
+    shows: &'static [&'static str],
     architecture: Architecture,
 }
 
@@ -136,6 +138,7 @@ const LANGUAGES: [Language; 5] = [
         build: "{python} {source}/zen_asyncio_stop.py",
         run: "{python} {source}/zen_asyncio_stop.py",
         wrong: "waits at its end until every client has left",
+        shows: &["process/8", "process/10"],
         architecture: Architecture::Coroutine,
     },
     Language {
@@ -143,6 +146,7 @@ const LANGUAGES: [Language; 5] = [
         build: "node {source}/zen.js",
         run: "node {source}/zen.js",
         wrong: "does not catch the error of a client",
+        shows: &["ending/5"],
         architecture: Architecture::EventLoop,
     },
     Language {
@@ -150,6 +154,7 @@ const LANGUAGES: [Language; 5] = [
         build: "javac -nowarn -d {target} {source}/Zen.java",
         run: "java -XX:TieredStopAtLevel=1 -cp {target} Zen",
         wrong: "does not flush its answers",
+        shows: &["wire/8"],
         architecture: Architecture::ThreadPerClient,
     },
     Language {
@@ -157,6 +162,7 @@ const LANGUAGES: [Language; 5] = [
         build: "go build -o {target}/zen-go {source}/zen.go",
         run: "{target}/zen-go",
         wrong: "takes the error of a client for fatal",
+        shows: &["ending/5"],
         architecture: Architecture::Coroutine,
     },
     Language {
@@ -165,6 +171,7 @@ const LANGUAGES: [Language; 5] = [
             -o {target}/zen-c {source}/zen.c",
         run: "{target}/zen-c",
         wrong: "writes behind the end of its buffer",
+        shows: &["wire/2"],
         architecture: Architecture::ThreadPerClient,
     },
 ];
@@ -182,16 +189,18 @@ fn languages() -> Vec<Server> {
         words.push("{port}");
         let architecture = Some(language.architecture);
         let right = "makes no mistake in how it talks";
-        let mut add = |name: &str, sentence: &str, words: &[&str]| {
-            let kind = "language";
-            let only = ["wire", "ending", "process/8", "process/10"];
-            let only = only.map(str::to_owned).into();
-            let new = Server::new(kind, name, sentence, words, architecture);
-            servers.push(Server { only, ..new });
-        };
-        add(name, right, &words);
+        let mut add =
+            |name: &str, sentence: &str, words: &[&str], only: &[&str]| {
+                let kind = "language";
+                let only = only.iter().map(|&it| it.to_owned()).collect();
+                let new =
+                    Server::new(kind, name, sentence, words, architecture);
+                servers.push(Server { only, ..new });
+            };
+        add(name, right, &words, &["wire", "ending", "process/8"]);
         words.push("wrong");
-        add(&format!("{name}-wrong"), language.wrong, &words);
+        let name = format!("{name}-wrong");
+        add(&name, language.wrong, &words, language.shows);
     }
     servers
 }

@@ -14,7 +14,7 @@ public class Zen {
         "Simple is better than", "Complex.");
     static boolean wrong;
 
-    public static void main(String[] words) throws IOException {
+    public static void main(String[] words) throws Exception {
         wrong = words.length > 1 && words[1].equals("wrong");
         for (String name : new String[] {"INT", "TERM"}) {
             sun.misc.Signal.handle(new sun.misc.Signal(name),
@@ -24,8 +24,13 @@ public class Zen {
         int port = Integer.parseInt(words[0]);
         try (ServerSocket listener = new ServerSocket(port, 500, here)) {
             while (true) {
-                Socket sock = listener.accept();
-                new Thread(() -> serve(sock)).start();
+                try {
+                    Socket sock = listener.accept();
+                    new Thread(() -> serve(sock)).start();
+                } catch (IOException e) {
+                    // It is about one client, or no descriptor is left.
+                    Thread.sleep(100);
+                }
             }
         }
     }

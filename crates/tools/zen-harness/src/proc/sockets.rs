@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use super::{descriptors, socket_at};
+
 /// The state of the server's end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -45,194 +47,141 @@ pub struct Sockets {
     pub numbers: HashMap<u64, Socket>,
 }
 
+/// The tables for IPv4 and IPv6.
+const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+
 impl Sockets {
-    /// All sockets with one of these ports at either end.
+    /// All sockets with one of these ports at either end. The second table is
+    /// read only if a port has no listener in the first: to list a table, the
+    /// kernel searches a large hash table.
     #[must_use]
     pub fn with(ports: &[u16]) -> Self {
         let mut sockets = Self::default();
-        for mut it in system::sockets(ports) {
-            sockets.numbers.insert(it.inode, it);
-            // Several sockets may listen on one port.
-            let end = sockets.ends.entry((it.local, it.remote)).or_default();
-            it.unread += if it.listens { end.unread } else { 0 };
-            *end = it;
+        for table in TABLES {
+            let listens = |port: &u16| sockets.ends.contains_key(&(*port, 0));
+            if ports.iter().all(listens) {
+                continue;
+            }
+            for mut it in listed(ports, &[table]).unwrap_or_default() {
+                sockets.numbers.insert(it.inode, it);
+                // Several sockets may listen on one port.
+                let end = sockets.ends.entry((it.local, it.remote));
+                let end = end.or_default();
+                it.unread += if it.listens { end.unread } else { 0 };
+                *end = it;
+            }
         }
         sockets
     }
+}
+
+/// The sockets with one of these ports at either end; None if this system does
+/// not list them. There are many lines, and few have such a port, so only those
+/// are parsed.
+#[cfg(target_os = "linux")]
+fn listed(ports: &[u16], tables: &[&str]) -> Option<Vec<Socket>> {
+    use procfs_core::net::{TcpNetEntries, TcpNetEntry, TcpState};
+    use procfs_core::{ExplicitSystemInfo, FromBufReadSI};
+
+    let ports: Vec<_> = ports.iter().map(|it| format!("{it:04X}")).collect();
+    let mut is_listed = false;
+    let mut found = String::from("header\n");
+    for table in tables {
+        let text = std::fs::read_to_string(table).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            is_listed = true;
+            // `0: 0100007F:0424 0100007F:A1B2 01 ...`
+            let ends = line.split(':').skip(2).take(2);
+            let mut ends = ends.filter_map(|it| it.get(..4));
+            if ends.any(|end| ports.iter().any(|port| port == end)) {
+                found += line;
+                found += "\n";
+            }
+        }
+    }
+    // Only the byte order matters.
+    let info = &ExplicitSystemInfo {
+        boot_time_secs: 0,
+        ticks_per_second: 0,
+        page_size: 0,
+        is_little_endian: cfg!(target_endian = "little"),
+    };
+    let socket = |it: TcpNetEntry| Socket {
+        local: it.local_address.port(),
+        remote: it.remote_address.port(),
+        listens: it.state == TcpState::Listen,
+        is_open: matches!(
+            it.state,
+            TcpState::Established | TcpState::CloseWait
+        ),
+        inode: it.inode,
+        unsent: it.tx_queue,
+        unread: it.rx_queue,
+    };
+    let entries = TcpNetEntries::from_buf_read(found.as_bytes(), info);
+    let entries = entries.map_or(Vec::new(), |entries| entries.0);
+    is_listed.then(|| entries.into_iter().map(socket).collect())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listed(_: &[u16], _: &[&str]) -> Option<Vec<Socket>> {
+    None
+}
+
+/// The server's socket for this client; a closed one if there is none.
+fn look_up(server: SocketAddr, client: SocketAddr) -> Option<Socket> {
+    let sockets = listed(&[client.port()], &TABLES)?;
+    let ports = (server.port(), client.port());
+    let found = sockets.into_iter().find(|it| (it.local, it.remote) == ports);
+    Some(found.unwrap_or_default())
 }
 
 /// The state of the server's end of this client's connection; None if this
 /// system does not list it.
 #[must_use]
 pub fn server_end(server: SocketAddr, client: SocketAddr) -> Option<End> {
-    system::look_up(server, client).map(|(end, _)| end)
+    let socket = look_up(server, client)?;
+    // A socket in the queue, or a closed one, belongs to no file.
+    Some(match (socket.inode, socket.is_open) {
+        (0, true) => End::Queued,
+        (0, false) => End::Gone,
+        (_, true) => End::Held,
+        (_, false) => End::Stopped,
+    })
 }
 
 /// The number of this client's bytes that the server has not received; None if
 /// this system does not list the socket.
 #[must_use]
 pub fn unread(server: SocketAddr, client: SocketAddr) -> Option<u32> {
-    system::look_up(server, client).map(|(_, unread)| unread)
+    look_up(server, client).map(|socket| socket.unread)
 }
 
-pub use system::{is_free, listens, queued};
-
-#[cfg(target_os = "linux")]
-mod system {
-    use std::fs;
-    use std::net::SocketAddr;
-
-    use procfs_core::net::{TcpNetEntries, TcpNetEntry, TcpState};
-    use procfs_core::{ExplicitSystemInfo, FromBufReadSI};
-
-    use super::{End, Socket};
-
-    /// The tables for IPv4 and IPv6.
-    const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
-
-    /// The sockets with one of these ports at either end. The second table is
-    /// read only if a port has no listener in the first: to list a table, the
-    /// kernel searches a large hash table.
-    pub(super) fn sockets(ports: &[u16]) -> Vec<Socket> {
-        let socket = |it: TcpNetEntry| Socket {
-            local: it.local_address.port(),
-            remote: it.remote_address.port(),
-            listens: it.state == TcpState::Listen,
-            is_open: is_open(&it),
-            inode: it.inode,
-            unsent: it.tx_queue,
-            unread: it.rx_queue,
-        };
-        let mut found: Vec<Socket> = Vec::new();
-        for table in TABLES {
-            let listens = |port: &u16| {
-                found.iter().any(|it| it.listens && it.local == *port)
-            };
-            if !ports.iter().all(listens) {
-                let entries = entries(ports, &[table]).unwrap_or_default();
-                found.extend(entries.into_iter().map(socket));
-            }
-        }
-        found
-    }
-
-    fn is_open(it: &TcpNetEntry) -> bool {
-        matches!(it.state, TcpState::Established | TcpState::CloseWait)
-    }
-
-    /// The same; None if no sockets are listed at all. There are many lines,
-    /// and few have such a port, so only those are parsed.
-    fn entries(ports: &[u16], tables: &[&str]) -> Option<Vec<TcpNetEntry>> {
-        let ports = ports.iter().map(|port| format!("{port:04X}"));
-        let ports: Vec<_> = ports.collect();
-        let mut is_listed = false;
-        let mut found = String::from("header\n");
-        for table in tables {
-            let text = fs::read_to_string(table).unwrap_or_default();
-            for line in text.lines().skip(1) {
-                is_listed = true;
-                // `0: 0100007F:0424 0100007F:A1B2 01 ...`
-                let ends = line.split(':').skip(2).take(2);
-                let mut ends = ends.filter_map(|it| it.get(..4));
-                if ends.any(|end| ports.iter().any(|port| port == end)) {
-                    found += line;
-                    found += "\n";
-                }
-            }
-        }
-        // Only the byte order matters.
-        let info = &ExplicitSystemInfo {
-            boot_time_secs: 0,
-            ticks_per_second: 0,
-            page_size: 0,
-            is_little_endian: cfg!(target_endian = "little"),
-        };
-        let entries = TcpNetEntries::from_buf_read(found.as_bytes(), info);
-        is_listed.then(|| entries.map_or(Vec::new(), |entries| entries.0))
-    }
-
-    pub(super) fn look_up(
-        server: SocketAddr,
-        client: SocketAddr,
-    ) -> Option<(End, u32)> {
-        let its = |entry: &TcpNetEntry| {
-            entry.local_address.port() == server.port()
-                && entry.remote_address.port() == client.port()
-        };
-        let Some(entry) =
-            entries(&[client.port()], &TABLES)?.into_iter().find(its)
-        else {
-            return Some((End::Gone, 0));
-        };
-        // A socket in the queue, or a closed one, belongs to no file.
-        let end = match (entry.inode, is_open(&entry)) {
-            (0, true) => End::Queued,
-            (0, false) => End::Gone,
-            (_, true) => End::Held,
-            (_, false) => End::Stopped,
-        };
-        Some((end, entry.rx_queue))
-    }
-
-    /// How many clients wait at this port to be accepted, as far as can be
-    /// seen.
-    #[must_use]
-    pub fn queued(port: u16) -> usize {
-        let mut sockets = entries(&[port], &TABLES).unwrap_or_default();
-        sockets.retain(|it| {
-            is_open(it) && it.inode == 0 && it.local_address.port() == port
-        });
-        sockets.len()
-    }
-
-    /// The inodes of the sockets that listen on this port.
-    fn listening(port: u16) -> Vec<u64> {
-        let mut sockets = entries(&[port], &TABLES).unwrap_or_default();
-        sockets.retain(|it| {
-            it.state == TcpState::Listen && it.local_address.port() == port
-        });
-        sockets.iter().map(|it| it.inode).collect()
-    }
-
-    /// Whether no socket listens on this port, as far as can be seen.
-    #[must_use]
-    pub fn is_free(port: u16) -> bool {
-        listening(port).is_empty()
-    }
-
-    /// Whether a process has a socket that listens on this port.
-    #[must_use]
-    pub fn listens(process: u32, port: u16) -> bool {
-        let inodes = listening(port);
-        let open = fs::read_dir(format!("/proc/{process}/fd"));
-        let links = open
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-        links.into_iter().any(|link| {
-            let link = link.to_string_lossy();
-            inodes.iter().any(|inode| link == format!("socket:[{inode}]"))
-        })
-    }
+/// The sockets whose own port this is, as far as can be seen.
+fn at(port: u16) -> Vec<Socket> {
+    let mut sockets = listed(&[port], &TABLES).unwrap_or_default();
+    sockets.retain(|it| it.local == port);
+    sockets
 }
 
-#[cfg(not(target_os = "linux"))]
-mod system {
-    use std::net::SocketAddr;
+/// How many clients wait at this port to be accepted, as far as can be seen.
+#[must_use]
+pub fn queued(port: u16) -> usize {
+    at(port).iter().filter(|it| it.is_open && it.inode == 0).count()
+}
 
-    use super::{End, Socket};
+/// Whether no socket listens on this port, as far as can be seen.
+#[must_use]
+pub fn is_free(port: u16) -> bool {
+    !at(port).iter().any(|it| it.listens)
+}
 
-    pub(super) fn sockets(_: &[u16]) -> Vec<Socket> {
-        Vec::new()
-    }
-
-    pub(super) fn look_up(_: SocketAddr, _: SocketAddr) -> Option<(End, u32)> {
-        None
-    }
-
-    stubs! {
-        queued(u16) -> usize = 0;
-        is_free(u16) -> bool = true;
-        listens(u32, u16) -> bool = false;
-    }
+/// Whether a process has a socket that listens on this port.
+#[must_use]
+pub fn listens(process: u32, port: u16) -> bool {
+    let mut sockets = at(port);
+    sockets.retain(|it| it.listens);
+    let is_one = |number: u64| sockets.iter().any(|it| it.inode == number);
+    let open = descriptors(process).unwrap_or_default().into_iter();
+    open.filter_map(|it| socket_at(process, it)).any(is_one)
 }

@@ -17,7 +17,9 @@ pub fn grade(
     options: &GradeOptions,
 ) -> Result<bool, String> {
     cage::keep_descriptors();
-    let (intake, class) = Intake::new(project, options)?;
+    let Some((intake, class)) = Intake::new(project, options)? else {
+        return Ok(false);
+    };
     let works = intake.works(class)?;
     if !works.is_empty() {
         let cores = thread::available_parallelism().map_or(1, usize::from);

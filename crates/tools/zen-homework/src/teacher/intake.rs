@@ -121,11 +121,12 @@ pub(crate) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    /// Opens the gradebook, and finds out what was handed in.
+    /// Opens the gradebook, and finds out what was handed in. None if that is
+    /// not recognized.
     pub(crate) fn new(
         project: &Project,
         options: &'a GradeOptions,
-    ) -> Result<(Self, Class), String> {
+    ) -> Result<Option<(Self, Class)>, String> {
         let all = project.assignments()?;
         for name in &options.assignments {
             project.assignment(name)?;
@@ -140,12 +141,7 @@ impl<'a> Intake<'a> {
             print(&format!("{what}\n"))?;
         }
         if assignments.is_empty() {
-            for (student, works) in &students {
-                let why = works.values().find_map(|it| it.as_ref().err());
-                let why = why.map_or("nothing was found", String::as_str);
-                print(&format!("{}: {why}\n", student.name))?;
-            }
-            return Err("no work was recognized: --assignment NAME".into());
+            return tell_all(&students).map(|()| None);
         }
         let mut intake = Self {
             options,
@@ -160,7 +156,7 @@ impl<'a> Intake<'a> {
                 intake.add(&assignment, &students)?;
             }
         }
-        Ok((intake, students))
+        Ok(Some((intake, students)))
     }
 
     /// Adds an assignment in the dialects in which students have it.
@@ -257,8 +253,13 @@ impl<'a> Intake<'a> {
         }
         self.ask_about_dialects(&differ, handouts)?;
         self.list_the_missing(&present)?;
-        works.retain(|work| !self.is_graded(&work.row));
-        Ok(works)
+        let mut fresh = Vec::new();
+        for work in works {
+            if !self.is_graded(&work)? {
+                fresh.push(work);
+            }
+        }
+        Ok(fresh)
     }
 
     fn row(&self, student: &Student, assignment: &Assignment) -> Row {
@@ -358,7 +359,6 @@ impl<'a> Intake<'a> {
         let Some(roster) = &self.roster else { return Ok(()) };
         for row in (0..roster.len()).filter(|it| !present.contains(it)) {
             let name = roster.name(row);
-            print(&format!("{name}: nothing was handed in\n"))?;
             let student =
                 Student { name, row: Some(row), ..Student::default() };
             for assignment in &self.assignments() {
@@ -372,24 +372,24 @@ impl<'a> Intake<'a> {
     }
 
     /// Whether the gradebook has the points for the same files, assignment,
-    /// dialect and seed, by this same program.
-    fn is_graded(&self, row: &Row) -> bool {
-        let book = lock(&self.book);
-        let Some(old) = book.get(row) else { return false };
-        let is_same = !cell(old, "graded").is_empty()
-            && cell(old, "graded") == cell(row, "graded")
-            && cell(old, "points") != UNKNOWN;
-        if is_same && !self.options.again {
-            let of = |column| cell(old, column);
-            let (student, name) = (of("student"), of("assignment"));
-            let (points, most) = (of("points"), of("points_max"));
-            print(&format!(
-                "{student}, {name}: {points} of {most}, as before\n"
-            ))
-            .ok();
-            self.show(old);
-        }
-        is_same && !self.options.again
+    /// dialect and seed, by this same program. What else has become known, such
+    /// as a due time, is added.
+    fn is_graded(&self, work: &Work<'_>) -> Result<bool, String> {
+        let mut book = lock(&self.book);
+        let same = book.get(&work.row).filter(|old| {
+            !self.options.again
+                && !cell(old, "graded").is_empty()
+                && cell(old, "graded") == cell(&work.row, "graded")
+                && cell(old, "points") != UNKNOWN
+        });
+        let Some(mut row) = same.cloned() else { return Ok(false) };
+        row.extend(work.row.clone());
+        let of = |column| cell(&row, column);
+        let (student, name) = (of("student"), of("assignment"));
+        let (points, most) = (of("points"), of("points_max"));
+        print(&format!("{student}, {name}: {points} of {most}, as before\n"))?;
+        self.show(&row);
+        book.record(row).map(|()| true)
     }
 
     /// Takes the results of a work into the gradebook, and shows them.
@@ -436,7 +436,7 @@ impl<'a> Intake<'a> {
         let (name, of) = (&assignment.name, assignment.points_max());
         let mut shown = format!("{student}, {name}: {points} of {of}\n");
         if points == UNKNOWN {
-            shown += &format!("  {why}\n");
+            shown += &format!("  {}\n", why.replace('\n', "\n  "));
         }
         print(&shown).ok();
         let mut report = told(assignment, results, self.options.seed);
@@ -489,6 +489,17 @@ impl<'a> Intake<'a> {
     }
 }
 
+/// Says what there is, if no assignment can be recognized in it.
+fn tell_all(students: &Class) -> Result<(), String> {
+    for (student, works) in students {
+        let why = works.values().find_map(|it| it.as_ref().err());
+        let there = why.and_then(|it| it.split_once('\n'));
+        let there = there.map_or("nothing", |(_, there)| there);
+        print(&format!("{}: ?\n{there}\n", student.name))?;
+    }
+    print("No work was recognized: name the assignment, --assignment NAME\n")
+}
+
 /// Another thread's panic leaves the table whole.
 fn lock<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
@@ -533,16 +544,18 @@ fn table(rows: &[Row]) -> String {
     for row in rows {
         let of = |column| cell(row, column);
         let late = match of("minutes_late").parse::<u64>() {
-            Ok(minutes) => format!("  late by {}", duration(minutes)),
+            Ok(minutes) => format!("late by {}", duration(minutes)),
             Err(_) => String::new(),
         };
+        let notes = [of("reason"), &late].into_iter();
+        let notes = notes.filter(|it| !it.is_empty()).collect::<Vec<_>>();
         text += &format!(
-            "{:wide$}  {:10}  {:>3} of {:<3}  {}{late}\n",
+            "{:wide$}  {:10}  {:>3} of {:<3}  {}\n",
             of("student"),
             of("assignment"),
             of("points"),
             of("points_max"),
-            of("reason"),
+            notes.join("; "),
         );
     }
     text + "\n"
@@ -610,7 +623,9 @@ mod tests {
     ) -> Result<(Vec<String>, bool), String> {
         let folder = zen_harness::folder!();
         let project = Project::around(&folder).unwrap();
-        let (intake, class) = Intake::new(&project, options)?;
+        let Some((intake, class)) = Intake::new(&project, options)? else {
+            return Ok((Vec::new(), false));
+        };
         let works = intake.works(class)?;
         let mut names = Vec::new();
         for work in works {
@@ -685,6 +700,14 @@ mod tests {
     }
 
     #[test]
+    fn what_no_one_can_recognize_is_no_zero_either() {
+        let class = Class::new(&[("c/ada/main.rs", "// of which assignment?")]);
+        let (found, is_clear) =
+            works(&class.options(&["./c/ada"]), failed).unwrap();
+        assert_eq!((found, is_clear), (Vec::new(), false));
+    }
+
+    #[test]
     fn it_is_known_by_how_much_a_work_is_late() {
         let class = Class::new(&[
             ("c/ada/framing/timestamp.txt", "2026-10-06 01:30:01 UTC"),
@@ -696,6 +719,13 @@ mod tests {
         let text = fs::read_to_string(options.to.join("grades.csv")).unwrap();
         let cells = ",2026-10-06T01:30:01Z,platform,1531,";
         assert!(text.contains(cells), "{text}");
+        // It may become due later, without another examination.
+        let words = ["./c/ada", "--due", "2026-10-06T00:00:00Z"];
+        let options = class.options(&words);
+        let (again, _) = works(&options, failed).unwrap();
+        assert_eq!(again, Vec::<String>::new());
+        let text = fs::read_to_string(options.to.join("grades.csv")).unwrap();
+        assert!(text.contains(",platform,91,"), "{text}");
         assert_eq!(duration(1531), "1 d 1 h");
         assert_eq!(duration(61), "1 h 1 min");
         assert!(due("2026-10-05").unwrap() > due("2026-10-05 23:59").unwrap());

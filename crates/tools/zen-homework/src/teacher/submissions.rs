@@ -92,8 +92,10 @@ pub(crate) fn collect(
             students = find(&assignments);
         }
     }
-    for (_, works) in &mut students {
-        works.retain(|name, _| assignments.contains(name));
+    if !assignments.is_empty() {
+        for (_, works) in &mut students {
+            works.retain(|name, _| assignments.contains(name));
+        }
     }
     Ok(Submitted { students, assignments, asked })
 }

@@ -88,11 +88,6 @@ fn small() -> Run {
     }
 }
 
-fn time_in(lane: &Lane, state: State) -> i64 {
-    let spans = lane.spans.iter().filter(|span| span.state == state);
-    spans.map(Span::length).sum()
-}
-
 #[test]
 fn a_lane_is_covered_from_birth_to_death() {
     for run in [small(), reader::threaded(), reader::fork()] {
@@ -114,12 +109,12 @@ fn each_state_lasts_as_long_as_its_calls() {
     let [first, second, main, thread] = &picture.lanes[..] else {
         panic!("{picture:?}")
     };
-    assert_eq!(time_in(main, State::Recv), 500 + 56_000 + 100 + 11_000);
+    assert_eq!(main.time_in(State::Recv), 500 + 56_000 + 100 + 11_000);
     // Includes the time before the clients, from the edge of the picture.
-    assert_eq!(time_in(main, State::Accept), 1_500 + 1_800 + 100);
-    assert_eq!(time_in(main, State::Send), 200);
-    assert_eq!(time_in(first, State::Asked), 3_000);
-    assert_eq!(time_in(second, State::Asked), 60_000);
+    assert_eq!(main.time_in(State::Accept), 1_500 + 1_800 + 100);
+    assert_eq!(main.time_in(State::Send), 200);
+    assert_eq!(first.time_in(State::Asked), 3_000);
+    assert_eq!(second.time_in(State::Asked), 60_000);
     // No thread accepted it before the first client had left.
     assert_eq!(second.queued, Some((10_100, 61_100)));
     assert_eq!(thread.parent, Some(2));
@@ -137,11 +132,11 @@ fn merging_keeps_what_takes_the_time() {
     let picture = Picture::new(&small(), detail);
     let main = &picture.lanes[2];
     let exact =
-        time_in(&Picture::new(&small(), Detail::ZOOM).lanes[2], State::Recv);
-    let merged = time_in(main, State::Recv);
+        Picture::new(&small(), Detail::ZOOM).lanes[2].time_in(State::Recv);
+    let merged = main.time_in(State::Recv);
     assert!((exact - merged).abs() < 8 * picture.cell, "{merged} {exact}");
     // A state that is too short to be seen is not there.
-    assert_eq!(time_in(main, State::Send), 0);
+    assert_eq!(main.time_in(State::Send), 0);
     let whole: i64 = main.spans.iter().map(Span::length).sum();
     assert_eq!(whole, 91_000 - picture.time.0);
 }
@@ -286,9 +281,8 @@ fn a_page_is_one_file_and_complete_without_its_script() {
 
 /// Checks each event against Chrome's format. Of two slices of a thread that
 /// overlap, one must lie within the other.
-fn valid_events(trace: &Value) -> usize {
-    let text = trace.to_string();
-    let trace: Value = serde_json::from_str(&text).expect("a valid trace");
+fn valid_events(trace: &str) -> usize {
+    let trace: Value = serde_json::from_str(trace).expect("a valid trace");
     assert_eq!(trace["displayTimeUnit"], "ms");
     let events = trace["traceEvents"].as_array().expect("a valid trace");
     let mut slices: BTreeMap<(u64, u64), Vec<(u64, u64)>> = BTreeMap::new();

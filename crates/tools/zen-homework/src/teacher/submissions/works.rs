@@ -625,10 +625,10 @@ impl Finder<'_> {
         }
         let wanted = self.sought.assignment.files.join(", ");
         let there: String = match lines.is_empty() {
-            true => "nothing at all".into(),
+            true => " nothing at all".into(),
             false => lines.iter().map(|it| format!("\n  {it}")).collect(),
         };
-        format!("not found: {wanted}\n  There is: {there}")
+        format!("not found: {wanted}\nThere is:{there}")
     }
 }
 
