@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 
 use zen_harness::system;
 
-use crate::contract::{COMPLEX, Dialect, answer};
-use crate::outcome::Failure;
+use crate::contract::{COMPLEX, answer};
+use crate::heard::Speech;
+use crate::outcome::{Because, Failure};
 use crate::process::PATIENCE;
 use crate::random::Random;
+use crate::transcript::Transcript;
 use crate::verdict::{Fault, Verdict};
-use difference::difference;
+pub(crate) use difference::difference;
+use difference::has_other_words;
 
 /// A failure shows this many bytes of a piece, and this many pieces.
 const BYTES_SHOWN_MAX: usize = 120;
@@ -27,6 +30,9 @@ const PIECES_SHOWN_MAX: usize = 24;
 pub(crate) const FIRST_BATCH: usize = 600;
 /// As many as may be received at once; their answers are 61 KB.
 pub(crate) const LAST_BATCH: usize = 2560;
+
+/// Nothing more belongs to an answer after such a silence.
+pub(crate) const QUIET: Duration = Duration::from_millis(150);
 
 /// Long enough for two pieces to be received as two. It waits for nothing: if
 /// they are received as one all the same, the case asks for less, not for
@@ -68,7 +74,7 @@ const RESET: &str = "The system sends a reset when the server closes the \
     Read until the end of file before you close.";
 const EARLY_END: &str = "The server closed this connection too early, or the \
     thread or process that served it has ended.";
-const NOTHING: &str = "The server still waits: for more bytes than there are, \
+pub(crate) const NOTHING: &str = "The server still waits: for more bytes than there are, \
     for another client, or forever, because it has lost the question or the \
     answer.";
 const NO_END: &str = "The server does not close its end. When recv() returns \
@@ -92,17 +98,16 @@ pub(crate) struct Client {
     /// Its own address, as the server's log shows it.
     pub(crate) address: SocketAddr,
     pub(crate) sock: TcpStream,
-    /// How it says what it is told to.
-    dialect: Arc<Dialect>,
-    /// From when on its transcript counts.
-    begun: Instant,
-    transcript: Vec<Line>,
+    /// How it says what it is told to, and what it expects.
+    speech: Arc<Speech>,
+    /// How much of the server's greeting has come.
+    greeted: usize,
+    transcript: Transcript<Line>,
 }
 
 /// What was sent or received, in one piece or in several.
 #[derive(Debug)]
 struct Line {
-    time: Duration,
     what: &'static str,
     pieces: usize,
     bytes: usize,
@@ -112,8 +117,8 @@ struct Line {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, pieces, bytes, shown, .. } = self;
-        write!(f, "{:7.3} s  {what:8}", self.time.as_secs_f64())?;
+        let Self { what, pieces, bytes, shown } = self;
+        write!(f, "{what:8}")?;
         match (pieces, bytes) {
             (_, 0) => Ok(()),
             (1, _) => write!(f, " b\"{shown}\""),
@@ -142,20 +147,15 @@ impl Client {
         Ok(Self {
             address: sock.local_addr()?,
             sock,
-            dialect: Arc::default(),
-            begun: Instant::now(),
-            transcript: Vec::new(),
+            speech: Arc::new(Speech::new(&Arc::default(), PATIENCE, None)),
+            greeted: 0,
+            transcript: Transcript::of(PIECES_SHOWN_MAX),
         })
     }
 
-    /// It speaks this dialect, and counts the times of its transcript from
-    /// when the case began.
-    pub(crate) fn speaking(
-        self,
-        dialect: &Arc<Dialect>,
-        begun: Instant,
-    ) -> Self {
-        Self { begun, dialect: Arc::clone(dialect), ..self }
+    /// A client that speaks as those of a case do.
+    pub(crate) fn speaking(self, speech: &Arc<Speech>) -> Self {
+        Self { speech: Arc::clone(speech), ..self }
     }
 
     /// Sends this many questions, for the server to receive by themselves.
@@ -172,7 +172,7 @@ impl Client {
         bytes: &[u8],
         pause: Duration,
     ) -> Verdict<Flood> {
-        let bytes = self.dialect.said(bytes).into_owned();
+        let bytes = self.speech.dialect.said(bytes).into_owned();
         let (mut to, mut from) =
             (self.sock.try_clone()?, self.sock.try_clone()?);
         from.set_read_timeout(None)?;
@@ -188,8 +188,8 @@ impl Client {
     }
 
     pub(crate) fn send(&mut self, bytes: &[u8]) -> Verdict<&mut Self> {
-        let dialect = Arc::clone(&self.dialect);
-        let bytes = dialect.said(bytes);
+        let speech = Arc::clone(&self.speech);
+        let bytes = speech.dialect.said(bytes);
         self.note("sent", &bytes);
         match self.sock.write_all(&bytes) {
             Ok(()) => Ok(self),
@@ -242,7 +242,8 @@ impl Client {
     ) -> Verdict<usize> {
         let stalled = Duration::from_millis(250);
         self.sock.set_write_timeout(Some(stalled))?;
-        let many = self.dialect.said(bytes).repeat(1 + (1 << 16) / bytes.len());
+        let many =
+            self.speech.dialect.said(bytes).repeat(1 + (1 << 16) / bytes.len());
         let mut sent = 0;
         while sent < most {
             match self.sock.write(&many[sent % bytes.len()..]) {
@@ -253,7 +254,7 @@ impl Client {
                         "sent until stalled",
                         &many[..sent.min(many.len())],
                     );
-                    if let Some(line) = self.transcript.last_mut() {
+                    if let Some(line) = self.transcript.last().next() {
                         line.bytes = sent;
                     }
                     return Ok(sent);
@@ -271,15 +272,17 @@ impl Client {
     /// Expects exactly these bytes. What comes after them is left for the next
     /// expectation.
     pub(crate) fn expect(&mut self, expected: &[u8]) -> Verdict<&mut Self> {
-        let dialect = Arc::clone(&self.dialect);
-        let expected = &*dialect.answered(expected);
+        let speech = Arc::clone(&self.speech);
+        let patience = speech.patience;
+        let right = speech.dialect.answered(expected);
+        let expected = &*speech.expected(expected);
         let mut buffer = vec![0; expected.len().min(1 << 16)];
         let mut have = 0;
         while have < expected.len() {
             let rest = &expected[have..];
             let room = rest.len().min(buffer.len());
             let (more, end) = match self
-                .receive(&mut buffer[..room], PATIENCE)?
+                .receive(&mut buffer[..room], patience)?
             {
                 Received::Bytes(n) if buffer[..n] == rest[..n] => {
                     have += n;
@@ -288,7 +291,7 @@ impl Client {
                 Received::Bytes(n) => (n, String::new()),
                 Received::End(ending) => (0, format!(", then {ending}")),
                 Received::NothingYet => {
-                    (0, format!(", then nothing for {} s", PATIENCE.as_secs()))
+                    (0, format!(", then nothing for {} s", patience.as_secs()))
                 }
             };
             let mut received = expected[..have].to_vec();
@@ -298,7 +301,18 @@ impl Client {
             }
             return Err(self.unexpected(expected, &received, &end));
         }
+        if *expected != *right {
+            self.note_other_words(&right, expected);
+        }
         Ok(self)
+    }
+
+    /// What came is what this server says: the case goes on, and fails.
+    fn note_other_words(&self, right: &[u8], came: &[u8]) {
+        self.speech.note_other_words(|| Failure {
+            because: Some(Because::Words),
+            ..self.difference(right, came, "")
+        });
     }
 
     /// What comes in the next moment, for a reader of the failure.
@@ -313,6 +327,15 @@ impl Client {
 
     /// The server's fault: these bytes, and this end, instead of those.
     fn unexpected(&self, expected: &[u8], received: &[u8], end: &str) -> Fault {
+        Fault::Server(Box::new(self.difference(expected, received, end)))
+    }
+
+    fn difference(
+        &self,
+        expected: &[u8],
+        received: &[u8],
+        end: &str,
+    ) -> Failure {
         let what = match (expected, received) {
             (_, []) if !end.is_empty() => {
                 let end = end.trim_start_matches(", then ");
@@ -337,7 +360,9 @@ impl Client {
             end if end.contains("nothing") => (None, Some(NOTHING)),
             _ => (None, None),
         };
-        self.failure(Failure {
+        let answers = self.speech.expected_answers();
+        let words = has_other_words(expected, received, &answers);
+        self.told(Failure {
             what,
             bytes: Some(false),
             ending,
@@ -345,8 +370,34 @@ impl Client {
             // No machine is so busy that other bytes come.
             certain: !expected.starts_with(received),
             means: means.map(str::to_owned),
+            because: words.then_some(Because::Words),
             ..Failure::default()
         })
+    }
+
+    /// What comes until it is what is expected, or until there is a silence;
+    /// and how the connection has ended, if it has.
+    pub(crate) fn next_words(
+        &mut self,
+        expected: &[u8],
+        patience: Duration,
+    ) -> (Vec<u8>, Option<Ending>) {
+        let (mut words, mut buffer) = (Vec::new(), [0; 4096]);
+        loop {
+            let patience = match words.is_empty() {
+                true => patience,
+                false if expected.starts_with(&words) => 4 * QUIET,
+                false => QUIET,
+            };
+            match self.receive(&mut buffer, patience) {
+                Ok(Received::Bytes(n)) => words.extend_from_slice(&buffer[..n]),
+                Ok(Received::End(ending)) => return (words, Some(ending)),
+                Ok(Received::NothingYet) | Err(_) => return (words, None),
+            }
+            if words == expected || words.len() > buffer.len() {
+                return (words, None);
+            }
+        }
     }
 
     /// Asks one question and expects its answer.
@@ -467,7 +518,10 @@ impl Client {
                 Ok(0) => Received::End(Ending::EndOfFile),
                 Ok(n) => {
                     self.note("received", &buffer[..n]);
-                    return Ok(Received::Bytes(n));
+                    match self.without_greeting(&mut buffer[..n]) {
+                        0 => continue,
+                        n => return Ok(Received::Bytes(n)),
+                    }
                 }
                 Err(err) => match err.kind() {
                     Interrupted => continue,
@@ -485,7 +539,8 @@ impl Client {
                     Ending::Reset => "received a reset, which ends it at once",
                 };
                 // A case that looks again gets the same result again.
-                if self.transcript.last().is_none_or(|last| last.bytes > 0) {
+                let last = self.transcript.last().next();
+                if last.is_none_or(|last| last.bytes > 0) {
                     self.note(what, b"");
                 }
             }
@@ -493,8 +548,27 @@ impl Client {
         }
     }
 
+    /// Takes the greeting of this server out, and returns what is left.
+    fn without_greeting(&mut self, bytes: &mut [u8]) -> usize {
+        let speech = Arc::clone(&self.speech);
+        let greeting = &speech.greeting()[self.greeted..];
+        let same = greeting.iter().zip(&*bytes).take_while(|(a, b)| a == b);
+        let same = same.count();
+        if same > 0 {
+            self.note_other_words(b"", speech.greeting());
+        }
+        // It comes first, or not at all.
+        self.greeted += match same {
+            same if same == bytes.len() => same,
+            _ => greeting.len(),
+        };
+        bytes.copy_within(same.., 0);
+        bytes.len() - same
+    }
+
     fn note(&mut self, what: &'static str, bytes: &[u8]) {
-        if let [.., a, b] = &mut self.transcript[..] {
+        let mut last = self.transcript.last();
+        if let (Some(b), Some(a)) = (last.next(), last.next()) {
             // A flood of answers is told in one line.
             if !bytes.is_empty() && a.what == what && b.what == what {
                 b.pieces += 1;
@@ -502,16 +576,10 @@ impl Client {
                 return;
             }
         }
-        if self.transcript.len() == PIECES_SHOWN_MAX {
-            self.transcript.remove(PIECES_SHOWN_MAX / 2);
-        }
-        self.transcript.push(Line {
-            time: self.begun.elapsed(),
-            what,
-            pieces: 1,
-            bytes: bytes.len(),
-            shown: shown(bytes),
-        });
+        drop(last);
+        let (bytes, shown) = (bytes.len(), shown(bytes));
+        let line = Line { what, pieces: 1, bytes, shown };
+        self.transcript.add(self.speech.begun.elapsed(), line);
     }
 
     /// The server's fault, with what was said.
@@ -533,10 +601,14 @@ impl Client {
     }
 
     fn failure(&self, failure: Failure) -> Fault {
-        let lines = self.transcript.iter().map(Line::to_string);
+        Fault::Server(Box::new(self.told(failure)))
+    }
+
+    /// With what was said.
+    fn told(&self, failure: Failure) -> Failure {
         let first = format!("client {}", self.address);
-        let transcript = std::iter::once(first).chain(lines).collect();
-        Fault::Server(Box::new(Failure { transcript, ..failure }))
+        let transcript = [vec![first], self.transcript.lines()].concat();
+        Failure { transcript, ..failure }
     }
 }
 

@@ -12,8 +12,9 @@ use zen_check::{Architecture, CASES_AT_ONCE, quoted};
 /// COMMAND is started many times, each time on a port of its own, which
 /// replaces {port} in it. If it takes the contract's options, add {options}:
 /// cases that need them put `--idle-timeout SECONDS` or `--think MILLISECONDS`
-/// there. ZEN_PORT, ZEN_IDLE_TIMEOUT and ZEN_THINK are set as well. COMMAND
-/// must stay in the foreground.
+/// there. ZEN_PORT, ZEN_IDLE_TIMEOUT and ZEN_THINK are set as well: a server in
+/// Python may take float(os.environ.get("ZEN_THINK", 0)), and needs no {options}
+/// then. COMMAND must stay in the foreground.
 #[derive(Debug, Parser)]
 #[command(name = "zen-check", version, after_help = EXAMPLES)]
 #[command(args_conflicts_with_subcommands = true)]

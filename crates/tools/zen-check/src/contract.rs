@@ -4,6 +4,7 @@
 mod dialect;
 
 pub use dialect::Dialect;
+pub(crate) use dialect::translated;
 
 pub(crate) const UGLY: &[u8] = b"Beautiful is better than?";
 pub(crate) const IMPLICIT: &[u8] = b"Explicit is better than?";

@@ -3,6 +3,8 @@
 
 mod attempt;
 mod busy;
+mod cause;
+mod meet;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +21,7 @@ use crate::script::OwnCase;
 use crate::server::Server;
 use crate::subject::Subject;
 pub(crate) use busy::Machine;
+use meet::Met;
 
 /// Cases that run at the same time. Most of them wait most of the time.
 pub const CASES_AT_ONCE: usize = 8;
@@ -59,6 +62,8 @@ impl Default for Plan {
 pub enum Progress<'a> {
     /// This many cases will be put.
     Started(usize),
+    /// An answer takes this long, and the run may take as long as this.
+    Slow(Duration, Duration),
     /// One of them has been.
     Finished(&'a CaseResult),
 }
@@ -114,9 +119,24 @@ pub fn examine(
         plan.only.is_empty() || plan.only.iter().any(|it| case.is_called(it))
     }));
     watch(Progress::Started(cases.len()));
-    let results = match begin(&program) {
+    // An assignment of its own may speak in another way.
+    let talks = cases.iter().any(|case| !case.own);
+    let (start, met) = begin(&program, talks);
+    if let Some(time) = met.slow {
+        let end = begun + plan.time_max;
+        program.known.slow.get_or_init(|| (time, end));
+        watch(Progress::Slow(time, plan.time_max));
+    }
+    if let Some(heard) = met.heard.clone() {
+        program.known.heard.get_or_init(|| heard);
+    }
+    let mut results = match start {
         Outcome::Passed => put_all(&program, &cases, plan, begun, watch),
         start => nothing(&program, &cases, start),
+    };
+    let causes = match talks && results.iter().any(was_put) {
+        true => cause::causes(&Subject::new(&program), &met, &mut results),
+        false => Vec::new(),
     };
     let observed = plan.observe && results.iter().any(was_put);
     let subject = Subject::new(&program);
@@ -129,6 +149,7 @@ pub fn examine(
         started,
         time: begun.elapsed(),
         observed,
+        causes,
         results,
     }
 }
@@ -138,12 +159,18 @@ fn was_put(result: &CaseResult) -> bool {
         && result.clause != START
 }
 
-/// Starts it once: if that fails, there is nothing to examine.
-fn begin(program: &Arc<Program>) -> Outcome {
+/// Starts it once, and talks to it: if that fails, there is nothing to examine.
+fn begin(program: &Arc<Program>, talks: bool) -> (Outcome, Met) {
     let subject = Subject::new(program);
-    let connects = Server::start(&subject, &[]);
-    let connects = connects.and_then(|server| server.connect().map(drop));
-    let mut outcome = attempt::explained(connects, &subject, None);
+    let mut met = Met::default();
+    let started = Server::start(&subject, &[]).and_then(|mut server| {
+        match talks {
+            true => met = meet::meet(&mut server)?,
+            false => drop(server.connect()?),
+        }
+        Ok(())
+    });
+    let mut outcome = attempt::explained(started, &subject, None);
     if let (Outcome::Failed(failure), Launch::Command(words)) =
         (&mut outcome, &program.launch)
         && !words.iter().any(|word| word.contains("{port}"))
@@ -152,7 +179,7 @@ fn begin(program: &Arc<Program>) -> Outcome {
             ZEN_PORT told the server its port.";
         failure.means = Some(means.into());
     }
-    outcome
+    (outcome, met)
 }
 
 fn result_of(case: &Case, outcome: Outcome, time: Duration) -> CaseResult {
@@ -233,17 +260,25 @@ fn put_all(
     // One server for all cases has time for one at a time.
     let running = matches!(program.launch, Launch::Running(_));
     let jobs = if running { 1 } else { plan.jobs.max(1) };
+    // The later a case is on the page, the longer it waits: so begin at the
+    // end, unless the time may not be enough for all.
+    let from_the_end = program.known.slow.get().is_none();
     let next = AtomicUsize::new(0);
     let put_next = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= cases.len() {
-                break;
+            match cases.len().checked_sub(index + 1) {
+                Some(left) if from_the_end => put_one(left, false),
+                Some(_) => put_one(index, false),
+                None => break,
             }
-            put_one(index, false);
         }
     };
+    let look_ahead = || observe::look_ahead(&Subject::new(program));
     thread::scope(|scope| {
+        if plan.observe && !running {
+            thread::Builder::new().spawn_scoped(scope, look_ahead).ok();
+        }
         // If not all threads can be started, the others do their work.
         for _ in 1..jobs {
             thread::Builder::new().spawn_scoped(scope, put_next).ok();

@@ -10,6 +10,7 @@
 //! - `contract`, `architecture`: the words, the clauses with a hint for each,
 //!   the [`Dialect`]; what is required of one server and forbidden to another;
 //! - `outcome`, `verdict`: what a run and a case come to;
+//! - `heard`: the words of a server, and of the clients that speak to it;
 //! - `program`, `subject`: the [`Program`], and one case's record of it;
 //! - `client`: a client that checks every byte;
 //! - `server`, `process`, `probe`, `observe`, `full`: a running server, what a
@@ -38,6 +39,7 @@ mod client;
 mod contract;
 mod examine;
 mod full;
+mod heard;
 mod observe;
 mod outcome;
 mod probe;
@@ -49,6 +51,7 @@ pub mod report;
 pub mod script;
 mod server;
 mod subject;
+mod transcript;
 mod verdict;
 
 use std::io::{self, Write};
@@ -179,9 +182,11 @@ fn trial(
             Outcome::Passed => Ok(Completion::Completed),
             Outcome::Skipped(why) => Ok(Completion::ignored_with(why)),
             Outcome::Failed(failure) => {
-                let lines = failure.lines();
-                let lines = lines.iter().map(|line| line.escape_debug());
-                let lines: Vec<_> = lines.map(|it| it.to_string()).collect();
+                let lines = failure.lines().into_iter();
+                // What is escaped already is not escaped again: the caret
+                // stands below its byte.
+                let lines = lines.map(|it| outcome::printable(&it, usize::MAX));
+                let lines: Vec<_> = lines.collect();
                 Err(Failed::from(lines.join("\n")))
             }
             Outcome::Error(message) => Err(Failed::from(message)),

@@ -22,8 +22,37 @@ pub struct Report {
     pub time: Duration,
     /// The server as the kernel sees it, if that was looked at.
     pub observed: Option<Observation>,
+    /// What is behind the failures, as far as that is known.
+    pub causes: Vec<Cause>,
     /// In the order of the book's page "The contract".
     pub results: Vec<CaseResult>,
+}
+
+/// Why several cases fail: told once, before all of them.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "command", derive(serde::Serialize))]
+pub struct Cause {
+    /// In a line, about the server.
+    pub what: String,
+    /// How it was seen, what it usually means, and so on.
+    pub lines: Vec<String>,
+    /// It explains the failures that are because of this; None if it is worth
+    /// a note and no reason to fail.
+    #[cfg_attr(feature = "command", serde(skip))]
+    pub explains: Option<Because>,
+}
+
+/// A reason that may be behind many failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// An answer has other words.
+    Words,
+    /// The server has ended, and was not told to.
+    Ended,
+    /// It runs when there is nothing to do.
+    Spins,
+    /// It does not take questions for what they are.
+    Talk,
 }
 
 /// One case, tried or left out.
@@ -94,6 +123,12 @@ pub struct Failure {
     pub again: String,
     /// The last lines that the server printed, as it printed them.
     pub log: Vec<String>,
+    /// A reason that may be behind other failures too.
+    #[cfg_attr(feature = "command", serde(skip))]
+    pub because: Option<Because>,
+    /// How the server has ended by itself, if it has.
+    #[cfg_attr(feature = "command", serde(skip))]
+    pub ended: Option<String>,
     /// It is a time that was too long, by this much.
     #[cfg_attr(feature = "command", serde(skip))]
     pub late_by: Option<Duration>,
@@ -130,6 +165,23 @@ impl Failure {
         section(&mut lines, "last lines of its log:", "  | ", &self.log);
         lines
     }
+}
+
+/// One line, of printable characters only.
+pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
+    let mut line = String::new();
+    for (at, c) in text.char_indices() {
+        if line.len() >= bytes_max {
+            line += &format!("... ({} more bytes)", text.len() - at);
+            break;
+        }
+        match c {
+            // These are printable; only Rust's own literals escape them.
+            '\'' | '"' | '\\' => line.push(c),
+            _ => line.extend(c.escape_debug()),
+        }
+    }
+    line
 }
 
 fn section(to: &mut Vec<String>, title: &str, before: &str, lines: &[String]) {
@@ -219,6 +271,15 @@ impl Report {
         totals
     }
 
+    /// The cause that explains a result, by its number.
+    #[must_use]
+    pub fn cause_of(&self, result: &CaseResult) -> Option<usize> {
+        let Outcome::Failed(failure) = &result.outcome else { return None };
+        let because = failure.because?;
+        let mut causes = self.causes.iter();
+        causes.position(|cause| cause.explains == Some(because))
+    }
+
     /// 0 if nothing that counts has failed, 1 if something has, 2 if nothing
     /// has and the checker itself failed somewhere.
     #[must_use]
@@ -228,5 +289,19 @@ impl Report {
             Totals { errors: 1.., .. } => 2,
             _ => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn what_is_escaped_is_not_escaped_again() {
+        // Else the caret below it would stand elsewhere.
+        let line = r#"expected b"a\x00\"b""#;
+        assert_eq!(printable(line, usize::MAX), line);
+        assert_eq!(printable("a\x1b[31m", usize::MAX), r"a\u{1b}[31m");
+        assert_eq!(printable("abc", 1), "a... (2 more bytes)");
     }
 }

@@ -79,7 +79,8 @@ impl Subject {
             if !found.get_or_init(|| self.tries([*option, tried])) {
                 let variable = option[2..].replace('-', "_").to_uppercase();
                 return Err(Fault::skipped(format!(
-                    "it takes neither {option} nor ZEN_{variable}"
+                    "it takes neither {option} nor ZEN_{variable} (see \
+                    {{options}} in --help)"
                 )));
             }
         }

@@ -81,13 +81,13 @@ impl Watch {
             return Ok(());
         }
         let now = threads(self.process)?;
-        let slept = match sleeps(&self.threads, &now) {
-            0 => "it never went to sleep: ",
+        let spins = match sleeps(&self.threads, &now) {
+            0 => "it spins and never goes to sleep: ",
             _ => "",
         };
-        Err(Fault::certain(format!(
-            "while it had nothing to do {slept}it used {time:.0?} of processor \
-            time in {:.1?}",
+        Err(Fault::spins(format!(
+            "{spins}while it had nothing to do it used {time:.0?} of processor \
+            time in {:.1?}, and {IDLE_CPU_MAX:?} are allowed",
             self.begun.elapsed()
         )))
     }
@@ -122,6 +122,16 @@ pub(crate) fn while_idle(
     watch.end()
 }
 
+/// The processor time that a server uses in this time, if it runs all of it.
+pub(crate) fn spins(process: u32, time: Duration) -> Verdict<Option<Duration>> {
+    let watch = Watch::start(process)?;
+    thread::sleep(time);
+    let (used, now) = (watch.used()?, threads(process)?);
+    let awake = now.values().any(|it| it.awake);
+    let slept = sleeps(&watch.threads, &now) > 0;
+    Ok(Some(used).filter(|&used| used >= TICK && awake && !slept))
+}
+
 /// How often the threads of a server wake up in this time.
 pub(crate) fn wakes(process: u32, time: Duration) -> Verdict<u64> {
     let at_first = threads(process)?;
@@ -146,7 +156,8 @@ pub(crate) fn stays_asleep(
     let most = if may_tick { SLEEPS_MAX } else { WAKES_MAX };
     ensure!(
         slept < most,
-        "while it had nothing to do it woke up {slept} times"
+        "while it had nothing to do it woke up {slept} times in {time:?}, and \
+        fewer than {most} are allowed"
     );
     watch.end()
 }

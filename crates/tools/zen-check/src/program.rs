@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zen_harness::inetd;
 use zen_harness::listing::Listing;
 
 use crate::architecture::Architecture;
 use crate::contract::{Dialect, Profile};
+use crate::heard::Heard;
 use crate::outcome::Observation;
+use crate::process::PATIENCE;
 use crate::verdict::{Fault, Verdict};
 
 /// How long a server may take until it can be connected to, unless more is
@@ -60,6 +62,12 @@ pub(crate) struct Known {
     pub(crate) thinks: OnceLock<bool>,
     pub(crate) drops_the_idle: OnceLock<bool>,
     pub(crate) observation: OnceLock<Option<Observation>>,
+    /// Whether one slow answer makes another client wait.
+    pub(crate) stalls: OnceLock<Option<bool>>,
+    /// Its own words, if they are not the contract's.
+    pub(crate) heard: OnceLock<Heard>,
+    /// If it is slow: how long an answer takes, and when the run has to end.
+    pub(crate) slow: OnceLock<(Duration, Instant)>,
 }
 
 impl Program {
@@ -155,6 +163,12 @@ impl Program {
         let path = Path::new(words.first().map_or("", String::as_str));
         let name = path.file_stem().unwrap_or_default();
         name.to_string_lossy().into_owned()
+    }
+
+    /// How long an answer may take.
+    pub(crate) fn patience(&self) -> Duration {
+        let slow = self.known.slow.get();
+        slow.map_or(PATIENCE, |(time, _)| PATIENCE.max(8 * *time))
     }
 
     /// The words of a command line, with these options in their place.

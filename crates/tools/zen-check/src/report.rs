@@ -20,7 +20,8 @@ use std::str::FromStr;
 
 pub use crate::contract::{Level, Profile};
 pub use crate::outcome::{
-    CaseResult, Crowd, Failure, Observation, Outcome, Report, Totals,
+    Because, CaseResult, Cause, Crowd, Failure, Observation, Outcome, Report,
+    Totals,
 };
 pub use clean::report as clean;
 pub use progress::with_progress;

@@ -1,6 +1,7 @@
 //! A running server: how a case starts it, connects to it, sends it signals,
 //! and ends it.
 
+mod ended;
 mod expect;
 
 use std::io;
@@ -142,15 +143,15 @@ impl<'a> Server<'a> {
                 server.listener = server.find_listener()?;
                 Ok(server)
             }
+            Readiness::Ended(status) if status.success() => {
+                Err(Fault::certain(
+                    "it ended with exit status 0 before a client could \
+                    connect; a server has to stay in the foreground",
+                ))
+            }
             Readiness::Ended(status) => {
-                let ended = how_it_ended(status);
-                let hint = match status.success() {
-                    true => "; a server has to stay in the foreground",
-                    false => "",
-                };
-                Err(Fault::server(format!(
-                    "before it listened at port {port}, it {ended}{hint}"
-                )))
+                let when = "before a client could connect";
+                Err(server.has_ended(status, when))
             }
             Readiness::Late => {
                 let seconds = time_max.as_secs();
@@ -161,18 +162,20 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// A command that has ended while its port is served cannot be examined.
+    /// A command that has ended cannot be examined, whether or not its port is
+    /// served.
     fn expect_in_the_foreground(&mut self) -> Verdict {
         let Some(status) = self.ended()? else { return Ok(()) };
         let ended = how_it_ended(status);
-        let what = match status.code() {
-            Some(0) => "it has put itself into the background",
-            _ => "it ended after its first client",
-        };
-        Err(Fault::server(format!(
-            "{what}: a process that it has started serves the port, and the \
-            command itself {ended}; it has to stay in the foreground"
-        )))
+        if self.connect().is_ok() {
+            return Err(Fault::server(format!(
+                "it has put itself into the background: a process that it has \
+                started serves the port, and the command itself {ended}; it \
+                has to stay in the foreground"
+            )));
+        }
+        let when = "when its first client had connected and left";
+        Err(self.has_ended(status, when))
     }
 
     /// The first of its processes that has a listening socket.
@@ -430,10 +433,9 @@ impl<'a> Server<'a> {
 }
 
 impl Client {
-    /// A client of this subject: it speaks the same dialect, and counts the
-    /// times of its transcript from when the case began.
+    /// A client of this subject: it speaks as all its clients do.
     pub(crate) fn of(self, subject: &Subject) -> Self {
-        self.speaking(&subject.dialect, subject.begun)
+        self.speaking(&subject.speech)
     }
 }
 

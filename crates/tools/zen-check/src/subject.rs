@@ -11,7 +11,9 @@ use zen_harness::process::Output;
 use zen_harness::system;
 
 use crate::architecture::Architecture;
+use crate::heard::Speech;
 use crate::program::Program;
+use crate::transcript::Transcript;
 use crate::verdict::{Fault, Verdict};
 
 /// A failure shows this many of the last lines of a log.
@@ -29,9 +31,11 @@ pub(crate) struct Subject {
     pub(crate) program: Arc<Program>,
     /// When the case began: all its times count from then.
     pub(crate) begun: Instant,
+    /// How its clients speak.
+    pub(crate) speech: Arc<Speech>,
     runs: Mutex<Vec<Started>>,
     /// What was done to the servers, and when.
-    events: Mutex<Vec<String>>,
+    events: Mutex<Transcript<String>>,
     /// How long the case itself was without a processor; set at its end.
     case_waited: OnceLock<Duration>,
 }
@@ -61,27 +65,25 @@ pub(crate) struct Started {
 
 impl Subject {
     pub(crate) fn new(program: &Arc<Program>) -> Self {
+        let heard = program.known.heard.get().cloned();
+        let speech = Speech::new(&program.dialect, program.patience(), heard);
         Self {
             program: Arc::clone(program),
-            begun: Instant::now(),
+            begun: speech.begun,
+            speech: Arc::new(speech),
             runs: Mutex::default(),
-            events: Mutex::default(),
+            events: Mutex::new(Transcript::of(EVENTS_SHOWN_MAX)),
             case_waited: OnceLock::new(),
         }
     }
 
-    fn events(&self) -> MutexGuard<'_, Vec<String>> {
+    fn events(&self) -> MutexGuard<'_, Transcript<String>> {
         self.events.lock().unwrap_or_else(|lock| lock.into_inner())
     }
 
     /// Remembers what is done to a server, for the transcript of a failure.
     pub(crate) fn note(&self, what: &str) {
-        let time = self.begun.elapsed().as_secs_f64();
-        let mut events = self.events();
-        if events.len() == EVENTS_SHOWN_MAX {
-            events.remove(EVENTS_SHOWN_MAX / 2);
-        }
-        events.push(format!("{time:7.3} s  {what}"));
+        self.events().add(self.begun.elapsed(), what.into());
     }
 
     /// A client's transcript, and between its lines what was done to the
@@ -91,7 +93,7 @@ impl Subject {
             let seconds = line.trim_start().split(' ').next();
             seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(-1.0)
         };
-        let mut lines = [self.events().clone(), of_client].concat();
+        let mut lines = [self.events().lines(), of_client].concat();
         lines.sort_by(|a, b| f64::total_cmp(&time(a), &time(b)));
         lines
     }
@@ -143,6 +145,13 @@ impl Subject {
         let waited: Duration = runs.iter().map(|run| run.turns.delay).sum();
         let computed = runs.iter().map(|run| run.turns.cpu).sum();
         (self.case_waited() + waited).saturating_sub(computed)
+    }
+
+    /// The processor time of a server that has computed where it should wait.
+    pub(crate) fn spun(&self) -> Option<Duration> {
+        const SPUN_MIN: Duration = Duration::from_secs(2);
+        let most = self.runs().iter().map(|run| run.turns.cpu).max();
+        most.filter(|&cpu| cpu >= SPUN_MIN)
     }
 
     /// Kills what a case that hangs has started.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use zen_harness::process::Unprinted;
 use zen_harness::system;
 
-use crate::outcome::Failure;
+use crate::outcome::{Because, Failure};
 
 /// Nothing to say, or why not.
 pub(crate) type Verdict<T = ()> = Result<T, Fault>;
@@ -43,6 +43,16 @@ impl Fault {
     /// The server's fault, however busy its machine is.
     pub(crate) fn certain(what: impl Into<String>) -> Self {
         Self::server(what).for_certain()
+    }
+
+    /// The server runs when there is nothing to do.
+    pub(crate) fn spins(what: impl Into<String>) -> Self {
+        Self::Server(Box::new(Failure {
+            what: what.into(),
+            because: Some(Because::Spins),
+            certain: true,
+            ..Failure::default()
+        }))
     }
 
     pub(crate) fn skipped(reason: impl Into<String>) -> Self {

@@ -124,6 +124,9 @@ impl Server {
         if self.parting && talks.any(Talk::owes_a_look) {
             return Some(clock());
         }
+        if faulty("spins") {
+            return Some(clock());
+        }
         let deadlines = self.talks.values().filter_map(Talk::deadline);
         let tick = clock().checked_add(TICK);
         let tick = tick.filter(|_| faulty("ticks"));
@@ -192,6 +195,9 @@ impl Server {
             match system::accept(listener) {
                 Ok(Accepted::Client(sock)) => {
                     log("Accepted the connection of a client");
+                    if faulty("dies-of-its-first-client") {
+                        return Err(io::Error::other("no table for clients"));
+                    }
                     if faulty("set-up-error-ends-all") {
                         sock.set_nonblocking(true)?;
                     }

@@ -70,17 +70,31 @@ fn failed(message: &str, status: u8) -> ExitCode {
 
 #[cfg(unix)]
 fn serve(settings: &settings::Settings) -> Result<(), String> {
+    use faults::faulty;
     use settings::Shape;
     let cannot = |err: std::io::Error| {
         let reason = err.to_string();
         let reason = reason.split(" (os error").next().unwrap_or_default();
         format!("cannot listen on 127.0.0.1:{}: {reason}", settings.port)
     };
+    let no_file = || Err("cannot read zen.conf".to_string());
+    if faulty("dies-before-listening") {
+        return no_file();
+    }
     let stop = process::catch_signals().map_err(|err| err.to_string())?;
     let listener = system::listen(settings.port).map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
     // The reader may have gone.
     writeln!(std::io::stdout(), "Listening at {address}").ok();
+    if faulty("dies-after-listening") {
+        return no_file();
+    }
+    if faulty("floods-its-output") {
+        let line = "Nothing has happened\n".repeat(100);
+        std::thread::spawn(move || {
+            while std::io::stdout().write_all(line.as_bytes()).is_ok() {}
+        });
+    }
     let served = match settings.shape() {
         Shape::EventLoop => event_loop::serve(listener, &stop),
         Shape::Single => blocking::pool(&listener, &stop, 1),

@@ -49,6 +49,8 @@ enum Phase {
 #[derive(Debug)]
 pub(crate) struct Talk {
     framing: Framing,
+    /// What has come since the last answer, where that is not for `framing`.
+    received: Vec<u8>,
     /// Filled by `say`, emptied by `send`.
     answers: Vec<u8>,
     phase: Phase,
@@ -65,6 +67,7 @@ impl Talk {
         }
         Self {
             framing: Framing::default(),
+            received: Vec::new(),
             answers,
             phase: Phase::Open,
             since: clock(),
@@ -117,6 +120,9 @@ impl Talk {
     ) -> io::Result<Next> {
         if self.phase == Phase::Discarding {
             return self.discard(sock);
+        }
+        if faulty("closes-at-once") {
+            return Ok(Next::Over);
         }
         self.send(sock)?;
         let held_back = !self.answers.is_empty()
@@ -179,6 +185,14 @@ impl Talk {
             self.say(framing::answer(bytes.trim_ascii()));
             return Ok(());
         }
+        if faulty("looks-at-the-last-byte") || faulty("wrong-twice") {
+            self.received.extend(bytes);
+            if self.received.ends_with(b"?") {
+                let question = std::mem::take(&mut self.received);
+                self.say(framing::answer(&question));
+            }
+            return Ok(());
+        }
         self.framing.begin_segment();
         for &byte in bytes {
             let Some(answer) = self.framing.push(byte) else { continue };
@@ -204,7 +218,15 @@ impl Talk {
             self.answers.splice(0..0, answer.iter().copied());
             return;
         }
-        self.answers.extend(answer);
+        let small = answer.to_ascii_lowercase();
+        self.answers.extend(match faulty("lower-case") {
+            true => &small,
+            false => answer,
+        });
+        let is_wrong = faulty("wrong-word") || faulty("wrong-twice");
+        if is_wrong && answer == b"Complex." {
+            self.answers.pop();
+        }
         if faulty("adds-newline") {
             self.answers.push(b'\n');
         }

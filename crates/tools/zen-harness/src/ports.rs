@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::proc;
+use crate::system;
 
 /// Below the ephemeral ports of Linux and macOS, so that no client is given one
 /// by chance.
@@ -42,10 +42,7 @@ pub fn free_port() -> io::Result<u16> {
     let mut block = BLOCK.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let ports = block.iter_mut().flat_map(|block| &mut block.left);
-        let mut ports = ports.filter(|port| {
-            TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
-                && proc::is_unused(*port)
-        });
+        let mut ports = ports.filter(|port| system::is_unused(*port));
         if let Some(port) = ports.next() {
             return Ok(port);
         }

@@ -8,8 +8,7 @@ use std::io;
 use std::time::Duration;
 
 pub use sockets::{
-    End, Socket, Sockets, is_free, is_unused, listens, queued, server_end,
-    unread,
+    End, Socket, Sockets, is_free, listens, queued, server_end, unread,
 };
 
 /// The processes, threads and other resources of a server.

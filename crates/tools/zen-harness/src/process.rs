@@ -3,8 +3,8 @@
 
 mod output;
 
-use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::io::{self, Read};
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 pub use output::{Output, Unprinted};
 
-use crate::proc::{self, End};
+use crate::proc;
 use crate::system;
 
 /// How often to check for events that cause no notification.
@@ -221,18 +221,20 @@ impl Process {
     /// Closes the connection of the readiness probe, and waits until the server
     /// has closed it too and is at rest, for a limited time.
     pub fn dismiss(&self, probe: TcpStream) -> io::Result<()> {
-        let (client, server) = (probe.local_addr()?, probe.peer_addr()?);
+        let deadline = Instant::now() + PROBE_TIME_MAX;
+        probe.shutdown(Shutdown::Write).ok();
+        probe.set_read_timeout(Some(PROBE_TIME_MAX))?;
+        // A server closes when its client does: then there is nothing to read.
+        let mut more = [0; 256];
+        while Instant::now() < deadline
+            && matches!((&probe).read(&mut more), Ok(1..))
+        {}
         drop(probe);
-        let is_held = || {
-            let end = proc::server_end(server, client);
-            end.is_some_and(|end| end != End::Gone)
-        };
         let is_busy = || {
             let states = proc::states(self.id()).unwrap_or_default();
             states.iter().any(|state| "RD".contains(*state))
         };
-        let deadline = Instant::now() + PROBE_TIME_MAX;
-        while Instant::now() < deadline && (is_held() || is_busy()) {
+        while Instant::now() < deadline && is_busy() {
             thread::sleep(Duration::from_millis(1));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! What only the operating system can do: signals, limits, socket options.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -18,6 +18,24 @@ pub use unix::*;
 
 fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, None)
+}
+
+/// Whether no socket uses this port: not even a connection of an earlier
+/// server, which would keep a server without SO_REUSEADDR from listening.
+pub(crate) fn is_unused(port: u16) -> bool {
+    let any: [IpAddr; 2] =
+        [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    any.into_iter().all(|any| {
+        let address = SocketAddr::new(any, port);
+        let bound = tcp_socket(address).and_then(|sock| {
+            if any.is_ipv6() {
+                sock.set_only_v6(true)?;
+            }
+            sock.bind(&address.into())
+        });
+        // There may be no IPv6.
+        !bound.is_err_and(|err| err.kind() == io::ErrorKind::AddrInUse)
+    })
 }
 
 /// Connects to a server. A socket may be given the very port that it connects
@@ -137,7 +155,24 @@ pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn a_port_with_a_connection_of_an_earlier_server_is_in_use() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        assert!(!is_unused(address.port()));
+        let client = TcpStream::connect(address).unwrap();
+        let (served, _) = listener.accept().unwrap();
+        drop((listener, served));
+        assert!(!is_unused(address.port()));
+        // With a reset nothing of it is left.
+        reset_on_close(&client).unwrap();
+        drop(client);
+        assert!(is_unused(address.port()));
+    }
 
     #[test]
     fn no_socket_is_connected_to_itself() {

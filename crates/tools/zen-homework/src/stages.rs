@@ -175,7 +175,11 @@ fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
     let tried = passed + failed.len();
     match (failed.is_empty(), unknown) {
         (false, _) => {
-            let what = in_a_line(&failed, tried);
+            let causes = report.causes.iter();
+            let causes = causes.filter(|it| it.explains.is_some());
+            let causes = causes.map(|it| format!(": {}", it.what));
+            let causes: String = causes.collect();
+            let what = in_a_line(&failed, tried) + &causes;
             let failed = failed.into_iter().map(|(result, mut failure)| {
                 failure.again =
                     format!("cargo homework check --seed {}", report.seed);
@@ -200,7 +204,7 @@ const HANGS: &str = "it hangs, and was killed";
 /// The reason why a stage fails, in a line.
 fn in_a_line(failed: &[(&CaseResult, Box<Failure>)], tried: usize) -> String {
     let silent = |what: &str| {
-        ["nothing for", "nothing listens at", "has not ended in"]
+        ["nothing for", "nothing listens at"]
             .iter()
             .any(|words| what.contains(words))
     };
@@ -271,8 +275,21 @@ pub fn end_with(
 pub fn points(results: &[StageResult]) -> Option<usize> {
     let unknown =
         |it: &StageResult| matches!(it.outcome, StageOutcome::Unknown(_));
+    (!results.iter().any(unknown)).then(|| points_so_far(results))
+}
+
+/// Points of the stages that have passed.
+#[must_use]
+pub fn points_so_far(results: &[StageResult]) -> usize {
     let passed = results.iter().filter(|it| it.passed());
-    (!results.iter().any(unknown)).then(|| passed.map(|it| it.points).sum())
+    passed.map(|it| it.points).sum()
+}
+
+/// A number with its noun: one point, or several.
+#[must_use]
+pub fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// The results as a report of `zen-check`, to use its formats: each stage
@@ -314,6 +331,7 @@ pub fn report(
         started: SystemTime::now() - time,
         time,
         observed: None,
+        causes: Vec::new(),
         results: results.iter().map(result).collect(),
     }
 }

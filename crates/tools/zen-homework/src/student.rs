@@ -18,7 +18,7 @@ use crate::assignment::{Assignment, FILE_BYTES_MAX, Stage};
 #[cfg(unix)]
 use crate::project::give;
 use crate::project::{KEPT, Project, copy_files, remove_files};
-use crate::stages::{self, StageOutcome, StageResult};
+use crate::stages::{self, StageOutcome, StageResult, counted};
 
 /// How often `watch` looks for a changed file.
 const WATCH_EVERY: Duration = Duration::from_millis(300);
@@ -131,11 +131,40 @@ pub fn check(
     if !options.reports.iter().any(|(_, file)| file == "-") {
         print(&told(assignment, &results, seed))?;
         print(&not_handed_in(assignment))?;
+        if results.iter().all(StageResult::passed) {
+            print(&next(project, assignment, remembered)?)?;
+        }
     }
     match stages::points(&results) {
         Some(points) => Ok(points == assignment.points_max()),
         None => Err("a stage could not be examined: check again".into()),
     }
+}
+
+/// What to do when all stages have passed.
+fn next(
+    project: &Project,
+    assignment: &Assignment,
+    mut remembered: Remembered,
+) -> Result<String, String> {
+    if !project.is_handout {
+        return Ok(String::new());
+    }
+    let all = project.assignments()?;
+    let others = all.iter().filter(|it| it.name != assignment.name);
+    let mut left = others.filter(|it| {
+        let done = &remembered.of(it).done;
+        !it.stages.iter().all(|stage| done.contains(&stage.name))
+    });
+    Ok(match left.next() {
+        Some(next) => {
+            let Assignment { name, title, .. } = next;
+            format!(
+                "All done. Next: {name} ({title}): cargo homework check {name}\n"
+            )
+        }
+        None => "All done: hand it in.\n".into(),
+    })
 }
 
 fn writer(file: &str) -> Result<Box<dyn Write>, String> {
@@ -263,7 +292,8 @@ pub(crate) fn told(
             StageOutcome::NotTried(_) => ("not yet", ""),
             StageOutcome::Unknown(why) => ("unknown", why.as_str()),
         };
-        text += &format!("  {mark:8} {name}: {title} ({points} points)\n");
+        let points = counted(*points, "point");
+        text += &format!("  {mark:8} {name}: {title} ({points})\n");
         if !why.is_empty() {
             let why = why.replace('\n', "\n           ");
             text += &format!("           {why}\n");
@@ -280,7 +310,13 @@ pub(crate) fn told(
                 text += "Stuck? cargo homework hint\n";
             }
         }
-        None => text += "\nNo points: something could not be examined.\n",
+        None => {
+            let points = stages::points_so_far(results);
+            text += &format!(
+                "\n{points} of {most} points so far, and no verdict about the \
+                rest: check again\n"
+            );
+        }
     }
     text
 }
@@ -474,13 +510,12 @@ pub fn status(project: &Project) -> Result<(), String> {
             let mark =
                 if done.contains(&stage.name) { "done" } else { "not yet" };
             let hints = match hints.get(&stage.name) {
-                Some(number) => format!(", {number} hints taken"),
+                Some(number) => format!(", {} taken", counted(*number, "hint")),
                 None => String::new(),
             };
             let Stage { name, title, points, .. } = stage;
-            text += &format!(
-                "  {mark:8} {name}: {title} ({points} points{hints})\n"
-            );
+            let points = counted(*points, "point");
+            text += &format!("  {mark:8} {name}: {title} ({points}{hints})\n");
         }
     }
     print(&text)
@@ -500,10 +535,7 @@ pub fn print(text: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-    use std::time::{Duration, SystemTime};
-
-    use super::{Times, Watched};
+    use super::*;
 
     fn times(files: &[(&str, u64)]) -> Times {
         let time = |at| SystemTime::UNIX_EPOCH + Duration::from_secs(at);
@@ -535,5 +567,20 @@ mod tests {
         // Nor is what a student deletes.
         watched.checked(&now);
         assert!(watched.is_saved(&times(&[("main.py", 7)])));
+    }
+
+    #[test]
+    fn what_is_earned_stands_beside_what_is_unknown() {
+        let project = Project::around(&zen_harness::folder!()).unwrap();
+        let assignment = project.assignment("framing").unwrap();
+        let result = |points, outcome| {
+            let (name, title) = (String::new(), String::new());
+            StageResult { name, title, points, outcome }
+        };
+        let unknown = StageOutcome::Unknown("a busy machine".into());
+        let results = [result(1, StageOutcome::Passed), result(9, unknown)];
+        let text = told(&assignment, &results, 1060);
+        assert!(text.contains("done     :  (1 point)\n"), "{text}");
+        assert!(text.contains("1 of 10 points so far"), "{text}");
     }
 }

@@ -88,7 +88,7 @@ fn says_that_it_serves_the_most_once(subject: &Subject) -> Verdict {
     }
     let lines = server.log.count("Serving ");
     let ok = (1..=loops).contains(&lines);
-    ensure!(ok, "in a moment it printed this {lines} times");
+    ensure!(ok, "in a moment it printed this {lines} times, and not {loops}");
     Ok(())
 }
 

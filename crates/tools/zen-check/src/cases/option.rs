@@ -136,7 +136,8 @@ fn expect_backlog(server: &Server, backlog: usize) -> Verdict {
     let connected = can_connect(server, loops * least + 4)?;
     ensure!(
         (least..=loops * least).contains(&connected),
-        "with --backlog {backlog}, {connected} clients can wait to be accepted"
+        "with --backlog {backlog}, {connected} clients can wait to be \
+        accepted, and not {least}"
     );
     Ok(())
 }
@@ -153,7 +154,7 @@ fn hundreds_of_clients_may_wait(subject: &Subject) -> Verdict {
     let connected = can_connect(&server, clients)?;
     ensure!(
         connected == clients,
-        "only {connected} clients can wait to be accepted"
+        "only {connected} clients can wait to be accepted, and not {clients}"
     );
     Ok(())
 }
@@ -329,6 +330,9 @@ fn the_command_line_wins(subject: &Subject) -> Verdict {
     clients.iter_mut().try_for_each(|client| client.asks()?.leave())?;
     // A stopped process accepts no one; a worker may still hold a client.
     let connected = can_connect(&server, 8)?;
-    ensure!(connected >= 4, "only {connected} clients can wait to be accepted");
+    ensure!(
+        connected >= 4,
+        "only {connected} clients can wait to be accepted, and not 4"
+    );
     Ok(())
 }

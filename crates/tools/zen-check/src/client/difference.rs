@@ -36,9 +36,52 @@ pub(crate) fn difference(
     ]
 }
 
+/// Whether they part inside an answer that is none of the contract's. An answer
+/// that came right before has the right words: then bytes are lost, or mixed up.
+pub(crate) fn has_other_words(
+    expected: &[u8],
+    received: &[u8],
+    answers: &[Vec<u8>; 5],
+) -> bool {
+    let mut start = 0;
+    while let Some(answer) =
+        answers.iter().find(|it| expected[start..].starts_with(it))
+    {
+        let came = received.get(start..).unwrap_or_default();
+        if came.starts_with(answer) {
+            start += answer.len();
+            continue;
+        }
+        let known = |it: &Vec<u8>| it.starts_with(came) || came.starts_with(it);
+        let before = &expected[..start];
+        let had = before.windows(answer.len()).any(|it| it == answer);
+        return !had && !answers.iter().any(known);
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
-    use super::difference;
+    use super::{difference, has_other_words};
+    use crate::contract::Dialect;
+
+    #[test]
+    fn another_text_is_told_from_another_answer() {
+        let words = |expected: &str, received: &str| {
+            let answers = Dialect::default().answers();
+            has_other_words(expected.as_bytes(), received.as_bytes(), &answers)
+        };
+        for other in ["complex.", "\nComplex.", "ComplexUgly.", "Complex!"] {
+            assert!(words("Complex.Ugly.", other), "{other}");
+            assert!(words("Ugly.Complex.", &format!("Ugly.{other}")));
+        }
+        for known in ["", "Comp", "Error: unknown aphorism.", "Ugly.Complex."] {
+            assert!(!words("Complex.Ugly.", known), "{known}");
+        }
+        // Bytes of the second one are lost: its words are known.
+        assert!(!words("Ugly.Ugly.Ugly.", "Ugly.UgUgly."));
+        assert!(!words("", "Welcome!"));
+    }
 
     #[test]
     fn the_caret_stands_below_the_first_byte_that_differs() {

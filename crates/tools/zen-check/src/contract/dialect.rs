@@ -118,22 +118,16 @@ impl Dialect {
     /// What has to come, if a case expects this. What is no answer of the
     /// contract's remains as it is.
     pub(crate) fn answered<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.seed.is_none() {
-            return Cow::Borrowed(bytes);
+        match self.seed {
+            None => Cow::Borrowed(bytes),
+            Some(_) => translated(bytes, &self.answers()).into(),
         }
-        let mut said = Vec::with_capacity(bytes.len());
-        for piece in bytes.split_inclusive(|&byte| byte == b'.') {
-            let meant = piece.strip_suffix(b".");
-            let meant = MEANT.iter().position(|it| Some(*it) == meant);
-            match meant {
-                Some(index) => {
-                    said.extend_from_slice(self.answers[index].as_bytes());
-                    said.push(self.answer_end);
-                }
-                None => said.extend_from_slice(piece),
-            }
-        }
-        Cow::Owned(said)
+    }
+
+    /// The five answers, each with its end.
+    pub(crate) fn answers(&self) -> [Vec<u8>; 5] {
+        let end = [self.answer_end];
+        self.answers.each_ref().map(|it| [it.as_bytes(), &end].concat())
     }
 
     /// A sentence about the contract, as it is true here.
@@ -207,6 +201,17 @@ impl Dialect {
         let answers = self.answers.join("\n");
         format!("{question_end}\n{answer_end}\n{most}\n{answers}\n")
     }
+}
+
+/// The contract's answers in other words. What is none of them remains as it is.
+pub(crate) fn translated(bytes: &[u8], answers: &[Vec<u8>; 5]) -> Vec<u8> {
+    let mut said = Vec::with_capacity(bytes.len());
+    for piece in bytes.split_inclusive(|&byte| byte == b'.') {
+        let meant = piece.strip_suffix(b".");
+        let meant = MEANT.iter().position(|it| Some(*it) == meant);
+        said.extend_from_slice(meant.map_or(piece, |index| &answers[index]));
+    }
+    said
 }
 
 fn shown(bytes: &[u8]) -> String {

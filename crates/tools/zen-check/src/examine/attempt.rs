@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::case::Case;
+use crate::client::NOTHING;
 use crate::contract::{self, START};
-use crate::outcome::Outcome;
+use crate::outcome::{Because, Outcome};
 use crate::process;
 use crate::program::Program;
 use crate::subject::Subject;
@@ -57,8 +58,18 @@ fn within_its_time(
             its_subject.case_has_waited(process::own_turns().delay);
             sender.send(verdict).ok();
         })?;
+    let slow = subject.known.slow.get();
+    let time_max = slow.map_or(time_max, |(_, end)| {
+        end.saturating_duration_since(Instant::now())
+    });
     match receiver.recv_timeout(time_max) {
         Ok(verdict) => verdict,
+        Err(RecvTimeoutError::Timeout) if let Some((time, _)) = slow => {
+            subject.kill_all();
+            Err(Fault::Checker(format!(
+                "an answer takes {time:.1?}, and the time for the run was over"
+            )))
+        }
         Err(RecvTimeoutError::Timeout) => {
             subject.kill_all();
             let seconds = time_max.as_secs();
@@ -83,7 +94,11 @@ pub(super) fn explained(
     case: Option<&Case>,
 ) -> Outcome {
     let mut failure = match verdict {
-        Ok(()) => return Outcome::Passed,
+        // All is right, but for the words.
+        Ok(()) => match subject.speech.other_words() {
+            Some(failure) => failure,
+            None => return Outcome::Passed,
+        },
         Err(Fault::Skipped(reason)) => return Outcome::Skipped(reason),
         Err(Fault::Checker(message)) => {
             return Outcome::Error(format!("no verdict: {message}"));
@@ -97,8 +112,21 @@ pub(super) fn explained(
     if !case.is_some_and(|case| case.own) {
         failure.page = contract::page(clause);
     }
-    let hint = contract::hint(clause);
-    let seen = failure.means.take();
+    // Other words are no mistake of what the clause is about.
+    let of_words = ["wire/1", "wire/8", "wire/9", "wire/10"];
+    let is_meant =
+        failure.because != Some(Because::Words) || of_words.contains(&clause);
+    let hint = contract::hint(clause).filter(|_| is_meant);
+    let mut seen = failure.means.take();
+    if seen.as_deref() == Some(NOTHING) {
+        let spins = |cpu| {
+            format!(
+                "The server does not wait, it spins: it has used {cpu:.1?} of \
+                processor time, and does not come to an answer."
+            )
+        };
+        seen = subject.spun().map(spins).or(seen);
+    }
     failure.means = match (contract::hint_of_log(&failure.log), seen, hint) {
         (Some(told), ..) => Some(told),
         (_, Some(seen), Some(hint)) => Some(format!("{hint} {seen}")),
@@ -109,6 +137,8 @@ pub(super) fn explained(
         subject.ended().filter(|ended| !failure.what.contains(ended.as_str()))
     {
         failure.what = format!("{}; by then the server {ended}", failure.what);
+        failure.because.get_or_insert(Because::Ended);
+        failure.ended = Some(ended);
     }
     if let Some(case) = case {
         failure.again =

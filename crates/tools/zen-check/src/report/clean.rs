@@ -1,7 +1,7 @@
 //! A copy of a report that is safe to print: no control character, no line
 //! that a terminal or a grader would obey, and nothing of unlimited length.
 
-use crate::outcome::{Outcome, Report};
+use crate::outcome::{self, Outcome, Report};
 
 /// Enough for a line of a transcript; what is longer is a flood.
 const LINE_BYTES_MAX: usize = 300;
@@ -21,6 +21,10 @@ pub fn report(report: &Report) -> Report {
     if let Some(observed) = &mut report.observed {
         clean(&mut observed.verdict);
         observed.notes.iter_mut().for_each(clean);
+    }
+    for cause in &mut report.causes {
+        clean(&mut cause.what);
+        shorten(&mut cause.lines, LINES_MAX);
     }
     for result in &mut report.results {
         clean(&mut result.sentence);
@@ -57,20 +61,9 @@ fn shorten(lines: &mut Vec<String>, first: usize) {
     }
 }
 
-/// One line, of printable characters only.
+/// One line that no reader obeys.
 fn printable(text: &str, bytes_max: usize) -> String {
-    let mut line = String::new();
-    for (at, c) in text.char_indices() {
-        if line.len() >= bytes_max {
-            line += &format!("... ({} more bytes)", text.len() - at);
-            break;
-        }
-        match c {
-            // These are printable; only Rust's own literals escape them.
-            '\'' | '"' | '\\' => line.push(c),
-            _ => line.extend(c.escape_debug()),
-        }
-    }
+    let mut line = outcome::printable(text, bytes_max);
     // A GitHub runner obeys a line of any program's output that begins with
     // two colons, or that contains the second of these.
     if line.trim_start().starts_with("::") {

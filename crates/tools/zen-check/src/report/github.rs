@@ -31,7 +31,10 @@ pub(super) fn write(
 }
 
 fn annotate(report: &Report, to: &mut dyn Write) -> io::Result<()> {
-    let mut annotations = Vec::new();
+    let causes = report.causes.iter().filter(|it| it.explains.is_some());
+    let mut annotations: Vec<_> = causes
+        .map(|it| ("error", it.what.clone(), it.lines.join("\n")))
+        .collect();
     for (level, kind) in [(Level::Must, "error"), (Level::Should, "warning")] {
         for (result, failure) in failures(report, level) {
             let Failure { what, means, .. } = failure;
@@ -63,6 +66,11 @@ fn escaped(text: &str) -> String {
 /// At most this many bytes of Markdown: sections that do not fit are counted.
 fn summary(report: &Report, bytes_max: usize) -> String {
     let mut sections = Vec::new();
+    for cause in &report.causes {
+        let (label, what) = (text::label(cause), markdown(&cause.what));
+        sections
+            .push(format!("### {label}: {what}\n\n{}", fenced(&cause.lines)));
+    }
     for (level, label) in [(Level::Must, ""), (Level::Should, "SHOULD ")] {
         for (result, failure) in failures(report, level) {
             let details = fenced(&failure.lines());

@@ -60,6 +60,10 @@ fn output(report: &Report) -> String {
         format!("The server {}.", text::verdict(report)),
         format!("{}; seed {}", text::points(report), report.seed),
     ];
+    for cause in &report.causes {
+        lines.push(format!("{}: {}", text::label(cause), cause.what));
+        lines.extend(cause.lines.iter().map(|line| format!("  {line}")));
+    }
     if report.totals().errors > 0 {
         lines.push(format!("FOR THE TEACHER: {}:", text::NO_VERDICT));
     }

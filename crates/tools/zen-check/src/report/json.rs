@@ -22,6 +22,7 @@ pub(super) fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
         "exit_status": report.exit_status(),
         "totals": report.totals(),
         "observed": report.observed,
+        "causes": report.causes,
         "results": report.results.iter().map(result).collect::<Vec<_>>(),
     });
     print(&value, to)

@@ -29,6 +29,13 @@ pub(super) fn write(
     };
     page.title(colour, &text::verdict(report))?;
     page.line(&format!("  subject: {}", report.subject))?;
+    for cause in &report.causes {
+        let title = format!("{}: {}", text::label(cause), cause.what);
+        page.heading(YELLOW, &title)?;
+        for line in &cause.lines {
+            page.line(&format!("  {line}"))?;
+        }
+    }
     page.failures(report, Level::Must, (RED, "FAILED"))?;
     page.failures(report, Level::Should, (YELLOW, "SHOULD"))?;
     if totals.errors > 0 {
@@ -51,7 +58,11 @@ pub(super) fn write(
             page.line(&format!("  {reason}: {}", clauses.join(", ")))?;
         }
     }
-    page.totals(report)
+    page.totals(report)?;
+    match text::next(report) {
+        Some(next) => page.line(&next),
+        None => Ok(()),
+    }
 }
 
 struct Page<'a> {

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 
-use crate::contract::{Level, START};
+use crate::contract::{Level, Profile, START};
 use crate::outcome::{
-    CaseResult, Failure, Observation, Outcome, Report, Totals,
+    CaseResult, Cause, Failure, Observation, Outcome, Report, Totals,
 };
 
 /// What is not in the report itself.
@@ -36,7 +36,8 @@ impl Settings<'_> {
 }
 
 /// A failure that costs a point is a `Must`; any other is only a finding. A
-/// server that cannot be started is one finding, not one for each case.
+/// server that cannot be started is one finding, not one for each case, and what
+/// a cause explains is told with the cause.
 pub(super) fn failures(
     report: &Report,
     level: Level,
@@ -47,7 +48,9 @@ pub(super) fn failures(
     {
         results = &results[..1];
     }
-    let of_level = results.iter().filter(move |it| it.level == level);
+    let of_level = results
+        .iter()
+        .filter(move |it| it.level == level && report.cause_of(it).is_none());
     of_level.filter_map(|result| match &result.outcome {
         Outcome::Failed(failure) => Some((result, &**failure)),
         _ => None,
@@ -81,7 +84,11 @@ pub(super) fn verdict(report: &Report) -> String {
         (0, max) => format!("passes all {}", counting(max)),
         (failed, max) => {
             let of = format!("fails {failed} of {}", counting(max));
-            format!("{of}: {}", failed_clauses(report))
+            let causes =
+                report.causes.iter().filter(|it| it.explains.is_some());
+            let mut why: Vec<_> = causes.map(|it| it.what.clone()).collect();
+            why.extend(failed_clauses(report));
+            format!("{of}: {}", why.join("; "))
         }
     };
     if errors > 0 {
@@ -90,18 +97,39 @@ pub(super) fn verdict(report: &Report) -> String {
     verdict
 }
 
-fn failed_clauses(report: &Report) -> String {
-    let failures = failures(report, Level::Must);
+fn failed_clauses(report: &Report) -> Option<String> {
+    let mut failures = failures(report, Level::Must).peekable();
+    // Of a server that cannot be started, that is all there is to say.
+    if let Some((_, it)) = failures.next_if(|(it, _)| it.clause == START) {
+        return Some(it.what.clone());
+    }
     let mut clauses: Vec<_> = failures.map(|(it, _)| it.clause).collect();
     // Several cases of one clause follow each other.
     clauses.dedup();
     let more = clauses.len().saturating_sub(CLAUSES_MAX);
     clauses.truncate(CLAUSES_MAX);
     let clauses = clauses.join(", ");
-    match more {
-        0 => clauses,
-        _ => format!("{clauses} and {more} more"),
+    match (more, clauses.is_empty()) {
+        (_, true) => None,
+        (0, false) => Some(clauses),
+        (more, false) => Some(format!("{clauses} and {more} more")),
     }
+}
+
+/// How to go on when all that was asked is right.
+pub(super) fn next(report: &Report) -> Option<String> {
+    let Totals { passed, failed, errors, .. } = report.totals();
+    let is_all = report.profile == Profile::Wire && passed > 1;
+    (is_all && failed + errors == 0).then(|| {
+        "next: the same without --fast and without --profile also asks for \
+        limits, crowds, signals and restarts"
+            .into()
+    })
+}
+
+/// The word before a cause.
+pub(super) fn label(cause: &Cause) -> &'static str {
+    if cause.explains.is_some() { "WHY" } else { "NOTE" }
 }
 
 fn counting(number: usize) -> String {

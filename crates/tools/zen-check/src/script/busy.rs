@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::client::Client;
-use crate::contract::Dialect;
+use crate::heard::Speech;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 
@@ -30,11 +30,10 @@ impl Busy {
         server: SocketAddr,
         subject: &Subject,
     ) -> Verdict {
-        let begun = subject.begun;
         for _ in 0..number {
             let enough = Arc::clone(&self.enough);
-            let dialect = Arc::clone(&subject.dialect);
-            let work = move || come_and_go(server, &dialect, begun, &enough);
+            let speech = Arc::clone(&subject.speech);
+            let work = move || come_and_go(server, &speech, &enough);
             self.clients.push(thread::Builder::new().spawn(work)?);
         }
         Ok(())
@@ -62,12 +61,11 @@ impl Drop for Busy {
 
 fn come_and_go(
     server: SocketAddr,
-    dialect: &Arc<Dialect>,
-    begun: Instant,
+    speech: &Arc<Speech>,
     enough: &AtomicBool,
 ) -> Verdict {
     while !enough.load(Ordering::Relaxed) {
-        let mut client = Client::connect(server)?.speaking(dialect, begun);
+        let mut client = Client::connect(server)?.speaking(speech);
         client.asks()?.leave()?;
         thread::sleep(PAUSE);
     }

@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::server::{Ended, Server};
 use crate::subject::Subject;
+use crate::transcript::in_line;
 use crate::verdict::{Fault, Verdict, ensure};
 
 /// A line that was read.
@@ -112,8 +113,7 @@ impl<'a> Play<'a> {
         }
         for (name, time, line) in &self.done {
             if *name != failing {
-                let time = time.as_secs_f64();
-                failure.transcript.push(format!("{time:7.3} s  {line}"));
+                failure.transcript.push(in_line(*time, line));
             }
         }
         Fault::Server(failure)

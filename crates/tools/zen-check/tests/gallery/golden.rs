@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
 
 use libtest_mimic::Failed;
 use zen_check::report::{CaseResult, Failure, Outcome};
@@ -37,7 +36,8 @@ pub(crate) struct Golden {
 impl Golden {
     /// Reads the file; one that is not there yet is empty.
     pub(crate) fn read(server: &Server) -> Result<Self, Failed> {
-        let text = fs::read_to_string(file(server)).unwrap_or_default();
+        let text =
+            fs::read_to_string(servers::file(&server.name)).unwrap_or_default();
         let mut golden = Self::default();
         let mut lines = text.lines();
         let mut list = &mut golden.fails;
@@ -173,7 +173,7 @@ impl Golden {
         if let Some((result, failure)) = failed.first() {
             write_in_full(&mut text, result, failure)?;
         }
-        fs::write(file(server), text)?;
+        fs::write(servers::file(&server.name), text)?;
         Ok(())
     }
 
@@ -183,7 +183,7 @@ impl Golden {
         server: &Server,
         results: &[CaseResult],
     ) -> Result<(), Failed> {
-        let before = fs::read_to_string(file(server))?;
+        let before = fs::read_to_string(servers::file(&server.name))?;
         let (lists, _) = before.split_once(IN_FULL).unwrap_or((&before, ""));
         let mut text = lists.trim_end().to_string() + "\n";
         let mut failed = failures(results);
@@ -191,7 +191,7 @@ impl Golden {
             failed.find(|it| title(it.0) == self.named_by)
         {
             write_in_full(&mut text, result, failure)?;
-            fs::write(file(server), text)?;
+            fs::write(servers::file(&server.name), text)?;
         }
         Ok(())
     }
@@ -207,10 +207,6 @@ fn write_in_full(
         writeln!(text, "  {line}")?;
     }
     Ok(())
-}
-
-fn file(server: &Server) -> PathBuf {
-    servers::folder().join(format!("golden/{}.txt", server.name))
 }
 
 fn failures(

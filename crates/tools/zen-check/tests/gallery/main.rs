@@ -18,9 +18,11 @@
 //!
 //! By itself it puts to each server only the case that names its fault, and to
 //! one that makes no mistake how it talks: so much says in a minute or two that
-//! every fault is found. A filter, `--list` and so on are those of any `cargo test`.
+//! every fault is found. Of some, the first lines of a whole report are in
+//! `wrong/causes`. A filter, `--list` and so on are those of any `cargo test`.
 
 mod anonymous;
+mod causes;
 mod golden;
 mod servers;
 
@@ -88,7 +90,11 @@ fn main() -> ExitCode {
         let test = move || examine(&server, mode);
         Trial::test(name, test).with_kind(kind)
     });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let causes = causes::ALL.iter().map(|first| {
+        let test = move || causes::examine(first, mode);
+        Trial::test(format!("causes::{}", first.fault), test).with_kind("cause")
+    });
+    libtest_mimic::run(&arguments, trials.chain(causes).collect()).exit_code()
 }
 
 /// Puts the cases to one server, and compares.

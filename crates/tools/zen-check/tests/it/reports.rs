@@ -12,8 +12,8 @@ use std::{fs, io, process};
 use roxmltree::{Document, Node};
 use serde_json::Value;
 use zen_check::report::{
-    CaseResult, Crowd, Failure, Format, Level, Observation, Outcome, Profile,
-    Report, Settings, write,
+    Because, CaseResult, Cause, Crowd, Failure, Format, Level, Observation,
+    Outcome, Profile, Report, Settings, write,
 };
 
 /// What means something to one reader or another.
@@ -35,6 +35,7 @@ fn report(outcomes: Vec<(&'static str, Level, Outcome)>) -> Report {
             crowds: vec![crowd],
             notes: vec!["A note.".into()],
         }),
+        causes: Vec::new(),
         results: outcomes
             .into_iter()
             .map(|(clause, level, outcome)| CaseResult {
@@ -60,8 +61,7 @@ fn failed(text: &str) -> Outcome {
         page: "contract.html#wire-2".into(),
         again: "zen-check --case wire/2 ./server".into(),
         log: vec![format!("Listening{text}"), text.into()],
-        late_by: None,
-        certain: false,
+        ..Failure::default()
     }))
 }
 
@@ -85,6 +85,30 @@ fn failing() -> Report {
         ("limit/1", Must, failed("")),
         ("stop/1", Must, Outcome::Error("no more descriptors".into())),
     ])
+}
+
+/// Two cases fail for one reason, and one for another.
+fn caused() -> Report {
+    let of_words = || {
+        let Outcome::Failed(failure) = failed("") else { unreachable!() };
+        let because = Some(Because::Words);
+        Outcome::Failed(Box::new(Failure { because, ..*failure }))
+    };
+    let cause = |what: &str, explains| Cause {
+        what: what.into(),
+        lines: vec!["expected b\"Ugly.\"".into()],
+        explains,
+    };
+    let mut report = report(vec![
+        ("wire/2", Must, of_words()),
+        ("wire/3", Must, failed("")),
+        ("wire/8", Must, of_words()),
+    ]);
+    report.causes = vec![
+        cause("an answer has the wrong words", Some(Because::Words)),
+        cause("it is slow", None),
+    ];
+    report
 }
 
 fn erring() -> Report {
@@ -112,8 +136,13 @@ fn hostile() -> Report {
     report
 }
 
-fn all() -> [(&'static str, Report); 3] {
-    [("passing", passing()), ("failing", failing()), ("hostile", hostile())]
+fn all() -> [(&'static str, Report); 4] {
+    [
+        ("passing", passing()),
+        ("failing", failing()),
+        ("caused", caused()),
+        ("hostile", hostile()),
+    ]
 }
 
 fn try_written(
@@ -204,6 +233,35 @@ fn the_verdict_stands_before_any_log() {
         first(erring()),
         "comes to no verdict: no case that counts; nothing is known of 2 cases"
     );
+}
+
+#[test]
+fn a_cause_is_told_once_and_first() {
+    let text = written(&caused(), Format::Terminal);
+    let first = "fails 3 of 3 cases that count: an answer has the wrong words; \
+         wire/3\n";
+    assert!(text.starts_with(first), "{text}");
+    let at = |part: &str| text.find(part).expect(part);
+    let why = "WHY: an answer has the wrong words\n  expected b\"Ugly.\"\n";
+    assert!(at(why) < at("NOTE: it is slow"), "{text}");
+    assert!(at("NOTE: it is slow") < at("FAILED wire/3"), "{text}");
+    assert!(!text.contains("FAILED wire/2"), "{text}");
+    let (lines, summary) = github(&caused(), "caused");
+    assert!(lines.starts_with("::error title=an answer has"), "{lines}");
+    assert!(!lines.contains("title=wire/2"), "{lines}");
+    assert!(summary.contains("### WHY: an answer"), "{summary}");
+    let gradescope = json(&caused(), Format::Gradescope);
+    let output = gradescope["output"].as_str().unwrap();
+    assert!(output.contains("WHY: an answer has"), "{output}");
+}
+
+#[test]
+fn who_passes_the_short_check_is_told_how_to_go_on() {
+    let next = |profile| {
+        let report = Report { profile, ..passing() };
+        written(&report, Format::Terminal).contains("next: ")
+    };
+    assert!(next(Profile::Wire) && !next(Profile::Server));
 }
 
 #[test]

@@ -170,14 +170,6 @@ pub fn queued(port: u16) -> usize {
     at(port).iter().filter(|it| it.is_open && it.inode == 0).count()
 }
 
-/// Whether no socket uses this port, as far as can be seen: not even a
-/// connection of an earlier server, which would keep a server without
-/// SO_REUSEADDR from listening.
-#[must_use]
-pub fn is_unused(port: u16) -> bool {
-    at(port).is_empty()
-}
-
 /// Whether no socket listens on this port, as far as can be seen.
 #[must_use]
 pub fn is_free(port: u16) -> bool {

@@ -28,6 +28,8 @@ pub struct Output {
 struct Printed {
     lines: Vec<String>,
     bytes: usize,
+    /// All that was read, kept or not.
+    read: u64,
     /// The start of a line: filled by the drain, emptied by the line's end.
     rest: Vec<u8>,
     /// The last line, if it does not end in a newline.
@@ -103,6 +105,7 @@ impl Output {
 
     fn push(&self, bytes: &[u8], lines_left: &mut usize) {
         let mut printed = self.lock();
+        printed.read += bytes.len() as u64;
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if *lines_left == 0 {
                 break;
@@ -156,6 +159,11 @@ impl Output {
             }
         })
         .collect()
+    }
+
+    /// How many bytes there were so far.
+    pub fn bytes(&self) -> u64 {
+        self.lock().read
     }
 
     /// All output so far, exactly as it was printed.

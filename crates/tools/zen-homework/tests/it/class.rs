@@ -38,6 +38,8 @@ fn a_student_solves_what_a_teacher_then_grades() {
     let hint = succeeds(&homework(&handout, &["hint"]));
     assert!(hint.contains("Hint 1 of 2"), "{hint}");
     assert!(!hint.contains("Hint 2 of 2"), "{hint}");
+    let status = succeeds(&homework(&handout, &["status"]));
+    assert!(status.contains("1 hint taken"), "{status}");
     let hint = succeeds(&homework(&handout, &["hint"]));
     assert!(hint.contains("Hint 2 of 2"), "{hint}");
 
@@ -52,6 +54,7 @@ fn a_student_solves_what_a_teacher_then_grades() {
     fs::write(handout.join(file), &text).unwrap();
     let said = succeeds(&homework(&handout, &["check"]));
     assert!(said.contains("10 of 10 points"), "{said}");
+    assert!(said.ends_with("All done: hand it in.\n"), "{said}");
     let status = succeeds(&homework(&handout, &["status"]));
     assert_eq!(status.matches("  done ").count(), 3, "{status}");
     assert!(status.contains("2 hints taken"), "{status}");
