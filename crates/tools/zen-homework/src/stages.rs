@@ -199,7 +199,7 @@ fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
     }
 }
 
-const HANGS: &str = "it hangs, and was killed";
+pub(crate) const HANGS: &str = "it hangs, and was killed";
 
 /// The reason why a stage fails, in a line.
 fn in_a_line(failed: &[(&CaseResult, Box<Failure>)], tried: usize) -> String {

@@ -36,6 +36,11 @@ const KNOWN: [&str; 7] = [
 /// Without this file, a solution uses the contract's own words.
 const TOLD: &str = "dialect.txt";
 
+/// Why a solution may hang in a case of its own author.
+const SERVES_ONE: &str = "; does a case have two clients at once? A solution \
+    that serves one client after another, like the one that `new` writes, \
+    answers the second only when the first has left";
+
 /// A shorter line of a solution may occur anywhere by chance.
 const TELLING_BYTES_MIN: usize = 24;
 
@@ -372,8 +377,12 @@ impl Gate<'_> {
             }
             Some(StageResult { name, outcome, .. }) => {
                 let why = told(outcome);
+                let hint = match why.contains(stages::HANGS) {
+                    true => SERVES_ONE,
+                    false => "",
+                };
                 self.findings
-                    .push(format!("{what} does not pass {name}: {why}"));
+                    .push(format!("{what} does not pass {name}: {why}{hint}"));
             }
         }
         Ok(())
