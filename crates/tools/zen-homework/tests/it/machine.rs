@@ -82,7 +82,8 @@ fn what_is_missing_is_said_before_the_first_grade() {
         refuses(&broken, "the starter of framing: it does not build");
         refuses(&broken, "error: no space left");
     }
-    assert!(!to.join("grades.csv").exists());
+    let csv = fs::read_to_string(to.join("grades.csv")).unwrap_or_default();
+    assert!(!csv.contains("\na,"), "{csv}");
 }
 
 #[test]
@@ -104,5 +105,6 @@ fn a_machine_that_fails_later_takes_no_points() {
     assert_eq!(grade.wait().unwrap().code(), Some(1));
     let csv = fs::read_to_string(to.join("grades.csv")).unwrap();
     assert!(csv.contains("\na,framing,10,10,"), "{csv}");
-    assert!(csv.contains("\nc,framing,,10,whole"), "{csv}");
+    let unknown = ["\nc,framing,,10,", "\nc,framing,?,10,"];
+    assert!(unknown.iter().any(|it| csv.contains(it)), "{csv}");
 }
