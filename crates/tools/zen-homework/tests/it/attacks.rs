@@ -12,101 +12,9 @@ use crate::{cages_stand, folder, root};
 /// has sent the first bytes.
 const PLACE: &str = "    let bytes = received.trim_ascii_start();";
 
-/// If it can see anything of the teacher's, it goes on as the solution, so its
-/// points tell whether it could.
-const THIEF: &str = r#"
-    use std::fs;
-    let readable = [SOLUTION, PROGRAM, "/etc/shadow", "/proc/self/fd/9"]
-        .iter()
-        .any(|it| fs::File::open(it).is_ok());
-    let writable = [CLASS, "/", "/usr", "/homework", "/homework/target",
-        "/homework/project", "/homework/seed", "/dev"]
-        .iter()
-        .any(|it| fs::write(format!("{it}/stolen"), "").is_ok());
-    let told = std::env::vars().any(|(_, value)| value.contains("a token"));
-    let seen = fs::read_dir("/proc").unwrap().flatten().any(|it| {
-        let words = fs::read_to_string(it.path().join("cmdline"));
-        words.is_ok_and(|it| it.contains("examine"))
-    });
-    let linked = std::net::TcpStream::connect(LISTENER).is_ok();
-    if !(readable || writable || told || seen || linked) {
-        std::process::exit(3);
-    }
-"#;
-
-/// It writes passed stages to whatever it can open, and signals what it can.
-const FORGER: &str = r#"
-    use std::{fs, io::Write};
-    let lines = "{\"Built\":0.1}\n".to_string()
-        + &"{\"Stage\":\"Passed\"}\n".repeat(9);
-    print!("{lines}");
-    eprint!("{lines}");
-    for process in fs::read_dir("/proc").unwrap().flatten() {
-        let open = fs::read_dir(process.path().join("fd")).into_iter();
-        for one in open.flatten().flatten() {
-            let file = fs::OpenOptions::new().write(true).open(one.path());
-            _ = file.map(|mut it| it.write_all(lines.as_bytes()));
-        }
-    }
-    let kill = ["-c", "kill -9 -1; kill -9 1; kill -9 $PPID"];
-    _ = std::process::Command::new("sh").args(kill).status();
-"#;
-
-/// For half a minute, each process starts two more.
-const BOMB: &str = r#"
-    let bomb = "end=$(($(date +%s) + 30))
-        b() { [ \"$(date +%s)\" -lt $end ] || exit; b | b & b; }; b";
-    _ = std::process::Command::new("sh").args(["-c", bomb]).status();
-"#;
-
-/// It takes 3 GiB of memory, and no more.
-const HOG: &str = "
-    let all: Vec<_> = (0..192).map(|_| vec![1_u8; 1 << 24]).collect();
-    assert!(all.len() > bytes_of(received));
-    fn bytes_of(received: &[u8]) -> usize { received.len() * 0 }
-";
-
-/// It fills every place that takes a file, and leaves a process behind. It goes
-/// on as the solution if 1 GiB was taken.
-const VANDAL: &str = r#"
-    use std::{fs::File, io::Write, path::Path};
-    if !Path::new("/tmp/full-0").exists() {
-        let mut daemon = std::process::Command::new("setsid");
-        _ = daemon.args(["sh", "-c", "sleep 300 & sleep MARK"]).spawn();
-        let bytes = vec![1; 1 << 23];
-        let mut written = 0;
-        for place in ["/tmp", "/dev/shm", ".", "/run", "/var/tmp"] {
-            for number in 0..8 {
-                let file = File::create(format!("{place}/full-{number}"));
-                let Ok(mut file) = file else { break };
-                for _ in 0..16 {
-                    written += file.write(&bytes).unwrap_or(0);
-                }
-            }
-        }
-        if written >= 1 << 30 {
-            std::fs::write("/tmp/all", "").unwrap();
-        }
-    }
-    if !Path::new("/tmp/all").exists() {
-        std::process::exit(3);
-    }
-"#;
-
-/// It can count for centuries.
-const ENDLESS: &str = "
-    #[allow(long_running_const_eval)]
-    const SUM: u64 = {
-        let mut number = 0_u64;
-        while number < u64::MAX { number += 1; }
-        number
-    };
-    assert!(SUM > 0);
-";
-
-const SHADOW: &str = r#"
-    assert!(!include_bytes!("/etc/shadow").is_empty());
-"#;
+/// Their code is in files, since `scripts/class` plays them as well.
+const ATTACKERS: [&str; 7] =
+    ["thief", "forger", "bomb", "hog", "vandal", "endless", "shadow"];
 
 pub(crate) fn hand_in(class: &Path, student: &str, text: &str) {
     let folder = class.join(student).join("framing/src");
@@ -128,15 +36,10 @@ fn make(class: &Path, solution: &Path, listener: &TcpListener, mark: &str) {
     let quoted = |it: &Path| format!("{it:?}");
     let program = zen_harness::program!("zen-homework");
     let address = listener.local_addr().expect("an address").to_string();
-    for (student, attack) in [
-        ("thief", THIEF),
-        ("forger", FORGER),
-        ("bomb", BOMB),
-        ("hog", HOG),
-        ("vandal", VANDAL),
-        ("endless", ENDLESS),
-        ("shadow", SHADOW),
-    ] {
+    for student in ATTACKERS {
+        let file = format!("crates/tools/zen-homework/tests/attacks/{student}");
+        let attack = fs::read_to_string(root().join(file + ".txt"));
+        let attack = attack.expect("an attack");
         let attack = attack
             .replace("SOLUTION", &quoted(solution))
             .replace("PROGRAM", &quoted(Path::new(&program)))
@@ -182,10 +85,8 @@ fn no_attack_changes_a_grade_or_stays() {
     println!("{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let csv = fs::read_to_string(to.join("grades.csv")).expect("grades");
     let honest = [("good", 10), ("partial", 8)];
-    let others =
-        ["thief", "forger", "bomb", "hog", "vandal", "endless", "shadow"];
-    for (student, points) in honest.into_iter().chain(others.map(|it| (it, 0)))
-    {
+    let attackers = ATTACKERS.map(|it| (it, 0));
+    for (student, points) in honest.into_iter().chain(attackers) {
         let line = format!("{student},framing,{points},10,");
         assert!(csv.contains(&line), "no {line} in:\n{csv}");
     }
