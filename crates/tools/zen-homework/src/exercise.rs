@@ -113,10 +113,10 @@ impl Exercise {
     fn is_done(&self, root: &Path) -> Result<bool, String> {
         for claim in &self.claim {
             if let Err(why) = claim.check(root) {
-                print(&format!("not yet  {}\n{why}\n", claim.run))?;
+                print(&format!("not yet  {}\n{why}\n", claim.name()))?;
                 return Ok(false);
             }
-            print(&format!("holds    {}\n", claim.run))?;
+            print(&format!("holds    {}\n", claim.name()))?;
         }
         Ok(true)
     }
@@ -168,6 +168,19 @@ impl Exercise {
 }
 
 impl Claim {
+    /// With what a student has to know to try it, or to believe that it holds
+    /// though a test fails.
+    fn name(&self) -> String {
+        let mut name = self.run.clone();
+        if let Some(server) = &self.server {
+            name += &format!(", while this runs: {server}");
+        }
+        if !self.fails.is_empty() {
+            name += &format!(", where this fails: {}", self.fails.join(", "));
+        }
+        name
+    }
+
     /// The reason if it does not hold.
     fn check(&self, root: &Path) -> Result<(), String> {
         let (ended, log, seconds) = self.run(root)?;

@@ -31,6 +31,9 @@ fn an_exercise_is_done_when_its_claims_hold_and_can_be_undone() {
     for number in [1, 2] {
         fs::write(solutions.join(format!("{number}.toml")), CLAIMS).unwrap();
     }
+    let with_server = "[[claim]]\nrun = \"cargo read-manifest\"\n\
+        server = \"{zen-none} -v\"\nfails = [\"a_test\"]\n";
+    fs::write(solutions.join("4.toml"), with_server).unwrap();
     let fails = |words: &[&str], status: i32, what: &str| {
         let output = homework(&root, words);
         let said = [output.stdout, output.stderr].concat();
@@ -40,6 +43,10 @@ fn an_exercise_is_done_when_its_claims_hold_and_can_be_undone() {
     };
     fails(&["exercise", "page", "3"], 2, "exercise 3 of page is not checked");
     fails(&["exercise", "page", "1", "--once"], 1, "not printed: \"name\"");
+
+    let with_all = "not yet  cargo read-manifest, while this runs: \
+        {zen-none} -v, where this fails: a_test";
+    fails(&["exercise", "page", "4", "--once"], 1, with_all);
 
     let mut command = Command::new(zen_harness::program!("zen-homework"));
     command.arg("--root").arg(&root).args(["exercise", "page", "1"]);
