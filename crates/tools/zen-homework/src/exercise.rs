@@ -172,11 +172,14 @@ impl Claim {
     /// though a test fails.
     fn name(&self) -> String {
         let mut name = self.run.clone();
-        if let Some(server) = &self.server {
-            name += &format!(", while this runs: {server}");
+        if let Some(status) = self.status {
+            name += &format!(", which ends with exit status {status}");
         }
         if !self.fails.is_empty() {
             name += &format!(", where this fails: {}", self.fails.join(", "));
+        }
+        if let Some(server) = &self.server {
+            name += &format!(", while this runs: {server}");
         }
         name
     }

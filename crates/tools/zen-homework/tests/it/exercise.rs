@@ -32,7 +32,8 @@ fn an_exercise_is_done_when_its_claims_hold_and_can_be_undone() {
         fs::write(solutions.join(format!("{number}.toml")), CLAIMS).unwrap();
     }
     let with_server = "[[claim]]\nrun = \"cargo read-manifest\"\n\
-        server = \"{zen-none} -v\"\nfails = [\"a_test\"]\n";
+        server = \"{zen-none} -v\"\nstatus = 3\n\
+        fails = [\"a_test\"]\n";
     fs::write(solutions.join("4.toml"), with_server).unwrap();
     let fails = |words: &[&str], status: i32, what: &str| {
         let output = homework(&root, words);
@@ -44,8 +45,8 @@ fn an_exercise_is_done_when_its_claims_hold_and_can_be_undone() {
     fails(&["exercise", "page", "3"], 2, "exercise 3 of page is not checked");
     fails(&["exercise", "page", "1", "--once"], 1, "not printed: \"name\"");
 
-    let with_all = "not yet  cargo read-manifest, while this runs: \
-        {zen-none} -v, where this fails: a_test";
+    let with_all = "not yet  cargo read-manifest, which ends with exit \
+        status 3, where this fails: a_test, while this runs: {zen-none} -v";
     fails(&["exercise", "page", "4", "--once"], 1, with_all);
 
     let mut command = Command::new(zen_harness::program!("zen-homework"));
