@@ -34,6 +34,9 @@ pub(crate) const LAST_BATCH: usize = 2560;
 /// Nothing more belongs to an answer after such a silence.
 pub(crate) const QUIET: Duration = Duration::from_millis(150);
 
+/// A server that takes nothing in this time holds its client back.
+const STALLED: Duration = Duration::from_millis(250);
+
 /// Long enough for two pieces to be received as two. It waits for nothing: if
 /// they are received as one all the same, the case asks for less, not for
 /// something wrong.
@@ -233,22 +236,36 @@ impl Client {
         Ok(self)
     }
 
-    /// Sends these bytes over and over until nothing is taken any more, and
-    /// returns how many were. It is the server's fault if `most` is reached.
+    /// Sends these bytes over and over until the server takes none for a while,
+    /// and returns how many it took. It is the server's fault if `most` is
+    /// reached. A slow server does not make room to write each time that it
+    /// receives, so what it has not received yet is looked at too.
     pub(crate) fn send_until_stalled(
         &mut self,
         bytes: &[u8],
         most: usize,
     ) -> Verdict<usize> {
-        let stalled = Duration::from_millis(250);
-        self.sock.set_write_timeout(Some(stalled))?;
+        self.sock.set_write_timeout(Some(STALLED / 5))?;
+        let server = self.sock.peer_addr()?;
+        let unread = || zen_harness::proc::unread(server, self.address);
+        let (mut moved, mut before) = (Instant::now(), None);
         let many =
             self.speech.dialect.said(bytes).repeat(1 + (1 << 16) / bytes.len());
         let mut sent = 0;
         while sent < most {
             match self.sock.write(&many[sent % bytes.len()..]) {
-                Ok(n) => sent += n,
+                Ok(n) => {
+                    sent += n;
+                    moved = Instant::now();
+                }
                 Err(err) if is_timeout(err.kind()) => {
+                    let now = unread();
+                    if now != before {
+                        (moved, before) = (Instant::now(), now);
+                    }
+                    if moved.elapsed() < STALLED {
+                        continue;
+                    }
                     self.sock.set_write_timeout(Some(PATIENCE))?;
                     self.note(
                         "sent until stalled",

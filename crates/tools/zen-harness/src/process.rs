@@ -18,6 +18,7 @@ use crate::system;
 
 /// How often to check for events that cause no notification.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+const LOOK_EVERY_MAX: Duration = Duration::from_millis(250);
 
 /// How long a readiness probe may occupy the server.
 const PROBE_TIME_MAX: Duration = Duration::from_millis(300);
@@ -381,19 +382,23 @@ pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
     Process::start(command)?.finish(patience)
 }
 
-/// Calls `attempt` until it returns a value; None after this time.
+/// Calls `attempt` until it returns a value; None after this time. It looks
+/// less often the longer it waits: on a busy machine each look waits for a
+/// processor, and the time of thousands of looks would excuse any server.
 pub fn wait_for<T, E>(
     patience: Duration,
     mut attempt: impl FnMut() -> Result<Option<T>, E>,
 ) -> Result<Option<T>, E> {
-    let deadline = Instant::now() + patience;
+    let begun = Instant::now();
     loop {
         if let Some(found) = attempt()? {
             return Ok(Some(found));
         }
-        if Instant::now() >= deadline {
+        let elapsed = begun.elapsed();
+        let Some(left) = patience.checked_sub(elapsed) else {
             return Ok(None);
-        }
-        thread::sleep(LOOK_EVERY);
+        };
+        let pause = (elapsed / 16).clamp(LOOK_EVERY, LOOK_EVERY_MAX);
+        thread::sleep(pause.min(left));
     }
 }

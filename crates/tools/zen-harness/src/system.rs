@@ -26,16 +26,22 @@ pub(crate) fn is_unused(port: u16) -> bool {
     let any: [IpAddr; 2] =
         [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     any.into_iter().all(|any| {
-        let address = SocketAddr::new(any, port);
-        let bound = tcp_socket(address).and_then(|sock| {
-            if any.is_ipv6() {
-                sock.set_only_v6(true)?;
-            }
-            sock.bind(&address.into())
-        });
+        let bound = bind(SocketAddr::new(any, port));
         // There may be no IPv6.
         !bound.is_err_and(|err| err.kind() == io::ErrorKind::AddrInUse)
     })
+}
+
+fn bind(address: SocketAddr) -> io::Result<Socket> {
+    let sock = tcp_socket(address)?;
+    if address.is_ipv6() {
+        sock.set_only_v6(true)?;
+    }
+    sock.bind(&address.into())?;
+    // A process that another thread starts just now keeps this socket until it
+    // runs its program: a server with SO_REUSEADDR may listen all the same.
+    sock.set_reuse_address(true)?;
+    Ok(sock)
 }
 
 /// Connects to a server. A socket may be given the very port that it connects
@@ -172,6 +178,14 @@ mod tests {
         reset_on_close(&client).unwrap();
         drop(client);
         assert!(is_unused(address.port()));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_server_may_listen_where_a_copy_of_the_search_is_left() {
+        let left = bind(SocketAddr::from(([0, 0, 0, 0], 0))).unwrap();
+        let address = left.local_addr().unwrap().as_socket().unwrap();
+        TcpListener::bind((Ipv4Addr::LOCALHOST, address.port())).unwrap();
     }
 
     #[test]

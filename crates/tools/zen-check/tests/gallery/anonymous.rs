@@ -10,14 +10,15 @@ pub(crate) fn shown(line: &str) -> String {
     times(&ports(&line, "at port "))
 }
 
-/// The same, as far as it must not differ: any number may, and whether the
-/// kernel ends the connections of a server that has died with an end of file or
-/// with a reset.
+/// The same, as far as it must not differ: any number may, the unit of a time,
+/// and whether the kernel ends the connections of a server that has died with
+/// an end of file or with a reset.
 pub(crate) fn compared(line: &str) -> String {
     let line = line
         .replace("came the end of file", "came an end")
         .replace("came a reset, which ends it at once", "came an end");
-    replace_numbers(&shown(&line), |_, _| Some("N"))
+    let line = shown(&line).replace("Tms", "Ts").replace("Tµs", "Ts");
+    replace_numbers(&line, |_, _| Some("N"))
 }
 
 /// Hides the number behind these words.
