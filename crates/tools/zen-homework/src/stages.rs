@@ -232,7 +232,7 @@ pub fn all_failed(
 ) -> Vec<StageResult> {
     let failed = FailedCase {
         clause: "build".into(),
-        sentence: "it builds".into(),
+        sentence: "it must build".into(),
         lines,
     };
     let first = StageOutcome::Failed(what.into(), vec![failed]);

@@ -310,13 +310,15 @@ pub(crate) fn told(
                 text += "Stuck? cargo homework hint\n";
             }
         }
-        None => {
-            let points = stages::points_so_far(results);
-            text += &format!(
-                "\n{points} of {most} points so far, and no verdict about the \
-                rest: check again\n"
-            );
-        }
+        None => match stages::points_so_far(results) {
+            0 => text += &format!("\n? of {most} points: no verdict\n"),
+            points => {
+                text += &format!(
+                    "\n{points} of {most} points so far, and no verdict about \
+                    the rest: check again\n"
+                );
+            }
+        },
     }
     text
 }

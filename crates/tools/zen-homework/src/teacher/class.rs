@@ -18,6 +18,7 @@ use super::workshop::{Workshop, vendor};
 use crate::assignment::Assignment;
 use crate::project::{Project, give};
 use crate::stages::{self, StageOutcome, StageResult};
+use crate::student::print;
 
 /// A student's build by Cargo may use this many times as much processor time as
 /// the starter's build takes, and at least this many seconds.
@@ -98,6 +99,8 @@ impl<'a> Class<'a> {
             class.make_cage(&project.root, assignments)?;
         }
         for assignment in assignments {
+            let name = &assignment.name;
+            print(&format!("Building the starter of {name}, once.\n"))?;
             class.try_starter(assignment)?;
         }
         Ok(class)

@@ -220,12 +220,14 @@ impl Gradebook {
         let rows = self.rows.iter();
         let rows = rows.filter(|it| cell(it, "assignment") == assignment.name);
         let mut stopped: BTreeMap<&str, usize> = BTreeMap::new();
-        let (mut all, mut done, mut unknown) = (0, 0, 0);
+        let most = assignment.points_max().to_string();
+        let (mut all, mut done, mut unknown, mut edited) = (0, 0, 0, 0);
         for row in rows {
             all += 1;
             match (cell(row, "points"), cell(row, "stopped_at")) {
                 (UNKNOWN, _) => unknown += 1,
-                (_, "") => done += 1,
+                (points, "") if points == most => done += 1,
+                (_, "") => edited += 1,
                 (_, stage) => *stopped.entry(stage).or_default() += 1,
             }
         }
@@ -235,6 +237,9 @@ impl Gradebook {
             if let Some(number) = stopped.get(&*stage.name) {
                 text += &format!(", {number} of {all} stop at {}", stage.name);
             }
+        }
+        if edited > 0 {
+            text += &format!(", {edited} of {all} have points of yours");
         }
         if unknown > 0 {
             text += &format!(", {unknown} of {all} are not graded ({UNKNOWN})");
@@ -566,6 +571,7 @@ mod tests {
             ("b", "4", "cut"),
             ("c", "10", ""),
             ("d", "?", ""),
+            ("e", "0", ""),
         ] {
             let cells =
                 [("student", name), ("points", points), ("stopped_at", stage)];
@@ -574,8 +580,8 @@ mod tests {
         let said = open.summary(&framing()[0]);
         assert_eq!(
             said,
-            "framing: 1 of 4 pass all stages, 2 of 4 stop at cut, 1 of 4 are \
-            not graded (?)\n"
+            "framing: 1 of 5 pass all stages, 2 of 5 stop at cut, 1 of 5 have \
+            points of yours, 1 of 5 are not graded (?)\n"
         );
     }
 
