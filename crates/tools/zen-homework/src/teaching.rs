@@ -121,6 +121,8 @@ pub(crate) fn run(
         Teaching::List => list(&project()?)?,
         Teaching::Handout { name, to, ci, dialect } => {
             handout::handout(&project()?, &name, &to, ci, dialect)?;
+            let to = to.display();
+            zen_homework::student::print(&format!("{to} can be handed out\n"))?;
         }
         Teaching::Grade(options) => {
             return grade::grade(&project()?, &options);
