@@ -168,6 +168,8 @@ impl Cage {
         for (name, value) in ENVIRONMENT {
             add(&["--setenv", name, value]);
         }
+        // First, so that it does not hide what is bound below it.
+        inside.extend(inner::TEMPORARY.iter().map(Into::into));
         for (kind, from, to) in &seen {
             inside.extend([kind.into(), from.into(), to.into()]);
         }
@@ -186,7 +188,6 @@ impl Cage {
             let path = format!("/dev/{device}");
             add(&["--dev-bind", &path, &path]);
         }
-        add(&inner::TEMPORARY);
         add(&["--remount-ro", "/", "--chdir", ROOM, "--"]);
         add(&["/homework/zen-homework", "examine", &place, "--caged"]);
         inside.extend(words.iter().map(Into::into));

@@ -53,6 +53,7 @@ impl Limits {
     }
 
     /// The same as options of a command line.
+    #[cfg(target_os = "linux")]
     pub(crate) fn words(self) -> [String; 8] {
         let Self { memory_mib, processes, descriptors, cpu_seconds } = self;
         [
