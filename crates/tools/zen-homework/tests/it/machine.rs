@@ -23,14 +23,14 @@ fn rust() -> PathBuf {
     String::from_utf8_lossy(&told.stdout).trim().into()
 }
 
-/// `grade` with a Rust in `folder` whose Cargo does not build while there is a file
+/// `grade` with a Rust in `folder` whose Cargo only cleans up while there is a file
 /// `broken` beside it.
 fn grade(folder: &Path, to: &Path) -> Command {
     let rust = rust();
     let fake = folder.join("rust");
     let (at, real) = (fake.display(), rust.display());
     let text = format!(
-        "[ ! -e {at}/broken ] || [ $1 != build ] || {{ echo 'error: no space left' >&2; exit 101; }}
+        "[ ! -e {at}/broken ] || [ $1 = clean ] || {{ echo 'error: no space left' >&2; exit 101; }}
         exec {real}/bin/cargo \"$@\""
     );
     script(&fake.join("bin/cargo"), &text);
