@@ -75,7 +75,8 @@ fn what_is_missing_is_said_before_the_first_grade() {
     refuses(&without, "install the package `bubblewrap`");
     refuses(&without, "--unlimited does without");
 
-    if cages_stand() {
+    // Below /tmp, the cage finds another Cargo than the failing one.
+    if cages_stand() && !root().starts_with("/tmp") {
         let mut broken = grade(&folder, &to);
         fs::write(folder.join("rust/broken"), "").unwrap();
         let broken = broken.output().unwrap();
@@ -88,8 +89,8 @@ fn what_is_missing_is_said_before_the_first_grade() {
 
 #[test]
 fn a_machine_that_fails_later_takes_no_points() {
-    if !cages_stand() {
-        println!("skipped: bubblewrap is missing, or not allowed here");
+    if !cages_stand() || root().starts_with("/tmp") {
+        println!("skipped: no bubblewrap, or the clone is below /tmp");
         return;
     }
     let folder = class("failing");
