@@ -58,7 +58,20 @@ fn cage(folder: &Path) -> Command {
     bwrap.args(["--unshare-pid", "--unshare-ipc", "--unshare-uts"]);
     bwrap.args(["--unshare-cgroup-try", "--die-with-parent", "--new-session"]);
     bwrap.args(["--ro-bind", "/", "/", "--proc", "/proc"]);
-    bwrap.args(DEVICES).args(TEMPORARY).arg("--bind").arg(folder).arg(folder);
+    bwrap.args(DEVICES).args(TEMPORARY);
+    // The new /tmp must not hide the tools that the outer cage shows below it.
+    let path = env::var_os("PATH").unwrap_or_default();
+    let temporary = Path::new("/tmp");
+    for programs in env::split_paths(&path) {
+        let tool = match programs.parent() {
+            Some(tool) if programs.ends_with("bin") => tool,
+            _ => &programs,
+        };
+        if tool.starts_with(temporary) && tool != temporary {
+            bwrap.arg("--ro-bind").args([tool, tool]);
+        }
+    }
+    bwrap.arg("--bind").args([folder, folder]);
     // bubblewrap refuses to begin with a capability that it did not expect.
     let clear = || Ok(thread::clear_ambient_capability_set()?);
     // SAFETY: between fork and exec it makes a single system call.
