@@ -167,6 +167,16 @@ impl Failure {
     }
 }
 
+/// The cases that failed, and how.
+pub fn failures(
+    results: &[CaseResult],
+) -> impl Iterator<Item = (&CaseResult, &Failure)> {
+    results.iter().filter_map(|result| match &result.outcome {
+        Outcome::Failed(failure) => Some((result, &**failure)),
+        _ => None,
+    })
+}
+
 /// One line, of printable characters only.
 pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
     let mut line = String::new();

@@ -21,7 +21,7 @@ use std::str::FromStr;
 pub use crate::contract::{Level, Profile};
 pub use crate::outcome::{
     Because, CaseResult, Cause, Crowd, Failure, Observation, Outcome, Report,
-    Totals,
+    Totals, failures,
 };
 pub use clean::report as clean;
 pub use progress::with_progress;

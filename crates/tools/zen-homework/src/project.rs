@@ -81,7 +81,9 @@ impl Project {
     ) -> Result<Option<Command>, String> {
         let start = assignment.start()?;
         if assignment.start.is_some() {
-            start.is_possible()?;
+            if let Some(why) = assignment.lacks() {
+                return Err(why);
+            }
             // Most compilers do not make the folder of what they write.
             let built = start.folder.join(BUILT);
             fs::create_dir_all(&built)

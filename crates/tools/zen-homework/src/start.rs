@@ -69,17 +69,6 @@ impl Start {
         Ok(Self { folder, build, command })
     }
 
-    /// An error if this machine lacks a program that the commands start.
-    pub(crate) fn is_possible(&self) -> Result<(), String> {
-        let Some(program) = self.missing() else { return Ok(()) };
-        let path = env::var("PATH").unwrap_or_default();
-        let user = env::var("USER").unwrap_or_else(|_| "this user".into());
-        Err(format!(
-            "{program} is in no folder of the PATH of {user} ({path}): \
-            install it, or name a program that is there"
-        ))
-    }
-
     /// The first program that this machine lacks, of those that are found by
     /// way of PATH.
     #[must_use]
@@ -126,6 +115,19 @@ impl Assignment {
                 command: self.command(),
             }),
         }
+    }
+
+    /// Which program of a student's file this machine lacks, if any.
+    pub(crate) fn lacks(&self) -> Option<String> {
+        self.start.as_ref()?;
+        let start = self.start().ok()?;
+        let program = start.missing()?;
+        let path = env::var("PATH").unwrap_or_default();
+        let user = env::var("USER").unwrap_or_else(|_| "this user".into());
+        Some(format!(
+            "{program} is in no folder of the PATH of {user} ({path}): \
+            install it, or name a program that is there"
+        ))
     }
 
     /// The folder in which the build and start commands run.

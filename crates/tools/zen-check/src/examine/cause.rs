@@ -8,7 +8,7 @@ use super::meet::{Instead, Met};
 use crate::client::{QUIET, difference};
 use crate::contract::{self, COMPLEX, IMPLICIT, UGLY};
 use crate::heard::Heard;
-use crate::outcome::{Because, CaseResult, Cause, Failure, Outcome};
+use crate::outcome::{Because, CaseResult, Cause, Failure, Outcome, failures};
 use crate::subject::Subject;
 use crate::verdict::Verdict;
 
@@ -61,15 +61,6 @@ fn because(
     because: Option<Because>,
 ) -> impl Iterator<Item = (&CaseResult, &Failure)> {
     failures(results).filter(move |(_, it)| it.because == because)
-}
-
-fn failures(
-    results: &[CaseResult],
-) -> impl Iterator<Item = (&CaseResult, &Failure)> {
-    results.iter().filter_map(|result| match &result.outcome {
-        Outcome::Failed(failure) => Some((result, &**failure)),
-        _ => None,
-    })
 }
 
 /// The clauses of the cases that fail for one reason.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use libtest_mimic::Failed;
-use zen_check::report::{CaseResult, Failure, Outcome};
+use zen_check::report::{CaseResult, Failure, failures};
 
 use crate::anonymous::{compared, shown};
 use crate::servers::{self, Server};
@@ -207,15 +207,6 @@ fn write_in_full(
         writeln!(text, "  {line}")?;
     }
     Ok(())
-}
-
-fn failures(
-    results: &[CaseResult],
-) -> impl Iterator<Item = (&CaseResult, &Failure)> {
-    results.iter().filter_map(|result| match &result.outcome {
-        Outcome::Failed(failure) => Some((result, &**failure)),
-        _ => None,
-    })
 }
 
 /// A report as the files show it. What the server prints is its own affair.

@@ -23,6 +23,8 @@ use std::time::Duration;
 
 use zen_harness::process;
 
+use super::workshop::GO_ALONE;
+
 #[cfg(target_os = "linux")]
 pub(crate) use inner::join;
 pub(crate) use inner::{Holder, build, keep_descriptors, unused_user};
@@ -63,9 +65,9 @@ const TARGET_BYTES_MAX: &str = "536870912";
 /// How long these programs may take to answer a simple question.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// The environment in the cage, beside PATH. Cargo and Go work without the
-/// network and without the user's settings.
-const ENVIRONMENT: [(&str, &str); 13] = [
+/// The environment in the cage, beside PATH and [`GO_ALONE`]. Cargo works
+/// without the network.
+const ENVIRONMENT: [(&str, &str); 9] = [
     ("HOME", "/tmp"),
     ("LANG", "C.UTF-8"),
     ("USER", "student"),
@@ -75,10 +77,6 @@ const ENVIRONMENT: [(&str, &str); 13] = [
     ("CARGO_INCREMENTAL", "0"),
     ("GOCACHE", "/homework/target/go/cache"),
     ("GOPATH", "/homework/target/go/path"),
-    ("GOPROXY", "off"),
-    ("GOTOOLCHAIN", "local"),
-    ("GOENV", "off"),
-    ("GOFLAGS", ""),
 ];
 
 /// How submissions are kept apart on this machine.
@@ -165,7 +163,7 @@ impl Cage {
         // It lets `examine` start servers in the inner cage.
         add(&["CAP_SYS_ADMIN", "--die-with-parent", "--new-session"]);
         add(&["--clearenv", "--setenv", "PATH", &self.path()]);
-        for (name, value) in ENVIRONMENT {
+        for (name, value) in ENVIRONMENT.into_iter().chain(GO_ALONE) {
             add(&["--setenv", name, value]);
         }
         // First, so that it does not hide what is bound below it.

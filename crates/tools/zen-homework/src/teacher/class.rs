@@ -365,7 +365,7 @@ impl<'a> Class<'a> {
         if let Some(work) = work {
             write(&work.files, &here.folder)?;
         }
-        self.workshop.build(&here, |command| command)
+        self.workshop.build(&here)
     }
 
     /// Builds it in the project of the workshop, and examines it elsewhere.
@@ -380,7 +380,11 @@ impl<'a> Class<'a> {
         let mut program = match built {
             Ok(program) => program,
             Err(what) => {
-                return Ok(Examined::not_built(what, said));
+                let here = self.workshop.assignment(&assignment.name)?;
+                return match here.lacks() {
+                    Some(why) => Err(why),
+                    None => Ok(Examined::not_built(what, said)),
+                };
             }
         };
         let to = folder.join(&assignment.name);

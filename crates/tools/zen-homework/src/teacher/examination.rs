@@ -62,6 +62,8 @@ enum Message {
     Built(f64),
     /// The reason in a line, and what the compiler printed.
     NotBuilt(String, Vec<String>),
+    /// This machine lacks a program that it needs.
+    Impossible(String),
     /// The result of the next stage.
     Stage(StageOutcome),
 }
@@ -88,6 +90,9 @@ pub fn examine(options: &Examination) -> Result<(), String> {
         false => None,
     };
     tell(&Message::Began)?;
+    if let Some(why) = assignment.lacks() {
+        return tell(&Message::Impossible(why));
+    }
     let begun = Instant::now();
     let built = match &options.program {
         Some(program) => Ok(program.clone()),
@@ -213,6 +218,49 @@ impl Examined {
     pub(crate) fn not_built(what: String, said: Vec<String>) -> Self {
         Self { began: true, not_built: Some((what, said)), ..Self::default() }
     }
+
+    /// What these lines of the process say, and how it has ended.
+    fn learn(
+        mut self,
+        assignment: &Assignment,
+        lines: Vec<String>,
+        end: StageOutcome,
+        is_well: bool,
+    ) -> Self {
+        let mut outcomes = Vec::new();
+        for line in lines {
+            match serde_json::from_str(&line) {
+                Ok(Message::Began) => self.began = true,
+                Ok(Message::Built(seconds)) => self.built = Some(seconds),
+                Ok(Message::NotBuilt(what, said)) => {
+                    self.not_built = Some((what, said));
+                }
+                Ok(Message::Impossible(why)) => {
+                    let unknown = StageOutcome::Unknown(why.clone());
+                    self.results =
+                        stages::end_with(assignment, Vec::new(), unknown);
+                    self.failed = Some(why);
+                    return self;
+                }
+                Ok(Message::Stage(outcome)) => outcomes.push(outcome),
+                Err(_) => {}
+            }
+        }
+        let results = stages::with_outcomes(assignment, outcomes);
+        let is_whole = is_well && results.len() == assignment.stages.len();
+        self.results = match is_whole {
+            true => results,
+            false => stages::end_with(assignment, results, end.clone()),
+        };
+        if let StageOutcome::Failed(why, _) | StageOutcome::Unknown(why) = end {
+            self.failed = (!is_well).then_some(why);
+        }
+        if self.built.is_none() && self.not_built.is_none() && !is_well {
+            let why = self.failed.clone().unwrap_or_default();
+            self.not_built = self.began.then_some((why, Vec::new()));
+        }
+        self
+    }
 }
 
 /// Runs the command of an examination. The points are those of `assignment`,
@@ -256,21 +304,8 @@ pub(crate) fn run(
     if ended.is_some() {
         process.output.wait_for_end(MARGIN).ok();
     }
+    let is_well = ended.is_some_and(|it| it.success());
     let said = process.last_words();
-    let mut outcomes = Vec::new();
-    let mut examined = Examined { was_greedy, ..Examined::default() };
-    for line in process.output.lines() {
-        match serde_json::from_str(&line) {
-            Ok(Message::Began) => examined.began = true,
-            Ok(Message::Built(seconds)) => examined.built = Some(seconds),
-            Ok(Message::NotBuilt(what, said)) => {
-                examined.not_built = Some((what, said));
-            }
-            Ok(Message::Stage(outcome)) => outcomes.push(outcome),
-            Err(_) => {}
-        }
-    }
-    let results = stages::with_outcomes(assignment, outcomes);
     let end = match (killed, ended) {
         (Some(why), _) => StageOutcome::Failed(why, Vec::new()),
         (None, status) => {
@@ -279,18 +314,6 @@ pub(crate) fn run(
             StageOutcome::Unknown(why)
         }
     };
-    let is_well = ended.is_some_and(|it| it.success());
-    examined.results = match is_well && results.len() == assignment.stages.len()
-    {
-        true => results,
-        false => stages::end_with(assignment, results, end.clone()),
-    };
-    if let StageOutcome::Failed(why, _) | StageOutcome::Unknown(why) = end {
-        examined.failed = (!is_well).then_some(why);
-    }
-    if examined.built.is_none() && examined.not_built.is_none() && !is_well {
-        let why = examined.failed.clone().unwrap_or_default();
-        examined.not_built = examined.began.then_some((why, Vec::new()));
-    }
-    Ok(examined)
+    let examined = Examined { was_greedy, ..Examined::default() };
+    Ok(examined.learn(assignment, process.output.lines(), end, is_well))
 }

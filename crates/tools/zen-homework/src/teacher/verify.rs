@@ -261,7 +261,7 @@ impl Gate<'_> {
         self.workshop.put(&self.assignment.name, files)?;
         let assignment = self.workshop.assignment(&self.assignment.name)?;
         // Without limits: the author is trusted.
-        let (built, said) = self.workshop.build(&assignment, |it| it)?;
+        let (built, said) = self.workshop.build(&assignment)?;
         Ok((assignment, built, said))
     }
 

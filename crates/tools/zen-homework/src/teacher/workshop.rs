@@ -27,7 +27,7 @@ const VENDOR_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// Go without the network, and without the user's settings. A program's
 /// packages outside the standard library have to be in its `vendor` folder.
-const GO_ALONE: [(&str, &str); 4] = [
+pub(crate) const GO_ALONE: [(&str, &str); 4] = [
     ("GOPROXY", "off"),
     ("GOTOOLCHAIN", "local"),
     ("GOENV", "off"),
@@ -101,9 +101,6 @@ impl Workshop {
         write(&handed_out(project, assignments)?, &root)?;
         forget_other_packages(&root)?;
         let target = Some(folder.0.join("target"));
-        let go = folder.0.join("go");
-        fs::create_dir(&go)
-            .map_err(|err| format!("{}: {err}", go.display()))?;
         let project = Project { root, is_handout: true, target };
         Ok(Self { folder, project })
     }
@@ -111,11 +108,6 @@ impl Workshop {
     /// The assignment with this name, in the folder where it is built.
     pub(crate) fn assignment(&self, name: &str) -> Result<Assignment, String> {
         self.project.assignment(name)
-    }
-
-    /// Go's build cache; it must belong to the user that builds.
-    pub(crate) fn go(&self) -> PathBuf {
-        self.folder.0.join("go")
     }
 
     /// Where other temporary files can go.
@@ -131,26 +123,25 @@ impl Workshop {
         write(files, &folder)
     }
 
-    /// Builds what is there, without the network; `limit` may put the command
-    /// within limits. Also returns what the compiler printed.
+    /// Builds what is there, without the network. Also returns what the
+    /// compiler printed.
     pub(crate) fn build(
         &self,
         assignment: &Assignment,
-        limit: impl Fn(Command) -> Command,
     ) -> Result<(Built, Vec<String>), String> {
         if assignment.is_cargos() {
             clean(&self.project, assignment)?;
         }
+        let go = self.folder.0.join("go");
         let log = self.folder.0.join("build.log");
         let file = File::create(&log).map_err(|err| err.to_string())?;
         let built = self.project.build(assignment, |mut command| {
             command
                 .env("CARGO_NET_OFFLINE", "true")
                 .env("CARGO_TERM_COLOR", "never")
-                .env("GOCACHE", self.go().join("cache"))
-                .env("GOPATH", self.go().join("path"))
+                .env("GOCACHE", go.join("cache"))
+                .env("GOPATH", go.join("path"))
                 .envs(GO_ALONE);
-            let mut command = limit(command);
             let second = file.try_clone().map_err(|err| err.to_string())?;
             command.stdin(Stdio::null()).stdout(file).stderr(second);
             Ok(command)

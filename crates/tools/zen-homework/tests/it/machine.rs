@@ -107,3 +107,26 @@ fn a_machine_that_fails_later_takes_no_points() {
     assert!(csv.contains("\na,framing,10,10,"), "{csv}");
     assert!(csv.contains("\nc,framing,?,10,,"), "{csv}");
 }
+
+#[test]
+fn a_language_that_the_machine_lacks_costs_no_points() {
+    let folder = folder("lacking");
+    let server = folder.join("class/a/any/server");
+    fs::create_dir_all(&server).unwrap();
+    let text = "language = \"mine\"\n[mine]\n\
+        command = \"no-such-language server {port}\"\n";
+    fs::write(server.join("start.toml"), text).unwrap();
+    let mut grade = Command::new(zen_harness::program!("zen-homework"));
+    grade.arg("--root").arg(root()).args(["grade", "--assignment", "any"]);
+    grade.arg("--to").arg(folder.join("grades")).arg(folder.join("class/a"));
+    if !cages_stand() {
+        grade.arg("--unlimited");
+    }
+    let output = grade.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("a, any: ? of 10"), "{said}");
+    let report = fs::read_to_string(folder.join("grades/a/any.txt")).unwrap();
+    let expected = "no-such-language is in no folder of the PATH";
+    assert!(report.contains(expected), "{report}");
+}
