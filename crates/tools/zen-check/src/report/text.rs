@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::contract::{Level, Profile, START};
 use crate::outcome::{
-    CaseResult, Cause, Failure, Observation, Outcome, Report, Totals,
+    self, CaseResult, Cause, Failure, Observation, Outcome, Report, Totals,
 };
 
 /// What is not in the report itself.
@@ -48,12 +48,8 @@ pub(super) fn failures(
     {
         results = &results[..1];
     }
-    let of_level = results
-        .iter()
-        .filter(move |it| it.level == level && report.cause_of(it).is_none());
-    of_level.filter_map(|result| match &result.outcome {
-        Outcome::Failed(failure) => Some((result, &**failure)),
-        _ => None,
+    outcome::failures(results).filter(move |(it, _)| {
+        it.level == level && report.cause_of(it).is_none()
     })
 }
 

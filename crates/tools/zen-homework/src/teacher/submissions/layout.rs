@@ -160,40 +160,14 @@ fn cloned(name: &str, assignments: &[String]) -> Option<Who> {
 
 /// Whether a name is that of a version or a copy, rather than a person's.
 pub(crate) fn is_general(name: &str) -> bool {
-    const GENERAL: [&str; 29] = [
-        "attempt",
-        "backup",
-        "bak",
-        "branch",
-        "code",
-        "copy",
-        "crates",
-        "dir",
-        "draft",
-        "final",
-        "handin",
-        "handout",
-        "homework",
-        "hw",
-        "latest",
-        "main",
-        "master",
-        "new",
-        "old",
-        "original",
-        "part",
-        "project",
-        "src",
-        "starter",
-        "submission",
-        "v",
-        "version",
-        "work",
-        "zip",
-    ];
+    const GENERAL: &str = "attempt backup bak branch code copy crates dir draft final \
+        handin handout homework hw latest main master new old original \
+        part project src starter submission v version work zip";
     let lower = name.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphabetic());
-    words.filter(|it| !it.is_empty()).all(|it| GENERAL.contains(&it))
+    words
+        .filter(|it| !it.is_empty())
+        .all(|it| GENERAL.split(' ').any(|general| general == it))
 }
 
 /// The students of a Gradescope export, by the name of the submission.
