@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
     rm -rf -- "$1" 2>/dev/null && break
     sleep 1
 done"#;
-    let mut shell = Command::new("sh");
+    let mut shell = std::process::Command::new("sh");
     // Ctrl-C must not reach the shell before it has deleted the folder.
     std::os::unix::process::CommandExt::process_group(&mut shell, 0);
     shell.args(["-c", SCRIPT, "sh"]).arg(folder).stdin(Stdio::piped());
