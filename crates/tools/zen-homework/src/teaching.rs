@@ -38,7 +38,7 @@ pub(crate) enum Teaching {
         #[arg(long, value_name = "SEED")]
         dialect: Option<u64>,
     },
-    /// Grade a class: each folder is a student's submission
+    /// Grade a class, as a platform delivers it or in a folder for each student
     Grade(GradeOptions),
     /// Write an autograder for a platform
     Export {
