@@ -1,11 +1,12 @@
 //! A load in a closed loop, or at a rate of its own.
 //!
-//! In a closed loop each client asks as fast as it is answered. So the load never
-//! exceeds what the server can take, and a waiting client does not ask. If a server stalls for a
-//! second, no question is asked in that second, and the stall appears as one
-//! bad answer among thousands. This error is called coordinated omission. An
-//! open loop asks by a schedule, whatever the server does, and the latency
-//! counts from the moment at which a question was *meant* to be asked.
+//! In a closed loop each client asks as fast as it is answered. So the load
+//! never exceeds what the server can take, and a waiting client does not ask.
+//! If a server stalls for a second, no question is asked in that second, and
+//! the stall appears as one bad answer among thousands. This error is called
+//! coordinated omission. An open loop asks by a schedule, whatever the server
+//! does, and the latency counts from the moment at which a question was *meant*
+//! to be asked.
 
 use std::collections::VecDeque;
 use std::thread;

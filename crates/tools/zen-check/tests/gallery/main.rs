@@ -4,10 +4,10 @@
 //!
 //! `zen-wrong` makes one mistake at a time, or none; beside it stand two
 //! servers in Python, and small servers in other languages, each with and
-//! without one mistake; a language that is not installed is left out. For each there is a file in `wrong/golden` with the list
-//! of the cases that it fails, which must be the same, and with the report of
-//! the case that names the fault, of which all that does not depend on times
-//! must be the same.
+//! without one mistake; a language that is not installed is left out. For each
+//! there is a file in `wrong/golden` with the list of the cases that it fails,
+//! which must be the same, and with the report of the case that names the
+//! fault, of which all that does not depend on times must be the same.
 //!
 //! ```sh
 //! cargo test -p zen-check --test gallery

@@ -1,5 +1,5 @@
-//! Drives zen-live as its page does, over HTTP, without a browser; `scripts/live`
-//! does it with one. What threads are in is only told on Linux.
+//! Drives zen-live as its page does, over HTTP, without a browser;
+//! `scripts/live` does it with one. What threads are in is only told on Linux.
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests, beside them")]
 
