@@ -1,6 +1,6 @@
 //! The commands for teachers and authors.
 
-pub mod cage;
+mod cage;
 mod class;
 pub mod examination;
 pub mod export;
@@ -9,7 +9,7 @@ mod gradebook;
 mod group;
 pub mod handout;
 mod intake;
-pub mod limits;
+mod limits;
 mod markers;
 mod mutants;
 pub mod new;

@@ -10,7 +10,8 @@ use toml::{Table, Value};
 use zen_check::Dialect;
 
 use super::markers;
-use crate::assignment::{Assignment, BUILT};
+use crate::assignment::Assignment;
+use crate::files::BUILT;
 
 /// Files by path, relative to the folder where they will be.
 pub(crate) type Files = Vec<(PathBuf, Vec<u8>)>;

@@ -16,7 +16,7 @@ use zip::extra_fields::ExtraField;
 use zip::read::ZipFile;
 use zip::{DateTime, ZipArchive};
 
-use crate::assignment::{FILE_BYTES_MAX, is_left_out};
+use crate::files::{FILE_BYTES_MAX, is_left_out};
 use crate::project::KEPT;
 
 /// The most files and folders of one student that are looked at.

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use super::layout::{self, Who, is_general};
 use super::tree::{Leaf, Walked};
-use crate::assignment::{Assignment, FILE_BYTES_MAX, FILES_MAX};
+use crate::assignment::Assignment;
+use crate::files::{FILE_BYTES_MAX, FILES_MAX};
 use crate::teacher::source::Files;
 
 /// This many files are named if the work is not among them.
