@@ -51,8 +51,11 @@ fn report(text: &str) -> Result<(String, String), String> {
 }
 
 /// What is remembered between commands, for each assignment.
-#[derive(Debug, Default, Deserialize, Serialize)]
-struct Remembered(BTreeMap<String, Progress>);
+struct Remembered {
+    /// None in the author's workspace, whose solution is not a student's work.
+    file: Option<PathBuf>,
+    of: BTreeMap<String, Progress>,
+}
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Progress {
@@ -63,28 +66,24 @@ struct Progress {
 }
 
 impl Remembered {
-    /// None in the author's workspace, whose solution is not a student's work.
-    fn file(project: &Project) -> Option<PathBuf> {
-        let folder = project.root.join(KEPT);
-        project.is_handout.then(|| folder.join("progress.json"))
-    }
-
     /// A file that cannot be read counts as empty.
     fn load(project: &Project) -> Self {
-        let text = Self::file(project).and_then(|it| fs::read(it).ok());
-        text.and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default()
+        let file = project.root.join(KEPT).join("progress.json");
+        let file = project.is_handout.then_some(file);
+        let text = file.as_ref().and_then(|it| fs::read(it).ok());
+        let of = text.and_then(|text| serde_json::from_slice(&text).ok());
+        Self { file, of: of.unwrap_or_default() }
     }
 
-    fn save(&self, project: &Project) -> Result<(), String> {
-        let Some(file) = Self::file(project) else { return Ok(()) };
-        let text = serde_json::to_vec_pretty(self);
+    fn save(&self) -> Result<(), String> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let text = serde_json::to_vec_pretty(&self.of);
         let text = text.map_err(|err| err.to_string())?;
         fs::write(file, text).map_err(|err| err.to_string())
     }
 
     fn of(&mut self, assignment: &Assignment) -> &mut Progress {
-        self.0.entry(assignment.name.clone()).or_default()
+        self.of.entry(assignment.name.clone()).or_default()
     }
 }
 
@@ -116,7 +115,7 @@ pub fn check(
     let mut remembered = Remembered::load(project);
     let done = results.iter().filter(|it| it.passed());
     remembered.of(assignment).done = done.map(|it| it.name.clone()).collect();
-    remembered.save(project)?;
+    remembered.save()?;
     let time = begun.elapsed();
     let whole = stages::report(assignment, &results, seed, time);
     for (format, to) in &mut open {
@@ -342,7 +341,7 @@ pub fn hint(
     let shown = progress.hints.entry(stage.name.clone()).or_default();
     *shown = (*shown + 1).min(hints.len());
     let (last, number) = (*shown == hints.len(), *shown);
-    remembered.save(project)?;
+    remembered.save()?;
     let mut text = format!("{}: {}\n", stage.name, stage.title);
     for (index, hint) in hints.iter().take(number).enumerate() {
         let of = hints.len();
@@ -367,7 +366,7 @@ pub fn reset(project: &Project, assignment: &Assignment) -> Result<(), String> {
     restore(project, assignment)?;
     let mut remembered = Remembered::load(project);
     remembered.of(assignment).done.clear();
-    remembered.save(project)?;
+    remembered.save()?;
     print(&format!(
         "The starter is back; your {files} files are kept in {saved}.\n"
     ))

@@ -260,23 +260,34 @@ fn inner(writable: &[&Path]) -> Command {
     bwrap
 }
 
-/// What may forbid a cage here, and how it is allowed.
-pub(crate) fn hint() -> &'static str {
-    let is = |name: &str, value: &str| {
-        let text = fs::read_to_string(format!("/proc/sys/{name}"));
-        text.is_ok_and(|text| text.trim() == value)
-    };
-    if is("kernel/apparmor_restrict_unprivileged_userns", "1") {
+/// What may forbid a cage: a kernel setting, its value, and how it is changed.
+const FORBIDS: [[&str; 3]; 3] = [
+    [
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
         "; AppArmor restricts user namespaces here: `sysctl \
         kernel.apparmor_restrict_unprivileged_userns=0` allows them, or an \
-        AppArmor profile for bwrap"
-    } else if is("kernel/unprivileged_userns_clone", "0") {
-        "; `sysctl kernel.unprivileged_userns_clone=1` allows user namespaces"
-    } else if is("user/max_user_namespaces", "0") {
-        "; `sysctl user.max_user_namespaces=10000` allows user namespaces"
-    } else {
-        ""
-    }
+        AppArmor profile for bwrap",
+    ],
+    [
+        "kernel/unprivileged_userns_clone",
+        "0",
+        "; `sysctl kernel.unprivileged_userns_clone=1` allows user namespaces",
+    ],
+    [
+        "user/max_user_namespaces",
+        "0",
+        "; `sysctl user.max_user_namespaces=10000` allows user namespaces",
+    ],
+];
+
+/// What forbids a cage here, and how it is allowed.
+pub(crate) fn hint() -> &'static str {
+    let forbids = |[name, value, _]: &[&str; 3]| {
+        let text = fs::read_to_string(format!("/proc/sys/{name}"));
+        text.is_ok_and(|text| text.trim() == *value)
+    };
+    FORBIDS.into_iter().find(forbids).map_or("", |it| it[2])
 }
 
 /// The folder of Rust; none if it is part of the system.

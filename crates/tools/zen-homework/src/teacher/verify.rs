@@ -186,14 +186,13 @@ impl Gate<'_> {
         language: &str,
         judge: Judge<'_>,
     ) -> Result<(), String> {
-        let examined = self.examine(&self.chosen(files, language), false)?;
+        let examined = self.examine(&self.chosen(files, language), false);
         let what = match language {
             "" => what.into(),
             language => format!("{what}, in {language}"),
         };
-        match judge(&examined) {
-            Ok(well) => {
-                let seconds = examined.seconds;
+        match examined.and_then(|it| Ok((judge(&it)?, it.seconds))) {
+            Ok((well, seconds)) => {
                 print(&format!("  {what} {well} ({seconds:.1} s)\n"))?;
             }
             Err(why) => self.findings.push(format!("{what}: {why}")),
