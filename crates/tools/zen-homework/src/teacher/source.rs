@@ -83,6 +83,11 @@ pub(crate) fn solved(
     Ok(files)
 }
 
+/// Whether a student has changed none of these files.
+pub(crate) fn is_starter(files: &Files, starter: &Files) -> bool {
+    files.iter().all(|file| starter.contains(file))
+}
+
 /// Names the dialect for the student, and for the examination of the files.
 pub(crate) fn speak(assignment: &Assignment, files: &mut Files) {
     let Some(seed) = assignment.dialect else { return };

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use zen_harness::process;
 
 use crate::assignment::FILE_BYTES_MAX;
@@ -14,7 +14,7 @@ use crate::teacher::workshop::Temporary;
 /// When the commit that is checked out was made. Git runs in a repository of
 /// ours and only reads the student's objects, because a repository's own
 /// settings can make Git run any command.
-pub(crate) fn time(repository: &Path) -> Option<SystemTime> {
+pub(crate) fn time(repository: &Path) -> Option<DateTime<Utc>> {
     let commit = head(repository)?;
     let ours = Temporary::new().ok()?;
     let git = || {
@@ -35,7 +35,7 @@ pub(crate) fn time(repository: &Path) -> Option<SystemTime> {
     // "committer NAME <EMAIL> SECONDS ZONE"
     let line = lines.iter().find(|it| it.starts_with("committer "))?;
     let seconds = line.rsplit(' ').nth(1)?.parse().ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    DateTime::from_timestamp(seconds, 0)
 }
 
 /// The commit that is checked out.
