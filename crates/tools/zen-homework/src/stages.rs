@@ -41,6 +41,8 @@ pub struct FailedCase {
     pub sentence: String,
     /// What was done to the server, and what it did.
     pub lines: Vec<String>,
+    /// Another program of this machine may be the reason.
+    pub starved: bool,
 }
 
 impl FailedCase {
@@ -187,6 +189,7 @@ fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
                     clause: result.clause.to_string(),
                     sentence: result.sentence.clone(),
                     lines: failure.lines(),
+                    starved: failure.starved || failure.late_by.is_some(),
                 }
             });
             StageOutcome::Failed(what, failed.collect())
@@ -234,6 +237,7 @@ pub fn all_failed(
         clause: "build".into(),
         sentence: "it must build".into(),
         lines,
+        starved: false,
     };
     let first = StageOutcome::Failed(what.into(), vec![failed]);
     end_with(assignment, Vec::new(), first)

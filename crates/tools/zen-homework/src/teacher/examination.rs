@@ -211,6 +211,8 @@ pub(crate) struct Examined {
     pub(crate) failed: Option<String>,
     /// It used all that it may use, so others may have been late.
     pub(crate) was_greedy: bool,
+    /// It was not built or not examined in its time.
+    pub(crate) was_late: bool,
 }
 
 impl Examined {
@@ -277,7 +279,7 @@ pub(crate) fn run(
         group.hold(command);
     }
     let mut process = Process::start(command).map_err(|err| err.to_string())?;
-    let (mut killed, mut was_greedy) = (None, false);
+    let (mut killed, mut was_greedy, mut was_late) = (None, false, false);
     let (mut since, mut is_built) = (Instant::now(), false);
     let output = process.output.clone();
     let look = |process| {
@@ -292,6 +294,7 @@ pub(crate) fn run(
             true => (Limits::of(assignment), assignment.run_seconds),
         };
         if since.elapsed() > Duration::from_secs(seconds) + MARGIN {
+            was_late = true;
             killed = Some(format!("killed after {seconds} s"));
         } else if are_limited && let Some(what) = limits.reached(process) {
             was_greedy = true;
@@ -304,6 +307,8 @@ pub(crate) fn run(
     if ended.is_some() {
         process.output.wait_for_end(MARGIN).ok();
     }
+    // It has an end of its own for a build.
+    was_late |= !is_built && since.elapsed().as_secs() >= build_seconds;
     let is_well = ended.is_some_and(|it| it.success());
     let said = process.last_words();
     let end = match (killed, ended) {
@@ -314,6 +319,6 @@ pub(crate) fn run(
             StageOutcome::Unknown(why)
         }
     };
-    let examined = Examined { was_greedy, ..Examined::default() };
+    let examined = Examined { was_greedy, was_late, ..Examined::default() };
     Ok(examined.learn(assignment, process.output.lines(), end, is_well))
 }
