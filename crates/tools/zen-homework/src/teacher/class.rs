@@ -532,4 +532,28 @@ mod tests {
         let greedy = Examined { was_greedy: true, ..failed(true) };
         assert!(!is_open(&greedy));
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_checker_knows_whether_something_killed_the_server() {
+        use zen_check::report::{Outcome, Profile};
+        for (script, starved) in [("kill -9 $$", true), ("exit 3", false)] {
+            let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+            let program =
+                zen_check::Program::command(command, Profile::Wire, None);
+            let plan = zen_check::Plan {
+                only: vec!["wire/1".into()],
+                ..zen_check::Plan::default()
+            };
+            let report = zen_check::examine(program, "a", &plan, &|_| {});
+            let failures =
+                report.results.iter().filter_map(|it| match &it.outcome {
+                    Outcome::Failed(failure) => Some(failure.starved),
+                    _ => None,
+                });
+            let failures: Vec<_> = failures.collect();
+            assert!(failures.contains(&true) == starved, "{failures:?}");
+            assert!(!failures.is_empty(), "{script}");
+        }
+    }
 }
