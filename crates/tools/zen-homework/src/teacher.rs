@@ -16,6 +16,7 @@ mod markers;
 mod mutants;
 pub mod new;
 mod options;
+mod packages;
 mod pages;
 mod records;
 mod roster;

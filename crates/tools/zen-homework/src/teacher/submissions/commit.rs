@@ -24,16 +24,13 @@ pub(crate) fn time(repository: &Path) -> Option<DateTime<Utc>> {
         git.current_dir(&ours.0);
         git
     };
-    let run = |git: &mut Command| {
-        let ended = process::run(git, GIT_TIME_MAX).ok()?;
-        ended.succeeded().then_some(ended.output)
-    };
+    let run = |git: &mut Command| process::output_of(git, GIT_TIME_MAX).ok();
     run(git().args(["init", "--quiet", "--bare", "."]))?;
     let mut show = git();
     show.env("GIT_OBJECT_DIRECTORY", repository.join("objects"));
-    let lines = run(show.args(["cat-file", "commit", &commit]))?;
+    let text = run(show.args(["cat-file", "commit", &commit]))?;
     // "committer NAME <EMAIL> SECONDS ZONE"
-    let line = lines.iter().find(|it| it.starts_with("committer "))?;
+    let line = text.lines().find(|it| it.starts_with("committer "))?;
     let seconds = line.rsplit(' ').nth(1)?.parse().ok()?;
     DateTime::from_timestamp(seconds, 0)
 }
