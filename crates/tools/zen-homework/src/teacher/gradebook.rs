@@ -31,8 +31,9 @@ const LAST: [&str; 12] = [
     "graded",
 ];
 
-/// What a platform has said of a student. Another delivery may not say it.
-const IDENTITY: [&str; 3] = ["platform", "id", "email"];
+/// What a later delivery may not say of a student, and the reason for points
+/// that stay.
+const KEPT: [&str; 4] = ["reason", "platform", "id", "email"];
 
 /// All grades so far. Each one is on the disk before the next is known.
 pub(crate) struct Gradebook {
@@ -152,9 +153,8 @@ impl Gradebook {
         let is_same = graded.is_empty() || graded == cell(&row, "graded");
         let is_worse = cell(&new, "points") == UNKNOWN && has_points(&row);
         if !(is_same && is_worse) {
-            row.extend(new.into_iter().filter(|(column, text)| {
-                !text.is_empty() || !IDENTITY.contains(&&**column)
-            }));
+            row.retain(|it, _| !LAST.contains(&&**it) || KEPT.contains(&&**it));
+            row.extend(new);
         }
         self.recorded.insert(key(&row));
         self.rows.push(row);
@@ -314,20 +314,18 @@ mod tests {
         let mut first = graded("ada", "4", "1");
         first.extend(row(&known));
         open.record(first).unwrap();
-        let unknown = row(&[("platform", ""), ("id", ""), ("email", "")]);
         // A folder with the student's name, nothing at all, and the same files.
         for (points, files) in [("8", "2"), ("?", ""), ("?", "2"), ("?", "3")] {
-            let mut later = graded("ada", points, files);
-            later.extend(unknown.clone());
-            open.record(later).unwrap();
+            open.record(graded("ada", points, files)).unwrap();
             for (column, text) in known {
                 assert_eq!(cell(&open.rows[0], column), text, "{points}");
             }
         }
-        let mut other = row(&[("student", "ada"), ("due", "now")]);
-        other.extend(unknown);
-        open.record(other).unwrap();
-        assert_eq!(cell(&open.rows[0], "id"), "11");
+        // What else becomes known of it does not change the points.
+        open.record(row(&[("student", "ada"), ("time", "now")])).unwrap();
+        open.record(row(&[("student", "ada")])).unwrap();
+        let of = |column| cell(&open.rows[0], column);
+        assert_eq!([of("id"), of("points"), of("time")], ["11", "?", ""]);
         assert_eq!(open.rows.len(), 1);
     }
 

@@ -5,12 +5,32 @@ use super::roster::Roster;
 use super::table::{self, Row, cell, row};
 use crate::assignment::Assignment;
 
-/// A table that a platform imports.
-struct Import {
-    platform: &'static str,
-    columns: Vec<String>,
-    rows: Vec<Row>,
-}
+/// Each column of a table, and the column of the gradebook with the same.
+type Columns<'a> = Vec<(&'a str, &'static str)>;
+
+/// Moodle finds a student by the identifier alone, and its "Upload grading
+/// worksheet" needs all other columns.
+const MOODLE: [(&str, &str); 5] = [
+    ("Identifier", MOODLES_ID),
+    ("Full name", "student"),
+    ("Email address", "email"),
+    ("Grade", "points"),
+    ("Last modified (grade)", ""),
+];
+
+/// Canvas's "Import grades" needs one of the three numbers. The column with the
+/// points is behind these, and is called like the assignment.
+const CANVAS: [(&str, &str); 5] = [
+    ("Student", "student"),
+    ("ID", CANVAS_ID),
+    ("SIS User ID", ""),
+    ("SIS Login ID", ""),
+    ("Section", ""),
+];
+
+/// What these platforms call a student.
+const MOODLES_ID: &str = "id on Moodle";
+const CANVAS_ID: &str = "id on Canvas";
 
 /// Writes the tables beside the gradebook, for the students whose name or
 /// number on the platform is known. Returns the names of the files.
@@ -21,114 +41,74 @@ pub(crate) fn write(
 ) -> Result<Vec<String>, String> {
     let mut written = Vec::new();
     for assignment in assignments {
-        let rows = book.rows.iter().filter(|row| {
-            cell(row, "assignment") == assignment.name && has_points(row)
+        let name = &assignment.name;
+        let is_its = |row: &&Row| cell(row, "assignment") == *name;
+        let grades =
+            book.rows.iter().filter(is_its).filter(|it| has_points(it));
+        let grades: Vec<_> = grades.collect();
+        let title = canvas_title(name, roster);
+        let canvas = [&CANVAS[..], &[(title, "points")]].concat();
+        let has =
+            |it: &Roster, column| it.columns.iter().any(|one| one == column);
+        let of_canvas = roster.filter(|it| {
+            has(it, "Section") && CANVAS[1..4].iter().any(|(id, _)| has(it, id))
         });
-        let rows: Vec<_> = rows.collect();
-        let tables = [moodle(&rows, roster), canvas(assignment, &rows, roster)];
-        for Import { platform, columns, rows } in tables {
-            if !rows.is_empty() {
-                let name = format!("{platform}-{}.csv", assignment.name);
-                table::write(&book.folder.join(&name), &columns, &rows)?;
-                written.push(name);
+        for (platform, columns, ids, roster) in [
+            ("moodle", MOODLE.to_vec(), &MOODLE[..1], roster),
+            ("canvas", canvas, &CANVAS[1..4], of_canvas),
+        ] {
+            let rows = grades.iter().map(|it| filled(it, roster, &columns));
+            let is_known =
+                |row: &Row| ids.iter().any(|it| !cell(row, it.0).is_empty());
+            let mut rows: Vec<_> = rows.filter(is_known).collect();
+            if rows.is_empty() {
+                continue;
             }
+            if platform == "canvas" {
+                let most = assignment.points_max().to_string();
+                let student = ("Student", "    Points Possible".to_string());
+                rows.insert(0, row([student, (title, most)]));
+            }
+            let columns = columns.iter().map(|it| it.0.to_string());
+            let columns: Vec<_> = columns.collect();
+            let file = format!("{platform}-{name}.csv");
+            table::write(&book.folder.join(&file), &columns, &rows)?;
+            written.push(file);
         }
     }
     Ok(written)
 }
 
-/// A student's row: what the roster has in these columns, or else these texts.
-fn filled<'a>(
-    grade: &Row,
-    roster: Option<&Roster>,
-    own: impl IntoIterator<Item = (&'a str, String)>,
-) -> Row {
-    let words = ["id", "email", "student"].map(|it| cell(grade, it));
-    let listed = roster.and_then(|it| Some((it, it.find(words)?)));
-    let mut filled = row(own);
-    for (column, text) in &mut filled {
-        let known = listed.map_or("", |(it, at)| it.cell(at, column));
-        if !known.is_empty() {
-            *text = known.into();
-        }
-    }
-    filled
-}
-
-/// A worksheet that Moodle's "Upload grading worksheet" takes. It finds a
-/// student by the identifier alone, and needs all three other columns.
-fn moodle(grades: &[&Row], roster: Option<&Roster>) -> Import {
-    const COLUMNS: [&str; 5] = [
-        "Identifier",
-        "Full name",
-        "Email address",
-        "Grade",
-        "Last modified (grade)",
-    ];
-    let mut rows = Vec::new();
-    for grade in grades {
-        let id = match cell(grade, "platform") {
-            "moodle" => format!("Participant {}", cell(grade, "id")),
-            _ => String::new(),
-        };
-        let of = |column| cell(grade, column).to_string();
-        let own = [id, of("student"), of("email"), of("points")];
-        let last = String::new();
-        let own = COLUMNS.into_iter().zip(own.into_iter().chain([last]));
-        let mut row = filled(grade, roster, own);
-        row.insert(COLUMNS[3].into(), of("points"));
-        if !cell(&row, COLUMNS[0]).is_empty() {
-            rows.push(row);
-        }
-    }
-    let columns = COLUMNS.map(str::to_owned).to_vec();
-    Import { platform: "moodle", columns, rows }
-}
-
-/// A table that Canvas's "Import grades" takes: these five columns, and one
-/// that is called like the assignment there.
-fn canvas(
-    assignment: &Assignment,
-    grades: &[&Row],
-    roster: Option<&Roster>,
-) -> Import {
-    const STUDENT: [&str; 5] =
-        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section"];
-    const IDS: &[&str] = &["ID", "SIS User ID", "SIS Login ID"];
-    let name = &assignment.name;
-    // Canvas's own export calls it "Framing (1234)".
-    let theirs = roster.into_iter().flat_map(|it| &it.columns).find(|it| {
+/// The name of an assignment in Canvas, whose own export calls it
+/// "Framing (1234)".
+fn canvas_title<'a>(name: &'a str, roster: Option<&'a Roster>) -> &'a str {
+    let mut columns = roster.into_iter().flat_map(|it| &it.columns);
+    let theirs = columns.find(|it| {
         let title = it.rsplit_once(" (").map_or(&***it, |(title, _)| title);
         title.eq_ignore_ascii_case(name)
     });
-    let title = theirs.unwrap_or(name);
-    let roster = roster.filter(|it| {
-        let has = |column: &&str| it.columns.iter().any(|it| it == column);
-        has(&"Section") && IDS.iter().any(|it| has(it))
-    });
-    let mut rows = Vec::new();
-    for grade in grades {
-        let of = |column| cell(grade, column).to_string();
-        // An anonymous student has another kind of number.
-        let is_number = of("id").bytes().all(|it| it.is_ascii_digit());
-        let id = match cell(grade, "platform") == "canvas" && is_number {
-            true => of("id"),
-            false => String::new(),
+    theirs.map_or(name, |it| it)
+}
+
+/// A student's row: our points, and what else the roster has in these columns,
+/// or else the gradebook.
+fn filled(grade: &Row, roster: Option<&Roster>, columns: &Columns<'_>) -> Row {
+    let words = ["id", "email", "student"].map(|it| cell(grade, it));
+    let listed = roster.and_then(|it| Some((it, it.find(words)?)));
+    let [id, platform] = ["id", "platform"].map(|it| cell(grade, it));
+    // An anonymous student has another kind of number.
+    let is_number = id.bytes().all(|it| it.is_ascii_digit());
+    row(columns.iter().map(|(column, ours)| {
+        let listed = listed.filter(|_| *ours != "points");
+        let known = listed.map_or("", |(it, at)| it.cell(at, column));
+        let text = match (known, *ours) {
+            ("", MOODLES_ID) if platform == "moodle" => {
+                format!("Participant {id}")
+            }
+            ("", CANVAS_ID) if platform == "canvas" && is_number => id.into(),
+            ("", ours) => cell(grade, ours).into(),
+            (known, _) => known.into(),
         };
-        let mut own = STUDENT.map(|it| (it, String::new()));
-        (own[0].1, own[1].1) = (of("student"), id);
-        let mut row = filled(grade, roster, own);
-        row.insert(title.clone(), of("points"));
-        if IDS.iter().any(|it| !cell(&row, it).is_empty()) {
-            rows.push(row);
-        }
-    }
-    if !rows.is_empty() {
-        let points = assignment.points_max().to_string();
-        let student = (STUDENT[0], "    Points Possible".to_string());
-        rows.insert(0, row([student, (title, points)]));
-    }
-    let columns = STUDENT.into_iter().chain([&**title]);
-    let columns = columns.map(str::to_owned).collect();
-    Import { platform: "canvas", columns, rows }
+        (*column, text)
+    }))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::options::GradeOptions;
 use super::roster::Student;
@@ -102,22 +102,20 @@ pub(crate) fn take<'a>(
                     continue;
                 }
             };
-            let mut remarks = found.remarks.clone();
-            if let Some(dialect) = found.dialect
-                && assignment.start.is_some()
-            {
-                handouts += 1;
-                let other = other_dialect(assignment, dialect);
-                remarks.splice(0..0, other.clone());
-                differ.extend(other);
-            }
-            for what in &remarks {
+            let other = other_dialect(assignment, &found);
+            handouts += usize::from(
+                found.dialect.is_some() && assignment.start.is_some(),
+            );
+            let remarks = other.iter().chain(&found.remarks);
+            for what in remarks.clone() {
                 print(&format!("{}, {name}: {what}\n", student.name))?;
             }
             let late = "late, as the platform says".to_string();
-            remarks.splice(0..0, student.is_late.then_some(late));
-            work.row.extend(of_files(&found, options));
-            work.row.insert("remarks".into(), remarks.join("; "));
+            let late = student.is_late.then_some(late);
+            let remarks = late.iter().chain(remarks);
+            let remarks = remarks.cloned().collect::<Vec<_>>().join("; ");
+            differ.extend(other);
+            work.row.extend(of_files(&found, remarks, options));
             work.files = found.files;
             let graded = hash_of(&work, options, tool);
             work.row.insert("graded".into(), graded);
@@ -138,8 +136,7 @@ pub(crate) fn take<'a>(
     Ok(intake)
 }
 
-/// What is known of a work without its files. Each column is set, so that an
-/// earlier row does not keep what is no longer true.
+/// What is known of a work without its files.
 fn known(
     student: &Student,
     assignment: &Assignment,
@@ -152,33 +149,30 @@ fn known(
         ("points_max", assignment.points_max().to_string()),
         ("seed", options.seed.to_string()),
         ("dialect", dialect.unwrap_or_default()),
-        ("time", String::new()),
-        ("time_of", String::new()),
-        ("minutes_late", String::new()),
-        ("platform", student.platform.into()),
+        ("platform", student.platform.clone()),
         ("id", student.id.clone()),
         ("email", student.email.clone()),
-        ("resembles", String::new()),
-        ("remarks", String::new()),
-        ("graded", String::new()),
     ])
 }
 
-/// When the files were handed in.
-fn of_files(found: &Found, options: &GradeOptions) -> Row {
-    let Some(time) = found.time else { return Row::new() };
-    let late = options.due.map_or(0, |due| (time - due).num_seconds());
-    let late = u64::try_from(late).unwrap_or(0).div_ceil(60);
-    let late = (late > 0).then(|| late.to_string());
+/// What is known of its files.
+fn of_files(found: &Found, remarks: String, options: &GradeOptions) -> Row {
+    let late = found.time.zip(options.due).map(|(time, due)| time - due);
+    let late = late.filter(|it| *it > TimeDelta::zero());
+    let minutes = late.map(|it| it.num_seconds().unsigned_abs().div_ceil(60));
+    let time =
+        |it: DateTime<Utc>| it.to_rfc3339_opts(SecondsFormat::Secs, true);
     row([
-        ("time", time.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        ("time", found.time.map_or(String::new(), time)),
         ("time_of", found.time_of.into()),
-        ("minutes_late", late.unwrap_or_default()),
+        ("minutes_late", minutes.map_or(String::new(), |it| it.to_string())),
+        ("remarks", remarks),
     ])
 }
 
 /// What is to say if a handout is not in the dialect in which it is graded.
-fn other_dialect(assignment: &Assignment, own: Option<u64>) -> Option<String> {
+fn other_dialect(assignment: &Assignment, found: &Found) -> Option<String> {
+    let own = found.dialect.filter(|_| assignment.start.is_some())?;
     let words = |dialect: Option<u64>| match dialect {
         Some(seed) => format!("in dialect {seed}"),
         None => "in no dialect".into(),
@@ -191,30 +185,24 @@ fn other_dialect(assignment: &Assignment, own: Option<u64>) -> Option<String> {
 
 /// Notes which works are the starter, or have the files of another student's.
 fn note_resemblances(works: &mut [Work<'_>]) -> Result<(), String> {
-    let student = |work: &Work<'_>| cell(&work.row, "student").to_string();
-    let notes: Vec<_> = works
-        .iter()
-        .map(|work| {
-            if is_starter(&work.files, work.starter) {
-                return "unchanged starter".into();
+    for at in 0..works.len() {
+        let work = &works[at];
+        let (name, student) =
+            (&work.assignment.name, cell(&work.row, "student"));
+        let others = works
+            .iter()
+            .filter(|it| it.assignment.name == *name && it.files == work.files);
+        let others = others.map(|it| cell(&it.row, "student"));
+        let others: Vec<_> = others.filter(|it| *it != student).collect();
+        let what = match &others[..] {
+            _ if is_starter(&work.files, work.starter) => {
+                "unchanged starter".to_string()
             }
-            let others = works.iter().filter(|it| {
-                it.assignment.name == work.assignment.name
-                    && it.files == work.files
-                    && student(it) != student(work)
-            });
-            match others.map(student).collect::<Vec<_>>().join(", ") {
-                others if others.is_empty() => others,
-                others => format!("the same files as {others}"),
-            }
-        })
-        .collect();
-    for (work, note) in works.iter_mut().zip(notes) {
-        if !note.is_empty() {
-            let (who, name) = (student(work), &work.assignment.name);
-            print(&format!("{who}, {name}: {note}\n"))?;
-        }
-        work.row.insert("resembles".into(), note);
+            [] => continue,
+            others => format!("the same files as {}", others.join(", ")),
+        };
+        print(&format!("{student}, {name}: {what}\n"))?;
+        works[at].row.insert("resembles".into(), what);
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ const EMAILS: [&str; 3] = ["email", "email address", "e-mail"];
 pub(crate) struct Student {
     /// The name in all reports; no other student has it.
     pub(crate) name: String,
-    pub(crate) platform: &'static str,
+    pub(crate) platform: String,
     pub(crate) id: String,
     pub(crate) email: String,
     /// The platform says that something came too late.

@@ -156,9 +156,9 @@ fn students(
             it.find([id, email, name]).map(|at| &it.students[at])
         });
         let key = match (listed, &**id) {
-            (Some(listed), _) => (listed.row, "", String::new()),
-            (None, "") => (None, "", name.clone()),
-            (None, _) => (None, *platform, id.clone()),
+            (Some(listed), _) => (listed.row, String::new(), String::new()),
+            (None, "") => (None, String::new(), name.clone()),
+            (None, _) => (None, platform.clone(), id.clone()),
         };
         let (student, all) = class.entry(key).or_insert_with(|| {
             let unknown = Student { name: name.clone(), ..Student::default() };
@@ -167,7 +167,7 @@ fn students(
         if all.iter().any(|it| is_other(it, &delivery)) {
             return Err(format!("two students are called {name}"));
         }
-        student.platform = platform;
+        student.platform.clone_from(platform);
         student.is_late |= is_late;
         student.id.clone_from(id);
         if !email.is_empty() {

@@ -15,11 +15,12 @@ const MARK: char = '\u{feff}';
 /// A row, by column.
 pub(crate) type Row = BTreeMap<String, String>;
 
-/// A row with these cells.
+/// A row with these cells; what is empty it does not have.
 pub(crate) fn row<'a>(
     cells: impl IntoIterator<Item = (&'a str, String)>,
 ) -> Row {
     let cells = cells.into_iter();
+    let cells = cells.filter(|(_, text)| !text.is_empty());
     cells.map(|(column, text)| (column.to_string(), text)).collect()
 }
 

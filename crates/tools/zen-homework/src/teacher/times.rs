@@ -8,8 +8,12 @@ pub(crate) fn local(time: NaiveDateTime) -> Option<DateTime<Utc>> {
 }
 
 /// Reads a time on the clock of this machine, in the first format that fits.
-pub(crate) fn read(text: &str, formats: &[&str]) -> Option<DateTime<Utc>> {
-    let read = |it: &&str| NaiveDateTime::parse_from_str(text, it).ok();
+pub(crate) fn read(
+    text: &str,
+    formats: &[impl AsRef<str>],
+) -> Option<DateTime<Utc>> {
+    let read =
+        |it: &_| NaiveDateTime::parse_from_str(text, AsRef::as_ref(it)).ok();
     local(formats.iter().find_map(read)?)
 }
 

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
+use serde::Deserialize;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::names::is_general;
@@ -18,7 +18,7 @@ use crate::teacher::times;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Who {
     /// Empty for a folder that just has the student's name.
-    pub(crate) platform: &'static str,
+    pub(crate) platform: String,
     /// What the platform calls the student, or the group.
     pub(crate) id: String,
     pub(crate) name: String,
@@ -39,65 +39,33 @@ pub(crate) struct Delivery {
     pub(crate) node: Node,
 }
 
-/// How platforms name what they deliver. The parts of a name are those of
-/// [`Who`]; without a `name`, the student is called by the `id`.
-const PATTERNS: [(&str, &str); 9] = [
-    (
-        "moodle",
-        r"^(?<name>.+?)_(?<id>\d+)_assignsubmission_[a-z]+_?(?<file>.*)$",
-    ),
-    (
-        BLACKBOARD,
-        r"(?x)^.+_(?<id>[^_]+)_attempt_(?<time>\d{4}(-\d\d){5})
-        (_(?<file>.+)|\.txt)$",
-    ),
-    (
-        "d2l",
-        r"(?x)^(?<id>\d+)-\d+\ ?-\ ?(?<name>.+?)\ ?-\ ?
-        (?<time>\w+\.?\ \w+,?\ \d{4}\ [\d:]{3,5}(\ ?[AP]M)?)
-        (\ ?-\ ?(?<file>.+))?$",
-    ),
-    (
-        CANVAS,
-        r"(?x)^(?<late>LATE_)?anon_(?<id>[A-Za-z0-9]+)
-        _(?<attempt>\d+)_(?<file>.+)$",
-    ),
-    (
-        CANVAS,
-        r"(?x)^(?<late>LATE_)?anon_(?<id>[A-Za-z0-9]+)
-        _(?<file>(text|link)\.html)$",
-    ),
-    (
-        CANVAS,
-        r"(?x)^(?<name>.+?)(?<late>_LATE)?_(?<id>\d+)
-        _(?<attempt>\d+)_(?<file>.+)$",
-    ),
-    (
-        CANVAS,
-        r"(?x)^(?<name>.+?)(?<late>_LATE)?_(?<id>\d+)
-        _(?<file>(text|link)\.html)$",
-    ),
-    ("sakai", r"^(?<name>[^()]+, [^()]+)\((?<id>[^()]+)\)$"),
-    // A cloned repository, or a zip of it. ASSIGNMENT is any of ours.
-    (GITHUB, r"(?i)^(.*?-)??(ASSIGNMENT)-(?<id>.+?)(-main|-master)?$"),
-];
+/// How platforms name what they deliver.
+#[derive(Deserialize)]
+struct Layouts {
+    times: Vec<String>,
+    layout: Vec<Layout>,
+}
+
+#[derive(Deserialize)]
+struct Layout {
+    platform: String,
+    #[serde(default)]
+    only: Only,
+    pattern: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Only {
+    #[default]
+    Both,
+    Files,
+    Folders,
+}
 
 pub(crate) const BLACKBOARD: &str = "blackboard";
-const CANVAS: &str = "canvas";
 const GITHUB: &str = "github";
 pub(crate) const NBGRADER: &str = "nbgrader";
-
-/// The times in these names, on the clock of the platform, which is taken for
-/// that of this machine. A comma or a point in it does not count.
-const TIMES: [&str; 7] = [
-    "%Y-%m-%d-%H-%M-%S",
-    "%b %d %Y %I%M %p",
-    "%b %d %Y %I:%M %p",
-    "%b %d %Y %H%M",
-    "%d %b %Y %I%M %p",
-    "%d %b %Y %H%M",
-    "%d %b %Y %H:%M",
-];
 
 /// The folder with the students' folders, in a course of nbgrader's.
 const SUBMITTED: &str = "submitted";
@@ -105,16 +73,12 @@ const SUBMITTED: &str = "submitted";
 /// Gradescope's file with the names, which is beside the submissions.
 const METADATA: &str = "submission_metadata.yml";
 
-#[expect(clippy::unwrap_used, reason = "each is a constant, and is tested")]
-fn regex(text: &str) -> Regex {
-    Regex::new(text).unwrap()
-}
-
 /// All that was delivered, and what no one can be found for.
 pub(crate) struct Delivered {
     pub(crate) all: Vec<Delivery>,
     pub(crate) asked: Vec<String>,
-    patterns: Vec<(&'static str, Regex)>,
+    times: Vec<String>,
+    layouts: Vec<(Layout, Regex)>,
     /// The students of Gradescope's submissions, by the name of the folder.
     submitters: BTreeMap<String, Vec<Who>>,
 }
@@ -130,13 +94,19 @@ impl Delivered {
     ) -> Result<Self, String> {
         let names = assignments.iter().map(|it| regex::escape(it));
         let names = names.collect::<Vec<_>>().join("|");
-        let patterns = PATTERNS.map(|(platform, pattern)| {
-            (platform, regex(&pattern.replace("ASSIGNMENT", &names)))
+        let known: Layouts = toml::from_str(include_str!("layouts.toml"))
+            .map_err(|err| err.to_string())?;
+        let layouts = known.layout.into_iter().map(|it| {
+            let pattern = it.pattern.replace("ASSIGNMENT", &names);
+            let mut pattern = RegexBuilder::new(&pattern);
+            let pattern = pattern.ignore_whitespace(true).build();
+            pattern.map(|pattern| (it, pattern)).at("layouts.toml")
         });
         let mut delivered = Self {
             all: Vec::new(),
             asked: Vec::new(),
-            patterns: patterns.into(),
+            times: known.times,
+            layouts: layouts.collect::<Result<_, _>>()?,
             submitters: BTreeMap::new(),
         };
         let around = nodes.iter().filter(|it| is_submission(it));
@@ -175,40 +145,45 @@ impl Delivered {
 
     /// Reads a name as a platform writes it. None if it is not such a name.
     fn who(&self, node: &Node) -> Option<Who> {
-        // These two deliver no folders, and this one no files.
-        let may_be = |platform: &str| match platform {
-            CANVAS | BLACKBOARD => node.kind == Kind::File,
-            GITHUB => node.is_open(),
-            _ => true,
-        };
-        let (platform, found) =
-            self.patterns.iter().find_map(|(platform, it)| {
-                let name =
-                    if *platform == GITHUB { node.stem() } else { &node.name };
-                Some((
-                    *platform,
-                    it.captures(name).filter(|_| may_be(platform))?,
-                ))
+        let (layout, found) =
+            self.layouts.iter().find_map(|(it, pattern)| {
+                let name = match it.only {
+                    Only::Files if node.kind != Kind::File => return None,
+                    Only::Folders if !node.is_open() => return None,
+                    Only::Folders => node.stem(),
+                    _ => &node.name,
+                };
+                Some((it, pattern.captures(name)?))
             })?;
         let part = |name: &str| {
             let part = found.name(name).map_or("", |it| it.as_str());
             (!part.is_empty()).then(|| part.to_string())
         };
         let id = part("id").unwrap_or_default();
-        if platform == GITHUB && is_general(&id) {
+        if layout.platform == GITHUB && is_general(&id) {
             return None;
         }
         let attempt = part("attempt").and_then(|it| it.parse().ok());
         Some(Who {
-            platform,
+            platform: layout.platform.clone(),
             name: part("name").unwrap_or_else(|| id.clone()),
             id,
             email: String::new(),
             is_late: part("late").is_some(),
-            time: part("time").and_then(|it| time(&it)),
+            time: part("time").and_then(|it| self.time(&it)),
             attempt: attempt.unwrap_or(0),
-            file: part("file"),
+            file: part("file").or_else(|| part("text")),
         })
+    }
+
+    /// The time in a name.
+    fn time(&self, text: &str) -> Option<DateTime<Utc>> {
+        let text = text.replace([',', '.'], "");
+        let words = text.split(' ').map(|it| {
+            let is_short = it.len() == 3 && it.parse::<u16>().is_ok();
+            if is_short { format!("0{it}") } else { it.into() }
+        });
+        times::read(&words.collect::<Vec<_>>().join(" "), &self.times)
     }
 
     /// Whether a name, or a file beside, says that this is one student's.
@@ -251,6 +226,7 @@ impl Delivered {
                     true => (NBGRADER, name.clone()),
                     false => ("", String::new()),
                 };
+            let platform = platform.into();
             let who = Who { platform, id, name, ..Who::default() };
             self.all.push(Delivery { who, node });
         } else {
@@ -304,14 +280,6 @@ fn is_submission(node: &Node) -> bool {
     node.name.starts_with("submission_") && node.name != METADATA
 }
 
-/// The time in a name.
-fn time(text: &str) -> Option<DateTime<Utc>> {
-    static SHORT: LazyLock<Regex> = LazyLock::new(|| regex(r" (\d{3})( |$)"));
-    let text = text.replace([',', '.'], "");
-    // A quarter to nine is written 845.
-    times::read(&SHORT.replace(&text, " 0$1$2"), &TIMES)
-}
-
 /// Reads Gradescope's file, whose keys are Ruby's symbols.
 fn submitters(
     text: &str,
@@ -334,7 +302,7 @@ fn submitters(
                 id => id,
             };
             let name = word(person, ":name");
-            let platform = "gradescope";
+            let platform = "gradescope".into();
             Who { platform, id, name, email, time, ..Who::default() }
         });
         Some((folder.as_str()?.into(), people.collect()))

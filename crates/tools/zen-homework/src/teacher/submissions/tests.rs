@@ -156,7 +156,7 @@ fn moodle_delivers_folders_or_files_with_a_participants_number() {
     ]);
     let found = delivered.all();
     expect(&found, &BOTH);
-    let ids = found.students.iter().map(|(it, _)| (it.platform, &*it.id));
+    let ids = found.students.iter().map(|(it, _)| (&*it.platform, &*it.id));
     assert_eq!(ids.collect::<Vec<_>>(), [("moodle", "11"), ("moodle", "12")]);
     // The whole download, unpacked.
     expect(&find(&[delivered.path("")], &[]), &BOTH);
