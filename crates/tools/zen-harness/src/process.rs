@@ -382,6 +382,19 @@ pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
     Process::start(command)?.finish(patience)
 }
 
+/// The same for a command whose output is needed. If it fails, or has to be
+/// killed, what it has printed on standard error is the error.
+pub fn output_of(
+    command: &mut Command,
+    patience: Duration,
+) -> Result<String, String> {
+    let ended = run(command, patience).map_err(|err| err.to_string())?;
+    match ended.succeeded() {
+        true => Ok(ended.output.join("\n")),
+        false => Err(ended.errors.join("\n")),
+    }
+}
+
 /// Calls `attempt` until it returns a value; None after this time. It looks
 /// less often the longer it waits: on a busy machine each look waits for a
 /// processor, and the time of thousands of looks would excuse any server.

@@ -55,6 +55,8 @@ pub struct FailedCase {
     pub sentence: String,
     /// What was done to the server, and what it did.
     pub lines: Vec<String>,
+    /// Another program of this machine may be the reason.
+    pub starved: bool,
 }
 
 impl FailedCase {
@@ -201,6 +203,7 @@ fn run_cases(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
                     clause: result.clause.to_string(),
                     sentence: result.sentence.clone(),
                     lines: failure.lines(),
+                    starved: failure.starved || failure.late_by.is_some(),
                 }
             });
             StageOutcome::Failed(what, failed.collect())
@@ -248,6 +251,7 @@ pub fn all_failed(
         clause: "build".into(),
         sentence: "it must build".into(),
         lines,
+        starved: false,
     };
     let first = StageOutcome::Failed(what.into(), vec![failed]);
     end_with(assignment, Vec::new(), first)

@@ -1,5 +1,6 @@
 //! The commands for teachers and authors.
 
+mod at;
 mod cage;
 mod class;
 pub mod examination;
@@ -8,15 +9,22 @@ pub mod grade;
 mod gradebook;
 mod group;
 pub mod handout;
+mod imports;
 mod intake;
 mod limits;
 mod markers;
 mod mutants;
 pub mod new;
+mod options;
+mod packages;
 mod pages;
+mod records;
 mod roster;
 pub mod solution;
 mod source;
 mod submissions;
+mod summary;
+mod table;
+mod times;
 pub mod verify;
 mod workshop;

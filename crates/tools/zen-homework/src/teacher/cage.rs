@@ -112,7 +112,7 @@ impl Cage {
     pub(crate) fn new(
         workshop: &Path,
         own: &Path,
-        mut tools: Vec<PathBuf>,
+        tools: Vec<PathBuf>,
     ) -> Result<Self, String> {
         let mut version = Command::new("bwrap");
         let version = process::run(version.arg("--version"), ANSWER_TIME_MAX);
@@ -122,11 +122,6 @@ impl Cage {
             "bubblewrap is missing: install the package `bubblewrap`, 0.8 or \
             later",
         )?;
-        for folder in &mut tools {
-            let whole = folder.canonicalize();
-            *folder =
-                whole.map_err(|err| format!("{}: {err}", folder.display()))?;
-        }
         let (tool, workshop) = (own.to_path_buf(), workshop.to_path_buf());
         Ok(Self { version, tool, workshop, user: unused_user(), tools })
     }

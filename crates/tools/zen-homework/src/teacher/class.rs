@@ -71,6 +71,8 @@ enum Until {
 struct Done {
     results: Vec<StageResult>,
     times: (Instant, Instant),
+    /// Another work may be the reason: it was late or was killed.
+    is_open: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -131,6 +133,8 @@ impl<'a> Class<'a> {
         root: &Path,
         assignments: &[Assignment],
     ) -> Result<(), String> {
+        let tools = self.how.tools.iter().map(|it| required_folder(it));
+        let tools = tools.collect::<Result<Vec<_>, _>>()?;
         let folder = self.workshop.folder();
         let seed = folder.join("seed");
         fs::create_dir(&seed).map_err(|err| err.to_string())?;
@@ -144,7 +148,7 @@ impl<'a> Class<'a> {
         let rust = cage::rust(root);
         // Without Cargo, Rust is one language among others.
         let rust = if cargo { rust? } else { rust.unwrap_or_default() };
-        let tools = rust.into_iter().chain(self.how.tools.iter().cloned());
+        let tools = rust.into_iter().chain(tools);
         let cage = Cage::new(folder, &self.tool, tools.collect());
         let cage = cage.map_err(without_a_cage)?;
         if cargo {
@@ -222,49 +226,46 @@ impl<'a> Class<'a> {
         let (begun, ended) = done.times;
         let greedy = lock(&self.greedy);
         let mut others = greedy.iter().filter(|it| **it != done.times);
-        done.results.iter().any(|it| is_about_time(&it.outcome))
-            && others.any(|(from, to)| *from < ended && begun < *to)
+        done.is_open && others.any(|(from, to)| *from < ended && begun < *to)
     }
 
     fn examine_one(&self, work: &Work<'_>, number: usize) -> Done {
         let begun = Instant::now();
         let examined = self.results(work, number);
         let times = (begun, Instant::now());
-        let results = match examined {
-            Ok((results, was_greedy)) => {
-                if was_greedy {
+        let (results, is_open) = match examined {
+            Ok(examined) => {
+                if examined.was_greedy {
                     lock(&self.greedy).push(times);
                 }
-                results
+                let is_open = is_open(&examined);
+                (examined.results, is_open)
             }
             // The other grades are not lost because of this one.
             Err(why) => {
                 let unknown = StageOutcome::Unknown(why);
-                stages::end_with(work.assignment, Vec::new(), unknown)
+                (stages::end_with(work.assignment, Vec::new(), unknown), true)
             }
         };
-        Done { results, times }
+        Done { results, times, is_open }
     }
 
-    /// The results, and whether the work used all that it may use.
+    /// What the examination of a work comes to, whether it builds or not.
     fn results(
         &self,
         work: &Work<'_>,
         number: usize,
-    ) -> Result<(Vec<StageResult>, bool), String> {
+    ) -> Result<Examined, String> {
         let assignment = work.assignment;
         let folder = format!("run-{number}");
         let until = Until::Examined;
-        let examined = self.run(assignment, Some(work), &folder, until)?;
-        let results = match examined.not_built {
-            None => examined.results,
-            Some((what, said)) => {
-                // It may be the machine's fault: then the starter fails too.
-                self.starter_builds(assignment, &folder)?;
-                stages::all_failed(assignment, &what, said)
-            }
-        };
-        Ok((results, examined.was_greedy))
+        let mut examined = self.run(assignment, Some(work), &folder, until)?;
+        if let Some((what, said)) = examined.not_built.take() {
+            // It may be the machine's fault: then the starter fails as well.
+            self.starter_builds(assignment, &folder)?;
+            examined.results = stages::all_failed(assignment, &what, said);
+        }
+        Ok(examined)
     }
 
     /// Builds a work or the starter, and examines it, in a temporary folder
@@ -370,23 +371,16 @@ impl<'a> Class<'a> {
     }
 }
 
-/// Whether another program may be the reason: a time has passed, or the server
-/// was killed. A wrong answer stays wrong.
-fn is_about_time(outcome: &StageOutcome) -> bool {
-    let is_time = |text: &str| {
-        let words: Vec<_> = text.split([' ', ';', ':', ',']).collect();
-        let mut pairs = words.windows(2);
-        pairs.any(|it| it[1] == "s" && it[0].parse::<f64>().is_ok())
-            || text.contains("signal 9 ")
-    };
-    match outcome {
-        StageOutcome::Failed(what, cases) => {
-            let first = cases.iter().filter_map(|it| it.lines.first());
-            is_time(what) || first.into_iter().any(|it| is_time(it))
-        }
+/// Whether another work may be the reason for a result. What has reached a limit
+/// of its own, and a wrong answer, stay as they are.
+fn is_open(examined: &Examined) -> bool {
+    let is_starved = |it: &StageResult| match &it.outcome {
+        StageOutcome::Failed(_, cases) => cases.iter().any(|it| it.starved),
         StageOutcome::Unknown(_) => true,
         StageOutcome::Passed | StageOutcome::NotTried(_) => false,
-    }
+    };
+    let is_starved = examined.results.iter().any(is_starved);
+    !examined.was_greedy && (examined.was_late || is_starved)
 }
 
 /// Fails if a build could not run what it has built for itself.
@@ -407,6 +401,22 @@ fn require_executables(folder: &Path) -> Result<(), String> {
 #[cfg(not(unix))]
 fn require_executables(_: &Path) -> Result<(), String> {
     Ok(())
+}
+
+/// A folder of `--tools`, as the cage needs its path.
+fn required_folder(folder: &Path) -> Result<PathBuf, String> {
+    let whole = folder.canonicalize().map_err(|err| err.to_string());
+    let whole = whole.and_then(|it| match it.is_dir() {
+        true => Ok(it),
+        false => Err("it is no folder".into()),
+    });
+    whole.map_err(|why| {
+        format!(
+            "--tools {}: {why}: give the folder in which the language is \
+            installed here, or leave --tools out if it is below /usr",
+            folder.display()
+        )
+    })
 }
 
 fn without_a_cage(why: String) -> String {
@@ -451,24 +461,62 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_about_time;
-    use crate::stages::{FailedCase, StageOutcome};
+    use super::{Examined, is_open};
+    use crate::project::Project;
+    use crate::stages::{FailedCase, StageOutcome, end_with};
 
     #[test]
     fn only_what_takes_time_can_be_a_neighbours_fault() {
-        let about = |what: &str, line: &str| {
+        let project = Project::around(&zen_harness::folder!()).unwrap();
+        let framing = project.assignment("framing").unwrap();
+        let ended = |outcome| Examined {
+            results: end_with(&framing, Vec::new(), outcome),
+            ..Examined::default()
+        };
+        // The words do not matter, only what the checker knows.
+        let failed = |starved| {
             let case = FailedCase {
                 clause: "wire/1".into(),
                 sentence: "it answers".into(),
-                lines: vec![line.into(), "0.1 s  sent".into()],
+                lines: vec!["came nothing for 8 s".into()],
+                starved,
             };
-            is_about_time(&StageOutcome::Failed(what.into(), vec![case]))
+            let what = "1 of 2 cases fail".into();
+            ended(StageOutcome::Failed(what, vec![case]))
         };
-        assert!(about("1 of 2 cases fail", "came nothing for 8 s"));
-        assert!(about("killed after 300 s", ""));
-        assert!(about("1 of 2 cases fail", "was ended by signal 9 (SIGKILL)"));
-        assert!(!about("1 of 2 cases fail", "the bytes are wrong"));
-        assert!(!about("it does not build", "error: expected `;`"));
-        assert!(is_about_time(&StageOutcome::Unknown("?".into())));
+        assert!(is_open(&failed(true)));
+        assert!(!is_open(&failed(false)));
+        assert!(is_open(&ended(StageOutcome::Unknown("?".into()))));
+        let killed = || {
+            let what = "killed after 300 s".into();
+            ended(StageOutcome::Failed(what, Vec::new()))
+        };
+        assert!(is_open(&Examined { was_late: true, ..killed() }));
+        let greedy = Examined { was_greedy: true, ..failed(true) };
+        assert!(!is_open(&greedy));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_checker_knows_whether_something_killed_the_server() {
+        use zen_check::report::{Outcome, Profile};
+        for (script, starved) in [("kill -9 $$", true), ("exit 3", false)] {
+            let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+            let program =
+                zen_check::Program::command(command, Profile::Wire, None);
+            let plan = zen_check::Plan {
+                only: vec!["wire/1".into()],
+                ..zen_check::Plan::default()
+            };
+            let report = zen_check::examine(program, "a", &plan, &|_| {});
+            let failures =
+                report.results.iter().filter_map(|it| match &it.outcome {
+                    Outcome::Failed(failure) => Some(failure.starved),
+                    _ => None,
+                });
+            let failures: Vec<_> = failures.collect();
+            assert!(failures.contains(&true) == starved, "{failures:?}");
+            assert!(!failures.is_empty(), "{script}");
+        }
     }
 }

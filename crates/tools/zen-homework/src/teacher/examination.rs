@@ -179,6 +179,8 @@ pub(crate) struct Examined {
     pub(crate) failed: Option<String>,
     /// It used all that it may use, so others may have been late.
     pub(crate) was_greedy: bool,
+    /// It was not built or not examined in its time.
+    pub(crate) was_late: bool,
 }
 
 /// Runs the command of an examination, which is an error if it cannot begin.
@@ -196,7 +198,7 @@ pub(crate) fn run(
         group.hold(command);
     }
     let mut process = Process::start(command).map_err(|err| err.to_string())?;
-    let (mut killed, mut was_greedy) = (None, false);
+    let (mut killed, mut was_greedy, mut was_late) = (None, false, false);
     let (mut since, mut is_built) = (Instant::now(), false);
     let mut counted = Instant::now();
     let output = process.output.clone();
@@ -216,6 +218,7 @@ pub(crate) fn run(
             true => (Limits::of(assignment), assignment.run_seconds),
         };
         if since.elapsed() > Duration::from_secs(seconds) + MARGIN {
+            was_late = true;
             killed = Some(format!("killed after {seconds} s"));
         } else if are_limited && let Some(what) = limits.reached(process) {
             was_greedy = true;
@@ -227,6 +230,8 @@ pub(crate) fn run(
     if ended.is_some() {
         output.wait_for_end(MARGIN).ok();
     }
+    // It has an end of its own for a build.
+    was_late |= !is_built && since.elapsed().as_secs() >= build_seconds;
     let said = process.last_words();
     let end = match (killed, ended) {
         (Some(why), _) => StageOutcome::Failed(why, Vec::new()),
@@ -237,7 +242,7 @@ pub(crate) fn run(
         }
     };
     let is_well = ended.is_some_and(|it| it.success());
-    let examined = Examined { was_greedy, ..Examined::default() };
+    let examined = Examined { was_greedy, was_late, ..Examined::default() };
     examined.learn(assignment, &output.lines(), end, is_well)
 }
 

@@ -1,7 +1,6 @@
 //! An assignment for a platform that runs autograders: a handout, and the
 //! scripts that start it there.
 
-use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,7 @@ use clap::ValueEnum;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::at::At;
 use super::handout::{
     self, RUST, forget_other_packages, handed_out, workflow, write,
 };
@@ -57,31 +57,25 @@ pub fn export(
         let text = text.replace(NAME, name).replace(RUST, &rust);
         (PathBuf::from(path), text.into_bytes())
     };
-    match platform {
+    let scripts = match platform {
         Platform::Gradescope => {
-            let mut files = graded_project(project, assignment)?;
-            for (path, text) in [
-                ("setup.sh", include_str!("export/setup.sh")),
-                ("run_autograder", include_str!("export/run_autograder")),
-            ] {
-                files.push(script(path, &for_gradescope(text)));
-            }
-            is_free(to)?;
-            zip(&files, to)
+            let setup = for_gradescope(include_str!("export/setup.sh"));
+            let run = for_gradescope(include_str!("export/run_autograder"));
+            [script("setup.sh", &setup), script("run_autograder", &run)]
         }
-        Platform::Classroom50 => {
-            let mut files = graded_project(project, assignment)?;
-            let autograder = include_str!("export/autograder.py");
-            files.push(script("autograder.py", autograder));
-            let runtime = include_str!("export/runtime.json");
-            files.push(script("runtime.json", runtime));
-            write_new(&files, to)
-        }
+        Platform::Classroom50 => [
+            script("autograder.py", include_str!("export/autograder.py")),
+            script("runtime.json", include_str!("export/runtime.json")),
+        ],
         Platform::GithubActions => {
-            let path = PathBuf::from(".github/workflows/homework.yml");
-            let text = workflow(&[assignment])?.into_bytes();
-            write_new(&vec![(path, text)], to)
+            return write_new(&vec![workflow(&[assignment])?], to);
         }
+    };
+    let mut files = graded_project(project, assignment)?;
+    files.extend(scripts);
+    match platform {
+        Platform::Gradescope => is_free(to).and_then(|()| zip(&files, to)),
+        _ => write_new(&files, to),
     }
 }
 
@@ -111,9 +105,7 @@ fn graded_project(
 }
 
 fn zip(files: &Files, to: &Path) -> Result<(), String> {
-    let in_zip = |err: &dyn fmt::Display| format!("{}: {err}", to.display());
-    let file = File::create(to).map_err(|err| in_zip(&err))?;
-    let mut zip = ZipWriter::new(file);
+    let mut zip = ZipWriter::new(File::create(to).at(to)?);
     for (path, bytes) in files {
         let is_script = path.parent() == Some(Path::new(""));
         let mode = if is_script { 0o755 } else { 0o644 };
@@ -121,9 +113,8 @@ fn zip(files: &Files, to: &Path) -> Result<(), String> {
             .compression_method(zip::CompressionMethod::Stored)
             .unix_permissions(mode);
         let path = path.to_string_lossy().replace('\\', "/");
-        zip.start_file(path, options).map_err(|err| in_zip(&err))?;
-        zip.write_all(bytes).map_err(|err| in_zip(&err))?;
+        zip.start_file(path, options).at(to)?;
+        zip.write_all(bytes).at(to)?;
     }
-    zip.finish().map_err(|err| in_zip(&err))?;
-    Ok(())
+    zip.finish().map(drop).at(to)
 }

@@ -2,15 +2,17 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use zen_harness::process::Process;
 use zen_harness::workspace;
 
+use super::at::At;
+use super::packages;
 use super::pages;
-use super::source::{self, Files, Workspace};
+use super::source::{self, Files};
 use crate::assignment::Assignment;
 use crate::project::{KEPT, Project};
 
@@ -66,8 +68,7 @@ pub fn handout(
     }
     let mut files = handed_out(project, &assignments)?;
     if with_ci {
-        let path = ".github/workflows/homework.yml";
-        files.push((path.into(), workflow(&assignments)?.into_bytes()));
+        files.push(workflow(&assignments)?);
     }
     // What a student has by now may be changed, and so may its starter.
     files.retain(|(path, _)| {
@@ -92,9 +93,8 @@ pub(crate) fn handed_out(
     project: &Project,
     assignments: &[Assignment],
 ) -> Result<Files, String> {
-    let workspace = Workspace::open(&project.root)?;
     let names: Vec<_> = assignments.iter().map(|it| it.name.as_str()).collect();
-    let mut files = workspace.tools(&names)?;
+    let mut files = packages::needed(&project.root, &names)?;
     for assignment in assignments {
         let mut starter = Vec::new();
         for (path, bytes) in source::starter(assignment)? {
@@ -119,13 +119,9 @@ pub(crate) fn handed_out(
 pub(crate) fn write(files: &Files, to: &Path) -> Result<(), String> {
     for (path, bytes) in files {
         let path = to.join(path);
-        let written = match path.parent() {
-            Some(folder) => fs::create_dir_all(folder),
-            None => Ok(()),
-        };
-        written
-            .and_then(|()| fs::write(&path, bytes))
-            .map_err(|err| format!("{}: {err}", path.display()))?;
+        let folder = path.parent().unwrap_or(to);
+        fs::create_dir_all(folder).at(folder)?;
+        fs::write(&path, bytes).at(path)?;
     }
     Ok(())
 }
@@ -144,7 +140,9 @@ pub(crate) fn forget_other_packages(folder: &Path) -> Result<(), String> {
 }
 
 /// A workflow that checks these assignments with the Rust that is here.
-pub(crate) fn workflow(assignments: &[Assignment]) -> Result<String, String> {
+pub(crate) fn workflow(
+    assignments: &[Assignment],
+) -> Result<(PathBuf, Vec<u8>), String> {
     let step = |name: &str| {
         format!("      - run: cargo homework check {name} --report github=-\n")
     };
@@ -152,7 +150,8 @@ pub(crate) fn workflow(assignments: &[Assignment]) -> Result<String, String> {
     let condition = "        if: ${{ !cancelled() }}\n";
     let steps = assignments.iter().map(|it| step(&it.name) + condition);
     let workflow = WORKFLOW.replace(RUST, &rust()?);
-    Ok(format!("{workflow}{}", steps.collect::<String>()))
+    let text = workflow + &steps.collect::<String>();
+    Ok((".github/workflows/homework.yml".into(), text.into_bytes()))
 }
 
 /// The version of Rust with which this workspace is built here. Platforms are

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use zen_harness::{process, workspace};
 
+use super::at::At;
 use super::handout::{forget_other_packages, handed_out, write};
 use super::source::Files;
 use crate::assignment::Assignment;
@@ -33,8 +34,7 @@ impl Temporary {
         let name = format!("zen-homework-{}-{number}", std::process::id());
         let folder = std::path::absolute(std::env::temp_dir());
         let folder = folder.map_err(|err| err.to_string())?.join(name);
-        let made = fs::create_dir(&folder);
-        made.map_err(|err| format!("{}: {err}", folder.display()))?;
+        fs::create_dir(&folder).at(&folder)?;
         let heir = heir(&folder).ok();
         Ok(Self(folder, heir))
     }
@@ -105,8 +105,7 @@ impl Workshop {
     /// Replaces the files in the folder of an assignment with these.
     pub(crate) fn put(&self, name: &str, files: &Files) -> Result<(), String> {
         let folder = self.project.folder(name);
-        fs::remove_dir_all(&folder)
-            .map_err(|err| format!("{}: {err}", folder.display()))?;
+        fs::remove_dir_all(&folder).at(&folder)?;
         write(files, &folder)
     }
 
@@ -133,12 +132,8 @@ pub(crate) fn clean(
     cargo.args(["clean", "--quiet", "--offline", "--package"]);
     cargo.arg(&assignment.name);
     cargo.envs(project.target.iter().map(|it| ("CARGO_TARGET_DIR", it)));
-    let cleaned = process::run(&mut cargo, CLEAN_TIME_MAX);
-    let cleaned = cleaned.map_err(|err| err.to_string())?;
-    match cleaned.succeeded() {
-        true => Ok(()),
-        false => Err(format!("cargo clean: {}", cleaned.errors.join("\n"))),
-    }
+    let cleaned = process::output_of(&mut cargo, CLEAN_TIME_MAX);
+    cleaned.map(drop).at("cargo clean")
 }
 
 /// The packages that this project needs, in a folder of their own, and how
@@ -148,22 +143,17 @@ pub(crate) fn vendor(
     to: &Path,
     place: &str,
 ) -> Result<(), String> {
-    let mut said = String::new();
-    for offline in [&["--offline"][..], &[]] {
+    let vendored = |offline: &[&str]| {
         let mut cargo = workspace::cargo(root);
         cargo.args(["vendor", "--locked", "--respect-source-config"]);
         cargo.args(offline).arg(to);
-        let told = process::run(&mut cargo, VENDOR_TIME_MAX);
-        let told = told.map_err(|err| err.to_string())?;
-        if told.succeeded() {
-            let text = told.output.join("\n");
-            let text = text.replace(&*to.to_string_lossy(), place);
-            let config = root.join(".cargo/config.toml");
-            let kept = fs::read_to_string(&config).unwrap_or_default();
-            return fs::write(&config, format!("{kept}\n{text}\n"))
-                .map_err(|err| format!("{}: {err}", config.display()));
-        }
-        said = told.errors.join("\n");
-    }
-    Err(format!("cargo fetch would help, with the network: {said}"))
+        process::output_of(&mut cargo, VENDOR_TIME_MAX)
+    };
+    let text = vendored(&["--offline"])
+        .or_else(|_| vendored(&[]))
+        .at("cargo fetch would help, with the network")?;
+    let text = text.replace(&*to.to_string_lossy(), place);
+    let config = root.join(".cargo/config.toml");
+    let kept = fs::read_to_string(&config).unwrap_or_default();
+    fs::write(&config, format!("{kept}\n{text}\n")).at(config)
 }

@@ -65,7 +65,11 @@ fn what_is_missing_is_said_before_the_first_grade() {
     let folder = class("refusing");
     let to = folder.join("grades");
     let mut nowhere = grade(&folder, Path::new("/proc/nowhere"));
-    refuses(&nowhere.output().unwrap(), "/proc/nowhere: ");
+    let nowhere = nowhere.output().unwrap();
+    refuses(&nowhere, "--tools /proc/nowhere: No such file");
+    refuses(&nowhere, "give the folder in which the language is installed");
+    let said = String::from_utf8_lossy(&nowhere.stderr);
+    assert!(!said.contains("--unlimited"), "{said}");
 
     let path = std::env::var("PATH").unwrap();
     let mut without = grade(&folder, &to);
