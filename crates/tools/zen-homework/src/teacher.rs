@@ -1,6 +1,7 @@
 //! The commands for teachers and authors.
 
 mod at;
+mod belongings;
 mod cage;
 mod class;
 pub mod examination;
@@ -28,3 +29,4 @@ mod table;
 mod times;
 pub mod verify;
 mod workshop;
+mod wrong;

@@ -62,14 +62,6 @@ const OUTER_LAST: &str = "--proc /proc --dev-bind /dev/null /dev/null \
     --dev-bind /dev/random /dev/random --dev-bind /dev/urandom /dev/urandom \
     --dev-bind /dev/tty /dev/tty --remount-ro / --chdir /homework --";
 
-/// The inner cage sees what the outer one does, but another /proc, /dev and
-/// /tmp. In memory, it may keep 64 MiB shared and 256 MiB in files.
-#[cfg(target_os = "linux")]
-const INNER: &str = "--unshare-user --uid 1000 --gid 1000 --unshare-pid \
-    --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent \
-    --new-session --ro-bind / / --proc /proc --dev /dev --size 67108864 \
-    --tmpfs /dev/shm --remount-ro /dev --size 268435456 --tmpfs /tmp";
-
 /// What a submission may write while it is built, in bytes of memory: its
 /// own folder, and the folder of the build.
 const WORK_BYTES_MAX: &str = "268435456";
@@ -230,29 +222,6 @@ impl Cage {
         }
         seen
     }
-}
-
-/// The inner cage, in which only these folders and its /tmp can be written.
-#[cfg(target_os = "linux")]
-fn inner(writable: &[&Path]) -> Command {
-    let mut bwrap = Command::new("bwrap");
-    bwrap.args(INNER.split(' '));
-    // The new /tmp must not hide the tools that the outer cage shows below it.
-    let path = env::var_os("PATH").unwrap_or_default();
-    let temporary = Path::new("/tmp");
-    for programs in env::split_paths(&path) {
-        let tool = match programs.parent() {
-            Some(tool) if programs.ends_with("bin") => tool,
-            _ => &programs,
-        };
-        if tool.starts_with(temporary) && tool != temporary {
-            bwrap.arg("--ro-bind").args([tool, tool]);
-        }
-    }
-    for folder in writable {
-        bwrap.arg("--bind").args([folder, folder]);
-    }
-    bwrap
 }
 
 /// What may forbid a cage: a kernel setting, its value, and how it is changed.

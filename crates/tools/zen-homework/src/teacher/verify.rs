@@ -10,11 +10,10 @@ use zen_harness::listing::Listing;
 use zen_harness::process;
 use zen_harness::workspace::Servers;
 
-use super::markers;
 use super::solution::GIT_TIME_MAX;
 use super::source::{self, Files};
 use super::workshop::Workshop;
-use crate::assignment::{Assignment, Stage};
+use crate::assignment::Assignment;
 use crate::project::Project;
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::start::{self, Start};
@@ -23,10 +22,6 @@ use crate::student::print;
 /// The seed of every examination here.
 const SEED: u64 = 1060;
 
-/// No other files belong beside those that a student may change.
-const KNOWN: &str =
-    "Cargo.toml assignment.toml src cases hints wrong teacher.md";
-
 /// Without this file, a solution uses the contract's own words.
 const TOLD: &str = "dialect.txt";
 
@@ -34,9 +29,6 @@ const TOLD: &str = "dialect.txt";
 const SERVES_ONE: &str = "; does a case have two clients at once? A solution \
     that serves one client after another, like the one that `new` writes, \
     answers the second only when the first has left";
-
-/// A shorter line of a solution may occur anywhere by chance.
-const TELLING_BYTES_MIN: usize = 24;
 
 /// Checks these assignments, and prints what is wrong with each; true if
 /// nothing is.
@@ -91,7 +83,7 @@ pub fn verify(
 pub(super) struct Gate<'a> {
     pub(super) root: &'a Path,
     pub(super) assignment: &'a Assignment,
-    workshop: &'a Workshop,
+    pub(super) workshop: &'a Workshop,
     pub(super) findings: Vec<String>,
     /// What this machine could not check, and why.
     pub(super) left_out: Vec<String>,
@@ -235,44 +227,6 @@ impl Gate<'_> {
         files
     }
 
-    fn look_at_files(&mut self) -> Result<(), String> {
-        let it = self.assignment;
-        let files = source::files_below(&it.folder)?;
-        let starter = source::starter(it)?;
-        for (path, bytes) in &files {
-            let known = KNOWN.split(' ').any(|name| path.starts_with(name));
-            self.require(
-                known || it.may_change(path) || it.names(path),
-                || format!("{} does not belong to it", path.display()),
-            );
-            // A patch may begin in the middle of a solution.
-            let Ok(text) = std::str::from_utf8(bytes) else { continue };
-            if path.starts_with("wrong") {
-                continue;
-            }
-            self.look_for_leaks(path, text, &starter)?;
-        }
-        let has_teacher_md = it.folder.join("teacher.md").is_file();
-        self.require(has_teacher_md, || "there is no teacher.md".into());
-        let found = crate::files::find(&it.files, &it.folder)?;
-        let has_file = !found.files.is_empty();
-        self.require(has_file, || "there is no file to change".into());
-        let mut hints = Vec::new();
-        for Stage { name, .. } in &it.stages {
-            let steps = 1..=it.hints(name).len();
-            self.require(!steps.is_empty(), || {
-                format!("there is no hint hints/{name}-1.md")
-            });
-            hints.extend(steps.map(|it| format!("hints/{name}-{it}.md")));
-        }
-        for (path, _) in files.iter().filter(|it| it.0.starts_with("hints")) {
-            let is_shown = hints.iter().any(|hint| path == Path::new(hint));
-            let never = || format!("{} is never shown", path.display());
-            self.require(is_shown, never);
-        }
-        Ok(())
-    }
-
     pub(super) fn require(
         &mut self,
         holds: bool,
@@ -281,36 +235,6 @@ impl Gate<'_> {
         if !holds {
             self.findings.push(finding());
         }
-    }
-
-    fn look_for_leaks(
-        &mut self,
-        path: &Path,
-        text: &str,
-        starter: &Files,
-    ) -> Result<(), String> {
-        let in_path = |what| format!("{}: {what}", path.display());
-        let (_, stages) = markers::starter(text).map_err(in_path)?;
-        for name in stages {
-            let is_one =
-                self.assignment.stages.iter().any(|it| it.name == name);
-            self.require(is_one, || {
-                in_path(format!("there is no stage {name:?}"))
-            });
-        }
-        let telling = markers::solution_lines(text).into_iter();
-        for line in telling.filter(|line| line.len() >= TELLING_BYTES_MIN) {
-            for (place, bytes) in starter {
-                let has_it = String::from_utf8_lossy(bytes).contains(line);
-                self.require(!has_it, || {
-                    in_path(format!(
-                        "a line of the solution is handed out in {}: {line}",
-                        place.display()
-                    ))
-                });
-            }
-        }
-        Ok(())
     }
 
     /// Builds these files without limits, since the author is trusted, and
@@ -364,67 +288,6 @@ impl Gate<'_> {
         Ok(())
     }
 
-    fn try_wrong_ones(&mut self) -> Result<(), String> {
-        let solution = self.solution()?;
-        let mut caught = Vec::new();
-        for (name, bytes) in
-            source::files_below_if_any(&self.assignment.folder.join("wrong"))?
-        {
-            let shown = format!("wrong/{}", name.display());
-            let wrong = Wrong::read(&name, &bytes);
-            let result = wrong.and_then(|wrong| {
-                self.try_wrong_one(&wrong, &solution)
-                    .map(|tried| (wrong, tried))
-            });
-            match result {
-                Ok((wrong, Tried::Caught)) => {
-                    print(&format!("  {shown} fails {}\n", wrong.fails))?;
-                    caught.push(wrong.stage);
-                }
-                Ok((wrong, Tried::NotHere)) => {
-                    self.left_out.push(shown);
-                    caught.push(wrong.stage);
-                }
-                Err(what) => self.findings.push(format!("{shown}: {what}")),
-            }
-        }
-        for Stage { name, .. } in &self.assignment.stages {
-            self.require(caught.contains(name), || {
-                format!("no wrong solution is caught by {name}")
-            });
-        }
-        Ok(())
-    }
-
-    fn try_wrong_one(
-        &self,
-        wrong: &Wrong,
-        solution: &Files,
-    ) -> Result<Tried, String> {
-        let files = self.patched(&wrong.patch, solution)?;
-        if let Some(file) = &self.assignment.start
-            && let folder = self.workshop.folder().join("wrong")
-            && Start::load(&folder.join(file))?.missing().is_some()
-        {
-            return Ok(Tried::NotHere);
-        }
-        let examined = self.examine(&files, false)?;
-        let failing = examined.failing()?;
-        let why = told(&failing.outcome);
-        if failing.name != wrong.stage {
-            return Err(format!("{} fails, not that: {why}", failing.name));
-        }
-        let fails = &wrong.fails;
-        match &failing.outcome {
-            StageOutcome::Failed(_, cases)
-                if cases.iter().any(|it| it.is_called(fails)) =>
-            {
-                Ok(Tried::Caught)
-            }
-            _ => Err(format!("it does not fail {fails}, but: {why}")),
-        }
-    }
-
     /// The solution after this patch.
     pub(super) fn patched(
         &self,
@@ -449,37 +312,6 @@ impl Gate<'_> {
     }
 }
 
-/// The result for a wrong solution that fails as it should.
-enum Tried {
-    Caught,
-    /// This machine cannot build its language.
-    NotHere,
-}
-
-/// A wrong solution: the stage and the case to catch it, and a patch.
-struct Wrong {
-    stage: String,
-    fails: String,
-    patch: Vec<u8>,
-}
-
-impl Wrong {
-    fn read(name: &Path, bytes: &[u8]) -> Result<Self, String> {
-        let name = name.to_string_lossy();
-        let name = name.strip_suffix(".patch").ok_or("it is not a .patch")?;
-        let (stage, _) =
-            name.split_once('-').ok_or("its name is not STAGE-WHAT.patch")?;
-        let text = String::from_utf8_lossy(bytes);
-        let fails = text.lines().find_map(|line| line.strip_prefix("Fails: "));
-        let fails = fails.ok_or("there is no line `Fails: CASE`")?;
-        Ok(Self {
-            stage: stage.into(),
-            fails: fails.trim().into(),
-            patch: bytes.to_vec(),
-        })
-    }
-}
-
 fn stages(
     assignment: &Assignment,
     program: &Path,
@@ -488,7 +320,7 @@ fn stages(
 }
 
 /// An outcome with its details.
-fn told(outcome: &StageOutcome) -> String {
+pub(super) fn told(outcome: &StageOutcome) -> String {
     let why = outcome.why().unwrap_or("passed");
     match outcome {
         StageOutcome::Failed(_, cases) => {

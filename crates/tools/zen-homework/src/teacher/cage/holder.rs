@@ -20,7 +20,6 @@ use rustix::thread::{
 };
 use zen_harness::{proc, process::Process};
 
-use super::inner;
 use crate::teacher::limits::Limits;
 
 /// Users above those of people, services and containers.
@@ -28,6 +27,13 @@ const USERS: std::ops::Range<u32> = 64_000..65_000;
 
 /// How long the inner cage may take to stand.
 const START_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// The inner cage sees what the outer one does, but another /proc, /dev and
+/// /tmp. In memory, it may keep 64 MiB shared and 256 MiB in files.
+const INNER: &str = "--unshare-user --uid 1000 --gid 1000 --unshare-pid \
+    --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent \
+    --new-session --ro-bind / / --proc /proc --dev /dev --size 67108864 \
+    --tmpfs /dev/shm --remount-ro /dev --size 268435456 --tmpfs /tmp";
 
 /// The inner cage in which everything is started.
 static CURRENT: RwLock<Option<Holder>> = RwLock::new(None);
@@ -60,6 +66,28 @@ pub(crate) fn enter(
         }
     });
     Ok(())
+}
+
+/// The inner cage, in which only these folders and its /tmp can be written.
+fn inner(writable: &[&Path]) -> Command {
+    let mut bwrap = Command::new("bwrap");
+    bwrap.args(INNER.split(' '));
+    // The new /tmp must not hide the tools that the outer cage shows below it.
+    let path = env::var_os("PATH").unwrap_or_default();
+    let temporary = Path::new("/tmp");
+    for programs in env::split_paths(&path) {
+        let tool = match programs.parent() {
+            Some(tool) if programs.ends_with("bin") => tool,
+            _ => &programs,
+        };
+        if tool.starts_with(temporary) && tool != temporary {
+            bwrap.arg("--ro-bind").args([tool, tool]);
+        }
+    }
+    for folder in writable {
+        bwrap.arg("--bind").args([folder, folder]);
+    }
+    bwrap
 }
 
 impl Holder {
