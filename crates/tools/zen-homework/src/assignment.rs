@@ -10,6 +10,8 @@ use zen_check::report::Profile;
 use zen_check::script::{self, OwnCase};
 use zen_check::{Architecture, Dialect, Program};
 
+use crate::at::At;
+
 /// One assignment, as described in its folder.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -123,15 +125,14 @@ impl Assignment {
     /// Reads the assignment in this folder.
     pub fn load(folder: &Path) -> Result<Self, String> {
         let file = folder.join("assignment.toml");
-        let in_file = |what: String| format!("{}: {what}", file.display());
-        let text = fs::read_to_string(&file);
-        let text = text.map_err(|err| in_file(err.to_string()))?;
-        let mut assignment: Self =
-            toml::from_str(&text).map_err(|err| in_file(err.to_string()))?;
-        assignment.name = name_of(folder)?;
+        let text = fs::read_to_string(&file).at(&file)?;
+        let mut assignment: Self = toml::from_str(&text).at(&file)?;
+        let whole = folder.canonicalize().at(folder)?;
+        let name = whole.file_name().unwrap_or_default();
+        assignment.name = name.to_string_lossy().into_owned();
         assignment.folder = folder.to_path_buf();
         assignment.own_cases = own_cases(&folder.join("cases"))?;
-        assignment.check().map_err(in_file)?;
+        assignment.check().at(file)?;
         Ok(assignment)
     }
 
@@ -284,12 +285,6 @@ fn system(os: &str) -> &str {
     }
 }
 
-fn name_of(folder: &Path) -> Result<String, String> {
-    let folder = folder.canonicalize().map_err(|err| err.to_string())?;
-    let name = folder.file_name().unwrap_or_default();
-    Ok(name.to_string_lossy().into_owned())
-}
-
 fn own_cases(folder: &Path) -> Result<Vec<OwnCase>, String> {
     let mut cases = Vec::new();
     let Ok(entries) = fs::read_dir(folder) else { return Ok(cases) };
@@ -297,11 +292,9 @@ fn own_cases(folder: &Path) -> Result<Vec<OwnCase>, String> {
         entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.sort();
     for file in files {
-        let in_file = |what: String| format!("{}: {what}", file.display());
-        let text = fs::read_to_string(&file)
-            .map_err(|err| in_file(err.to_string()))?;
+        let text = fs::read_to_string(&file).at(&file)?;
         let group = file.file_stem().unwrap_or_default().to_string_lossy();
-        cases.extend(script::parse(&group, &text).map_err(in_file)?);
+        cases.extend(script::parse(&group, &text).at(&file)?);
     }
     Ok(cases)
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use zen_harness::process::{Ended, Process};
 use zen_harness::workspace;
 
+use crate::at::At;
 use crate::files;
 use crate::project::Project;
 use crate::student::print;
@@ -91,8 +92,7 @@ pub fn exercise(project: &Project, which: &Which) -> Result<bool, String> {
     let file = format!("book/solutions/{page}/{number}.toml");
     let text = fs::read_to_string(root.join(&file))
         .map_err(|_| format!("exercise {number} of {page} is not checked"))?;
-    let exercise: Exercise =
-        toml::from_str(&text).map_err(|err| format!("{file}: {err}"))?;
+    let exercise: Exercise = toml::from_str(&text).at(&file)?;
     let kept = root.join(KEPT).join(format!("{page}-{number}"));
     if *undo {
         return exercise.undo(root, &kept).map(|()| true);
@@ -144,7 +144,7 @@ impl Exercise {
         let part = kept.join("part");
         fs::remove_dir_all(&part).ok();
         files::copy(&self.files, root, &part)?;
-        fs::rename(part, before).map_err(|err| err.to_string())
+        fs::rename(part, before).at(kept)
     }
 
     fn undo(&self, root: &Path, kept: &Path) -> Result<(), String> {
@@ -160,7 +160,7 @@ impl Exercise {
         let part = kept.join("part");
         fs::rename(before, &part)
             .and_then(|()| fs::remove_dir_all(part))
-            .map_err(|err| err.to_string())?;
+            .at(kept)?;
         let mine = Path::new(&mine);
         let mine = mine.strip_prefix(root).unwrap_or(mine).display();
         print(&format!("The files are back; yours are kept in {mine}.\n"))

@@ -2,8 +2,9 @@
 //! writes. They are found, copied and deleted here.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::at::At;
 
 /// No student writes a larger file by hand.
 pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -69,12 +70,10 @@ impl Found {
         is_named: bool,
     ) -> Result<(), String> {
         let path = folder.join(file);
-        let in_path = |what: String| format!("{}: {what}", file.display());
-        let failed = |err: io::Error| in_path(err.to_string());
         match fs::symlink_metadata(&path) {
             Ok(it) if it.is_dir() => {
-                for entry in fs::read_dir(&path).map_err(failed)? {
-                    let name = entry.map_err(failed)?.file_name();
+                for entry in fs::read_dir(&path).at(file)? {
+                    let name = entry.at(file)?.file_name();
                     let (path, file) = (path.join(&name), file.join(&name));
                     let is_left_out = is_left_out(&name.to_string_lossy())
                         || path.join("pyvenv.cfg").is_file();
@@ -87,7 +86,8 @@ impl Found {
                 }
             }
             Ok(it) if it.is_file() && it.len() > FILE_BYTES_MAX => {
-                let what = in_path("it has more than 1 MiB".into());
+                let what = "it has more than 1 MiB";
+                let what = format!("{}: {what}", file.display());
                 // What is asked for by name cannot be left out.
                 if is_named {
                     return Err(what);
@@ -121,8 +121,7 @@ pub(crate) fn copy(
 /// Copies a file. Writing gives it a new time, so Cargo notices the change.
 pub(crate) fn copy_one(from: &Path, to: &Path) -> Result<(), String> {
     let made = to.parent().map_or(Ok(()), fs::create_dir_all);
-    made.and_then(|()| fs::write(to, fs::read(from)?))
-        .map_err(|err| format!("{}: {err}", from.display()))
+    made.and_then(|()| fs::write(to, fs::read(from)?)).at(from)
 }
 
 /// Deletes the files with these names.
@@ -131,8 +130,7 @@ pub(crate) fn remove(
     folder: &Path,
 ) -> Result<(), String> {
     for file in find(named, folder)?.files {
-        fs::remove_file(folder.join(&file))
-            .map_err(|err| format!("{}: {err}", file.display()))?;
+        fs::remove_file(folder.join(&file)).at(file)?;
     }
     Ok(())
 }
@@ -157,11 +155,10 @@ pub(crate) fn keep(
 pub(crate) fn give(path: &Path, user: Option<u32>) -> Result<(), String> {
     use std::os::unix::fs::lchown;
     let Some(user) = user else { return Ok(()) };
-    let in_path = |err| format!("{}: {err}", path.display());
-    lchown(path, Some(user), Some(user)).map_err(in_path)?;
-    if fs::symlink_metadata(path).map_err(in_path)?.is_dir() {
-        for entry in fs::read_dir(path).map_err(in_path)? {
-            give(&entry.map_err(in_path)?.path(), Some(user))?;
+    lchown(path, Some(user), Some(user)).at(path)?;
+    if fs::symlink_metadata(path).at(path)?.is_dir() {
+        for entry in fs::read_dir(path).at(path)? {
+            give(&entry.at(path)?.path(), Some(user))?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Assignments: handed out, checked by students, and graded.
 //!
 //! - [`assignment`]: the description of an assignment;
-//! - `files`: the files that a student may change;
+//! - `files`: the files that a student may change; `at`: errors with a place;
 //! - [`project`]: where assignments are, and how they are built;
 //! - [`start`]: how a server is built and started, in any language;
 //! - [`stages`]: the results stage by stage, from `zen-check`;
@@ -21,6 +21,7 @@
 )]
 
 pub mod assignment;
+mod at;
 pub mod exercise;
 mod files;
 pub mod project;

@@ -11,6 +11,7 @@ use zen_harness::process::Process;
 use zen_harness::workspace;
 
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::files::BUILT;
 
 /// The folder of a handout for what its tools need.
@@ -80,8 +81,8 @@ impl Project {
 
     /// All assignments, in order.
     pub fn assignments(&self) -> Result<Vec<Assignment>, String> {
-        let entries = fs::read_dir(self.folder(""));
-        let entries = entries.map_err(|err| err.to_string())?;
+        let folder = self.folder("");
+        let entries = fs::read_dir(&folder).at(&folder)?;
         let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let mut assignments = folders
             .filter(|folder| folder.join("assignment.toml").is_file())
@@ -122,8 +123,7 @@ impl Project {
             }
             // Most compilers do not make the folder of what they write.
             let built = start.folder.join(BUILT);
-            fs::create_dir_all(&built)
-                .map_err(|err| format!("{}: {err}", built.display()))?;
+            fs::create_dir_all(&built).at(&built)?;
         }
         let Some(words) = start.build else { return Ok(None) };
         let mut command =
@@ -190,5 +190,5 @@ pub fn whole_path(folder: &Path) -> Result<PathBuf, String> {
         true => path::absolute(folder),
         false => folder.canonicalize(),
     };
-    path.map_err(|err| err.to_string())
+    path.at(folder)
 }

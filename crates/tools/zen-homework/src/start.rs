@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::assignment::Assignment;
+use crate::at::At;
 
 /// A listing's command line.
 const LISTINGS_COMMAND: [&str; 4] =
@@ -45,9 +46,8 @@ impl Start {
     /// Reads a student's file.
     pub fn load(file: &Path) -> Result<Self, String> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let text = fs::read_to_string(file).map_err(|err| err.to_string());
-        text.and_then(|text| Self::read(&text, file))
-            .map_err(|what| format!("{name}: {what}"))
+        let text = fs::read_to_string(file).at(&*name)?;
+        Self::read(&text, file).at(&*name)
     }
 
     /// Reads the contents of such a file.

@@ -14,6 +14,7 @@ use zen_check::report::{self, Format, Settings};
 use zen_harness::process;
 
 use crate::assignment::{Assignment, Stage};
+use crate::at::At;
 use crate::files::{self, FILE_BYTES_MAX};
 use crate::project::{KEPT, Project};
 use crate::stages::{self, StageOutcome, StageResult, counted};
@@ -78,8 +79,7 @@ impl Remembered {
     fn save(&self) -> Result<(), String> {
         let Some(file) = &self.file else { return Ok(()) };
         let text = serde_json::to_vec_pretty(&self.of);
-        let text = text.map_err(|err| err.to_string())?;
-        fs::write(file, text).map_err(|err| err.to_string())
+        fs::write(file, text.at(file)?).at(file)
     }
 
     fn of(&mut self, assignment: &Assignment) -> &mut Progress {
@@ -165,8 +165,7 @@ fn writer(file: &str) -> Result<Box<dyn Write>, String> {
     if file == "-" {
         return Ok(Box::new(io::stdout()));
     }
-    let opened = File::create(file).map_err(|err| format!("{file}: {err}"))?;
-    Ok(Box::new(opened))
+    Ok(Box::new(File::create(file).at(file)?))
 }
 
 /// Replaces the files here with those that were handed in; returns the reason

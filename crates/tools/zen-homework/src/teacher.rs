@@ -1,6 +1,5 @@
 //! The commands for teachers and authors.
 
-mod at;
 mod belongings;
 mod cage;
 mod class;

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use zen_harness::process;
 
+use crate::at::At;
 use crate::project::alone;
 
 #[cfg(not(target_os = "linux"))]
@@ -107,13 +108,12 @@ impl Cage {
         tools: Vec<PathBuf>,
     ) -> Result<Self, String> {
         let mut version = Command::new("bwrap");
-        let version = process::run(version.arg("--version"), ANSWER_TIME_MAX);
-        let version = version.ok().filter(process::Ended::succeeded);
-        let version = version.and_then(|it| it.output.first().cloned());
-        let version = version.ok_or(
-            "bubblewrap is missing: install the package `bubblewrap`, 0.8 or \
-            later",
-        )?;
+        let version =
+            process::output_of(version.arg("--version"), ANSWER_TIME_MAX)
+                .map_err(|_| {
+                    "bubblewrap is missing: install the package `bubblewrap`, \
+                    0.8 or later"
+                })?;
         let (tool, workshop) = (own.to_path_buf(), workshop.to_path_buf());
         Ok(Self { version, tool, workshop, user: unused_user(), tools })
     }
@@ -259,13 +259,13 @@ pub(crate) fn rust(project: &Path) -> Result<Option<PathBuf>, String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut rustc = Command::new(rustc);
     rustc.args(["--print", "sysroot"]).current_dir(project);
-    let told = process::run(&mut rustc, ANSWER_TIME_MAX);
-    let told = told.map_err(|err| err.to_string())?;
-    let folder = PathBuf::from(told.output.first().map_or("", |it| it));
-    if !told.succeeded() || !folder.join("bin").is_dir() {
-        let said = told.errors.join("\n");
-        return Err(format!("rustc does not say where it is: {said}"));
-    }
+    let folder = process::output_of(&mut rustc, ANSWER_TIME_MAX)
+        .map(PathBuf::from)
+        .and_then(|folder| match folder.join("bin").is_dir() {
+            true => Ok(folder),
+            false => Err(format!("not in {}", folder.display())),
+        })
+        .at("rustc does not say where it is")?;
     if folder.starts_with("/usr") {
         return Ok(None);
     }

@@ -16,6 +16,7 @@ use super::intake::Work;
 use super::source::{self, Files};
 use super::workshop::{Workshop, vendor};
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::files::give;
 use crate::project::Project;
 use crate::stages::{self, StageOutcome, StageResult};
@@ -90,7 +91,7 @@ impl<'a> Class<'a> {
         let workshop = Workshop::new(project, assignments)?;
         require_executables(workshop.folder())?;
         let own = std::env::current_exe();
-        let own = own.map_err(|err| format!("this program: {err}"))?;
+        let own = own.at("this program")?;
         let mut class = Self {
             cage: None,
             groups: group::home(),
@@ -137,12 +138,11 @@ impl<'a> Class<'a> {
         let tools = tools.collect::<Result<Vec<_>, _>>()?;
         let folder = self.workshop.folder();
         let seed = folder.join("seed");
-        fs::create_dir(&seed).map_err(|err| err.to_string())?;
+        fs::create_dir(&seed).at(&seed)?;
         let cargo = assignments.iter().any(Assignment::is_cargos);
         if !is_public(&self.tool) {
             let copy = folder.join("zen-homework");
-            fs::copy(&self.tool, &copy)
-                .map_err(|err| format!("this program: {err}"))?;
+            fs::copy(&self.tool, &copy).at("this program")?;
             self.tool = copy;
         }
         let rust = cage::rust(root);
@@ -358,8 +358,7 @@ impl<'a> Class<'a> {
         copy_all(&place, &to)?;
         if assignment.is_cargos() {
             let copy = folder.join("program");
-            fs::copy(&program, &copy)
-                .map_err(|err| format!("{}: {err}", program.display()))?;
+            fs::copy(&program, &copy).at(&program)?;
             program = copy;
         }
         drop(builder);
@@ -395,7 +394,7 @@ fn require_executables(folder: &Path) -> Result<(), String> {
         let folder = folder.display();
         format!("no program runs in {folder}, so set TMPDIR: {err}")
     })?;
-    fs::remove_file(&trial).map_err(|err| err.to_string())
+    fs::remove_file(&trial).at(trial)
 }
 
 #[cfg(not(unix))]
@@ -444,16 +443,15 @@ fn require_built(
 /// Copies all files of a folder, with the permissions of what was built there.
 /// Links are left out: they might lead anywhere.
 fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
-    let in_path = |err| format!("{}: {err}", from.display());
-    fs::create_dir_all(to).map_err(in_path)?;
-    for entry in fs::read_dir(from).map_err(in_path)? {
-        let entry = entry.map_err(in_path)?;
-        let kind = entry.file_type().map_err(in_path)?;
+    fs::create_dir_all(to).at(from)?;
+    for entry in fs::read_dir(from).at(from)? {
+        let entry = entry.at(from)?;
+        let kind = entry.file_type().at(from)?;
         let to = to.join(entry.file_name());
         if kind.is_dir() {
             copy_all(&entry.path(), &to)?;
         } else if kind.is_file() {
-            fs::copy(entry.path(), to).map_err(in_path)?;
+            fs::copy(entry.path(), to).at(from)?;
         }
     }
     Ok(())

@@ -139,12 +139,7 @@ fn furnish(folder: &Path) -> Result<(), String> {
     let copy = |options: &str, from: &Path, to: &Path| {
         let mut command = Command::new("cp");
         command.arg(options).arg(from.join(".")).arg(to);
-        let ended = process::run(&mut command, COPY_TIME_MAX);
-        let ended = ended.map_err(|err| err.to_string())?;
-        match ended.succeeded() {
-            true => Ok(()),
-            false => Err(ended.errors.join("\n")),
-        }
+        process::output_of(&mut command, COPY_TIME_MAX)
     };
     copy("-a", &room.join("work"), folder)?;
     let seed = room.join("seed");

@@ -11,6 +11,7 @@ use zen_harness::{process, workspace};
 use super::source::Files;
 use super::verify::{Examined, Gate};
 use crate::assignment::Excused;
+use crate::at::At;
 use crate::files;
 use crate::stages::{StageOutcome, StageResult};
 use crate::student::print;
@@ -122,13 +123,8 @@ impl Gate<'_> {
         cargo.args(["mutants", "--list", "--json", "--diff", "--no-config"]);
         cargo.args(["--package", name, "--file"]);
         cargo.arg(format!("crates/homework/{name}/{file}"));
-        let listed = process::run(&mut cargo, LIST_TIME_MAX);
-        let listed = listed.map_err(|err| err.to_string())?;
-        if !listed.succeeded() {
-            let why = listed.errors.join("\n");
-            return Err(format!("cargo install --locked cargo-mutants: {why}"));
-        }
-        let text = listed.output.join("\n");
+        let text = process::output_of(&mut cargo, LIST_TIME_MAX)
+            .at("cargo install --locked cargo-mutants")?;
         // What follows the list is said of its last line, which has no end.
         let mut list = serde_json::Deserializer::from_str(&text);
         Vec::deserialize(&mut list).map_err(|err| err.to_string())

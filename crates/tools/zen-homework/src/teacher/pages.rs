@@ -7,10 +7,10 @@ use std::path::Path;
 
 use regex::{Captures, Regex};
 
-use super::at::At;
 use super::markers;
 use super::source::Files;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::Project;
 
 /// The contract's place in a handout, and in the book.

@@ -14,6 +14,7 @@ use super::solution::GIT_TIME_MAX;
 use super::source::{self, Files};
 use super::workshop::Workshop;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::Project;
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::start::{self, Start};
@@ -198,13 +199,11 @@ impl Gate<'_> {
             return Ok(vec![String::new()]);
         };
         let path = self.assignment.folder.join(file);
-        let in_path = |what| format!("{}: {what}", path.display());
-        let text = fs::read_to_string(&path);
-        let text = text.map_err(|err| in_path(err.to_string()))?;
+        let text = fs::read_to_string(&path).at(&path)?;
         let mut languages = Vec::new();
-        for name in start::languages(&text).map_err(in_path)? {
+        for name in start::languages(&text).at(&path)? {
             let chosen = start::with_language(&text, &name);
-            let missing = Start::read(&chosen, &path).map_err(in_path)?;
+            let missing = Start::read(&chosen, &path).at(&path)?;
             match missing.missing() {
                 None => languages.push(name),
                 Some(program) => self.left_out.push(format!(
@@ -295,7 +294,7 @@ impl Gate<'_> {
         solution: &Files,
     ) -> Result<Files, String> {
         let patch = self.workshop.folder().join("wrong.patch");
-        fs::write(&patch, diff).map_err(|err| err.to_string())?;
+        fs::write(&patch, diff).at(&patch)?;
         let folder = self.workshop.folder().join("wrong");
         fs::remove_dir_all(&folder).ok();
         super::handout::write(solution, &folder)?;
@@ -303,11 +302,7 @@ impl Gate<'_> {
         git.arg("apply").arg(&patch).current_dir(&folder);
         // Otherwise git would look for a repository above the folder.
         git.env("GIT_CEILING_DIRECTORIES", self.workshop.folder());
-        let applied = process::run(&mut git, GIT_TIME_MAX);
-        let applied = applied.map_err(|err| err.to_string())?;
-        if !applied.succeeded() {
-            return Err(format!("git apply: {}", applied.errors.join("\n")));
-        }
+        process::output_of(&mut git, GIT_TIME_MAX).at("git apply")?;
         source::files_below(&folder)
     }
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use zen_harness::{process, workspace};
 
-use super::at::At;
 use super::handout::{forget_other_packages, handed_out, write};
 use super::source::Files;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::{Built, Project};
 
 /// Cargo deletes its results at once, unless another Cargo holds the lock.

@@ -15,9 +15,9 @@ use zip::ZipArchive;
 use zip::extra_fields::ExtraField;
 use zip::read::ZipFile;
 
+use crate::at::At;
 use crate::files::{FILE_BYTES_MAX, is_left_out};
 use crate::project::KEPT;
-use crate::teacher::at::At;
 use crate::teacher::times;
 
 /// The most files and folders of one student that are looked at.
