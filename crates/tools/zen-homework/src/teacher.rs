@@ -1,7 +1,7 @@
 //! The commands for teachers and authors.
 
-mod at;
-pub mod cage;
+mod belongings;
+mod cage;
 mod class;
 pub mod examination;
 pub mod export;
@@ -11,7 +11,7 @@ mod group;
 pub mod handout;
 mod imports;
 mod intake;
-pub mod limits;
+mod limits;
 mod markers;
 mod mutants;
 pub mod new;
@@ -28,3 +28,4 @@ mod table;
 mod times;
 pub mod verify;
 mod workshop;
+mod wrong;

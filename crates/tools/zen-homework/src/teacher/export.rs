@@ -9,13 +9,13 @@ use clap::ValueEnum;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::at::At;
 use super::handout::{
     self, RUST, forget_other_packages, handed_out, workflow, write,
 };
 use super::source::{Files, files_below};
 use super::workshop::Temporary;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::Project;
 
 /// The scripts' placeholders for an assignment's name and packages.

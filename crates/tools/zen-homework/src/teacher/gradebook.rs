@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::at::At;
 use super::table::{self, Row, cell};
 use crate::assignment::Assignment;
+use crate::at::At;
 
 const FILE: &str = "grades.csv";
 

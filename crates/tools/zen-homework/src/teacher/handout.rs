@@ -9,11 +9,11 @@ use std::time::Duration;
 use zen_harness::process::Process;
 use zen_harness::workspace;
 
-use super::at::At;
 use super::packages;
 use super::pages;
 use super::source::{self, Files};
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::{KEPT, Project};
 
 const ALIAS: &str = "\

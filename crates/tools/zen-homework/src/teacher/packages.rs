@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::at::At;
 use super::source::{Files, files_below};
+use crate::at::At;
 
 const TOOL: &str = "zen-homework";
 

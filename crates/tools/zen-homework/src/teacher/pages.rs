@@ -7,10 +7,10 @@ use std::path::Path;
 
 use regex::{Captures, Regex};
 
-use super::at::At;
 use super::markers;
 use super::source::Files;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::Project;
 
 /// The contract's place in a handout, and in the book.
@@ -102,7 +102,6 @@ fn hand_in(assignment: &Assignment) -> String {
 
 /// The cases of each stage.
 fn tried(assignment: &Assignment) -> Result<String, String> {
-    let (profile, _) = assignment.examined_as()?;
     let mut text = String::from(
         "\n## What the checker tries\n\nEach line is a case. The names are \
         those of clauses of the contract, or of files in `cases`.\n",
@@ -110,7 +109,7 @@ fn tried(assignment: &Assignment) -> Result<String, String> {
     for stage in &assignment.stages {
         let (name, points) = (&stage.name, stage.points);
         write!(text, "\n`{name}`, {points} points:\n\n").ok();
-        let contracts = zen_check::list(profile, &stage.cases);
+        let contracts = zen_check::list(assignment.profile, &stage.cases);
         let contracts = contracts.map(|it| (it.0, it.1));
         let own = assignment
             .own_cases

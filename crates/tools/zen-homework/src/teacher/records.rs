@@ -3,7 +3,6 @@
 
 use std::fs;
 
-use super::at::At;
 use super::gradebook::{Gradebook, UNKNOWN};
 use super::imports;
 use super::intake::{UNCHANGED, Work};
@@ -12,6 +11,7 @@ use super::roster::Roster;
 use super::summary;
 use super::table::{Row, cell};
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::student::{print, told};
 

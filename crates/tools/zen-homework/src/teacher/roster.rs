@@ -7,8 +7,8 @@ use std::path::Path;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::at::At;
 use super::table::{self, Row, cell};
+use crate::at::At;
 
 /// Columns that hold a name, in one piece or in two.
 const NAMES: [&str; 5] =

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use zen_check::Dialect;
 
-use super::at::At;
 use super::markers;
-use crate::assignment::{Assignment, BUILT};
+use crate::assignment::Assignment;
+use crate::at::At;
+use crate::files::BUILT;
 
 /// Files by path, relative to the folder where they will be.
 pub(crate) type Files = Vec<(PathBuf, Vec<u8>)>;

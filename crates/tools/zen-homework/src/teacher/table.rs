@@ -7,7 +7,7 @@ use std::path::Path;
 
 use csv::{ReaderBuilder, Terminator, WriterBuilder};
 
-use super::at::At;
+use crate::at::At;
 
 /// Excel takes a file for UTF-8 only if it begins with this mark.
 const MARK: char = '\u{feff}';

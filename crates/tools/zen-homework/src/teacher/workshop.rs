@@ -1,8 +1,8 @@
 //! A handout in a temporary folder, in which one program after another is built
 //! in place of the starter.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,30 +10,17 @@ use std::time::Duration;
 
 use zen_harness::{process, workspace};
 
-use super::at::At;
 use super::handout::{forget_other_packages, handed_out, write};
 use super::source::Files;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::{Built, Project};
-
-/// The most lines that are shown of a build's output.
-const BUILD_LINES_MAX: usize = 60;
-const BUILD_BYTES_MAX: u64 = 64 * 1024;
 
 /// Cargo deletes its results at once, unless another Cargo holds the lock.
 const CLEAN_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Most packages are on the machine already.
 const VENDOR_TIME_MAX: Duration = Duration::from_secs(600);
-
-/// Go without the network, and without the user's settings. A program's
-/// packages outside the standard library have to be in its `vendor` folder.
-pub(crate) const GO_ALONE: [(&str, &str); 4] = [
-    ("GOPROXY", "off"),
-    ("GOTOOLCHAIN", "local"),
-    ("GOENV", "off"),
-    ("GOFLAGS", ""),
-];
 
 /// A folder that is deleted when this is dropped, or when this process ends in
 /// any other way.
@@ -133,21 +120,7 @@ impl Workshop {
         if assignment.is_cargos() {
             clean(&self.project, assignment)?;
         }
-        let go = self.folder.0.join("go");
-        let log = self.folder.0.join("build.log");
-        let file = File::create(&log).map_err(|err| err.to_string())?;
-        let built = self.project.build(assignment, |mut command| {
-            command
-                .env("CARGO_NET_OFFLINE", "true")
-                .env("CARGO_TERM_COLOR", "never")
-                .env("GOCACHE", go.join("cache"))
-                .env("GOPATH", go.join("path"))
-                .envs(GO_ALONE);
-            let second = file.try_clone().map_err(|err| err.to_string())?;
-            command.stdin(Stdio::null()).stdout(file).stderr(second);
-            Ok(command)
-        });
-        Ok((built?, first_lines(&log)))
+        self.project.build(assignment)
     }
 }
 
@@ -185,15 +158,4 @@ pub(crate) fn vendor(
     let config = root.join(".cargo/config.toml");
     let kept = fs::read_to_string(&config).unwrap_or_default();
     fs::write(&config, format!("{kept}\n{text}\n")).at(config)
-}
-
-/// The first lines of a build's output.
-pub(crate) fn first_lines(log: &Path) -> Vec<String> {
-    let mut bytes = Vec::new();
-    if let Ok(file) = File::open(log) {
-        file.take(BUILD_BYTES_MAX).read_to_end(&mut bytes).ok();
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.take(BUILD_LINES_MAX).map(str::to_owned).collect()
 }

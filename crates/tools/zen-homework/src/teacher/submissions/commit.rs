@@ -7,7 +7,7 @@ use std::process::Command;
 use chrono::{DateTime, Utc};
 use zen_harness::process;
 
-use crate::assignment::FILE_BYTES_MAX;
+use crate::files::FILE_BYTES_MAX;
 use crate::teacher::solution::GIT_TIME_MAX;
 use crate::teacher::workshop::Temporary;
 

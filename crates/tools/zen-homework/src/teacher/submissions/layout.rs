@@ -11,7 +11,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 
 use super::names::is_general;
 use super::tree::{Kind, Node, composed, is_junk};
-use crate::teacher::at::At;
+use crate::at::At;
 use crate::teacher::times;
 
 /// Who has delivered something, as far as its name says.

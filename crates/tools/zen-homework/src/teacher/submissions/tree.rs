@@ -15,8 +15,8 @@ use zip::ZipArchive;
 use zip::extra_fields::ExtraField;
 use zip::read::ZipFile;
 
-use crate::assignment::FILE_BYTES_MAX;
-use crate::teacher::at::At;
+use crate::at::At;
+use crate::files::FILE_BYTES_MAX;
 use crate::teacher::times;
 
 /// The largest zip within a zip.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::tree::{FOLDERS_DEEP_MAX, Kind, Node, is_junk};
-use crate::assignment::is_left_out;
+use crate::files::is_left_out;
 use crate::project::KEPT;
 
 /// The most files and folders of one student that are looked at.

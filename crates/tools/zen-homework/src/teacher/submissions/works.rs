@@ -12,7 +12,7 @@ use super::copies::{Copy, Sought, Submission};
 use super::layout::NBGRADER;
 use super::names::{is_general, unmarked};
 use super::walk::Leaf;
-use crate::assignment::{FILE_BYTES_MAX, FILES_MAX};
+use crate::files::{FILE_BYTES_MAX, FILES_MAX};
 use crate::teacher::source::{Files, is_starter};
 use crate::teacher::times;
 
