@@ -147,8 +147,8 @@ impl Gradebook {
     /// Adds a grade, or what else is known of a grade that is there, and writes
     /// the file. A `?` does not replace points for the same files.
     pub(crate) fn record(&mut self, new: Row) -> Result<(), String> {
-        let old = self.position(&new).map(|at| self.rows.remove(at));
-        let mut row = old.unwrap_or_default();
+        let at = self.position(&new);
+        let mut row = at.map(|at| self.rows.remove(at)).unwrap_or_default();
         let graded = cell(&new, "graded");
         let is_same = graded.is_empty() || graded == cell(&row, "graded");
         let is_worse = cell(&new, "points") == UNKNOWN && has_points(&row);
@@ -156,9 +156,11 @@ impl Gradebook {
             row.retain(|it, _| !LAST.contains(&&**it) || KEPT.contains(&&**it));
             row.extend(new);
         }
-        self.recorded.insert(key(&row));
-        self.rows.push(row);
-        self.rows.sort_by_cached_key(key);
+        let own = key(&row);
+        let behind = || self.rows.iter().position(|it| key(it) > own);
+        let at = at.or_else(behind).unwrap_or(self.rows.len());
+        self.rows.insert(at, row);
+        self.recorded.insert(own);
         self.save()
     }
 

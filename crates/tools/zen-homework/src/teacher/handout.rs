@@ -1,6 +1,6 @@
 //! A workspace for students: starters, hints, and the tools that check them.
 
-use std::fmt::Write as _;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,9 +45,8 @@ pub fn handout(
         true => Project::around(to)?.assignments()?,
         false => Vec::new(),
     };
-    let has =
-        |name: &Path| earlier.iter().any(|it| name == Path::new(&it.name));
-    if let Some(name) = names.iter().find(|it| has(Path::new(it))) {
+    let has = |name: &OsStr| earlier.iter().any(|it| name == &*it.name);
+    if let Some(name) = names.iter().find(|it| has(OsStr::new(it))) {
         return Err(format!("{} already has {name}", to.display()));
     }
     let earlier_ones = earlier
@@ -61,10 +60,8 @@ pub fn handout(
     let is_taken =
         fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
     if is_taken && earlier.is_empty() {
-        return Err(format!(
-            "{} is not empty, and no earlier handout",
-            to.display()
-        ));
+        let to = to.display();
+        return Err(format!("{to} is not empty, and no earlier handout"));
     }
     let mut files = handed_out(project, &assignments)?;
     if with_ci {
@@ -75,8 +72,7 @@ pub fn handout(
         let starter =
             path.strip_prefix(KEPT).and_then(|it| it.strip_prefix("starter"));
         let path = starter.unwrap_or(path);
-        let folder = path.components().next();
-        !folder.is_some_and(|it| has(Path::new(it.as_os_str())))
+        !path.iter().next().is_some_and(has)
     });
     write(&files, to).and_then(|()| forget_other_packages(to)).inspect_err(
         |_| {
@@ -96,17 +92,14 @@ pub(crate) fn handed_out(
     let names: Vec<_> = assignments.iter().map(|it| it.name.as_str()).collect();
     let mut files = packages::needed(&project.root, &names)?;
     for assignment in assignments {
-        let mut starter = Vec::new();
         for (path, bytes) in source::starter(assignment)? {
-            let may_change = assignment.may_change(&path);
             let place = Path::new(&assignment.name).join(&path);
-            if may_change {
+            if assignment.may_change(&path) {
                 let kept = Path::new(KEPT).join("starter").join(&place);
                 files.push((kept, bytes.clone()));
             }
-            starter.push((place, bytes));
+            files.push((place, bytes));
         }
-        files.extend(starter);
     }
     files.extend(pages::pages(project, assignments)?);
     files.push(("README.md".into(), readme(assignments).into_bytes()));
@@ -171,36 +164,31 @@ fn readme(assignments: &[Assignment]) -> String {
     for assignment in assignments {
         let Assignment { name, title, pages, minutes, .. } = assignment;
         let files = assignment.files.iter().map(|it| format!("`{name}/{it}`"));
-        let files: Vec<_> = files.collect();
-        let files = files.join(", ");
-        let start = assignment.start.as_ref().map(|file| {
-            format!(
+        let files = files.collect::<Vec<_>>().join(", ");
+        let mut notes = String::new();
+        if let Some(file) = &assignment.start {
+            notes += &format!(
                 "In any language: `{name}/{file}` says how your server is \
                 built and started.\n\n"
-            )
-        });
-        let systems = assignment.systems();
-        let mut start = start.unwrap_or_default();
+            );
+        }
         if assignment.dialect.is_some() {
-            start += &format!(
+            notes += &format!(
                 "It uses a dialect of the contract: `{name}/DIALECT.md` has \
                 its words.\n\n"
             );
         }
-        write!(
-            text,
+        let stages = assignment.stages.iter().map(|it| {
+            format!("| `{}` | {} | {} |\n", it.name, it.title, it.points)
+        });
+        text += &format!(
             "\n## {name}: {title}\n\n\
             [What is asked, and what the checker tries]({name}/README.md). \
-            Pages {pages},\nabout {minutes} minutes, on {systems}. \
-            Yours: {files}.\n\n\
-            {start}| stage | what is asked | points |\n|---|---|---|\n"
-        )
-        .ok();
-        for stage in &assignment.stages {
-            let (name, title, points) =
-                (&stage.name, &stage.title, stage.points);
-            writeln!(text, "| `{name}` | {title} | {points} |").ok();
-        }
+            Pages {pages},\nabout {minutes} minutes, on {}. Yours: {files}.\
+            \n\n{notes}| stage | what is asked | points |\n|---|---|---|\n{}",
+            assignment.systems(),
+            stages.collect::<String>()
+        );
     }
     text
 }

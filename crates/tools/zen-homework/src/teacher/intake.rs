@@ -14,6 +14,9 @@ use super::table::{Row, cell, row};
 use crate::assignment::Assignment;
 use crate::student::print;
 
+/// What is noted of a work in which the student has changed nothing.
+pub(crate) const UNCHANGED: &str = "unchanged starter";
+
 /// An assignment in one dialect.
 pub(crate) struct Variant {
     /// The dialect that was asked for.
@@ -195,9 +198,7 @@ fn note_resemblances(works: &mut [Work<'_>]) -> Result<(), String> {
         let others = others.map(|it| cell(&it.row, "student"));
         let others: Vec<_> = others.filter(|it| *it != student).collect();
         let what = match &others[..] {
-            _ if is_starter(&work.files, work.starter) => {
-                "unchanged starter".to_string()
-            }
+            _ if is_starter(&work.files, work.starter) => UNCHANGED.to_string(),
             [] => continue,
             others => format!("the same files as {}", others.join(", ")),
         };

@@ -3,9 +3,9 @@
 
 use std::fs;
 
-use super::gradebook::{Gradebook, UNKNOWN, has_points};
+use super::gradebook::{Gradebook, UNKNOWN};
 use super::imports;
-use super::intake::Work;
+use super::intake::{UNCHANGED, Work};
 use super::options::GradeOptions;
 use super::roster::Roster;
 use super::summary;
@@ -35,7 +35,7 @@ impl<'a> Records<'a> {
         let same = self.book.get(&work.row).filter(|old| {
             !self.options.again
                 && cell(old, "graded") == cell(&work.row, "graded")
-                && has_points(old)
+                && cell(old, "points") != UNKNOWN
         });
         let Some(old) = same else { return Ok(false) };
         print(&format!(
@@ -77,9 +77,13 @@ impl<'a> Records<'a> {
         results: &[StageResult],
     ) -> Result<(), String> {
         let mut report = told(work.assignment, results, self.options.seed);
-        for remarks in ["resembles", "remarks"].map(|it| cell(&work.row, it)) {
-            if !remarks.is_empty() {
-                report += &format!("\n{remarks}\n");
+        let [resembles, remarks] =
+            ["resembles", "remarks"].map(|it| cell(&work.row, it));
+        // The name of another student is for the teacher alone.
+        let resembles = if resembles == UNCHANGED { UNCHANGED } else { "" };
+        for what in [resembles, remarks] {
+            if !what.is_empty() {
+                report += &format!("\n{what}\n");
             }
         }
         let student = folder_of(cell(&work.row, "student"));

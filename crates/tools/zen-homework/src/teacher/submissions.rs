@@ -1,26 +1,31 @@
 //! From what a platform delivers to "this student, this assignment, these
 //! files".
 //!
-//! - [`tree`]: folders and zips as one tree, within limits;
+//! - [`tree`]: folders and zips as one tree;
 //! - [`layout`]: whose is this folder or file?
+//! - [`walk`]: all files of one student;
 //! - [`names`]: what the name of a file or folder tells;
-//! - [`works`]: which of a student's files are the work on an assignment?
+//! - [`copies`]: which of these files may be the work on an assignment?
+//! - [`works`]: which copy of the work counts?
 //! - [`commit`]: when was it committed?
 
 mod commit;
+mod copies;
 mod layout;
 mod names;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod walk;
 mod works;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use copies::{Sought, Submission};
 use layout::{BLACKBOARD, Delivered, Delivery, Who};
-use tree::{Kind, Node, Walked, composed, is_junk};
-use works::{Sought, Submission};
+use tree::{Kind, Node, composed, is_junk};
+use walk::Walked;
 
 pub(crate) use works::Found;
 

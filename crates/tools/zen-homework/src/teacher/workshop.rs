@@ -51,14 +51,16 @@ impl Drop for Temporary {
 }
 
 /// A shell that deletes the folder when its standard input ends. Only we hold
-/// the other end, so that happens when we end, even by SIGKILL. Our children
-/// may write for a moment longer, so it tries again.
+/// the other end, so that happens when we end, even by SIGKILL. A compiler may
+/// write for a while longer, and make the folder again, so it looks again.
 #[cfg(unix)]
 fn heir(folder: &Path) -> io::Result<Child> {
     const SCRIPT: &str = r#"read -r _
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-    rm -rf -- "$1" 2>/dev/null && break
+left=60
+while [ -e "$1" ] && [ "$left" -gt 0 ]; do
+    rm -rf -- "$1" 2>/dev/null
     sleep 1
+    left=$((left - 1))
 done"#;
     let mut shell = std::process::Command::new("sh");
     // Ctrl-C must not reach the shell before it has deleted the folder.

@@ -116,19 +116,14 @@ impl Delivered {
                 delivered.learn(&file)?;
             }
         }
-        let mut classes = Vec::new();
-        let mut is_class = true;
-        for node in &nodes {
-            let is_told = delivered.says_whose(node);
-            let class = match node.is_open() && !is_told {
-                true => delivered.class(node, 0),
-                false => None,
-            };
-            is_class &= class.is_some() || !(node.is_open() || is_told);
-            classes.push(class);
-        }
+        let classes: Vec<_> =
+            nodes.iter().map(|it| delivered.class(it, 0)).collect();
+        let mut with_classes = nodes.iter().zip(&classes);
+        let has_student = with_classes.any(|(node, class)| {
+            class.is_none() && (node.is_open() || delivered.says_whose(node))
+        });
         for (node, class) in nodes.into_iter().zip(classes) {
-            match class.filter(|_| is_class) {
+            match class.filter(|_| !has_student) {
                 Some(children) => delivered.add_class(children)?,
                 None => delivered.add(node),
             }
@@ -252,6 +247,9 @@ impl Delivered {
     /// The folders and files of a class, if this is one, perhaps within the
     /// folder of an archive.
     fn class(&self, node: &Node, deep: usize) -> Option<Vec<Node>> {
+        if !node.is_open() || self.says_whose(node) {
+            return None;
+        }
         // A student's zip that cannot be read is found out later.
         let mut children = node.children().ok()?;
         children.retain(|it| !is_junk(&it.name));
@@ -269,7 +267,7 @@ impl Delivered {
             || repositories.count() > 1;
         match &children[..] {
             _ if is_class => Some(children),
-            [one] if deep < 2 && one.is_open() => self.class(one, deep + 1),
+            [one] if deep < 2 => self.class(one, deep + 1),
             _ => None,
         }
     }
