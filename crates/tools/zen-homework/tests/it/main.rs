@@ -19,14 +19,13 @@ fn root() -> PathBuf {
     folder.ancestors().nth(3).expect("crates/tools/zen-homework").into()
 }
 
-/// The program, run in this project. What Cargo builds there has the libraries
-/// of this workspace, so it need not build those again.
+/// The program, run in this project. What Cargo builds there is kept for the
+/// next run of the tests.
 fn homework(project: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(zen_harness::program!("zen-homework"));
     command.arg("--root").arg(project).args(words);
     let scratch = built::scratch().expect("a folder");
-    let target = scratch.ancestors().nth(2).expect("a target directory");
-    command.env("CARGO_TARGET_DIR", target);
+    command.env("CARGO_TARGET_DIR", scratch.join("target"));
     command.env("CARGO_PROFILE_DEV_DEBUG", "0");
     command.output().expect("the program can be started")
 }
