@@ -42,27 +42,21 @@ pub fn export(
     to: &Path,
 ) -> Result<(), String> {
     let assignment = project.assignment(name)?.in_dialect(dialect)?;
-    let packages = assignment.packages.join(" ");
-    let is_cargos = assignment.is_cargos();
-    let for_gradescope = |text: &str| {
-        let text = text.replace(PACKAGES, &packages);
-        // Cargo has a package only for what it builds.
-        match is_cargos {
-            true => text,
-            false => text.replace(&format!(" --package {NAME}"), ""),
-        }
-    };
     let rust = handout::rust()?;
     let script = |path: &str, text: &str| {
+        let mut text = text.replace(PACKAGES, &assignment.packages.join(" "));
+        // Cargo has a package only for what it builds.
+        if !assignment.is_cargos() {
+            text = text.replace(&format!(" --package {NAME}"), "");
+        }
         let text = text.replace(NAME, name).replace(RUST, &rust);
         (PathBuf::from(path), text.into_bytes())
     };
     let scripts = match platform {
-        Platform::Gradescope => {
-            let setup = for_gradescope(include_str!("export/setup.sh"));
-            let run = for_gradescope(include_str!("export/run_autograder"));
-            [script("setup.sh", &setup), script("run_autograder", &run)]
-        }
+        Platform::Gradescope => [
+            script("setup.sh", include_str!("export/setup.sh")),
+            script("run_autograder", include_str!("export/run_autograder")),
+        ],
         Platform::Classroom50 => [
             script("autograder.py", include_str!("export/autograder.py")),
             script("runtime.json", include_str!("export/runtime.json")),

@@ -50,7 +50,7 @@ pub(crate) struct Copy<'a> {
 type Likely<'a> = BTreeMap<&'a Path, Vec<(Likeness, &'a Leaf)>>;
 
 impl Submission<'_> {
-    /// The text of a file in this folder.
+    /// What a text file in this folder holds.
     pub(crate) fn text(&self, folder: &[String], name: &str) -> Option<String> {
         let name = name.to_string();
         let mut leaves = self.walked.leaves.iter();
