@@ -20,13 +20,17 @@ fn root() -> PathBuf {
 }
 
 /// The program, run in this project. What Cargo builds there is kept for the
-/// next run of the tests.
+/// next run of the tests, apart from others: Cargo cannot tell two handouts from
+/// each other.
 fn homework(project: &Path, words: &[&str]) -> Output {
     let mut command = Command::new(zen_harness::program!("zen-homework"));
     command.arg("--root").arg(project).args(words);
     let scratch = built::scratch().expect("a folder");
-    command.env("CARGO_TARGET_DIR", scratch.join("target"));
-    command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    if let Ok(inside) = project.strip_prefix(&scratch) {
+        let target = scratch.join("target").join(inside);
+        command.env("CARGO_TARGET_DIR", target);
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0");
+    }
     command.output().expect("the program can be started")
 }
 
