@@ -13,8 +13,16 @@ pub(crate) struct Limits {
     /// Threads of all processes together.
     pub(crate) processes: u64,
     /// Descriptors of each process.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "for a kernel")
+    )]
     pub(crate) descriptors: u64,
     /// Seconds of processor time of each process.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "for a kernel")
+    )]
     pub(crate) cpu_seconds: u64,
 }
 

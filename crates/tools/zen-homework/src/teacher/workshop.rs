@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -55,6 +55,7 @@ impl Drop for Temporary {
 /// write for a while longer, and make the folder again, so it looks again.
 #[cfg(unix)]
 fn heir(folder: &Path) -> io::Result<Child> {
+    use std::process::Stdio;
     const SCRIPT: &str = r#"read -r _
 left=60
 while [ -e "$1" ] && [ "$left" -gt 0 ]; do

@@ -4,14 +4,9 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use crate::{attacks, cages_stand, folder, homework, root, succeeds};
-
-/// How long the first build may take.
-#[cfg(unix)]
-const FIRST_GRADE: Duration = Duration::from_secs(300);
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to.parent().expect("a folder")).expect("a new folder");
@@ -233,9 +228,13 @@ fn what_was_graded_before_an_interruption_stays() {
     assert_eq!(grades().lines().count(), 3, "{}", grades());
 }
 
-#[cfg(unix)]
 /// Grades, and interrupts that once the first grade is on the disk.
+#[cfg(unix)]
 fn interrupt_after_a_grade(words: &[&str], csv: &Path) {
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+    /// How long the starter and the first work may take.
+    const FIRST_GRADE: Duration = Duration::from_secs(300);
     let mut grade = Command::new(zen_harness::program!("zen-homework"));
     grade.arg("--root").arg(root()).args(words).stdout(Stdio::null());
     let mut grade = grade.spawn().expect("the program can be started");
