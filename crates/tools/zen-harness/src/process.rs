@@ -83,7 +83,6 @@ pub fn clean_environment(command: &mut Command) {
 }
 
 /// The address in a listing's first line, in a form for clients to use.
-#[must_use]
 pub fn listening_at(line: &str) -> Option<SocketAddr> {
     let address = line.strip_prefix("Listening at ")?;
     let mut address: SocketAddr = address.parse().ok()?;
@@ -129,33 +128,29 @@ impl Process {
             Some(start) => start(command),
             None => command.spawn(),
         };
-        let mut child = child.map_err(|err| {
+        let child = child.map_err(|err| {
             let program = command.get_program().to_string_lossy();
             io::Error::new(err.kind(), format!("cannot start {program}: {err}"))
         })?;
-        let (output, errors) = (child.stdout.take(), child.stderr.take());
-        let nothing = Output::nothing;
-        let group = system::Group::of(&child);
-        // If no thread can be started for its output, it is killed.
         let mut process = Self {
+            group: system::Group::of(&child),
             child,
             mark,
-            group,
             status: None,
-            output: nothing(),
-            errors: nothing(),
+            output: Output::nothing(),
+            errors: Output::nothing(),
         };
-        if let Some(output) = output {
+        // If no thread can be started for this, the process is killed.
+        if let Some(output) = process.child.stdout.take() {
             process.output = Output::drain(output, lines_max)?;
         }
-        if let Some(errors) = errors {
+        if let Some(errors) = process.child.stderr.take() {
             process.errors = Output::drain(errors, usize::MAX)?;
         }
         Ok(process)
     }
 
     /// Its process number, which is also that of its group.
-    #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -196,8 +191,7 @@ impl Process {
             for host in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             {
                 let address = SocketAddr::new(host, port);
-                let second = Duration::from_secs(1);
-                match system::connect(address, second) {
+                match system::connect(address, Duration::from_secs(1)) {
                     Ok(probe) => {
                         return Ok(Readiness::Connected(address, probe));
                     }
@@ -370,7 +364,6 @@ pub struct Ended {
 
 impl Ended {
     /// Whether it ended by itself, with status 0.
-    #[must_use]
     pub fn succeeded(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
