@@ -78,18 +78,15 @@ impl Lab {
         machine::descriptors_max();
         let servers = servers(profile, |_| true)?;
         let cores = Cores::separate();
-        let machine = Machine::here(profile, cores.is_some());
-        let (left_out, name) = (Vec::new(), String::new());
-        let is_made_once = false;
         Ok(Self {
             size,
-            machine,
+            machine: Machine::here(profile, cores.is_some()),
             servers,
             also,
             cores,
-            left_out,
-            name,
-            is_made_once,
+            left_out: Vec::new(),
+            name: String::new(),
+            is_made_once: false,
         })
     }
 
@@ -236,14 +233,36 @@ impl Lab {
         Ok(gauge)
     }
 
-    /// The server's processor time in seconds; None, with a remark, where that
-    /// is unknown.
-    pub fn cpu(&mut self, server: &Server) -> Result<Option<f64>> {
-        let cpu = gauge::cpu(server.id())?;
-        if cpu.is_none() {
+    /// Records the counts of everything that the server has, at this place.
+    pub fn record_counts(
+        &mut self,
+        charts: &mut Charts,
+        subject: &Subject,
+        server: &Server,
+        x: f64,
+    ) -> Result<()> {
+        for (chart, value) in self.gauge(server)?.iter().flat_map(Gauge::counts)
+        {
+            charts.record(chart, &subject.name, x, value as f64);
+        }
+        Ok(())
+    }
+
+    /// The server's processor time during this work, in seconds; None, with a
+    /// remark, where that is unknown.
+    pub fn cpu<T>(
+        &mut self,
+        server: &Server,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, Option<f64>)> {
+        let before = gauge::cpu(server.id())?;
+        let done = work()?;
+        let both = before.zip(gauge::cpu(server.id())?);
+        if both.is_none() {
             self.leave_out(gauge::NOT_HERE);
         }
-        Ok(cpu.map(|cpu| cpu.as_secs_f64()))
+        let cpu = both.map(|(from, to)| to.as_secs_f64() - from.as_secs_f64());
+        Ok((done, cpu))
     }
 
     /// Shows the progress.

@@ -6,6 +6,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use zen_harness::system;
 
 /// A machine, and how it was used.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -47,10 +48,7 @@ impl Machine {
             processor: processor.unwrap_or_else(|| "unknown".into()),
             system,
             descriptors_max: descriptors_max(),
-            backlog_max: read("/proc/sys/net/core/somaxconn")
-                .trim()
-                .parse()
-                .ok(),
+            backlog_max: system::longest_queue(),
             profile: profile.into(),
             revision: revision().unwrap_or_else(|| "unknown".into()),
             nice: nice(),

@@ -94,9 +94,17 @@ impl Charts {
         chart.expect("about.toml has this chart")
     }
 
-    /// Adds a value that one run has measured to this chart.
-    pub fn record(&mut self, chart: &str, series: &str, x: f64, value: f64) {
-        self.get(chart).record(series, x, value);
+    /// Adds a value that one run has measured to this chart, if it is known.
+    pub fn record(
+        &mut self,
+        chart: &str,
+        series: &str,
+        x: f64,
+        value: impl Into<Option<f64>>,
+    ) {
+        if let Some(value) = value.into() {
+            self.get(chart).record(series, x, value);
+        }
     }
 }
 

@@ -46,12 +46,11 @@ fn context(run: &Run, name: &str, detail: Detail) -> Value {
         }
     };
     let slowdown = run.slowdown.as_ref().map(|it| {
-        let times = it.traced as f64 / it.untraced.max(1) as f64;
         context! {
             traced => milliseconds(it.traced),
             untraced => milliseconds(it.untraced),
             answers => it.answers,
-            times => format!("{times:.1}"),
+            times => it.times(),
         }
     });
     context! {

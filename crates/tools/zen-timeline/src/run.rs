@@ -45,6 +45,16 @@ impl Run {
         read().with_context(|| path.display().to_string())
     }
 
+    /// All calls of the server.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.tasks.iter().flat_map(|task| &task.calls)
+    }
+
+    /// Whether the server moves its bytes with calls that strace does not see.
+    pub(crate) fn hides(&self) -> bool {
+        self.calls().any(|call| call.kind == Kind::Ring)
+    }
+
     /// How long clients waited for answers, and how long tasks were busy or had
     /// to wait for a core. The lower it is, the calmer the run.
     pub fn unrest(&self) -> i64 {
@@ -52,10 +62,8 @@ impl Run {
         let busy = self.tasks.iter().map(|task| {
             let (born, died) = (task.born.max(0), task.died);
             let alive = died.unwrap_or(self.end).min(self.end) - born;
-            let calls = task
-                .calls
-                .iter()
-                .map(|call| (call.end().min(self.end) - call.at.max(0)).max(0));
+            let time = |call: &Call| call.end().min(self.end) - call.at.max(0);
+            let calls = task.calls.iter().map(|call| time(call).max(0));
             (alive - calls.sum::<i64>()).max(0)
         });
         waited + busy.sum::<i64>()
@@ -73,6 +81,13 @@ pub struct Slowdown {
     pub answers: usize,
     /// When the last client left, without strace.
     pub untraced_end: i64,
+}
+
+impl Slowdown {
+    pub(crate) fn times(&self) -> String {
+        let times = self.traced as f64 / self.untraced.max(1) as f64;
+        format!("{times:.1}")
+    }
 }
 
 /// A client, and what it saw.
@@ -100,13 +115,10 @@ impl Client {
                 seen if seen.is_end() => owed = 0,
                 _ => {}
             }
-            match (owed, since) {
-                (1.., None) => since = Some(view.at),
-                (0, Some(from)) => {
-                    periods.push((from, view.at));
-                    since = None;
-                }
-                _ => {}
+            if owed > 0 {
+                since.get_or_insert(view.at);
+            } else if let Some(from) = since.take() {
+                periods.push((from, view.at));
             }
         }
         periods
@@ -118,9 +130,7 @@ impl Client {
         let mut asked = VecDeque::new();
         for view in &self.views {
             match view.seen {
-                Seen::Sent => {
-                    asked.extend((0..view.whole).map(|_| view.at));
-                }
+                Seen::Sent => asked.resize(asked.len() + view.whole, view.at),
                 Seen::Received => {
                     let answered = view.whole.min(asked.len());
                     let answered = asked.drain(..answered);
@@ -151,7 +161,7 @@ impl From<View> for (i64, Seen, usize, usize) {
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Seen {
     Connects,
@@ -222,7 +232,7 @@ impl Call {
 }
 
 /// The kind of a system call.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Accept,
@@ -239,18 +249,22 @@ pub enum Kind {
     Shutdown,
 }
 
+/// The calls in which a task waits, and its state during each.
+pub(crate) const WAITS: [(Kind, State); 8] = [
+    (Kind::Accept, State::Accept),
+    (Kind::Recv, State::Recv),
+    (Kind::Send, State::Send),
+    (Kind::Poll, State::Poll),
+    (Kind::Ring, State::Poll),
+    (Kind::Futex, State::Futex),
+    (Kind::Sleep, State::Sleep),
+    (Kind::Other, State::Other),
+];
+
 impl Kind {
     /// The state of a task during such a call.
     pub fn state(self) -> State {
-        match self {
-            Self::Accept => State::Accept,
-            Self::Recv => State::Recv,
-            Self::Send => State::Send,
-            Self::Poll | Self::Ring => State::Poll,
-            Self::Futex => State::Futex,
-            Self::Sleep => State::Sleep,
-            Self::Other => State::Other,
-            Self::Close | Self::Shutdown => State::Work,
-        }
+        let waits = WAITS.iter().find(|it| it.0 == self);
+        waits.map_or(State::Work, |it| it.1)
     }
 }

@@ -34,24 +34,17 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 alone(&server)
             };
             visits(2)?;
-            let before = lab.cpu(&server)?;
-            visits(bursts)?;
-            let after = lab.cpu(&server)?;
+            let (_, on_new) = lab.cpu(&server, || visits(bursts))?;
             let clients = if subject.name == "zen-single" { 1 } else { 8 };
             let mut load = Load::connect(server.address, clients)?;
             let rounds = AT_ONCE * bursts / clients;
             load.ask(Plan::new(2))?;
-            let before_asked = lab.cpu(&server)?;
-            load.ask(Plan::new(rounds))?;
-            let after_asked = lab.cpu(&server)?;
-            let mut record = |series, from: Option<f64>, to: Option<f64>| {
-                if let (Some(from), Some(to)) = (from, to) {
-                    let each = (to - from) / (AT_ONCE * bursts) as f64;
-                    charts.record("price", series, x as f64, each * 1e6);
-                }
-            };
-            record(NEW, before, after);
-            record(OLD, before_asked, after_asked);
+            let (_, on_old) =
+                lab.cpu(&server, || load.ask(Plan::new(rounds)))?;
+            for (series, cpu) in [(NEW, on_new), (OLD, on_old)] {
+                let each = cpu.map(|cpu| cpu * 1e6 / (AT_ONCE * bursts) as f64);
+                charts.record("price", series, x as f64, each);
+            }
             drop(load);
             server.stop()?;
         }

@@ -35,23 +35,23 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                     Ok(time.unwrap_or(limit_time).as_secs_f64())
                 };
                 charts.record("silent", name, x, waits()?);
-                let before = lab.cpu(&server)?;
-                let begun = Instant::now();
-                while begun.elapsed().as_secs_f64() < time {
-                    let next = Instant::now() + DRIP_EVERY;
-                    flood.drip();
-                    let left = next.saturating_duration_since(Instant::now());
-                    std::thread::sleep(left);
-                }
-                let elapsed = begun.elapsed().as_secs_f64();
-                if let (Some(from), Some(to)) = (before, lab.cpu(&server)?) {
-                    charts.record("work", name, x, (to - from) / elapsed * 1e3);
-                }
+                let (elapsed, cpu) = lab.cpu(&server, || {
+                    let begun = Instant::now();
+                    while begun.elapsed().as_secs_f64() < time {
+                        let next = Instant::now() + DRIP_EVERY;
+                        flood.drip();
+                        let left =
+                            next.saturating_duration_since(Instant::now());
+                        std::thread::sleep(left);
+                    }
+                    Ok(begun.elapsed().as_secs_f64())
+                })?;
+                let share = cpu.map(|cpu| cpu / elapsed * 1e3);
+                charts.record("work", name, x, share);
                 flood.drip();
                 charts.record("wait", name, x, waits()?);
-                if let Some(gauge) = lab.gauge(&server)? {
-                    charts.record("memory", name, x, gauge.memory as f64);
-                }
+                let memory = lab.gauge(&server)?.map(|it| it.memory as f64);
+                charts.record("memory", name, x, memory);
                 drop(flood);
                 server.stop()?;
             }

@@ -75,10 +75,8 @@ fn hold(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let time = crowd.time.as_secs_f64();
                 charts.record("taken", &subject.name, x, time);
                 charts.record("memory", KERNEL, x, both as f64 / 1e6);
-                if let Some(gauge) = lab.gauge(&server)? {
-                    let megabytes = gauge.memory as f64 / 1e6;
-                    charts.record("memory", SERVER, x, megabytes);
-                }
+                let own = lab.gauge(&server)?.map(|it| it.memory as f64 / 1e6);
+                charts.record("memory", SERVER, x, own);
                 for (series, value) in fresh(server.address)? {
                     charts.record("wait", series, x, value * 1e6);
                 }

@@ -34,9 +34,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 }
                 let (_, cost) =
                     rates::drive(lab, subject, clients, 1, Pace::Closed)?;
-                if let Some(cost) = cost {
-                    charts.record("price", series, x as f64, cost);
-                }
+                charts.record("price", series, x as f64, cost);
             }
         }
     }
@@ -56,10 +54,7 @@ fn silent(lab: &mut Lab, subject: &Subject, charts: &mut Charts) -> Result<()> {
         if clients > 0 {
             visit(server.address, patience)?;
         }
-        let Some(gauge) = lab.gauge(&server)? else { continue };
-        for (chart, value) in gauge.counts() {
-            charts.record(chart, &subject.name, clients as f64, value as f64);
-        }
+        lab.record_counts(charts, subject, &server, clients as f64)?;
     }
     drop(crowd);
     server.stop()?;

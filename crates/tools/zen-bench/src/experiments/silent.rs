@@ -28,11 +28,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let x = clients as f64;
                 let seconds = time.map_or(limit, |time| time.as_secs_f64());
                 charts.record("wait", &subject.name, x, seconds);
-                if let Some(gauge) = lab.gauge(&server)? {
-                    for (chart, value) in gauge.counts() {
-                        charts.record(chart, &subject.name, x, value as f64);
-                    }
-                }
+                lab.record_counts(charts, &subject, &server, x)?;
                 drop(crowd);
                 server.stop()?;
             }

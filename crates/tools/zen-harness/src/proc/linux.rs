@@ -174,7 +174,9 @@ fn all_tasks<T: FromRead>(
     holds: impl Fn(T) -> bool,
 ) -> bool {
     let tasks = tasks(process).unwrap_or_default();
-    tasks.iter().all(|(_, it)| read(format!("{it}/{file}")).map_or(true, &holds))
+    tasks
+        .iter()
+        .all(|(_, it)| read(format!("{it}/{file}")).map_or(true, &holds))
 }
 
 /// Whether all threads of a process have stopped or ended.

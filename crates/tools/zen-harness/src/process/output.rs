@@ -200,7 +200,9 @@ impl Output {
             Unprinted(match ended {
                 true => format!("the server ended without printing {what}"),
                 false => {
-                    format!("the server did not print {what} within {seconds} s")
+                    format!(
+                        "the server did not print {what} within {seconds} s"
+                    )
                 }
             })
         })
