@@ -10,7 +10,6 @@ use zen_harness::system;
 
 use crate::load::{Client, Script, ensure_here, ensure_not_too_many};
 
-/// What each client does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Errand {
     Connect,

@@ -13,7 +13,6 @@ use crate::machine::{self, Machine};
 use crate::progress;
 use crate::results::{Charts, Results};
 
-/// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Size {
     /// As little as possible, to test that it works.
@@ -33,7 +32,6 @@ pub struct Subject {
     pub listing: Option<Listing>,
 }
 
-/// Where experiments run.
 #[derive(Debug)]
 pub struct Lab {
     size: Size,
@@ -59,7 +57,6 @@ pub fn servers(
 }
 
 impl Subject {
-    /// Reads `NAME=command`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (name, command) =
             text.split_once('=').ok_or("write NAME='command'")?;
@@ -127,7 +124,6 @@ impl Lab {
         })
     }
 
-    /// How often everything is measured.
     pub fn runs(&self) -> usize {
         if self.is_made_once { 1 } else { self.pick([1, 3, 7]) }
     }
@@ -138,7 +134,6 @@ impl Lab {
         self.is_made_once = true;
     }
 
-    /// Picks the value for this size: tiny, quick or full.
     pub fn pick<T>(&self, [tiny, quick, full]: [T; 3]) -> T {
         match self.size {
             Size::Tiny => tiny,
@@ -265,7 +260,6 @@ impl Lab {
         Ok((done, cpu))
     }
 
-    /// Shows the progress.
     pub fn tell(&self, run: usize, what: &str) {
         let (name, run, runs) = (&self.name, run + 1, self.runs());
         progress::tell(&format!("{name}, run {run} of {runs}: {what}"));

@@ -206,7 +206,6 @@ fn normalised(text: &str, any_order: bool) -> Vec<String> {
     lines
 }
 
-/// The transcript with the new output.
 fn rewritten(text: &str, seen: &[(Part, Vec<String>)]) -> String {
     let mut written = String::new();
     let mut skipping = false;

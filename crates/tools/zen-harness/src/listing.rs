@@ -41,11 +41,9 @@ impl Listing {
         let (_, section) =
             manifest.split_once("\n[package.metadata.server]\n")?;
         let section = section.split("\n[").next().unwrap_or_default();
-        let here = match cfg!(target_os = "linux") {
-            true => None,
-            false => value(section, "variants-elsewhere"),
-        };
-        let variants = here.or_else(|| value(section, "variants"));
+        let elsewhere = value(section, "variants-elsewhere");
+        let elsewhere = elsewhere.filter(|_| cfg!(not(target_os = "linux")));
+        let variants = elsewhere.or_else(|| value(section, "variants"));
         let variants = variants.unwrap_or_else(|| "[[]]".into());
         let first = |key| Some(strings(&value(section, key)?).swap_remove(0));
         let description = value(manifest, "description").unwrap_or_default();
@@ -98,10 +96,10 @@ impl Listing {
 
     /// It waits for all clients at once in its own loop around readiness.
     pub fn is_plain_loop(&self) -> bool {
-        let [architecture, ..] = &self.architectures[..] else { return false };
         let is_loop =
-            architecture == "event-loop" || architecture.starts_with("loops");
-        is_loop && self.runtime.is_none()
+            |it: &String| it == "event-loop" || it.starts_with("loops");
+        self.architectures.first().is_some_and(is_loop)
+            && self.runtime.is_none()
     }
 
     /// A library's runtime waits on its behalf.

@@ -64,11 +64,8 @@ pub fn listings(folder: &Path) -> Result<Vec<Listing>, String> {
     let metadata = metadata(folder)?;
     let mut listings = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
-        let (Some(name), Some(path)) =
-            (package["name"].as_str(), package["manifest_path"].as_str())
-        else {
-            continue;
-        };
+        let text = |key: &str| package[key].as_str().unwrap_or_default();
+        let (name, path) = (text("name"), text("manifest_path"));
         let manifest =
             fs::read_to_string(path).map_err(|err| format!("{path}: {err}"))?;
         listings.extend(Listing::in_manifest(name, &manifest));

@@ -42,7 +42,6 @@ const STOPPED: &str = "stopped";
 
 #[derive(Default)]
 struct Builder {
-    /// Clients by port.
     clients: HashMap<u16, u16>,
     tasks: Vec<Task>,
     /// By the kernel's number: the latest task with that number.
@@ -117,6 +116,7 @@ impl Builder {
     }
 
     fn call(&mut self, task: usize, call: &Syscall) {
+        self.last = self.last.max(call.begin.saturating_add(call.took()));
         match &*call.name {
             "clone" | "clone3" | "fork" | "vfork" => self.birth(task, call),
             "prctl" if call.arguments.starts_with("PR_SET_NAME") => {
@@ -156,8 +156,7 @@ impl Builder {
         task: usize,
         call: &Syscall,
     ) -> Option<Call> {
-        let (at, took) = (call.begin, call.took.unwrap_or(0).max(0));
-        self.last = self.last.max(at.saturating_add(took));
+        let (at, took) = (call.begin, call.took());
         let process = self.tasks[task].process;
         let descriptor = call.descriptor();
         let is_tcp = descriptor.is_some_and(|(_, it)| it != Descriptor::Other);

@@ -18,7 +18,6 @@ const FRAGMENT: [(&str, &str); 2] = [
     ("page.css", include_str!("../templates/page.css")),
 ];
 
-/// A page of its own.
 pub fn page(run: &Run) -> String {
     let own = ("page.html", include_str!("../templates/page.html"));
     let templates = [&[own], &FRAGMENT[..], &svg::TEMPLATES].concat();

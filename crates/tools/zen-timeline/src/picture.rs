@@ -14,7 +14,6 @@ pub struct Picture {
     pub time: (i64, i64),
     /// First the clients, then the tasks.
     pub lanes: Vec<Lane>,
-    /// How many of these lanes are clients.
     pub clients: usize,
     /// The number of tasks for which there was no room.
     pub hidden: usize,

@@ -96,7 +96,6 @@ impl Player {
         Ok(())
     }
 
-    /// The time that is left.
     fn left(&self) -> Result<Duration> {
         let left = TIME_MAX.saturating_sub(self.begin.elapsed());
         ensure!(!left.is_zero(), "not done in {TIME_MAX:?}");

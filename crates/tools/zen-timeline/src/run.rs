@@ -18,7 +18,6 @@ pub struct Run {
     pub format: u32,
     /// The heading of the picture.
     pub name: String,
-    /// The command, as one line.
     pub command: String,
     pub scenario: String,
     /// Where it was recorded: cores, kernel, strace.
@@ -45,7 +44,6 @@ impl Run {
         read().with_context(|| path.display().to_string())
     }
 
-    /// All calls of the server.
     pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
         self.tasks.iter().flat_map(|task| &task.calls)
     }
@@ -90,7 +88,6 @@ impl Slowdown {
     }
 }
 
-/// A client, and what it saw.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     pub name: String,
@@ -143,13 +140,11 @@ impl Client {
     }
 }
 
-/// Something that a client saw.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "(i64, Seen, usize, usize)")]
 pub struct View {
     pub at: i64,
     pub seen: Seen,
-    /// The number of bytes sent or received.
     pub bytes: usize,
     /// The number of questions or answers that ended with them.
     pub whole: usize,
@@ -225,13 +220,11 @@ impl From<Call> for (i64, i64, Kind, Option<u16>, i64) {
 }
 
 impl Call {
-    /// When it returned.
     pub fn end(&self) -> i64 {
         self.at.saturating_add(self.took)
     }
 }
 
-/// The kind of a system call.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -262,7 +255,6 @@ pub(crate) const WAITS: [(Kind, State); 8] = [
 ];
 
 impl Kind {
-    /// The state of a task during such a call.
     pub fn state(self) -> State {
         let waits = WAITS.iter().find(|it| it.0 == self);
         waits.map_or(State::Work, |it| it.1)

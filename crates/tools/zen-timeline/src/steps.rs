@@ -16,7 +16,6 @@ pub const STEPS_MAX: usize = 1_500;
 /// A shorter wait is not reported.
 const WAIT: i64 = 500;
 
-/// Tells the story of a run.
 pub fn tell(run: &Run) -> Story {
     let events = events(run);
     let width = width(run, &events);

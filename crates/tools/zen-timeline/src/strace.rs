@@ -48,6 +48,10 @@ pub(crate) struct Syscall {
 }
 
 impl Syscall {
+    pub(crate) fn took(&self) -> i64 {
+        self.took.unwrap_or(0).max(0)
+    }
+
     /// The descriptor in its first argument, with strace's note on it.
     pub(crate) fn descriptor(&self) -> Option<(i64, Descriptor)> {
         let digits = self.arguments.bytes().take_while(u8::is_ascii_digit);

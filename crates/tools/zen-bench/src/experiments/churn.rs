@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use zen_harness::process::wait_for;
 use zen_harness::server::Server;
 
 use crate::crowd::{Errand, burst};
@@ -55,13 +56,9 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
 /// Waits until only the first process is left, so that the others have all been
 /// counted.
 fn alone(server: &Server) -> Result<()> {
-    for _ in 0..400 {
-        match gauge::read(server.id())? {
-            Some(gauge) if gauge.processes > 1 => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            _ => return Ok(()),
-        }
-    }
-    None.context("its processes do not end")
+    let alone = wait_for(Duration::from_secs(2), || -> Result<_> {
+        let gauge = gauge::read(server.id())?;
+        Ok(gauge.is_none_or(|it| it.processes <= 1).then_some(()))
+    });
+    alone?.context("its processes do not end")
 }

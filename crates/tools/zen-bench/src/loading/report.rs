@@ -15,7 +15,6 @@ use zen_bench::template;
 /// A side is saturated if it wants at least this share of a core.
 const SATURATED: f64 = 0.9;
 
-/// The report of one load.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) server: String,
