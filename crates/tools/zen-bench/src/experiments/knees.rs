@@ -18,10 +18,9 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let floods: &[usize] =
         lab.pick([&[0, 20], &[0, 4, 40, 400, 2000], &[0, 4, 40, 400, 2000]]);
     let limit = lab.pick([0.2, 0.5, 1.0]);
-    let time = lab.pick([0.2, 0.4, 2.0]);
+    let time = Duration::from_secs_f64(lab.pick([0.2, 0.4, 2.0]));
     charts.get("wait").limit = Some(limit);
     charts.get("silent").limit = Some(limit);
-    let limit_time = Duration::from_secs_f64(limit);
     for run in 0..lab.runs() {
         for &flood in floods {
             lab.tell(run, &format!("a flood of {flood}"));
@@ -30,14 +29,11 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let x = flood as f64;
                 let server = lab.start(&subject, &[])?;
                 let mut flood = Load::connect(server.address, flood)?;
-                let waits = || -> Result<f64> {
-                    let time = visit(server.address, limit_time)?;
-                    Ok(time.unwrap_or(limit_time).as_secs_f64())
-                };
-                charts.record("silent", name, x, waits()?);
+                let wait = visit(server.address, limit)?;
+                charts.record("silent", name, x, wait);
                 let (elapsed, cpu) = lab.cpu(&server, || {
                     let begun = Instant::now();
-                    while begun.elapsed().as_secs_f64() < time {
+                    while begun.elapsed() < time {
                         let next = Instant::now() + DRIP_EVERY;
                         flood.drip();
                         let left =
@@ -49,7 +45,8 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let share = cpu.map(|cpu| cpu / elapsed * 1e3);
                 charts.record("work", name, x, share);
                 flood.drip();
-                charts.record("wait", name, x, waits()?);
+                let wait = visit(server.address, limit)?;
+                charts.record("wait", name, x, wait);
                 let memory = lab.gauge(&server)?.map(|it| it.memory as f64);
                 charts.record("memory", name, x, memory);
                 drop(flood);

@@ -54,7 +54,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let log = Arc::clone(&server.process().output);
                 let crowd = Load::connect(server.address, SPREAD)?;
                 // It is served after all of them.
-                visit(server.address, Duration::from_secs(10))?;
+                visit(server.address, 10.0)?;
                 drop(crowd);
                 server.stop()?;
                 let share = most_of(&log.text());

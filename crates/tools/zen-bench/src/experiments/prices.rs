@@ -1,8 +1,6 @@
 //! What every server of the workspace uses, side by side, and a table for each
 //! of them.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use super::rates;
@@ -44,7 +42,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
 /// Counts everything for a server with its default options, crowd by crowd.
 fn silent(lab: &mut Lab, subject: &Subject, charts: &mut Charts) -> Result<()> {
     // A server that has not answered by then will not accept any more.
-    let patience = Duration::from_secs_f64(lab.pick([0.1, 0.3, 1.0]));
+    let patience = lab.pick([0.1, 0.3, 1.0]);
     let server = lab.start(subject, &[])?;
     let mut crowd = Vec::new();
     let mut before = 0;
