@@ -185,15 +185,13 @@ impl Process {
         port: u16,
         patience: Duration,
     ) -> io::Result<Readiness> {
-        let deadline = Instant::now() + patience;
-        let mut pause = Duration::from_millis(1);
-        loop {
+        let ready = wait_for(patience, || {
             for host in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             {
                 let address = SocketAddr::new(host, port);
                 match system::connect(address, Duration::from_secs(1)) {
                     Ok(probe) => {
-                        return Ok(Readiness::Connected(address, probe));
+                        return Ok(Some(Readiness::Connected(address, probe)));
                     }
                     // Without IPv6, no address can be assigned.
                     Err(err) if host.is_ipv4() && system::is_own(&err) => {
@@ -202,15 +200,9 @@ impl Process {
                     Err(_) => {}
                 }
             }
-            if let Some(status) = self.ended()? {
-                return Ok(Readiness::Ended(status));
-            }
-            if Instant::now() >= deadline {
-                return Ok(Readiness::Late);
-            }
-            thread::sleep(pause);
-            pause = (2 * pause).min(Duration::from_millis(50));
-        }
+            Ok(self.ended()?.map(Readiness::Ended))
+        })?;
+        Ok(ready.unwrap_or(Readiness::Late))
     }
 
     /// Closes the connection of the readiness probe, and waits until the server
