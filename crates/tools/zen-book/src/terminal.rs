@@ -39,8 +39,9 @@ pub(crate) fn packages(command: &str) -> impl Iterator<Item = &str> {
 
 fn is_server(command: &str) -> bool {
     let others = ["zen-client", "zen-check"];
+    let first = packages(command).next();
     command.starts_with(CARGO_RUN)
-        && packages(command).any(|it| !others.contains(&it))
+        && first.is_some_and(|it| !others.contains(&it))
 }
 
 impl Terminal {

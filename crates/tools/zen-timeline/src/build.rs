@@ -42,6 +42,7 @@ const STOPPED: &str = "stopped";
 
 #[derive(Default)]
 struct Builder {
+    /// By port.
     clients: HashMap<u16, u16>,
     tasks: Vec<Task>,
     /// By the kernel's number: the latest task with that number.
