@@ -145,12 +145,8 @@ impl<'a> Teller<'a> {
     fn copies(&mut self, task: &Task, act: Act, client: Option<usize>) {
         let of_process = self.open.entry(task.process).or_default();
         match (act, client) {
-            (Act::Ends(Kind::Accept), Some(client)) => {
-                of_process.insert(client);
-            }
-            (Act::Ends(Kind::Close), Some(client)) => {
-                of_process.remove(&client);
-            }
+            (Act::Ends(Kind::Accept), Some(it)) => _ = of_process.insert(it),
+            (Act::Ends(Kind::Close), Some(it)) => _ = of_process.remove(&it),
             (Act::Death, _) if task.id == task.process => of_process.clear(),
             (Act::Birth, _) if task.id == task.process => {
                 let tasks = self.run.tasks.iter();
@@ -220,7 +216,7 @@ impl<'a> Teller<'a> {
         changes
     }
 
-    /// The text that each row shows now.
+    /// What each row shows now.
     fn rows(&self) -> Vec<String> {
         let mut rows = vec![self.queue()];
         for (number, client) in self.clients.iter().enumerate() {
@@ -232,15 +228,22 @@ impl<'a> Teller<'a> {
 
     fn task(&self, task: Option<(Act, Option<usize>)>) -> String {
         let Some((act, client)) = task else { return "\u{2013}".into() };
-        let name = |it: usize| format!(" for {}", self.run.clients[it].name);
-        let whose = client.map(name).unwrap_or_default();
         match act {
-            // The client is known only when accept() returns.
-            Act::Begins(Kind::Accept) => "waiting in accept".into(),
-            Act::Begins(kind) => format!("{}{whose}", kind.state().says()),
+            Act::Begins(kind) => self.waits(kind, client),
             Act::Death => "has ended".into(),
-            _ => format!("working{whose}"),
+            _ => format!("working{}", self.of_client(client)),
         }
+    }
+
+    fn of_client(&self, client: Option<usize>) -> String {
+        let client = client.and_then(|it| self.run.clients.get(it));
+        client.map_or(String::new(), |it| format!(" for {}", it.name))
+    }
+
+    fn waits(&self, kind: Kind, client: Option<usize>) -> String {
+        // The client is known only when accept() returns.
+        let known = client.filter(|_| kind != Kind::Accept);
+        format!("{}{}", kind.state().says(), self.of_client(known))
     }
 
     fn queue(&self) -> String {
@@ -303,7 +306,8 @@ impl<'a> Teller<'a> {
         let (actor, act, client) = group.key;
         let name = &self.names[actor];
         let bytes = group.amount.max(0);
-        let who = client.and_then(|it| self.run.clients.get(it as usize));
+        let client = client.map(usize::from);
+        let who = client.and_then(|it| self.run.clients.get(it));
         let who = who.map_or("someone", |it| &it.name);
         let says = match act {
             Act::Sees(seen) => match seen {
@@ -317,11 +321,7 @@ impl<'a> Teller<'a> {
                 Seen::Left => "leaves".into(),
             },
             Act::Begins(kind) => {
-                let whose = match (kind, client) {
-                    (Kind::Accept, _) | (_, None) => String::new(),
-                    _ => format!(" for {who}"),
-                };
-                format!("begins: {}{whose}", kind.state().says())
+                format!("begins: {}", self.waits(kind, client))
             }
             Act::Ends(Kind::Accept) => format!("accepts {who}"),
             Act::Ends(Kind::Recv) => {
