@@ -180,3 +180,28 @@ pub(crate) fn expect_the_most(server: &Server, most: usize) -> Verdict {
     // And those that leave make room for others.
     server.connect()?.asks()?.leave()
 }
+
+/// Expects that this many clients can wait to be accepted, and no more if it is
+/// to be `exactly` as many; where each loop has a queue of its own, they are
+/// spread by chance.
+pub(crate) fn expect_queue(
+    server: &Server,
+    number: usize,
+    exactly: bool,
+) -> Verdict {
+    let longest = system::longest_queue().unwrap_or(128);
+    let number = number.min(usize::try_from(longest).unwrap_or(usize::MAX));
+    let most = if exactly { number * server.subject.loops() } else { number };
+    let tries = if exactly { most + 4 } else { most };
+    server.freeze()?;
+    let patience = Duration::from_millis(300);
+    let connect = |_| system::connect(server.address, patience).ok();
+    let waiting: Vec<_> = (0..tries).map_while(connect).collect();
+    server.thaw()?;
+    let waiting = waiting.len();
+    ensure!(
+        (number..=most).contains(&waiting),
+        "{waiting} clients can wait to be accepted, and not {number}"
+    );
+    Ok(())
+}

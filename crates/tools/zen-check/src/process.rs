@@ -38,12 +38,13 @@ pub(crate) fn parts_at_rest(process: u32) -> Verdict<Parts> {
     Ok(parts)
 }
 
-/// A tick wakes a server ten times in a second, and nothing here takes longer
-/// than some seconds.
-const SLEEPS_MAX: u64 = 1000;
+/// A server that ticks ten times a second wakes up less often than this, as
+/// nothing here takes longer than some seconds.
+pub(crate) const WITH_A_TICK: u64 = 1000;
 
-/// A poller may return without an event now and then.
-const WAKES_MAX: u64 = 5;
+/// The same for one without a tick: a poller may return without an event now
+/// and then.
+pub(crate) const WITHOUT_A_TICK: u64 = 5;
 
 /// Less than this cannot be told from no time at all.
 const TICK: Duration = Duration::from_millis(10);
@@ -132,19 +133,12 @@ pub(crate) fn spins(process: u32, time: Duration) -> Verdict<Option<Duration>> {
     Ok(Some(used).filter(|&used| used >= TICK && awake && !slept))
 }
 
-/// How often the threads of a server wake up in this time.
-pub(crate) fn wakes(process: u32, time: Duration) -> Verdict<u64> {
-    let at_first = threads(process)?;
-    thread::sleep(time);
-    Ok(sleeps(&at_first, &threads(process)?))
-}
-
-/// Expects that in this time nothing wakes a server but, if it may have one, a
-/// tick, and that it uses next to no processor time.
+/// Expects that in this time a server wakes up less often than this, and uses
+/// next to no processor time.
 pub(crate) fn stays_asleep(
     process: u32,
     time: Duration,
-    may_tick: bool,
+    wakes_max: u64,
 ) -> Verdict {
     let watch = Watch::start(process)?;
     while watch.begun.elapsed() < time {
@@ -153,11 +147,10 @@ pub(crate) fn stays_asleep(
         watch.expect_idle()?;
     }
     let slept = sleeps(&watch.threads, &threads(process)?);
-    let most = if may_tick { SLEEPS_MAX } else { WAKES_MAX };
     ensure!(
-        slept < most,
+        slept < wakes_max,
         "while it had nothing to do it woke up {slept} times in {time:?}, and \
-        fewer than {most} are allowed"
+        fewer than {wakes_max} are allowed"
     );
     watch.end()
 }
@@ -184,4 +177,21 @@ fn sleeps(at_first: &Threads, at_last: &Threads) -> u64 {
         thread.sleeps.saturating_sub(before)
     });
     sleeps.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_longer_wait_looks_less_often() {
+        let mut looks = 0;
+        let never = wait_until("there", Duration::from_millis(500), || {
+            looks += 1;
+            Ok(false)
+        });
+        assert!(never.is_err());
+        // One look every 2 ms would be 250, and a busy machine allows fewer.
+        assert!(looks < 120, "{looks} looks in half a second");
+    }
 }

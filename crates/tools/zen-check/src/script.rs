@@ -3,7 +3,6 @@
 //! and `cases/README.md` what only the contract's own cases may say.
 
 mod actor;
-mod busy;
 mod play;
 mod steps;
 #[cfg(test)]
@@ -11,13 +10,12 @@ mod tests;
 mod words;
 
 use std::net::{Ipv6Addr, TcpListener};
-use std::process::Command;
 
 use crate::architecture;
 use crate::case::{Case, Named, Only};
 use crate::contract::{Level, Profile};
 use crate::full::crowded;
-use crate::server::{Ended, How, Server, expect_namespaces};
+use crate::server::{How, Server, expect_namespaces, run_to_its_end};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 use play::{Play, Step};
@@ -62,7 +60,8 @@ struct Part {
     /// An assignment's: it starts with any options.
     own: bool,
     options: Vec<String>,
-    environment: Vec<(String, String)>,
+    /// It gets these variables, and no option for its port.
+    environment: Option<Vec<(String, String)>>,
     /// A program that runs it, such as `unshare`.
     within: Vec<String>,
     ipv6: bool,
@@ -97,17 +96,24 @@ pub(crate) fn read(
     text: &str,
     functions: &[Named],
 ) -> Result<Vec<Case>, String> {
-    let mut cases: Vec<Vec<(usize, &str)>> = Vec::new();
-    for (index, line) in text.lines().map(str::trim).enumerate() {
-        if line.is_empty() || line.starts_with('#') {
+    let mut cases: Vec<Vec<(usize, String)>> = Vec::new();
+    let mut lines = (1..).zip(text.lines().map(str::trim));
+    while let Some((number, first)) = lines.next() {
+        if first.is_empty() || first.starts_with('#') {
             continue;
         }
-        let line = (index + 1, line);
+        let mut line = first.to_string();
+        // What ends with a backslash goes on in the next line.
+        while line.ends_with(" \\")
+            && let Some((_, more)) = lines.next()
+        {
+            line.pop();
+            line += more;
+        }
         match cases.last_mut() {
-            _ if line.1.starts_with("case ") => cases.push(vec![line]),
-            Some(lines) => lines.push(line),
+            _ if line.starts_with("case ") => cases.push(vec![(number, line)]),
+            Some(lines) => lines.push((number, line)),
             None => {
-                let number = line.0;
                 return Err(format!(
                     "line {number}: it stands before the first case"
                 ));
@@ -120,12 +126,12 @@ pub(crate) fn read(
 
 fn read_case(
     own: Option<&str>,
-    lines: &[(usize, &str)],
+    lines: &[(usize, String)],
     functions: &[Named],
 ) -> Result<Case, String> {
     let at = |number: usize| move |what| format!("line {number}: {what}");
-    let (number, title) = lines[0];
-    let (clause, name) = read_title(own, title).map_err(at(number))?;
+    let (number, title) = &lines[0];
+    let (clause, name) = read_title(own, title).map_err(at(*number))?;
     let known = functions.iter().find(|it| it.0 == name);
     let mut case = Case {
         clause,
@@ -143,9 +149,9 @@ fn read_case(
     let each = lines.iter().find_map(|it| it.1.strip_prefix("for each:"));
     for value in each.unwrap_or_default().split(" | ") {
         script.begin_part(case.own);
-        for &(number, line) in &lines[1..] {
+        for (number, line) in &lines[1..] {
             let line = line.replace("{each}", value.trim());
-            script.read(&mut case, &line).map_err(at(number))?;
+            script.read(&mut case, &line).map_err(at(*number))?;
         }
     }
     let is_empty = script.parts.iter().any(|part| part.steps.is_empty());
@@ -259,10 +265,12 @@ impl Part {
                 self.options.extend(command_line(text)?);
             }
             ("environment", false) => {
-                for word in command_line(text)? {
+                let pair = |word: String| -> Result<_, String> {
                     let (name, value) = word.split_once('=').ok_or("no =")?;
-                    self.environment.push((name.into(), value.into()));
-                }
+                    Ok((name.to_string(), value.to_string()))
+                };
+                let pairs = command_line(text)?.into_iter().map(pair);
+                self.environment = Some(pairs.collect::<Result<_, _>>()?);
             }
             ("within", false) => self.within = command_line(text)?,
             ("with IPv6", _) => self.ipv6 = true,
@@ -288,8 +296,9 @@ impl Part {
         }
         let play = match self.start {
             Start::ToTheEnd => {
-                let ended = Ended::run(self.command(subject)?)?;
-                Play::new(subject, None, Some(ended))
+                let mut command = subject.command(&words(&self.options))?;
+                command.envs(self.environment.iter().flatten().cloned());
+                Play::new(subject, None, Some(run_to_its_end(command)?))
             }
             Start::OutOfDescriptors => {
                 let (server, served, next) = crowded(subject)?;
@@ -304,36 +313,29 @@ impl Part {
         play.all(&self.steps)
     }
 
-    fn options(&self) -> Vec<&str> {
-        self.options.iter().map(String::as_str).collect()
-    }
-
-    /// Its command line and its environment, without a port.
-    fn command(&self, subject: &Subject) -> Verdict<Command> {
-        let mut command = subject.command(&self.options())?;
-        command.envs(self.environment.iter().cloned());
-        Ok(command)
-    }
-
     fn server<'a>(&self, subject: &'a Subject) -> Verdict<Server<'a>> {
-        if !self.environment.is_empty() {
-            return Server::spawn(subject, self.command(subject)?, usize::MAX);
+        let (options, runner) = (&words(&self.options), &words(&self.within));
+        let environment = self.environment.as_deref();
+        let blocked = self.start == Start::WithBlockedSignals;
+        if environment.is_none() && runner.is_empty() && !blocked {
+            return match self.own {
+                true => Server::start(subject, options),
+                false => subject.start(options),
+            };
         }
-        let options = &*self.options();
-        let runner: Vec<_> = self.within.iter().map(String::as_str).collect();
-        let how = How { options, runner: &runner, ..How::default() };
-        match self.start {
-            Start::WithBlockedSignals => {
-                Server::start_as(subject, How { blocked: true, ..how })
-            }
-            _ if !runner.is_empty() => {
-                expect_namespaces(&runner)?;
-                let mut server = Server::start_as(subject, how)?;
-                server.look_who_listens()?;
-                Ok(server)
-            }
-            _ if self.own => Server::start(subject, options),
-            _ => subject.start(options),
+        if !runner.is_empty() {
+            expect_namespaces(runner)?;
         }
+        let how =
+            How { options, environment, runner, blocked, ..How::default() };
+        let mut server = Server::start_as(subject, how)?;
+        if !runner.is_empty() {
+            server.look_who_listens()?;
+        }
+        Ok(server)
     }
+}
+
+fn words(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }

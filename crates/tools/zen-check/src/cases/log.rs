@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use zen_harness::ports::free_port;
 use zen_harness::system;
 
 use crate::architecture::Architecture;
@@ -11,7 +10,7 @@ use crate::case::{Named, functions};
 use crate::client::Client;
 use crate::full::expect_the_most;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::server::Server;
+use crate::server::{How, Server};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict, ensure};
 
@@ -25,16 +24,11 @@ pub(super) const FUNCTIONS: &[Named] = functions![
 ];
 
 fn a_reader_that_goes_away_does_not_hurt(subject: &Subject) -> Verdict {
-    let mut server = if subject.is_listing() {
-        let command = subject.command(&["-p", "0"])?;
-        let server = Server::spawn(subject, command, 1)?;
+    let how = How { lines_max: Some(1), ..How::default() };
+    let mut server = Server::start_as(subject, how)?;
+    if subject.is_listing() {
         server.log.wait_for_end(PATIENCE)?;
-        server
-    } else {
-        let port = free_port()?;
-        let command = subject.command_line(&[], port, &[])?;
-        Server::spawn_at(subject, command, port, 1)?
-    };
+    }
     for _ in 0..3 {
         server.connect()?.asks()?.leave()?;
         server.connect()?.send(b"Simp")?.leave()?;

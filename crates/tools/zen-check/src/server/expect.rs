@@ -20,8 +20,8 @@ impl Server<'_> {
     /// its connection, and those to the last receive find no room.
     pub(crate) fn with_answers_waiting(&self) -> Verdict<Client> {
         let mut client = self.connect_narrow()?;
-        client.send_batch(FIRST_BATCH)?;
-        client.send_batch(LAST_BATCH)?;
+        client.send_batch(&b"?".repeat(FIRST_BATCH))?;
+        client.send_batch(&b"?".repeat(LAST_BATCH))?;
         Ok(client)
     }
 
