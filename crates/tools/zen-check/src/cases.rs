@@ -10,6 +10,7 @@ mod limit;
 mod load;
 mod log;
 mod option;
+mod prelude;
 mod process;
 mod race;
 mod surroundings;

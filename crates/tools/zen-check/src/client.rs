@@ -389,7 +389,6 @@ impl Client {
         let answers = self.speech.expected_answers();
         let words = has_other_words(expected, received, &answers);
         self.told(Failure {
-            what,
             bytes: Some(false),
             ending,
             difference: difference(expected, received, &end),
@@ -397,7 +396,7 @@ impl Client {
             certain: !expected.starts_with(received),
             means: means.map(str::to_owned),
             because: words.then_some(Because::Words),
-            ..Failure::default()
+            ..Failure::new(what)
         })
     }
 
@@ -609,8 +608,7 @@ impl Client {
 
     /// The server's fault, with what was said.
     pub(crate) fn fault(&self, what: &str) -> Fault {
-        let failure = Failure { what: what.into(), ..Failure::default() };
-        Fault::Server(Box::new(self.told(failure)))
+        Fault::Server(Box::new(self.told(Failure::new(what))))
     }
 
     /// The same, with what is right and wrong, and what it usually means.
@@ -621,9 +619,9 @@ impl Client {
         ending: Option<bool>,
         means: &str,
     ) -> Fault {
-        let (what, means) = (what.into(), Some(means.into()));
-        let failure = Failure { what, bytes, ending, ..Failure::default() };
-        Fault::Server(Box::new(self.told(Failure { means, ..failure })))
+        let means = Some(means.into());
+        let failure = Failure { bytes, ending, means, ..Failure::new(what) };
+        Fault::Server(Box::new(self.told(failure)))
     }
 
     /// With what was said.
@@ -659,10 +657,9 @@ pub(crate) fn connected(
         ErrorKind::Unsupported => Fault::skipped(err.to_string()),
         _ if system::is_own(&err) => err.into(),
         kind => Fault::Server(Box::new(Failure {
-            what: format!("cannot connect to {to}: {err}"),
             means: (kind == ErrorKind::ConnectionRefused)
                 .then(|| REFUSED.into()),
-            ..Failure::default()
+            ..Failure::new(format!("cannot connect to {to}: {err}"))
         })),
     })
 }

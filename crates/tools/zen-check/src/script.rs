@@ -13,7 +13,7 @@ use std::net::{Ipv6Addr, TcpListener};
 
 use crate::architecture;
 use crate::case::{Case, Named, Only};
-use crate::contract::{Level, Profile};
+use crate::contract::Level;
 use crate::full::crowded;
 use crate::server::{How, Server, expect_namespaces, run_to_its_end};
 use crate::subject::Subject;
@@ -220,12 +220,7 @@ impl Script {
             ("should", false) => case.level = Level::Should,
             ("alone", false) => case.alone = true,
             ("only", false) => case.only = Some(only(text)?),
-            ("from", false) => {
-                let all = [Profile::Wire, Profile::Server, Profile::Listing];
-                let profile = all.into_iter().find(|it| it.name() == text);
-                case.from =
-                    Some(profile.ok_or(format!("no profile {text:?}"))?);
-            }
+            ("from", false) => case.from = Some(text.parse()?),
             ("queue of", false) => {
                 case.queue =
                     text.parse().map_err(|_| "a queue of how many?")?;

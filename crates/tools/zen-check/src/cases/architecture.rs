@@ -1,10 +1,7 @@
 //! What a server is made of while clients are silent.
 
-use crate::architecture::Architecture;
-use crate::case::{Named, functions};
+use super::prelude::*;
 use crate::observe::{growth, observation};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     silent_clients_add_neither_threads_nor_processes,

@@ -2,12 +2,8 @@
 
 use zen_harness::system;
 
-use crate::case::{Named, functions};
+use super::prelude::*;
 use crate::client::connected;
-use crate::contract::COMPLEX;
-use crate::process::{self, PATIENCE, wait_until};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_silent_client_costs_400_bytes_at_9000,

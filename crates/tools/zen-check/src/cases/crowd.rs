@@ -3,18 +3,9 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Barrier, RwLock};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::architecture::Architecture;
-use crate::case::{Named, functions};
-use crate::client::Client;
-use crate::contract::{COMPLEX, IMPLICIT, UGLY, answer};
+use super::prelude::*;
 use crate::full::{CANNOT_ACCEPT, crowded, make_room_for};
-use crate::process::{self, PATIENCE, wait_until};
-use crate::server::Server;
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     serves_64_conversations_at_once,

@@ -1,14 +1,9 @@
 //! What a client cannot make the server do.
 
 use std::io::Write;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::case::{Named, functions};
+use super::prelude::*;
 use crate::contract::TOO_LONG;
-use crate::process;
-use crate::subject::Subject;
-use crate::verdict::{Verdict, ensure, ensure_in_time};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     waits_two_seconds_for_a_refused_client_to_close,

@@ -4,21 +4,13 @@
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use zen_harness::{proc, system};
 
 use super::crowd::in_threads;
-use crate::architecture::Architecture;
-use crate::case::{Named, functions};
-use crate::client::{Client, connected};
-use crate::contract::COMPLEX;
+use super::prelude::*;
+use crate::client::connected;
 use crate::observe::{grows, observation};
-use crate::process::{self, PATIENCE, wait_until};
-use crate::server::Server;
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     answers_thousands_that_ask_at_the_same_moment,

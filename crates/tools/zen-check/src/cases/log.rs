@@ -5,14 +5,8 @@ use std::net::SocketAddr;
 
 use zen_harness::system;
 
-use crate::architecture::Architecture;
-use crate::case::{Named, functions};
-use crate::client::Client;
+use super::prelude::*;
 use crate::full::expect_the_most;
-use crate::process::{self, PATIENCE, wait_until};
-use crate::server::{How, Server};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_reader_that_goes_away_does_not_hurt,

@@ -1,16 +1,10 @@
 //! The command line, and the environment.
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use zen_harness::ports::free_port;
 
-use crate::case::{Named, functions};
-use crate::client::{Client, LAST_BATCH};
-use crate::contract::COMPLEX;
-use crate::server::{How, Server, run_to_its_end};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
+use super::prelude::*;
+use crate::client::LAST_BATCH;
+use crate::server::run_to_its_end;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     listens_at_every_interface,

@@ -5,12 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use zen_harness::ports::free_port;
 use zen_harness::system::SIGTERM;
 
-use crate::case::{Named, functions};
-use crate::contract::COMPLEX;
-use crate::process::PATIENCE;
-use crate::server::{How, Server, how_it_ended, run_to_its_end};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
+use super::prelude::*;
+use crate::server::{how_it_ended, run_to_its_end};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     says_that_the_port_is_taken,

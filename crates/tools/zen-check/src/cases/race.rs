@@ -1,13 +1,8 @@
 //! Races, made certain: the server is stopped, everything that it will find
 //! when it goes on is arranged, and then it goes on.
 
-use crate::case::{Named, functions};
-use crate::client::Client;
-use crate::contract::{COMPLEX, UGLY};
+use super::prelude::*;
 use crate::random::Random;
-use crate::server::Server;
-use crate::subject::Subject;
-use crate::verdict::Verdict;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_client_that_comes_as_another_leaves_is_served,

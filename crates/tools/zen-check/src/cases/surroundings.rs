@@ -1,16 +1,10 @@
 //! What a server is started in, and what the system refuses it: blocked
 //! signals, a container, a network without loopback, system calls that fail.
 
-use std::time::Duration;
-
 use zen_harness::strace::{self, Failing};
 
-use crate::case::{Named, functions};
-use crate::contract::COMPLEX;
-use crate::process::{self, PATIENCE, wait_until};
-use crate::server::{How, Server, how_it_ended};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
+use super::prelude::*;
+use crate::server::how_it_ended;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_client_that_cannot_be_set_up_harms_no_other,

@@ -1,10 +1,7 @@
 //! Bytes in, bytes out.
 
-use crate::case::{Named, functions};
-use crate::contract::{COMPLEX, IMPLICIT, UGLY, answer, answers};
+use super::prelude::*;
 use crate::random::Random;
-use crate::subject::Subject;
-use crate::verdict::Verdict;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_question_may_hold_any_byte,
