@@ -22,13 +22,15 @@ pub(crate) struct Case {
     /// It would disturb others, or be disturbed: it runs when no other does.
     pub(crate) alone: bool,
     pub(crate) level: Level,
-    /// From which profile on it is put, if not from its clause's.
-    pub(crate) from: Option<Profile>,
+    /// From which profile on it is put.
+    pub(crate) from: Profile,
     pub(crate) only: Option<Only>,
     /// It takes a server that serves this many clients at once.
     pub(crate) clients: usize,
     /// It takes a machine that lets this many clients wait to be accepted.
     pub(crate) queue: u64,
+    /// It is about what inetd does: to listen, and to start processes.
+    pub(crate) inetds: bool,
 }
 
 /// What a case does to a program.
@@ -48,30 +50,6 @@ impl Case {
         contract::group(self.clause)
     }
 
-    /// The number of its clause in the group.
-    pub(crate) fn number(&self) -> u32 {
-        let number = self.clause.split_once('/').unwrap_or_default().1;
-        number.parse().unwrap_or_default()
-    }
-
-    /// From which profile on it is put.
-    pub(crate) fn profile(&self) -> Profile {
-        if self.own {
-            return Profile::Wire;
-        }
-        self.from.unwrap_or(match (self.group(), self.number()) {
-            ("wire", _) | ("ending", 1..=5) => Profile::Wire,
-            ("crowd", 7 | 11) | ("process", 2..=5 | 12 | 15 | 22) => {
-                Profile::Listing
-            }
-            ("ending" | "limit" | "crowd" | "process" | "architecture", _)
-            | ("option", 8..=15 | 28 | 29)
-            | ("log", 2 | 18 | 19)
-            | ("cost", 7 | 8) => Profile::Server,
-            _ => Profile::Listing,
-        })
-    }
-
     /// What is expected, in words.
     pub(crate) fn sentence(&self) -> String {
         self.name.replace('_', " ")
@@ -84,18 +62,6 @@ impl Case {
             || word.split_once("::") == Some((self.clause, self.name))
     }
 
-    /// It is about listening, and about the process that listens.
-    fn is_inetds(&self) -> bool {
-        let clauses = [
-            "ending/6", "crowd/6", "crowd/7", "crowd/8", "crowd/9", "crowd/11",
-            "log/2", "log/18", "log/19", "cost/7", "cost/8",
-        ];
-        let names = ["a_client_that_cannot_be_set_up_harms_no_other"];
-        self.group() == "process"
-            || clauses.contains(&self.clause)
-            || names.contains(&self.name)
-    }
-
     /// Why this case is not for such a server, if it is not.
     pub(crate) fn why_not(&self, subject: &Subject) -> Option<String> {
         if let Some((holds, otherwise)) = self.only {
@@ -106,10 +72,10 @@ impl Case {
                 return Some(otherwise.into());
             }
         }
-        if self.profile() == Profile::Listing && !subject.is_listing() {
+        if self.from == Profile::Listing && !subject.is_listing() {
             return Some("it is about a listing's own options or log".into());
         }
-        if subject.is(|one| one.inetd().is_some()) && self.is_inetds() {
+        if self.inetds && subject.is(|one| one.inetd().is_some()) {
             return Some("inetd does this, and not the program".into());
         }
         if let Some(longest) = system::longest_queue()

@@ -86,7 +86,7 @@ pub fn list(
 }
 
 pub(crate) fn chosen(profile: Profile, only: &[String]) -> Vec<&'static Case> {
-    let within = |case: &&Case| case.profile() <= profile;
+    let within = |case: &&Case| case.from <= profile;
     if only.is_empty() {
         return cases::all().filter(within).collect();
     }

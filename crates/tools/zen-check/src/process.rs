@@ -74,6 +74,24 @@ impl Watch {
         Ok(cpu_time(self.process)?.saturating_sub(self.cpu_time))
     }
 
+    /// How often its threads have gone to sleep so far.
+    fn sleeps(&self) -> Verdict<u64> {
+        let now = threads(self.process)?;
+        let sleeps = now.iter().map(|(id, thread)| {
+            let before = self.threads.get(id).map_or(0, |it| it.sleeps);
+            thread.sleeps.saturating_sub(before)
+        });
+        Ok(sleeps.sum())
+    }
+
+    fn is_awake(&self) -> Verdict<bool> {
+        Ok(threads(self.process)?.values().any(|it| it.awake))
+    }
+
+    fn never_slept(&self) -> Verdict<bool> {
+        Ok(self.is_awake()? && self.sleeps()? == 0)
+    }
+
     /// Expects that it has used next to no processor time so far. A busy
     /// machine is no excuse: it gives a server less of that, and not more.
     fn expect_idle(&self) -> Verdict {
@@ -81,8 +99,7 @@ impl Watch {
         if time <= IDLE_CPU_MAX {
             return Ok(());
         }
-        let now = threads(self.process)?;
-        let spins = match sleeps(&self.threads, &now) {
+        let spins = match self.sleeps()? {
             0 => "it spins and never goes to sleep: ",
             _ => "",
         };
@@ -99,9 +116,7 @@ impl Watch {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.expect_idle()?;
-            let now = threads(self.process)?;
-            let awake = now.values().any(|it| it.awake);
-            if !awake || sleeps(&self.threads, &now) > 0 {
+            if !self.never_slept()? {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -127,10 +142,8 @@ pub(crate) fn while_idle(
 pub(crate) fn spins(process: u32, time: Duration) -> Verdict<Option<Duration>> {
     let watch = Watch::start(process)?;
     thread::sleep(time);
-    let (used, now) = (watch.used()?, threads(process)?);
-    let awake = now.values().any(|it| it.awake);
-    let slept = sleeps(&watch.threads, &now) > 0;
-    Ok(Some(used).filter(|&used| used >= TICK && awake && !slept))
+    let (used, never_slept) = (watch.used()?, watch.never_slept()?);
+    Ok(Some(used).filter(|_| used >= TICK && never_slept))
 }
 
 /// Expects that in this time a server wakes up less often than this, and uses
@@ -146,7 +159,7 @@ pub(crate) fn stays_asleep(
         thread::sleep(left.min(IDLE_CPU_MAX));
         watch.expect_idle()?;
     }
-    let slept = sleeps(&watch.threads, &threads(process)?);
+    let slept = watch.sleeps()?;
     ensure!(
         slept < wakes_max,
         "while it had nothing to do it woke up {slept} times in {time:?}, and \
@@ -162,21 +175,12 @@ pub(crate) fn come_to_rest(process: u32) -> Verdict {
     while watch.begun.elapsed() < PATIENCE && watch.used()? < REST_CPU_MAX {
         let before = watch.used()?;
         thread::sleep(Duration::from_millis(50));
-        let awake = threads(process)?.values().any(|it| it.awake);
-        if !awake && watch.used()?.saturating_sub(before) < TICK / 2 {
+        if !watch.is_awake()? && watch.used()?.saturating_sub(before) < TICK / 2
+        {
             break;
         }
     }
     Ok(())
-}
-
-/// How often the threads that there are at last have gone to sleep meanwhile.
-fn sleeps(at_first: &Threads, at_last: &Threads) -> u64 {
-    let sleeps = at_last.iter().map(|(id, thread)| {
-        let before = at_first.get(id).map_or(0, |it| it.sleeps);
-        thread.sleeps.saturating_sub(before)
-    });
-    sleeps.sum()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::net::{Ipv6Addr, TcpListener};
 
 use crate::architecture;
 use crate::case::{Case, Named, Only};
-use crate::contract::Level;
+use crate::contract::{Level, Profile};
 use crate::full::crowded;
 use crate::server::{How, Server, expect_namespaces, run_to_its_end};
 use crate::subject::Subject;
@@ -97,6 +97,8 @@ pub(crate) fn read(
     functions: &[Named],
 ) -> Result<Vec<Case>, String> {
     let mut cases: Vec<Vec<(usize, String)>> = Vec::new();
+    // What stands before the first case is true of all.
+    let mut head = Vec::new();
     let mut lines = (1..).zip(text.lines().map(str::trim));
     while let Some((number, first)) = lines.next() {
         if first.is_empty() || first.starts_with('#') {
@@ -111,8 +113,11 @@ pub(crate) fn read(
             line += more;
         }
         match cases.last_mut() {
-            _ if line.starts_with("case ") => cases.push(vec![(number, line)]),
+            _ if line.starts_with("case ") => {
+                cases.push([&[(number, line)], &*head].concat());
+            }
             Some(lines) => lines.push((number, line)),
+            None if own.is_none() => head.push((number, line)),
             None => {
                 return Err(format!(
                     "line {number}: it stands before the first case"
@@ -140,10 +145,11 @@ fn read_case(
         own: own.is_some(),
         alone: false,
         level: Level::Must,
-        from: None,
+        from: if own.is_some() { Profile::Wire } else { Profile::Listing },
         only: None,
         clients: 1,
         queue: 0,
+        inetds: false,
     };
     let mut script = Script::default();
     let each = lines.iter().find_map(|it| it.1.strip_prefix("for each:"));
@@ -219,8 +225,9 @@ impl Script {
             ("function", false) => {}
             ("should", false) => case.level = Level::Should,
             ("alone", false) => case.alone = true,
+            ("not behind inetd", false) => case.inetds = true,
             ("only", false) => case.only = Some(only(text)?),
-            ("from", false) => case.from = Some(text.parse()?),
+            ("from", false) => case.from = text.parse()?,
             ("queue of", false) => {
                 case.queue =
                     text.parse().map_err(|_| "a queue of how many?")?;

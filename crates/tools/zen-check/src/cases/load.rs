@@ -16,7 +16,6 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     answers_thousands_that_ask_at_the_same_moment,
     a_flood_does_not_stop_the_idle_clock,
     a_flood_delays_no_thought,
-    what_came_in_time_is_answered_after_a_pause,
     silent_clients_do_not_wake_it,
     clients_that_have_left_cost_no_memory,
 ];
@@ -267,29 +266,6 @@ fn answers_thousands_that_ask_at_the_same_moment(subject: &Subject) -> Verdict {
 fn is_asleep(server: &Server) -> Verdict<bool> {
     let threads = process::threads(server.process()?)?;
     Ok(threads.values().all(|thread| !thread.awake))
-}
-
-fn what_came_in_time_is_answered_after_a_pause(subject: &Subject) -> Verdict {
-    const IDLE: Duration = Duration::from_secs(2);
-    let server = subject.start(&["--idle-timeout", "2"])?;
-    let since = Instant::now();
-    let mut client = server.connect()?;
-    client.send(b"Simple is bet")?;
-    server.expect_accepted(client.address)?;
-    server.wait_until_received(&client)?;
-    server.freeze()?;
-    client.send(b"ter than?")?;
-    if since.elapsed() > IDLE * 9 / 10 {
-        let message = "this machine is too busy to send a question in 2 s";
-        return Err(Fault::Checker(message.into()));
-    }
-    // The server goes on when the time is over, and finds the rest.
-    thread::sleep((IDLE * 12 / 10).saturating_sub(since.elapsed()));
-    server.thaw()?;
-    let answer = client.expect(b"Complex.").map(drop);
-    answer.map_err(|fault| {
-        fault.after("the question came in time, while the server was stopped")
-    })
 }
 
 fn silent_clients_do_not_wake_it(subject: &Subject) -> Verdict {

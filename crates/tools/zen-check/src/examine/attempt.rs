@@ -62,26 +62,26 @@ fn within_its_time(
     let time_max = slow.map_or(time_max, |(_, end)| {
         end.saturating_duration_since(Instant::now())
     });
-    match receiver.recv_timeout(time_max) {
-        Ok(verdict) => verdict,
-        Err(RecvTimeoutError::Timeout) if let Some((time, _)) = slow => {
-            subject.kill_all();
-            Err(Fault::Checker(format!(
-                "an answer takes {time:.1?}, and the time for the run was over"
-            )))
+    let result = receiver.recv_timeout(time_max);
+    if result.is_err() {
+        subject.kill_all();
+    }
+    match (result, slow) {
+        (Ok(verdict), _) => verdict,
+        (Err(RecvTimeoutError::Disconnected), _) => {
+            thread.join().ok();
+            Err(Fault::Checker("the case itself panicked".into()))
         }
-        Err(RecvTimeoutError::Timeout) => {
-            subject.kill_all();
+        (_, Some((time, _))) => Err(Fault::Checker(format!(
+            "an answer takes {time:.1?}, and the time for the run was over"
+        ))),
+        (_, None) => {
             let seconds = time_max.as_secs();
             let what = format!(
                 "the server is so slow that the case has not ended in \
                 {seconds} s"
             );
             Err(Fault::late(time_max / 2, what))
-        }
-        Err(RecvTimeoutError::Disconnected) => {
-            thread.join().ok();
-            Err(Fault::Checker("the case itself panicked".into()))
         }
     }
 }

@@ -18,15 +18,6 @@ const ALONE_TIME: Duration = Duration::from_millis(800);
 /// How often it is looked whether it listens: it may end soon after that.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 
-/// What a server does without any client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Alone {
-    EndsEarly,
-    EndsBeforeItListens,
-    EndsWhileItListens,
-    StaysUp,
-}
-
 impl Server<'_> {
     /// Why the server could not be examined: it has ended, `when` its client
     /// did something, unless it does so by itself.
@@ -35,22 +26,13 @@ impl Server<'_> {
         status: ExitStatus,
         when: &str,
     ) -> Fault {
-        match self.ends_alone(status) {
-            Some(fault) => fault,
-            None => self.ended_when(status, &format!(" {when}")),
-        }
+        let alone = self.ends_alone(status);
+        alone.unwrap_or_else(|| self.ended_when(status, when))
     }
 
     /// The same for one that ends by itself; None for any other.
     pub(crate) fn ends_alone(&mut self, status: ExitStatus) -> Option<Fault> {
-        let when = match self.alone().unwrap_or(Alone::StaysUp) {
-            Alone::EndsEarly => " before a client could connect",
-            Alone::EndsBeforeItListens => " before it listened at its port",
-            Alone::EndsWhileItListens => {
-                " just after it had begun to listen, without any client"
-            }
-            Alone::StaysUp => return None,
-        };
+        let when = self.alone().unwrap_or(None)?;
         Some(self.ended_when(status, when))
     }
 
@@ -65,7 +47,7 @@ impl Server<'_> {
             format!("; the last line that it printed: {line}")
         });
         let ended = how_it_ended(status);
-        Fault::certain(format!("it {ended}{when}{last}"))
+        Fault::certain(format!("it {ended} {when}{last}"))
     }
 
     /// Whether it listens before it ends, if that can be traced: the time may
@@ -85,8 +67,9 @@ impl Server<'_> {
         Ok(Some(counts.contains_key("listen")))
     }
 
-    /// Starts the same command again, and sends it no client.
-    fn alone(&self) -> Verdict<Alone> {
+    /// Starts the same command again, sends it no client, and says when it ends;
+    /// None for one that stays up.
+    fn alone(&self) -> Verdict<Option<&'static str>> {
         // What this one prints is not of interest.
         let subject = Subject::new(&self.subject.program);
         let port = free_port()?;
@@ -101,14 +84,16 @@ impl Server<'_> {
             if server.ended()?.is_some() {
                 let traced = || self.calls_listen().unwrap_or(None);
                 let listened = listened.then_some(true).or_else(traced);
-                return Ok(match listened {
-                    Some(true) => Alone::EndsWhileItListens,
-                    Some(false) => Alone::EndsBeforeItListens,
-                    None => Alone::EndsEarly,
-                });
+                return Ok(Some(match listened {
+                    Some(true) => {
+                        "just after it had begun to listen, without any client"
+                    }
+                    Some(false) => "before it listened at its port",
+                    None => "before a client could connect",
+                }));
             }
             thread::sleep(LOOK_EVERY);
         }
-        Ok(Alone::StaysUp)
+        Ok(None)
     }
 }
