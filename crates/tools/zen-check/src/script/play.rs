@@ -341,7 +341,7 @@ impl<'a> Play<'a> {
 }
 
 /// Whether a line is this one, in which `...` stands for one character or more.
-fn fits(line: &str, expected: &str) -> bool {
+pub(super) fn fits(line: &str, expected: &str) -> bool {
     let Some((begin, rest)) = expected.split_once("...") else {
         return line == expected;
     };

@@ -92,3 +92,21 @@ fn a_case_whose_premise_the_kernel_breaks_is_left_out() {
         assert!(report.contains(reason), "{report}");
     }
 }
+
+#[test]
+fn a_server_that_spins_does_not_sleep() {
+    let script = "exec $check --report json=- --case cost/7 -- \
+        $server --fault spins";
+    let report = run(&[], script).output.join("\n");
+    assert!(report.contains("\"outcome\": \"failed\""), "{report}");
+    assert!(report.contains("it spins and never goes to sleep"), "{report}");
+}
+
+#[test]
+fn a_worker_too_many_is_counted() {
+    let script = "exec $check --architecture pool:4 --case architecture/4 -- \
+        $server --fault one-thread-too-many";
+    let report = run(&[], script).output.join("\n");
+    assert!(report.contains("FAILED architecture/4"), "{report}");
+    assert!(report.contains("a pool of 4 serves 4"), "{report}");
+}
