@@ -11,7 +11,7 @@ use crate::verdict::Verdict;
 
 /// One thing to try.
 #[derive(Clone, Copy)]
-pub(crate) struct Case {
+pub struct Case {
     /// The clause that it is about, such as `wire/3`.
     pub(crate) clause: &'static str,
     /// What is expected, with underscores for spaces.
@@ -46,17 +46,25 @@ impl fmt::Debug for Case {
 pub(crate) type Only = (fn(Architecture) -> bool, &'static str);
 
 impl Case {
+    /// The clause that it is about, such as `netstring/3`.
+    #[must_use]
+    pub fn clause(&self) -> &'static str {
+        self.clause
+    }
+
     pub(crate) fn group(&self) -> &'static str {
         contract::group(self.clause)
     }
 
     /// What is expected, in words.
-    pub(crate) fn sentence(&self) -> String {
+    #[must_use]
+    pub fn sentence(&self) -> String {
         self.name.replace('_', " ")
     }
 
     /// Whether a person means it by this: a clause, a group, or a name.
-    pub(crate) fn is_called(&self, word: &str) -> bool {
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
         [self.clause, self.group(), self.name].contains(&word)
             || word == self.sentence()
             || word.split_once("::") == Some((self.clause, self.name))
@@ -99,8 +107,13 @@ impl Case {
 /// A function that tries a case, and its name.
 pub(crate) type Named = (&'static str, Run);
 
-/// Functions with their names, which are those of cases.
+/// Functions with their names, which are those of cases; `name = run` where
+/// several cases are one function.
 macro_rules! functions {
-    ($($name:ident,)+) => { &[$((stringify!($name), &$name)),+] };
+    ($($name:ident $(= $run:expr)?,)+) => {
+        &[$(functions!(one $name $($run)?)),+]
+    };
+    (one $name:ident) => { (stringify!($name), &$name) };
+    (one $name:ident $run:expr) => { (stringify!($name), &$run) };
 }
 pub(crate) use functions;

@@ -112,7 +112,7 @@ pub fn examine(
     let (started, begun) = (SystemTime::now(), Instant::now());
     let program = Arc::new(program);
     let mut cases = chosen(program.profile, &plan.only);
-    cases.extend(plan.own.iter().map(|own| own.0).filter(|case| {
+    cases.extend(plan.own.iter().copied().filter(|case| {
         plan.only.is_empty() || plan.only.iter().any(|it| case.is_called(it))
     }));
     watch(Progress::Started(cases.len()));

@@ -23,28 +23,7 @@ use steps::step;
 use words::command_line;
 
 /// A case that an assignment brings along: see `Plan`.
-#[derive(Clone, Copy, Debug)]
-pub struct OwnCase(pub(crate) &'static Case);
-
-impl OwnCase {
-    /// The clause that it is about, such as `netstring/3`.
-    #[must_use]
-    pub fn clause(self) -> &'static str {
-        self.0.clause
-    }
-
-    /// What is expected of the server.
-    #[must_use]
-    pub fn sentence(self) -> String {
-        self.0.sentence()
-    }
-
-    /// Whether a person means it by this: a clause, a group, or a name.
-    #[must_use]
-    pub fn is_called(self, word: &str) -> bool {
-        self.0.is_called(word)
-    }
-}
+pub type OwnCase = &'static Case;
 
 /// A case as it was read.
 #[derive(Debug, Default)]
@@ -85,8 +64,7 @@ enum Start {
 /// # Errors
 /// The number of a line, and what is wrong with it.
 pub fn parse(group: &str, text: &str) -> Result<Vec<OwnCase>, String> {
-    let cases = read(Some(group), text, &[])?.into_iter();
-    Ok(cases.map(|case| OwnCase(Box::leak(Box::new(case)))).collect())
+    Ok(read(Some(group), text, &[])?.leak().iter().collect())
 }
 
 /// Reads cases of the contract, or, with a group, those of an assignment. A

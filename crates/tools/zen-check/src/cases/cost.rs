@@ -6,20 +6,13 @@ use super::prelude::*;
 use crate::client::connected;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
-    a_silent_client_costs_400_bytes_at_9000,
-    a_silent_client_costs_2_kibibytes_at_9000,
+    a_silent_client_costs_400_bytes_at_9000 = |it| silent_clients_cost(it, 400),
+    a_silent_client_costs_2_kibibytes_at_9000 =
+        |it| silent_clients_cost(it, 2048),
     what_arrives_together_is_answered_together,
 ];
 
 const CLIENTS: usize = 9000;
-
-fn a_silent_client_costs_400_bytes_at_9000(subject: &Subject) -> Verdict {
-    silent_clients_cost(subject, 400)
-}
-
-fn a_silent_client_costs_2_kibibytes_at_9000(subject: &Subject) -> Verdict {
-    silent_clients_cost(subject, 2048)
-}
 
 fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
     system::raise_own_descriptor_limit(CLIENTS as u64 + 200)?;

@@ -51,31 +51,23 @@ const DROP_TIME_MAX: Duration = Duration::from_millis(3500);
 /// was due has had many turns to do it in, however busy the machine is.
 const CPU_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// How many clients to bring: fewer where each costs a thread or a process.
+/// How many clients to bring: fewer where each costs a thread or a process. Of
+/// a server of which nothing is known, that is seen.
 fn crowd_for(subject: &Subject, most: usize) -> Verdict<usize> {
-    let each = |architecture: Architecture| match architecture {
-        Architecture::ThreadPerClient => THREADS_MAX,
-        _ if architecture.is_process_per_client() => PROCESSES_MAX,
-        // Each loop has its share of them.
-        _ => (architecture.loops().min(2) * most).min(ASKERS),
-    };
     let each = match subject.architecture {
-        Some(architecture) => each(architecture),
-        None => guessed(subject, most),
+        Some(Architecture::ThreadPerClient) => THREADS_MAX,
+        Some(it) if it.is_process_per_client() => PROCESSES_MAX,
+        // Each loop has its share of them.
+        Some(it) => (it.loops().min(2) * most).min(ASKERS),
+        None => match observation(subject).map(|it| &*it.crowds) {
+            Some(crowds) if grows(crowds, |it| it.processes) => PROCESSES_MAX,
+            Some(crowds) if grows(crowds, |it| it.threads) => THREADS_MAX,
+            _ => most,
+        },
     };
     let clients = subject.at_once(each);
     system::raise_own_descriptor_limit(clients as u64 + OTHER_DESCRIPTORS)?;
     Ok(clients)
-}
-
-/// The same for a server of which nothing is known: whether it grows by a
-/// thread or a process with each client can be seen.
-fn guessed(subject: &Subject, most: usize) -> usize {
-    match observation(subject).map(|it| &it.crowds) {
-        Some(crowds) if grows(crowds, |it| it.processes) => PROCESSES_MAX,
-        Some(crowds) if grows(crowds, |it| it.threads) => THREADS_MAX,
-        _ => most,
-    }
 }
 
 /// Waits until no client is left in the queue of the listener.
@@ -175,8 +167,21 @@ fn a_flood_does_not_stop_the_idle_clock(subject: &Subject) -> Verdict {
     silent.iter_mut().try_for_each(|client| client.rest(PATIENCE).map(drop))
 }
 
+/// What a server has used since some moment, if that can be seen.
+fn used(server: &Server, before: Option<Duration>) -> Option<Duration> {
+    let before = before?;
+    process::cpu_time(server.process().ok()?).ok()?.checked_sub(before)
+}
+
+/// Late by this, unless it had the processor and did something else with it.
+fn blamed(used: Option<Duration>, late: Duration, what: String) -> Fault {
+    match used {
+        Some(used) if used >= CPU_TIME_MAX => Fault::certain(what),
+        _ => Fault::late(late, what),
+    }
+}
+
 fn expect_all_dropped(server: &Server, flood: &Flood) -> Verdict {
-    let cpu_time = || process::cpu_time(server.process().ok()?).ok();
     let mut at_late = None;
     loop {
         thread::sleep(Duration::from_millis(10));
@@ -185,22 +190,18 @@ fn expect_all_dropped(server: &Server, flood: &Flood) -> Verdict {
             return Ok(());
         }
         if at_late.is_none() && time >= LATE_TIME {
-            at_late = cpu_time();
+            at_late = used(server, Some(Duration::ZERO));
         }
-        if time < DROP_TIME_MAX {
-            continue;
-        }
-        let what = format!(
-            "{} clients send white space and ask nothing: with --idle-timeout \
-            1.5, {left} of them are still connected after {time:.1?}",
-            flood.socks.len()
-        );
-        let used = at_late.and_then(|before| cpu_time()?.checked_sub(before));
-        if used.is_some_and(|used| used >= CPU_TIME_MAX) {
-            return Err(Fault::certain(what));
-        }
-        if time >= FLOOD_TIME_MAX {
-            return Err(Fault::late(time - DROP_TIME_MAX, what));
+        let used = used(server, at_late);
+        let is_certain = used.is_some_and(|used| used >= CPU_TIME_MAX);
+        if time >= FLOOD_TIME_MAX || time >= DROP_TIME_MAX && is_certain {
+            let what = format!(
+                "{} clients send white space and ask nothing: with \
+                --idle-timeout 1.5, {left} of them are still connected after \
+                {time:.1?}",
+                flood.socks.len()
+            );
+            return Err(blamed(used, time - DROP_TIME_MAX, what));
         }
     }
 }
@@ -211,29 +212,23 @@ fn a_flood_delays_no_thought(subject: &Subject) -> Verdict {
     let mut asks = server.connect()?;
     asks.asks()?;
     let flood = Flood::connect(&server, clients - 1)?;
-    let cpu_time =
-        || -> Verdict<Duration> { Ok(process::cpu_time(server.process()?)?) };
     let (answered, used) = flood.while_it_lasts(|| {
         // Until every client of the flood is ready all the time.
         thread::sleep(Duration::from_millis(100));
-        let before = cpu_time();
+        let before = used(&server, Some(Duration::ZERO));
         let left = FLOOD_TIME_MAX.saturating_sub(flood.begun.elapsed());
         let answered = asks.send(COMPLEX).is_ok() && asks.hears(left * 9 / 10);
-        let used = cpu_time().and_then(|now| Ok(now.checked_sub(before?)));
-        (answered, used.ok().flatten())
+        (answered, used(&server, before))
     })?;
-    if answered {
-        return Ok(());
-    }
     let what = format!(
         "while {} other clients send white space, a question is not answered \
         with --think 50",
         clients - 1
     );
-    Err(match used {
-        Some(used) if used >= CPU_TIME_MAX => Fault::certain(what),
-        _ => Fault::late(FLOOD_TIME_MAX / 2, what),
-    })
+    match answered {
+        true => Ok(()),
+        false => Err(blamed(used, FLOOD_TIME_MAX / 2, what)),
+    }
 }
 
 fn answers_thousands_that_ask_at_the_same_moment(subject: &Subject) -> Verdict {

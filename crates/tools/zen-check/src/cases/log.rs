@@ -13,7 +13,8 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     says_what_the_system_says,
     a_thread_that_cannot_start_costs_one_client_only,
     says_that_it_serves_the_most_once,
-    a_reader_that_stops_reading_stops_no_client,
+    a_reader_that_stops_reading_stops_no_client =
+        |it| unread(&it.start(&[])?).map(drop),
     says_how_many_lines_it_has_dropped,
 ];
 
@@ -105,11 +106,6 @@ fn unread(server: &Server) -> Verdict<(Vec<SocketAddr>, bool)> {
         })?;
     }
     Ok((addresses, system::pipe_is_full(process)))
-}
-
-fn a_reader_that_stops_reading_stops_no_client(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    unread(&server).map(drop)
 }
 
 fn says_how_many_lines_it_has_dropped(subject: &Subject) -> Verdict {

@@ -14,7 +14,8 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     says_that_it_has_no_right_to_the_port,
     accepts_no_client_while_it_ends,
     starts_again_on_a_port_with_open_connections,
-    starts_again_on_the_port_of_one_that_was_killed,
+    starts_again_on_the_port_of_one_that_was_killed =
+        |it| starts_again(it, |server| server.kill_and_free_the_port()),
 ];
 
 /// Expects that a listing cannot listen, and says so as it must.
@@ -147,10 +148,4 @@ fn starts_again_on_a_port_with_open_connections(subject: &Subject) -> Verdict {
             ended => ended,
         }
     })
-}
-
-fn starts_again_on_the_port_of_one_that_was_killed(
-    subject: &Subject,
-) -> Verdict {
-    starts_again(subject, |server| server.kill_and_free_the_port())
 }

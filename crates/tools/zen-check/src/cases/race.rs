@@ -5,8 +5,10 @@ use super::prelude::*;
 use crate::random::Random;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
-    a_client_that_comes_as_another_leaves_is_served,
-    a_client_that_comes_as_another_is_reset_is_served,
+    a_client_that_comes_as_another_leaves_is_served =
+        |it| comes_as_another_leaves(it, |client| Ok(drop(client))),
+    a_client_that_comes_as_another_is_reset_is_served =
+        |it| comes_as_another_leaves(it, Client::reset),
     any_order_of_coming_asking_and_leaving_is_served,
 ];
 
@@ -46,21 +48,6 @@ fn comes_as_another_leaves(subject: &Subject, leaves: Leaves) -> Verdict {
         }
     }
     Ok(())
-}
-
-fn a_client_that_comes_as_another_leaves_is_served(
-    subject: &Subject,
-) -> Verdict {
-    comes_as_another_leaves(subject, |client| {
-        drop(client);
-        Ok(())
-    })
-}
-
-fn a_client_that_comes_as_another_is_reset_is_served(
-    subject: &Subject,
-) -> Verdict {
-    comes_as_another_leaves(subject, Client::reset)
 }
 
 /// A client, and how many answers it is owed.

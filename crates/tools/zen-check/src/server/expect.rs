@@ -7,7 +7,7 @@ use zen_harness::proc::{self, End};
 use zen_harness::system;
 
 use super::{Server, how_it_ended};
-use crate::client::{Client, FIRST_BATCH, LAST_BATCH};
+use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
@@ -15,16 +15,6 @@ use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 const STOP_TIME_MAX: Duration = Duration::from_millis(2000 + 250);
 
 impl Server<'_> {
-    /// A client that has asked unknown questions in two batches, which have all
-    /// arrived, and has read nothing. Some of the answers fill the buffers of
-    /// its connection, and those to the last receive find no room.
-    pub(crate) fn with_answers_waiting(&self) -> Verdict<Client> {
-        let mut client = self.connect_narrow()?;
-        client.send_batch(&b"?".repeat(FIRST_BATCH))?;
-        client.send_batch(&b"?".repeat(LAST_BATCH))?;
-        Ok(client)
-    }
-
     /// This many clients, each of which has asked and been answered.
     pub(crate) fn served(&self, clients: usize) -> Verdict<Vec<Client>> {
         let served = |_| {
