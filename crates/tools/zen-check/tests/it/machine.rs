@@ -101,12 +101,3 @@ fn a_server_that_spins_does_not_sleep() {
     assert!(report.contains("\"outcome\": \"failed\""), "{report}");
     assert!(report.contains("it spins and never goes to sleep"), "{report}");
 }
-
-#[test]
-fn a_worker_too_many_is_counted() {
-    let script = "exec $check --architecture pool:4 --case architecture/4 -- \
-        $server --fault one-thread-too-many";
-    let report = run(&[], script).output.join("\n");
-    assert!(report.contains("FAILED architecture/4"), "{report}");
-    assert!(report.contains("a pool of 4 serves 4"), "{report}");
-}
