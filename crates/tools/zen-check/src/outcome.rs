@@ -184,6 +184,26 @@ pub fn failures(
     })
 }
 
+/// More clauses than these make a list no clearer.
+const CLAUSES_MAX: usize = 12;
+
+/// The clauses of cases, of which several of one clause follow each other.
+pub(crate) fn in_short(mut clauses: Vec<&str>) -> String {
+    clauses.dedup();
+    let more = match clauses.len().saturating_sub(CLAUSES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    clauses.truncate(CLAUSES_MAX);
+    clauses.join(", ") + &more
+}
+
+/// The last line that a server has printed is often the reason why it ended.
+pub(crate) fn last_line(log: &[String]) -> Option<String> {
+    let last = log.iter().rev().find(|line| !line.trim().is_empty())?;
+    Some(format!("the last line that it printed: {last}"))
+}
+
 /// One line, of printable characters only.
 pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
     let mut line = String::new();

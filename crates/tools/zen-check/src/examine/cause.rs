@@ -8,14 +8,13 @@ use super::meet::Met;
 use crate::client::{QUIET, difference};
 use crate::contract::{self, COMPLEX, IMPLICIT, UGLY};
 use crate::heard::Heard;
-use crate::outcome::{Because, CaseResult, Cause, Failure, Outcome, failures};
+use crate::outcome::{
+    Because, CaseResult, Cause, Failure, Outcome, failures, in_short, last_line,
+};
 use crate::subject::Subject;
 use crate::verdict::Verdict;
 
 const WRONG_WORDS: &str = "an answer has the wrong words";
-
-/// More clauses than these make a list no clearer.
-const CLAUSES_MAX: usize = 12;
 
 /// Looks for the causes of these failures; the most general one comes first.
 pub(super) fn causes(
@@ -93,22 +92,13 @@ fn because(
 fn listed<'a>(
     failures: impl Iterator<Item = (&'a CaseResult, &'a Failure)>,
 ) -> Option<String> {
-    let mut clauses: Vec<_> = failures.map(|(it, _)| it.clause).collect();
-    let number = clauses.len();
-    clauses.dedup();
-    let more = match clauses.len().saturating_sub(CLAUSES_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
+    let clauses: Vec<_> = failures.map(|(it, _)| it.clause).collect();
+    let who = match clauses.len() {
+        0 => return None,
+        1 => "one case fails".into(),
+        number => format!("{number} cases fail"),
     };
-    clauses.truncate(CLAUSES_MAX);
-    let clauses = clauses.join(", ");
-    match number {
-        0 => None,
-        1 => Some(format!("one case fails because of this: {clauses}")),
-        _ => Some(format!(
-            "{number} cases fail because of this: {clauses}{more}"
-        )),
-    }
+    Some(format!("{who} because of this: {}", in_short(clauses)))
 }
 
 /// Where the book explains a clause, and the command that tries it again.
@@ -119,21 +109,16 @@ fn more(subject: &Subject, clause: &str) -> [String; 2] {
     ]
 }
 
-/// The last line that a server has printed is often the reason why it ended.
-fn last_line(log: &[String]) -> Option<String> {
-    let last = log.iter().rev().find(|line| !line.trim().is_empty())?;
-    Some(format!("the last line that it printed: {last}"))
-}
-
 /// It ends at its first client, or in some case.
 fn ended(
     subject: &Subject,
     met: &Met,
     results: &[CaseResult],
 ) -> Option<Cause> {
-    let (what, mut lines) = if let Some((ended, log)) = &met.ended {
+    let (what, mut lines): (_, Vec<_>) = if let Some((ended, log)) = &met.ended
+    {
         let what = format!("it {ended} when its first client asked");
-        (what, last_line(log).into_iter().collect::<Vec<_>>())
+        (what, last_line(log).into_iter().collect())
     } else {
         let mut failures = because(results, Some(Because::Ended));
         let (case, it) = failures.next()?;

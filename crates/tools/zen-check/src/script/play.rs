@@ -301,11 +301,9 @@ impl<'a> Play<'a> {
         let Some((what, of_parts)) = line.part else { return Ok(()) };
         let server = self.server()?;
         let process = server.process()?;
-        let count = |parts: process::Parts| -> Verdict<usize> {
-            match of_parts {
-                Some(of_parts) => Ok(of_parts(&parts)),
-                None => Ok(server.listeners()?.len()),
-            }
+        let count = |parts: process::Parts| match of_parts {
+            Some(of_parts) => Ok(of_parts(&parts)),
+            None => server.listeners().map(|listeners| listeners.len()),
         };
         let holds = |count| line.bound.holds(count, line.number);
         // It may be on its way there; but what is to be few must stay so.
@@ -330,8 +328,7 @@ impl<'a> Play<'a> {
         if came.is_ok() && holds(last) {
             return Ok(());
         }
-        let words = line.bound.words();
-        let number = line.number;
+        let (words, number) = (line.bound.words(), line.number);
         let fault = Fault::server(format!(
             "it has {last} {what}, but should have {words}{number}"
         ));

@@ -8,6 +8,7 @@ use zen_harness::ports::free_port;
 use zen_harness::{proc, strace};
 
 use super::{Server, how_it_ended};
+use crate::outcome::last_line;
 use crate::process::PATIENCE;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
@@ -41,11 +42,8 @@ impl Server<'_> {
             // A process that it has started may hold its output open.
             child.errors.wait_for_end(Duration::from_millis(300)).ok();
         }
-        let log = self.subject.log();
-        let last = log.iter().rev().find(|line| !line.trim().is_empty());
-        let last = last.map_or_else(String::new, |line| {
-            format!("; the last line that it printed: {line}")
-        });
+        let last = last_line(&self.subject.log());
+        let last = last.map_or_else(String::new, |last| format!("; {last}"));
         let ended = how_it_ended(status);
         Fault::certain(format!("it {ended} {when}{last}"))
     }
