@@ -278,7 +278,7 @@ fn silent_clients_do_not_wake_it(subject: &Subject) -> Verdict {
 fn clients_that_have_left_cost_no_memory(subject: &Subject) -> Verdict {
     /// In each round; less than a timer, or an entry in a table, takes.
     const BYTES_MAX: u64 = 16;
-    const ROUNDS: usize = 5;
+    const ROUNDS: usize = 12;
     let server = subject.start(&["--idle-timeout", "3600"])?;
     let process = server.process()?;
     let by_process = subject.is(Architecture::is_process_per_client);
@@ -286,7 +286,8 @@ fn clients_that_have_left_cost_no_memory(subject: &Subject) -> Verdict {
     let mut before = None;
     let mut each = 0;
     // Memory is taken in large pieces, and what a server needs at first is not
-    // known: so one round without growth is enough.
+    // known: a pool of four threads may take more in each of six rounds. So one
+    // round without growth is enough.
     for _ in 0..ROUNDS {
         come_and_go(&server, clients)?;
         let after = process::parts_at_rest(process)?.memory_bytes;
