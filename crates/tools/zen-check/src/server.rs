@@ -438,6 +438,16 @@ pub(crate) fn expect_namespaces(runner: &[&str]) -> Verdict {
     }
 }
 
+/// Expects that a program has ended by itself, with this exit status.
+pub(crate) fn expect_status(status: ExitStatus, code: i32) -> Verdict {
+    let ended = how_it_ended(status);
+    ensure!(
+        status.code() == Some(code),
+        "it should end with exit status {code}: it {ended}"
+    );
+    Ok(())
+}
+
 /// What an exit status says, such as `was ended by signal 13 (SIGPIPE)`.
 pub(crate) fn how_it_ended(status: ExitStatus) -> String {
     match (status.code(), system::ended_by(status)) {

@@ -4,7 +4,7 @@ use zen_harness::ports::free_port;
 
 use super::prelude::*;
 use crate::client::LAST_BATCH;
-use crate::server::run_to_its_end;
+use crate::server::{expect_status, run_to_its_end};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     listens_at_every_interface,
@@ -117,7 +117,7 @@ fn thinks_for_several_clients_at_once(subject: &Subject) -> Verdict {
 fn prints_its_version(subject: &Subject) -> Verdict {
     for option in ["-V", "--version"] {
         let (status, ended) = run_to_its_end(subject.command(&[option])?)?;
-        ensure!(status.success(), "{option}: {status}");
+        expect_status(status, 0)?;
         let lines = ended.output;
         let version = lines.first().and_then(|line| line.split_once(' '));
         let ok = version.is_some_and(|(name, number)| {

@@ -6,7 +6,7 @@ use zen_harness::ports::free_port;
 use zen_harness::system::SIGTERM;
 
 use super::prelude::*;
-use crate::server::{how_it_ended, run_to_its_end};
+use crate::server::{expect_status, run_to_its_end};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     says_that_the_port_is_taken,
@@ -23,7 +23,7 @@ fn expect_cannot_listen(subject: &Subject, port: u16, why: &str) -> Verdict {
     let number = port.to_string();
     let command = subject.command(&["127.0.0.1", "-p", &number])?;
     let (status, ended) = run_to_its_end(command)?;
-    ensure!(status.code() == Some(1), "the exit status should be 1: {status}");
+    expect_status(status, 1)?;
     let (output, errors) = (ended.output, ended.errors);
     ensure!(output.is_empty(), "it printed {output:?} on standard output");
     let name = subject.name();
@@ -63,13 +63,8 @@ fn says_that_the_port_is_taken(subject: &Subject) -> Verdict {
 /// What is asked of any server: that it ends, and says so by its status.
 fn expect_no_start(subject: &Subject, port: u16, when: &str) -> Verdict {
     let ended = run_to_its_end(subject.command_line(&[], port, &[])?);
-    let (status, _) = ended.map_err(|fault| fault.after(when))?;
-    let how = how_it_ended(status);
-    ensure!(
-        status.code() == Some(1),
-        "{when}, so it should end with exit status 1: it {how}"
-    );
-    Ok(())
+    let right = ended.and_then(|(status, _)| expect_status(status, 1));
+    right.map_err(|fault| fault.after(when))
 }
 
 fn says_in_one_line_that_the_port_is_taken(subject: &Subject) -> Verdict {

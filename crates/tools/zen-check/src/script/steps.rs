@@ -13,7 +13,7 @@ use crate::client::{Client, FIRST_BATCH, LAST_BATCH};
 use crate::contract::COMPLEX;
 use crate::full::{expect_queue, expect_the_most};
 use crate::process::{self, PATIENCE, WITH_A_TICK, WITHOUT_A_TICK};
-use crate::server::{Server, how_it_ended};
+use crate::server::{Server, expect_status};
 use crate::verdict::{Verdict, ensure};
 
 /// A pattern, and what a line does that it describes.
@@ -147,12 +147,7 @@ pub(super) const SERVER: &[Row<ServerAct>] = &[
             Some((status, _)) => *status,
             None => play.server()?.wait(PATIENCE)?,
         };
-        ensure!(
-            status.code() == Some(line.number as i32),
-            "it should end with exit status {}: it {}",
-            line.number,
-            how_it_ended(status)
-        );
+        expect_status(status, line.number as i32)?;
         line.times.check(since, since)
     }),
     ("expect log TEXT", |play, line| play.expect_log(&line.text, 1)),

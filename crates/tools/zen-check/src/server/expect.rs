@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use zen_harness::proc::{self, End};
 use zen_harness::system;
 
-use super::{Server, how_it_ended};
+use super::{Server, expect_status, how_it_ended};
 use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
@@ -173,13 +173,7 @@ impl Server<'_> {
     }
 
     pub(crate) fn expect_exit_0(&mut self) -> Verdict {
-        let status = self.wait(PATIENCE)?;
-        let ended = how_it_ended(status);
-        ensure!(
-            status.code() == Some(0),
-            "it should end with exit status 0: it {ended}"
-        );
-        Ok(())
+        expect_status(self.wait(PATIENCE)?, 0)
     }
 
     /// Expects that it ends by itself. One case checks the exit status of any
