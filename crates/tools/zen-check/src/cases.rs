@@ -71,7 +71,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
 }
 
 /// The clauses that no case is about, and what checks them.
-pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
+pub const ELSEWHERE: &[(&str, &str)] = &[
     ("client/1", "the tests of zen-client"),
     ("client/2", "the tests of zen-client"),
     ("log/13", "the tests of zen-inetd"),

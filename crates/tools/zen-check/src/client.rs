@@ -115,7 +115,6 @@ impl fmt::Display for Then {
     }
 }
 
-/// One connection.
 #[derive(Debug)]
 pub(crate) struct Client {
     /// Its own address, as the server's log shows it.
@@ -134,7 +133,6 @@ struct Line {
     what: &'static str,
     pieces: usize,
     bytes: usize,
-    /// The first piece.
     shown: String,
 }
 
@@ -425,7 +423,6 @@ impl Client {
         }
     }
 
-    /// Asks one question and expects its answer.
     pub(crate) fn ask(&mut self, question: &[u8]) -> Verdict<&mut Self> {
         self.send(question)?.expect(answer(question))
     }
@@ -502,7 +499,6 @@ impl Client {
         }
     }
 
-    /// Shuts the sending side down.
     pub(crate) fn stop_sending(&mut self) -> Verdict<&mut Self> {
         self.note("sent the end of file", b"");
         match self.sock.shutdown(Shutdown::Write) {
@@ -519,7 +515,6 @@ impl Client {
         self.stop_sending()?.expect_eof()
     }
 
-    /// Leaves with a reset.
     pub(crate) fn reset(self) -> Verdict {
         Ok(system::reset_on_close(&self.sock)?)
     }

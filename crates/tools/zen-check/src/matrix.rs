@@ -10,9 +10,7 @@ use zen_harness::workspace::Servers;
 use zen_check::report::{Outcome, Profile, Report};
 use zen_check::{Plan, Program};
 
-/// A server of the matrix.
 struct Row {
-    /// How it is called in the matrix.
     name: String,
     program: Program,
     /// It belongs to the workspace, and must pass.

@@ -112,7 +112,6 @@ impl Subject {
         })
     }
 
-    /// Starts a server with these options, on a port of its own.
     pub(crate) fn start(&self, options: &[&str]) -> Verdict<Server<'_>> {
         self.takes(options)?;
         Server::start(self, options)

@@ -41,7 +41,6 @@ pub struct Program {
     pub(crate) known: Known,
 }
 
-/// How a server is started or reached.
 #[derive(Debug)]
 pub(crate) enum Launch {
     /// A program with the contract's command line, which says in its log

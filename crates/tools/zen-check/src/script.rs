@@ -25,7 +25,6 @@ use words::command_line;
 /// A case that an assignment brings along: see `Plan`.
 pub type OwnCase = &'static Case;
 
-/// A case as it was read.
 #[derive(Debug, Default)]
 struct Script {
     means: Option<String>,
@@ -172,7 +171,6 @@ fn read_title(
 }
 
 impl Script {
-    /// Does part after part.
     fn play(&self, subject: &Subject) -> Verdict {
         let mut parts = self.parts.iter();
         let result = parts.try_for_each(|part| part.play(subject));

@@ -203,7 +203,6 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Starts any command without waiting until it is ready.
     pub(crate) fn begin(
         subject: &'a Subject,
         mut command: Command,
@@ -266,7 +265,6 @@ impl<'a> Server<'a> {
         self.over(system::connect_from(from, self.address))
     }
 
-    /// The process that listens.
     pub(crate) fn listener(&self) -> u32 {
         self.listener
     }

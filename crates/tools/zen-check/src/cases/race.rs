@@ -12,7 +12,6 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     any_order_of_coming_asking_and_leaving_is_served,
 ];
 
-/// How a client goes.
 type Leaves = fn(Client) -> Verdict;
 
 /// In every round a few clients go and a few come, all of them at the same

@@ -27,7 +27,6 @@ const REST: [Duration; 2] =
 /// What a server at rest does not print in half a second.
 const FLOOD_BYTES: u64 = 1 << 16;
 
-/// What was seen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Met {
     /// Its own words, if they are not the contract's.

@@ -9,7 +9,6 @@ use crate::contract::answers;
 use crate::server::Server;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
-/// One client of a case.
 #[derive(Default)]
 pub(super) struct Actor {
     pub(super) client: Option<Client>,

@@ -22,7 +22,6 @@ use crate::verdict::{Fault, Verdict, ensure};
 /// machine, of which the kernel keeps each back for a minute.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A line that was read.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) line: String,
@@ -88,7 +87,6 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Does line after line.
     pub(super) fn all(mut self, steps: &'a [Step]) -> Verdict {
         let result = steps.iter().try_for_each(|step| self.step(step));
         result.and(self.end_of_the_busy())
