@@ -192,11 +192,12 @@ impl Script {
     /// what happens then.
     fn read(&mut self, case: &mut Case, line: &str) -> Result<(), String> {
         let (key, text) = line.split_once(':').unwrap_or((line, ""));
-        let text = text.trim();
-        match (key, case.own) {
+        let (text, own) = (text.trim(), case.own);
+        let Some(part) = self.parts.last_mut() else { return Ok(()) };
+        match (key, own) {
             ("means", _) => self.means = Some(text.to_string()),
             ("for each", _) => {}
-            ("again", own) => self.begin_part(own),
+            ("again", _) => self.begin_part(own),
             // It is found by its name.
             ("function", false) => {}
             ("should", false) => case.level = Level::Should,
@@ -205,16 +206,39 @@ impl Script {
             ("only", false) => case.only = Some(only(text)?),
             ("from", false) => case.from = text.parse()?,
             ("queue of", false) => {
-                case.queue =
-                    text.parse().map_err(|_| "a queue of how many?")?;
+                let number = text.parse();
+                case.queue = number.map_err(|_| "a queue of how many?")?;
             }
-            _ => match (line.strip_prefix("for "), self.parts.last_mut()) {
-                (Some(clients), _) if !case.own => {
-                    let clients = clients.parse();
-                    case.clients = clients.map_err(|_| "for how many?")?;
+            ("options", _) => part.options.extend(command_line(text)?),
+            ("run", false) => {
+                part.start = Start::ToTheEnd;
+                part.options.extend(command_line(text)?);
+            }
+            ("environment", false) => {
+                let pair = |word: String| -> Result<_, String> {
+                    let (name, value) = word.split_once('=').ok_or("no =")?;
+                    Ok((name.to_string(), value.to_string()))
+                };
+                let pairs = command_line(text)?.into_iter().map(pair);
+                part.environment = Some(pairs.collect::<Result<_, _>>()?);
+            }
+            ("within", false) => part.within = command_line(text)?,
+            ("with IPv6", _) => part.ipv6 = true,
+            ("with blocked signals", false) => {
+                part.start = Start::WithBlockedSignals;
+            }
+            ("out of descriptors", false) => {
+                part.start = Start::OutOfDescriptors;
+            }
+            _ => match (key.strip_prefix("for "), part.steps.last_mut()) {
+                (Some(number), _) if !own => {
+                    let number = number.parse();
+                    case.clients = number.map_err(|_| "for how many?")?;
                 }
-                (_, Some(part)) => part.read(line, key, text)?,
-                _ => {}
+                (_, Some(step)) if line.starts_with('|') => {
+                    step.args.lines.push(line[1..].trim_start().into());
+                }
+                _ => part.steps.push(step(line, own)?),
             },
         }
         Ok(())
@@ -230,44 +254,6 @@ fn only(text: &str) -> Result<Only, String> {
 }
 
 impl Part {
-    fn read(
-        &mut self,
-        line: &str,
-        key: &str,
-        text: &str,
-    ) -> Result<(), String> {
-        match (key, self.own) {
-            ("options", _) => self.options.extend(command_line(text)?),
-            ("run", false) => {
-                self.start = Start::ToTheEnd;
-                self.options.extend(command_line(text)?);
-            }
-            ("environment", false) => {
-                let pair = |word: String| -> Result<_, String> {
-                    let (name, value) = word.split_once('=').ok_or("no =")?;
-                    Ok((name.to_string(), value.to_string()))
-                };
-                let pairs = command_line(text)?.into_iter().map(pair);
-                self.environment = Some(pairs.collect::<Result<_, _>>()?);
-            }
-            ("within", false) => self.within = command_line(text)?,
-            ("with IPv6", _) => self.ipv6 = true,
-            ("with blocked signals", false) => {
-                self.start = Start::WithBlockedSignals;
-            }
-            ("out of descriptors", false) => {
-                self.start = Start::OutOfDescriptors;
-            }
-            _ => match (line.strip_prefix('|'), self.steps.last_mut()) {
-                (Some(text), Some(step)) => {
-                    step.args.lines.push(text.trim_start().into());
-                }
-                _ => self.steps.push(step(line, self.own)?),
-            },
-        }
-        Ok(())
-    }
-
     fn play(&self, subject: &Subject) -> Verdict {
         if self.ipv6 && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
             return Err(Fault::skipped("this machine has no IPv6"));
