@@ -309,12 +309,14 @@ impl Client {
             let rest = &expected[have..];
             let room = rest.len().min(buffer.len());
             let received = self.receive(&mut buffer[..room], patience)?;
+            if let Received::Bytes(n) = received
+                && buffer[..n] == rest[..n]
+            {
+                have += n;
+                continue;
+            }
             let mut came = expected[..have].to_vec();
             let then = match received {
-                Received::Bytes(n) if buffer[..n] == rest[..n] => {
-                    have += n;
-                    continue;
-                }
                 Received::Bytes(n) => {
                     came.extend_from_slice(&buffer[..n]);
                     // A reader of the failure wants to see some more.
