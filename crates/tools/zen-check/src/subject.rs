@@ -125,9 +125,9 @@ impl Subject {
         }
     }
 
-    /// How long the case, which has waited so long, and its servers have waited
-    /// for a processor that others had. While a server computes, its other
-    /// threads and the case wait for the server and not for the machine.
+    /// How long the case, which has waited for `case_waited`, and its servers
+    /// have waited for a processor that others had. While a server computes, its
+    /// other threads and the case wait for the server and not for the machine.
     pub(crate) fn waited(&self, case_waited: Duration) -> Duration {
         let runs = self.runs();
         let waited: Duration = runs.iter().map(|run| run.turns.delay).sum();
