@@ -11,7 +11,7 @@ use crate::verdict::Verdict;
 
 /// One thing to try.
 #[derive(Clone, Copy)]
-pub(crate) struct Case {
+pub struct Case {
     /// The clause that it is about, such as `wire/3`.
     pub(crate) clause: &'static str,
     /// What is expected, with underscores for spaces.
@@ -22,13 +22,15 @@ pub(crate) struct Case {
     /// It would disturb others, or be disturbed: it runs when no other does.
     pub(crate) alone: bool,
     pub(crate) level: Level,
-    /// From which profile on it is put, if not from its clause's.
-    pub(crate) from: Option<Profile>,
+    /// From which profile on it is put.
+    pub(crate) from: Profile,
     pub(crate) only: Option<Only>,
     /// It takes a server that serves this many clients at once.
     pub(crate) clients: usize,
     /// It takes a machine that lets this many clients wait to be accepted.
     pub(crate) queue: u64,
+    /// It is about what inetd does: to listen, and to start processes.
+    pub(crate) inetds: bool,
 }
 
 /// What a case does to a program.
@@ -44,56 +46,28 @@ impl fmt::Debug for Case {
 pub(crate) type Only = (fn(Architecture) -> bool, &'static str);
 
 impl Case {
+    /// The clause that it is about, such as `netstring/3`.
+    #[must_use]
+    pub fn clause(&self) -> &'static str {
+        self.clause
+    }
+
     pub(crate) fn group(&self) -> &'static str {
         contract::group(self.clause)
     }
 
-    /// The number of its clause in the group.
-    pub(crate) fn number(&self) -> u32 {
-        let number = self.clause.split_once('/').unwrap_or_default().1;
-        number.parse().unwrap_or_default()
-    }
-
-    /// From which profile on it is put.
-    pub(crate) fn profile(&self) -> Profile {
-        if self.own {
-            return Profile::Wire;
-        }
-        self.from.unwrap_or(match (self.group(), self.number()) {
-            ("wire", _) | ("ending", 1..=5) => Profile::Wire,
-            ("crowd", 7 | 11) | ("process", 2..=5 | 12 | 15 | 22) => {
-                Profile::Listing
-            }
-            ("ending" | "limit" | "crowd" | "process" | "architecture", _)
-            | ("option", 8..=15 | 28 | 29)
-            | ("log", 2 | 18 | 19)
-            | ("cost", 7 | 8) => Profile::Server,
-            _ => Profile::Listing,
-        })
-    }
-
     /// What is expected, in words.
-    pub(crate) fn sentence(&self) -> String {
+    #[must_use]
+    pub fn sentence(&self) -> String {
         self.name.replace('_', " ")
     }
 
     /// Whether a person means it by this: a clause, a group, or a name.
-    pub(crate) fn is_called(&self, word: &str) -> bool {
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
         [self.clause, self.group(), self.name].contains(&word)
             || word == self.sentence()
             || word.split_once("::") == Some((self.clause, self.name))
-    }
-
-    /// It is about listening, and about the process that listens.
-    fn is_inetds(&self) -> bool {
-        let clauses = [
-            "ending/6", "crowd/6", "crowd/7", "crowd/8", "crowd/9", "crowd/11",
-            "log/2", "log/18", "log/19", "cost/7", "cost/8",
-        ];
-        let names = ["a_client_that_cannot_be_set_up_harms_no_other"];
-        self.group() == "process"
-            || clauses.contains(&self.clause)
-            || names.contains(&self.name)
     }
 
     /// Why this case is not for such a server, if it is not.
@@ -106,10 +80,10 @@ impl Case {
                 return Some(otherwise.into());
             }
         }
-        if self.profile() == Profile::Listing && !subject.is_listing() {
+        if self.from == Profile::Listing && !subject.is_listing() {
             return Some("it is about a listing's own options or log".into());
         }
-        if subject.is(|one| one.inetd().is_some()) && self.is_inetds() {
+        if self.inetds && subject.is(|one| one.inetd().is_some()) {
             return Some("inetd does this, and not the program".into());
         }
         if let Some(longest) = system::longest_queue()
@@ -133,8 +107,13 @@ impl Case {
 /// A function that tries a case, and its name.
 pub(crate) type Named = (&'static str, Run);
 
-/// Functions with their names, which are those of cases.
+/// Functions with their names, which are those of cases; `name = run` where
+/// several cases are one function.
 macro_rules! functions {
-    ($($name:ident,)+) => { &[$((stringify!($name), &$name)),+] };
+    ($($name:ident $(= $run:expr)?,)+) => {
+        &[$(functions!(one $name $($run)?)),+]
+    };
+    (one $name:ident) => { (stringify!($name), &$name) };
+    (one $name:ident $run:expr) => { (stringify!($name), &$run) };
 }
 pub(crate) use functions;

@@ -10,6 +10,7 @@ mod limit;
 mod load;
 mod log;
 mod option;
+mod prelude;
 mod process;
 mod race;
 mod surroundings;
@@ -20,17 +21,24 @@ use std::sync::LazyLock;
 use crate::case::{Case, Named};
 use crate::script;
 
+/// A file of cases: its name and its text.
+macro_rules! files {
+    ($($name:literal),+) => {
+        [$(($name, include_str!(concat!("cases/", $name)))),+]
+    };
+}
+
 /// The groups of clauses, in the order of the page.
-const TEXTS: [&str; 9] = [
-    include_str!("cases/wire.cases"),
-    include_str!("cases/ending.cases"),
-    include_str!("cases/limit.cases"),
-    include_str!("cases/crowd.cases"),
-    include_str!("cases/architecture.cases"),
-    include_str!("cases/process.cases"),
-    include_str!("cases/option.cases"),
-    include_str!("cases/log.cases"),
-    include_str!("cases/cost.cases"),
+const TEXTS: [(&str, &str); 9] = files![
+    "wire.cases",
+    "ending.cases",
+    "limit.cases",
+    "crowd.cases",
+    "architecture.cases",
+    "process.cases",
+    "option.cases",
+    "log.cases",
+    "cost.cases"
 ];
 
 const FUNCTIONS: [&[Named]; 12] = [
@@ -50,11 +58,11 @@ const FUNCTIONS: [&[Named]; 12] = [
 
 static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let functions = FUNCTIONS.concat();
-    let cases = |text: &&str| match script::read(None, text, &functions) {
+    let cases = |(name, text)| match script::read(None, text, &functions) {
         Ok(cases) => cases,
-        Err(message) => panic!("a file of cases is wrong: {message}"),
+        Err(message) => panic!("{name}: {message}"),
     };
-    TEXTS.iter().flat_map(cases).collect()
+    TEXTS.into_iter().flat_map(cases).collect()
 });
 
 /// All cases, in the order of the page.
@@ -63,7 +71,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
 }
 
 /// The clauses that no case is about, and what checks them.
-pub(crate) const ELSEWHERE: &[(&str, &str)] = &[
+pub const ELSEWHERE: &[(&str, &str)] = &[
     ("client/1", "the tests of zen-client"),
     ("client/2", "the tests of zen-client"),
     ("log/13", "the tests of zen-inetd"),

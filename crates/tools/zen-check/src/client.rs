@@ -86,16 +86,35 @@ const NOT_READ: &str = "The server does not receive what the client sends.";
 const REFUSED: &str = "Nothing listens there any more: the server has ended, \
     or has closed its listening socket.";
 
-/// Of an end that is not what is wrong.
-const AS_EXPECTED: &str = ", as expected";
-
 enum Received {
     Bytes(usize),
     End(Ending),
     NothingYet,
 }
 
-/// One connection.
+/// What came after the last byte.
+#[derive(Clone, Copy)]
+enum Then {
+    More,
+    End(Ending),
+    Nothing(Duration),
+    /// The end of file, which is not what is wrong.
+    AsExpected,
+}
+
+impl fmt::Display for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::More => Ok(()),
+            Self::End(ending) => write!(f, "{ending}"),
+            Self::Nothing(time) => {
+                write!(f, "nothing for {} s", time.as_secs())
+            }
+            Self::AsExpected => f.write_str("the end of file, as expected"),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Client {
     /// Its own address, as the server's log shows it.
@@ -114,7 +133,6 @@ struct Line {
     what: &'static str,
     pieces: usize,
     bytes: usize,
-    /// The first piece.
     shown: String,
 }
 
@@ -134,36 +152,30 @@ impl fmt::Display for Line {
 }
 
 impl Client {
-    pub(crate) fn connect(to: SocketAddr) -> Verdict<Self> {
-        Self::over(to, system::connect(to, PATIENCE))
+    /// A client that speaks as those of a case do.
+    pub(crate) fn connect(
+        to: SocketAddr,
+        speech: &Arc<Speech>,
+    ) -> Verdict<Self> {
+        Self::over(connected(to, system::connect(to, PATIENCE))?, speech)
     }
 
-    /// A client on this connection, if there is one.
-    pub(crate) fn over(
-        to: SocketAddr,
-        sock: io::Result<TcpStream>,
-    ) -> Verdict<Self> {
-        let sock = connected(to, sock)?;
+    pub(crate) fn over(sock: TcpStream, speech: &Arc<Speech>) -> Verdict<Self> {
         // Each piece leaves at once, as a segment of its own.
         sock.set_nodelay(true)?;
         sock.set_write_timeout(Some(PATIENCE))?;
         Ok(Self {
             address: sock.local_addr()?,
             sock,
-            speech: Arc::new(Speech::new(&Arc::default(), PATIENCE, None)),
+            speech: Arc::clone(speech),
             greeted: 0,
             transcript: Transcript::of(PIECES_SHOWN_MAX),
         })
     }
 
-    /// A client that speaks as those of a case do.
-    pub(crate) fn speaking(self, speech: &Arc<Speech>) -> Self {
-        Self { speech: Arc::clone(speech), ..self }
-    }
-
-    /// Sends this many questions, for the server to receive by themselves.
-    pub(crate) fn send_batch(&mut self, questions: usize) -> Verdict {
-        self.send(&b"?".repeat(questions))?;
+    /// Sends questions for the server to receive by themselves.
+    pub(crate) fn send_batch(&mut self, questions: &[u8]) -> Verdict {
+        self.send(questions)?;
         thread::sleep(Duration::from_millis(20));
         Ok(())
     }
@@ -179,14 +191,16 @@ impl Client {
         let (mut to, mut from) =
             (self.sock.try_clone()?, self.sock.try_clone()?);
         from.set_read_timeout(None)?;
-        let mut flood =
-            Flood { sock: self.sock.try_clone()?, threads: Vec::new() };
-        flood.spawn(move || {
+        let sends = move || {
             while to.write_all(&bytes).is_ok() {
                 thread::sleep(pause);
             }
-        })?;
-        flood.spawn(move || _ = io::copy(&mut from, &mut io::sink()))?;
+        };
+        let reads = move || _ = io::copy(&mut from, &mut io::sink());
+        let (sock, threads) = (self.sock.try_clone()?, Vec::new());
+        let mut flood = Flood { sock, threads };
+        flood.threads.push(thread::Builder::new().spawn(sends)?);
+        flood.threads.push(thread::Builder::new().spawn(reads)?);
         Ok(flood)
     }
 
@@ -253,32 +267,28 @@ impl Client {
             self.speech.dialect.said(bytes).repeat(1 + (1 << 16) / bytes.len());
         let mut sent = 0;
         while sent < most {
-            match self.sock.write(&many[sent % bytes.len()..]) {
-                Ok(n) => {
-                    sent += n;
-                    moved = Instant::now();
-                }
-                Err(err) if is_timeout(err.kind()) => {
-                    let now = unread();
-                    if now != before {
-                        (moved, before) = (Instant::now(), now);
-                    }
-                    if moved.elapsed() < STALLED {
-                        continue;
-                    }
-                    self.sock.set_write_timeout(Some(PATIENCE))?;
-                    self.note(
-                        "sent until stalled",
-                        &many[..sent.min(many.len())],
-                    );
-                    if let Some(line) = self.transcript.last().next() {
-                        line.bytes = sent;
-                    }
-                    return Ok(sent);
-                }
+            let now = match self.sock.write(&many[sent % bytes.len()..]) {
+                Err(err) if is_timeout(err.kind()) => unread(),
                 Err(err) => {
                     return Err(self.fault(&format!("cannot send: {err}")));
                 }
+                Ok(n) => {
+                    sent += n;
+                    moved = Instant::now();
+                    continue;
+                }
+            };
+            if now != before {
+                (moved, before) = (Instant::now(), now);
+            }
+            if moved.elapsed() >= STALLED {
+                self.sock.set_write_timeout(Some(PATIENCE))?;
+                let first = &many[..sent.min(many.len())];
+                self.note("sent until stalled", first);
+                if let Some(line) = self.transcript.last().next() {
+                    line.bytes = sent;
+                }
+                return Ok(sent);
             }
         }
         Err(self.fault(&format!(
@@ -298,25 +308,31 @@ impl Client {
         while have < expected.len() {
             let rest = &expected[have..];
             let room = rest.len().min(buffer.len());
-            let (more, end) = match self
-                .receive(&mut buffer[..room], patience)?
+            let received = self.receive(&mut buffer[..room], patience)?;
+            if let Received::Bytes(n) = received
+                && buffer[..n] == rest[..n]
             {
-                Received::Bytes(n) if buffer[..n] == rest[..n] => {
-                    have += n;
-                    continue;
-                }
-                Received::Bytes(n) => (n, String::new()),
-                Received::End(ending) => (0, format!(", then {ending}")),
-                Received::NothingYet => {
-                    (0, format!(", then nothing for {} s", patience.as_secs()))
-                }
-            };
-            let mut received = expected[..have].to_vec();
-            received.extend_from_slice(&buffer[..more]);
-            if more > 0 {
-                received.extend(self.what_else_comes());
+                have += n;
+                continue;
             }
-            return Err(self.unexpected(expected, &received, &end));
+            let mut came = expected[..have].to_vec();
+            let then = match received {
+                Received::Bytes(n) => {
+                    came.extend_from_slice(&buffer[..n]);
+                    // A reader of the failure wants to see some more.
+                    let mut more = [0; 256];
+                    let moment = Duration::from_millis(50);
+                    if let Ok(Received::Bytes(n)) =
+                        self.receive(&mut more, moment)
+                    {
+                        came.extend_from_slice(&more[..n]);
+                    }
+                    Then::More
+                }
+                Received::End(ending) => Then::End(ending),
+                Received::NothingYet => Then::Nothing(patience),
+            };
+            return Err(self.unexpected(expected, &came, then));
         }
         if *expected != *right {
             self.note_other_words(&right, expected);
@@ -328,37 +344,31 @@ impl Client {
     fn note_other_words(&self, right: &[u8], came: &[u8]) {
         self.speech.note_other_words(|| Failure {
             because: Some(Because::Words),
-            ..self.difference(right, came, "")
+            ..self.difference(right, came, Then::More)
         });
     }
 
-    /// What comes in the next moment, for a reader of the failure.
-    fn what_else_comes(&mut self) -> Vec<u8> {
-        let mut buffer = vec![0; 256];
-        match self.receive(&mut buffer, Duration::from_millis(50)) {
-            Ok(Received::Bytes(n)) => buffer.truncate(n),
-            _ => buffer.clear(),
-        }
-        buffer
-    }
-
     /// The server's fault: these bytes, and this end, instead of those.
-    fn unexpected(&self, expected: &[u8], received: &[u8], end: &str) -> Fault {
-        Fault::Server(Box::new(self.difference(expected, received, end)))
+    fn unexpected(
+        &self,
+        expected: &[u8],
+        received: &[u8],
+        then: Then,
+    ) -> Fault {
+        Fault::Server(Box::new(self.difference(expected, received, then)))
     }
 
     fn difference(
         &self,
         expected: &[u8],
         received: &[u8],
-        end: &str,
+        then: Then,
     ) -> Failure {
-        let what = match (expected, received) {
-            (_, []) if !end.is_empty() => {
-                let end = end.trim_start_matches(", then ");
-                format!("instead of b\"{}\" came {end}", shown(expected))
+        let what = match (expected, received, then) {
+            (_, [], Then::End(_) | Then::Nothing(_)) => {
+                format!("instead of b\"{}\" came {then}", shown(expected))
             }
-            ([], _) => "the server sent bytes when it should send none".into(),
+            ([], ..) => "the server sent bytes when it should send none".into(),
             _ if received.starts_with(expected) => {
                 "the server sent too many bytes".into()
             }
@@ -368,27 +378,25 @@ impl Client {
             }
             _ => "the answers are not the expected bytes".to_string(),
         };
-        let (ending, means) = match end {
-            end if end.ends_with(AS_EXPECTED) => (Some(true), None),
-            end if end.contains("reset") => (Some(false), Some(RESET)),
-            end if end.contains("end of file") => {
-                (Some(false), Some(EARLY_END))
+        let (ending, means, end) = match then {
+            Then::More => (None, None, String::new()),
+            Then::AsExpected => (Some(true), None, format!(", then {then}")),
+            Then::End(end) => {
+                (Some(false), Some(end.means()), format!(", then {then}"))
             }
-            end if end.contains("nothing") => (None, Some(NOTHING)),
-            _ => (None, None),
+            Then::Nothing(_) => (None, Some(NOTHING), format!(", then {then}")),
         };
         let answers = self.speech.expected_answers();
         let words = has_other_words(expected, received, &answers);
         self.told(Failure {
-            what,
             bytes: Some(false),
             ending,
-            difference: difference(expected, received, end),
+            difference: difference(expected, received, &end),
             // No machine is so busy that other bytes come.
             certain: !expected.starts_with(received),
             means: means.map(str::to_owned),
             because: words.then_some(Because::Words),
-            ..Failure::default()
+            ..Failure::new(what)
         })
     }
 
@@ -417,7 +425,6 @@ impl Client {
         }
     }
 
-    /// Asks one question and expects its answer.
     pub(crate) fn ask(&mut self, question: &[u8]) -> Verdict<&mut Self> {
         self.send(question)?.expect(answer(question))
     }
@@ -437,7 +444,9 @@ impl Client {
         let mut buffer = [0; 256];
         match self.receive(&mut buffer, time)? {
             Received::NothingYet => Ok(()),
-            Received::Bytes(n) => Err(self.unexpected(b"", &buffer[..n], "")),
+            Received::Bytes(n) => {
+                Err(self.unexpected(b"", &buffer[..n], Then::More))
+            }
             Received::End(ending) => {
                 let what = format!("the server ended the connection: {ending}");
                 let means = ending.means();
@@ -450,11 +459,9 @@ impl Client {
     pub(crate) fn expect_eof(&mut self) -> Verdict {
         match self.rest(PATIENCE)? {
             (bytes, Ending::EndOfFile) if bytes.is_empty() => Ok(()),
-            (bytes, Ending::EndOfFile) => Err(self.unexpected(
-                b"",
-                &bytes,
-                &format!(", then the end of file{AS_EXPECTED}"),
-            )),
+            (bytes, Ending::EndOfFile) => {
+                Err(self.unexpected(b"", &bytes, Then::AsExpected))
+            }
             (bytes, Ending::Reset) => {
                 let what = "the connection ended with a reset, not with the end of file";
                 let bytes = Some(bytes.is_empty());
@@ -477,13 +484,9 @@ impl Client {
                     let what = format!(
                         "the connection does not end: nothing for {patience:?}"
                     );
-                    let bytes = bytes.is_empty().then_some(true);
-                    return Err(self.explained(
-                        what,
-                        bytes,
-                        Some(false),
-                        NO_END,
-                    ));
+                    let no_bytes = bytes.is_empty().then_some(true);
+                    let no_end = Some(false);
+                    return Err(self.explained(what, no_bytes, no_end, NO_END));
                 }
             }
         }
@@ -498,7 +501,6 @@ impl Client {
         }
     }
 
-    /// Shuts the sending side down.
     pub(crate) fn stop_sending(&mut self) -> Verdict<&mut Self> {
         self.note("sent the end of file", b"");
         match self.sock.shutdown(Shutdown::Write) {
@@ -515,7 +517,6 @@ impl Client {
         self.stop_sending()?.expect_eof()
     }
 
-    /// Leaves with a reset.
     pub(crate) fn reset(self) -> Verdict {
         Ok(system::reset_on_close(&self.sock)?)
     }
@@ -550,15 +551,18 @@ impl Client {
                     _ => return Err(self.fault(&err.to_string())),
                 },
             };
-            if let Received::End(ending) = received {
-                let what = match ending {
-                    Ending::EndOfFile => "received the end of file",
-                    Ending::Reset => "received a reset, which ends it at once",
-                };
-                // A case that looks again gets the same result again.
-                let last = self.transcript.last().next();
-                if last.is_none_or(|last| last.bytes > 0) {
-                    self.note(what, b"");
+            // A case that looks again gets the same result again.
+            let last = self.transcript.last().next();
+            if last.is_none_or(|last| last.bytes > 0) {
+                match received {
+                    Received::End(Ending::EndOfFile) => {
+                        self.note("received the end of file", b"");
+                    }
+                    Received::End(Ending::Reset) => {
+                        let what = "received a reset, which ends it at once";
+                        self.note(what, b"");
+                    }
+                    _ => {}
                 }
             }
             return Ok(received);
@@ -601,7 +605,7 @@ impl Client {
 
     /// The server's fault, with what was said.
     pub(crate) fn fault(&self, what: &str) -> Fault {
-        self.failure(Failure { what: what.into(), ..Failure::default() })
+        Fault::Server(Box::new(self.told(Failure::new(what))))
     }
 
     /// The same, with what is right and wrong, and what it usually means.
@@ -612,12 +616,8 @@ impl Client {
         ending: Option<bool>,
         means: &str,
     ) -> Fault {
-        let (what, means) = (what.into(), Some(means.into()));
-        let failure = Failure { what, bytes, ending, ..Failure::default() };
-        self.failure(Failure { means, ..failure })
-    }
-
-    fn failure(&self, failure: Failure) -> Fault {
+        let means = Some(means.into());
+        let failure = Failure { bytes, ending, means, ..Failure::new(what) };
         Fault::Server(Box::new(self.told(failure)))
     }
 
@@ -638,13 +638,6 @@ pub(crate) struct Flood {
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Flood {
-    fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Verdict {
-        self.threads.push(thread::Builder::new().spawn(work)?);
-        Ok(())
-    }
-}
-
 impl Drop for Flood {
     fn drop(&mut self) {
         self.sock.shutdown(Shutdown::Both).ok();
@@ -659,22 +652,15 @@ pub(crate) fn connected(
     to: SocketAddr,
     sock: io::Result<TcpStream>,
 ) -> Verdict<TcpStream> {
-    sock.map_err(|err| cannot_connect(to, &err))
-}
-
-fn cannot_connect(to: SocketAddr, err: &io::Error) -> Fault {
-    if err.kind() == ErrorKind::Unsupported {
-        return Fault::skipped(err.to_string());
-    }
-    if let Some(own) = err.raw_os_error().filter(|_| system::is_own(err)) {
-        return io::Error::from_raw_os_error(own).into();
-    }
-    Fault::Server(Box::new(Failure {
-        what: format!("cannot connect to {to}: {err}"),
-        means: (err.kind() == ErrorKind::ConnectionRefused)
-            .then(|| REFUSED.into()),
-        ..Failure::default()
-    }))
+    sock.map_err(|err| match err.kind() {
+        ErrorKind::Unsupported => Fault::skipped(err.to_string()),
+        _ if system::is_own(&err) => err.into(),
+        kind => Fault::Server(Box::new(Failure {
+            means: (kind == ErrorKind::ConnectionRefused)
+                .then(|| REFUSED.into()),
+            ..Failure::new(format!("cannot connect to {to}: {err}"))
+        })),
+    })
 }
 
 pub(crate) fn is_timeout(kind: ErrorKind) -> bool {

@@ -39,7 +39,7 @@ pub(crate) struct Options {
     /// How much is asked: `wire` is bytes and endings; `server` also limits,
     /// crowds, signals and restarts; `listing` also our command line, log and
     /// costs, with all options appended to COMMAND.
-    #[arg(long, default_value = "server", value_parser = profile)]
+    #[arg(long, default_value = "server")]
     pub(crate) profile: Profile,
 
     /// Check only bytes and endings, in a few seconds: `--profile wire` without
@@ -139,12 +139,6 @@ impl Options {
     pub(crate) fn profile(&self) -> Profile {
         if self.fast { Profile::Wire } else { self.profile }
     }
-}
-
-fn profile(name: &str) -> Result<Profile, String> {
-    let all = [Profile::Wire, Profile::Server, Profile::Listing];
-    let found = all.into_iter().find(|profile| profile.name() == name);
-    found.ok_or_else(|| "it is wire, server or listing".into())
 }
 
 fn report(text: &str) -> Result<(Format, String), String> {

@@ -3,6 +3,8 @@
 
 mod dialect;
 
+use std::str::FromStr;
+
 pub use dialect::Dialect;
 pub(crate) use dialect::translated;
 
@@ -53,6 +55,16 @@ impl Profile {
             Self::Server => "server",
             Self::Listing => "listing",
         }
+    }
+}
+
+impl FromStr for Profile {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let all = [Self::Wire, Self::Server, Self::Listing];
+        let found = all.into_iter().find(|profile| profile.name() == name);
+        found.ok_or_else(|| "it is wire, server or listing".into())
     }
 }
 

@@ -86,22 +86,19 @@ pub fn list(
 }
 
 pub(crate) fn chosen(profile: Profile, only: &[String]) -> Vec<&'static Case> {
-    let within = |case: &&Case| case.profile() <= profile;
+    let within = |case: &&Case| case.from <= profile;
     if only.is_empty() {
         return cases::all().filter(within).collect();
     }
     // A clause or a group is meant as far as the profile goes, and further only
     // if the profile has none of it.
-    let mut chosen = Vec::new();
-    for case in cases::all() {
-        let called = only.iter().filter(|word| case.is_called(word));
-        let meant = |word: &String| {
-            let mut others = cases::all().filter(|one| one.is_called(word));
-            within(&case) || !others.any(|one| within(&one))
-        };
-        chosen.extend(called.into_iter().any(meant).then_some(case));
-    }
-    chosen
+    let is_meant = |case: &&'static Case| {
+        only.iter().filter(|word| case.is_called(word)).any(|word| {
+            within(case)
+                || !cases::all().any(|it| it.is_called(word) && within(&it))
+        })
+    };
+    cases::all().filter(is_meant).collect()
 }
 
 /// Puts the cases of a plan to a program, and watches.
@@ -115,7 +112,7 @@ pub fn examine(
     let (started, begun) = (SystemTime::now(), Instant::now());
     let program = Arc::new(program);
     let mut cases = chosen(program.profile, &plan.only);
-    cases.extend(plan.own.iter().map(|own| own.0).filter(|case| {
+    cases.extend(plan.own.iter().copied().filter(|case| {
         plan.only.is_empty() || plan.only.iter().any(|it| case.is_called(it))
     }));
     watch(Progress::Started(cases.len()));
@@ -204,23 +201,21 @@ fn nothing(
         Launch::Running(_) => "it can be connected to",
         _ => "it starts, and can be connected to",
     };
-    let mut results = vec![CaseResult {
+    let start = CaseResult {
         clause: START,
         sentence: sentence.into(),
         level: Level::Must,
         points: 1,
         outcome: start,
         time: Duration::ZERO,
-    }];
-    results.extend(cases.iter().filter(|_| failed).map(|case| {
-        let failure = Failure {
-            what: "not tried, because there was no server".into(),
-            page: contract::page(case.clause),
-            ..Failure::default()
-        };
+    };
+    let others = cases.iter().filter(|_| failed).map(|case| {
+        let what = "not tried, because there was no server";
+        let page = contract::page(case.clause);
+        let failure = Failure { page, ..Failure::new(what) };
         result_of(case, Outcome::Failed(Box::new(failure)), Duration::ZERO)
-    }));
-    results
+    });
+    [start].into_iter().chain(others).collect()
 }
 
 /// Puts all cases: first side by side, and then one after another those that

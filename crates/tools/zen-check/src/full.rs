@@ -30,9 +30,8 @@ fn with_room_for(subject: &Subject, clients: usize) -> Verdict<Server<'_>> {
 }
 
 pub(crate) fn make_room_for(server: &Server, clients: usize) -> Verdict {
-    process::family(server.process()?)?
-        .into_iter()
-        .try_for_each(|process| limit_to(process, clients))
+    let mut family = process::family(server.process()?)?.into_iter();
+    family.try_for_each(|process| limit_to(process, clients))
 }
 
 /// Lets a process open this many more descriptors, and no more.
@@ -54,11 +53,11 @@ fn limit_to(process: u32, clients: usize) -> Verdict {
     Ok(system::limit_descriptors(process, limit)?)
 }
 
-fn expect_cannot_accept(server: &Server) -> Verdict {
-    let error = io::Error::from_raw_os_error(system::EMFILE);
-    server.expect_line(&format!(
-        "{CANNOT_ACCEPT}{error}; waiting for a client to leave"
-    ))
+/// A client that has asked.
+fn asking(server: &Server) -> Verdict<Client> {
+    let mut client = server.connect()?;
+    client.send(COMPLEX)?;
+    Ok(client)
 }
 
 /// A server out of descriptors: those that it serves, and one that waits.
@@ -90,11 +89,13 @@ pub(crate) fn crowded(subject: &Subject) -> Verdict<Crowded<'_>> {
         }
         Ok(server.log.count(CANNOT_ACCEPT) > 0)
     })?;
-    expect_cannot_accept(&server)?;
+    let error = io::Error::from_raw_os_error(system::EMFILE);
+    server.expect_line(&format!(
+        "{CANNOT_ACCEPT}{error}; waiting for a client to leave"
+    ))?;
     drop((clients, waiting));
     let clients = server.served(room)?;
-    let mut next = server.connect()?;
-    next.send(COMPLEX)?;
+    let next = asking(&server)?;
     Ok((server, clients, next))
 }
 
@@ -105,8 +106,7 @@ fn crowd_in(server: Server<'_>, room: usize) -> Verdict<Crowded<'_>> {
     for _ in 0..4 {
         let mut clients = Vec::new();
         while clients.len() < room + 20 {
-            let mut client = server.connect()?;
-            client.send(COMPLEX)?;
+            let mut client = asking(&server)?;
             let patience = Duration::from_millis(300);
             if client.hears(patience) || server.is_slow(&mut client) {
                 clients.push(client);
@@ -126,9 +126,7 @@ fn crowd_in(server: Server<'_>, room: usize) -> Verdict<Crowded<'_>> {
 fn expect_the_most_of_loops(server: &Server, most: usize) -> Verdict {
     let (mut served, mut waiting) = (Vec::new(), Vec::new());
     wait_until("serving as many clients as allowed", PATIENCE, || {
-        let mut client = server.connect()?;
-        client.send(COMPLEX)?;
-        waiting.push(client);
+        waiting.push(asking(server)?);
         for mut client in std::mem::take(&mut waiting) {
             let heard = client.hears(Duration::from_millis(1));
             if heard { &mut served } else { &mut waiting }.push(client);
@@ -136,9 +134,7 @@ fn expect_the_most_of_loops(server: &Server, most: usize) -> Verdict {
         Ok(served.len() >= most)
     })?;
     for _ in 0..20 {
-        let mut client = server.connect()?;
-        client.send(COMPLEX)?;
-        waiting.push(client);
+        waiting.push(asking(server)?);
     }
     let number = served.len();
     ensure!(number == most, "{number} clients are served, not {most}");
@@ -158,8 +154,7 @@ pub(crate) fn expect_the_most(server: &Server, most: usize) -> Verdict {
         return expect_the_most_of_loops(server, most);
     }
     let mut clients = server.served(most)?;
-    let mut next = server.connect()?;
-    next.send(COMPLEX)?;
+    let mut next = asking(server)?;
     let waits = || {
         let silence = next.expect_silence(Duration::from_millis(300));
         silence.map_err(|fault| {
@@ -179,4 +174,29 @@ pub(crate) fn expect_the_most(server: &Server, most: usize) -> Verdict {
     next.expect(b"Complex.")?.leave()?;
     // And those that leave make room for others.
     server.connect()?.asks()?.leave()
+}
+
+/// Expects that this many clients can wait to be accepted, and no more if it is
+/// to be `exactly` as many; where each loop has a queue of its own, they are
+/// spread by chance.
+pub(crate) fn expect_queue(
+    server: &Server,
+    number: usize,
+    exactly: bool,
+) -> Verdict {
+    let longest = system::longest_queue().unwrap_or(128);
+    let number = number.min(usize::try_from(longest).unwrap_or(usize::MAX));
+    let most = if exactly { number * server.subject.loops() } else { number };
+    let tries = if exactly { most + 4 } else { most };
+    server.freeze()?;
+    let patience = Duration::from_millis(300);
+    let connect = |_| system::connect(server.address, patience).ok();
+    let waiting: Vec<_> = (0..tries).map_while(connect).collect();
+    server.thaw()?;
+    let waiting = waiting.len();
+    ensure!(
+        (number..=most).contains(&waiting),
+        "{waiting} clients can wait to be accepted, and not {number}"
+    );
+    Ok(())
 }

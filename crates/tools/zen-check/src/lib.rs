@@ -66,6 +66,7 @@ use zen_harness::listing::Listing;
 
 pub use architecture::Architecture;
 use case::Case;
+pub use cases::ELSEWHERE;
 pub use contract::Dialect;
 use examine::Machine;
 pub use examine::{CASES_AT_ONCE, Plan, Progress, examine, list, unknown};
@@ -158,12 +159,6 @@ pub fn seed_of_now() -> u64 {
 /// The name of every case: its clause, and a sentence.
 pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     cases::all().map(|case| (case.clause, case.name))
-}
-
-/// The clauses that no test of a running server covers, and what does.
-#[must_use]
-pub fn checked_elsewhere() -> &'static [(&'static str, &'static str)] {
-    cases::ELSEWHERE
 }
 
 fn trial(

@@ -3,16 +3,14 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use zen_harness::listing::Listing;
 use zen_harness::workspace::Servers;
 
 use zen_check::report::{Outcome, Profile, Report};
 use zen_check::{Plan, Program};
 
-/// A server of the matrix.
 struct Row {
-    /// How it is called in the matrix.
     name: String,
     program: Program,
     /// It belongs to the workspace, and must pass.
@@ -53,15 +51,12 @@ pub(crate) struct MatrixOptions {
 /// two servers at a time would disturb each other.
 pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
     let mut rows = servers_of_the_workspace(&options.only)?;
-    rows.extend(
-        options
-            .also
-            .iter()
-            .map(|also| further(also))
-            .collect::<Result<Vec<_>, _>>()?,
-    );
+    for also in &options.also {
+        rows.push(further(also)?);
+    }
     let plan = Plan { observe: !options.fast, ..Plan::default() };
     let seed = options.seed.unwrap_or_else(zen_check::seed_of_now);
+    let mut statuses = Vec::new();
     let mut examined = Vec::new();
     for Row { name, mut program, ours } in rows {
         program.seed = seed;
@@ -69,10 +64,11 @@ pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
             program.profile = Profile::Wire;
         }
         let report = crate::examine(program, &name, &plan);
-        examined.push((name, ours, report));
+        statuses.extend(ours.then_some(report.exit_status()));
+        examined.push((name, report));
     }
     let reports: Vec<_> =
-        examined.iter().map(|(name, _, report)| (&**name, report)).collect();
+        examined.iter().map(|(name, report)| (&**name, report)).collect();
     crate::print(&table(&reports, false))?;
     crate::print(&failures(&reports))?;
     if let Some(file) = &options.markdown {
@@ -81,9 +77,6 @@ pub(crate) fn run(options: &MatrixOptions) -> Result<u8, String> {
     if let Some(file) = &options.json {
         write(file, &format!("{:#}\n", as_json(&reports)))?;
     }
-    let ours = examined.iter().filter(|(_, ours, _)| *ours);
-    let statuses: Vec<_> =
-        ours.map(|(_, _, report)| report.exit_status()).collect();
     // 1 says more than 2: something is known to be wrong.
     let worst = [1, 2].into_iter().find(|status| statuses.contains(status));
     Ok(worst.unwrap_or(0))
@@ -135,11 +128,9 @@ fn servers_of_the_workspace(only: &[String]) -> Result<Vec<Row>, String> {
 /// The groups that were put to any server, in the order of the page.
 fn groups(reports: &[(&str, &Report)]) -> Vec<&'static str> {
     let mut groups = Vec::new();
-    for (_, report) in reports {
-        for result in &report.results {
-            if !groups.contains(&result.group()) {
-                groups.push(result.group());
-            }
+    for result in reports.iter().flat_map(|(_, report)| &report.results) {
+        if !groups.contains(&result.group()) {
+            groups.push(result.group());
         }
     }
     groups
@@ -175,18 +166,18 @@ fn table(reports: &[(&str, &Report)], markdown: bool) -> String {
     let widths: Vec<_> = (0..lines[0].len())
         .map(|at| lines.iter().map(|line| line[at].len()).max().unwrap_or(0))
         .collect();
+    let [first, between, last] =
+        if markdown { ["| ", " | ", " |"] } else { ["", "  ", ""] };
     let mut text = String::new();
     for (row, line) in lines.iter().enumerate() {
         let cells = line.iter().zip(&widths);
         let cells: Vec<_> =
             cells.map(|(cell, &width)| format!("{cell:width$}")).collect();
-        if markdown {
-            writeln!(text, "| {} |", cells.join(" | ")).ok();
-        } else {
-            writeln!(text, "{}", cells.join("  ").trim_end()).ok();
-        }
+        let line = format!("{first}{}{last}\n", cells.join(between));
+        text += line.trim_end_matches([' ', '\n']);
+        text += "\n";
         if markdown && row == 0 {
-            writeln!(text, "|{}", "---|".repeat(line.len())).ok();
+            text += &format!("|{}\n", "---|".repeat(cells.len()));
         }
     }
     text
@@ -211,17 +202,17 @@ fn failures(reports: &[(&str, &Report)]) -> String {
 fn as_json(reports: &[(&str, &Report)]) -> Value {
     let groups = groups(reports);
     let servers = reports.iter().map(|(name, report)| {
-        let cells = groups
-            .iter()
-            .map(|group| (group.to_string(), Value::from(cell(report, group))));
+        let cell = |it: &&str| (it.to_string(), cell(report, it).into());
+        let cells: Map<_, _> = groups.iter().map(cell).collect();
         let seen = report.observed.as_ref();
+        let totals = report.totals();
         json!({
             "name": name,
             "profile": report.profile.name(),
             "architecture": report.architecture,
-            "groups": cells.collect::<serde_json::Map<_, _>>(),
-            "points": report.totals().points,
-            "points_max": report.totals().points_max,
+            "groups": cells,
+            "points": totals.points,
+            "points_max": totals.points_max,
             "seconds": report.time.as_secs_f64(),
             "seen": seen.map(|seen| &seen.verdict),
         })

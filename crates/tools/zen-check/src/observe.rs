@@ -118,14 +118,14 @@ fn verdict(subject: &Subject, crowds: &[Crowd]) -> String {
     let at_once = subject.served_at_once();
     let last = crowds.last().cloned().unwrap_or_default();
     let what = if crowds.iter().all(|crowd| crowd.threads.is_none()) {
-        "its threads and processes cannot be seen here".to_string()
+        "its threads and processes cannot be seen here".into()
     } else if grows(crowds, |crowd| crowd.processes) {
-        "it is a process for each client".to_string()
+        "it is a process for each client".into()
     } else if grows(crowds, |crowd| crowd.threads) {
-        "it is a thread for each client".to_string()
+        "it is a thread for each client".into()
     } else {
         match at_once {
-            Some(1) => "it is a server for one client at a time".to_string(),
+            Some(1) => "it is a server for one client at a time".into(),
             Some(n) => format!("it is a pool that serves {n} at a time"),
             None => format!(
                 "it is an event loop, with {} in {} however many clients are \
@@ -135,46 +135,38 @@ fn verdict(subject: &Subject, crowds: &[Crowd]) -> String {
             ),
         }
     };
-    let waits = match at_once {
-        None => "no silent client makes another one wait".to_string(),
-        Some(1) => "a single silent client makes all others wait".to_string(),
+    let who = match at_once {
+        None => "no silent client makes another one wait".into(),
+        Some(1) => "a single silent client makes all others wait".into(),
         Some(n) => format!("{n} silent clients make all others wait"),
     };
-    format!("As the kernel sees it, {what}; {waits}.")
+    format!("As the kernel sees it, {what}; {who}.")
 }
 
 fn notes(subject: &Subject, crowds: &[Crowd]) -> Vec<String> {
-    let mut notes = Vec::new();
-    if let Some(stalls) = stalls(subject) {
-        let others = if stalls {
-            "all other clients wait"
-        } else {
-            "others are answered"
+    let stalls = stalls(subject).map(|stalls| {
+        let others = match stalls {
+            true => "all other clients wait",
+            false => "others are answered",
         };
-        notes.push(format!(
-            "While one answer is worked out (--think), {others}."
-        ));
-    }
-    let memory = |crowd: &Crowd| crowd.memory_bytes;
-    let (first, last) = (crowds.get(1), crowds.last());
-    if let (Some(Some(first)), Some(Some(last))) =
-        (first.map(memory), last.map(memory))
-    {
+        format!("While one answer is worked out (--think), {others}.")
+    });
+    let memory = |crowd: Option<&Crowd>| crowd?.memory_bytes;
+    let first = memory(crowds.get(1));
+    let memory = first.zip(memory(crowds.last())).map(|(first, last)| {
         let each = match last.saturating_sub(first) / 49 / 1024 {
             0 => "less than 1 KiB".to_string(),
             each => format!("about {each} KiB"),
         };
-        notes.push(format!(
-            "Each silent client costs it {each} of its own memory."
-        ));
-    }
-    if let Some(calls) = calls_an_answer(subject) {
-        notes.push(format!(
+        format!("Each silent client costs it {each} of its own memory.")
+    });
+    let calls = calls_an_answer(subject).map(|calls| {
+        format!(
             "It makes {calls:.1} system calls for each answer to one client \
             that asks alone."
-        ));
-    }
-    notes
+        )
+    });
+    [stalls, memory, calls].into_iter().flatten().collect()
 }
 
 /// How long an answer is made to take: long enough that a busy machine does not

@@ -142,22 +142,26 @@ pub struct Failure {
 }
 
 impl Failure {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), ..Self::default() }
+    }
+
     /// All that is known of it, line by line.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![self.what.clone()];
-        let right = |right| if right { "right" } else { "wrong" };
-        let judged = [("bytes are", self.bytes), ("ending is", self.ending)];
-        let judged: Vec<_> = judged
-            .into_iter()
-            .filter_map(|(what, is)| Some(format!("the {what} {}", right(is?))))
-            .collect();
-        if !judged.is_empty() {
-            lines.push(judged.join(", "));
+        let judged = |what, is: Option<bool>| {
+            Some(format!("the {what} {}", if is? { "right" } else { "wrong" }))
+        };
+        let bytes = judged("bytes are", self.bytes).into_iter();
+        let both = bytes.chain(judged("ending is", self.ending));
+        let both: Vec<_> = both.collect();
+        lines.extend(Some(both.join(", ")).filter(|it| !it.is_empty()));
+        lines.extend(self.difference.iter().map(|line| format!("  {line}")));
+        if !self.transcript.is_empty() {
+            lines.push("sent and received:".into());
         }
-        let difference = self.difference.iter();
-        lines.extend(difference.map(|line| format!("  {line}")));
-        section(&mut lines, "sent and received:", "  ", &self.transcript);
+        lines.extend(self.transcript.iter().map(|line| format!("  {line}")));
         if let Some(means) = &self.means {
             lines.push(format!("it usually means: {means}"));
         }
@@ -166,7 +170,10 @@ impl Failure {
                 lines.push(format!("{label}: {text}"));
             }
         }
-        section(&mut lines, "last lines of its log:", "  | ", &self.log);
+        if !self.log.is_empty() {
+            lines.push("last lines of its log:".into());
+        }
+        lines.extend(self.log.iter().map(|line| format!("  | {line}")));
         lines
     }
 }
@@ -179,6 +186,26 @@ pub fn failures(
         Outcome::Failed(failure) => Some((result, &**failure)),
         _ => None,
     })
+}
+
+/// More clauses than these make a list no clearer.
+const CLAUSES_MAX: usize = 12;
+
+/// The clauses of cases, of which several of one clause follow each other.
+pub(crate) fn in_short(mut clauses: Vec<&str>) -> String {
+    clauses.dedup();
+    let more = match clauses.len().saturating_sub(CLAUSES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    clauses.truncate(CLAUSES_MAX);
+    clauses.join(", ") + &more
+}
+
+/// The last line that a server has printed is often the reason why it ended.
+pub(crate) fn last_line(log: &[String]) -> Option<String> {
+    let last = log.iter().rev().find(|line| !line.trim().is_empty())?;
+    Some(format!("the last line that it printed: {last}"))
 }
 
 /// One line, of printable characters only.
@@ -196,13 +223,6 @@ pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
         }
     }
     line
-}
-
-fn section(to: &mut Vec<String>, title: &str, before: &str, lines: &[String]) {
-    if !lines.is_empty() {
-        to.push(title.to_string());
-        to.extend(lines.iter().map(|line| format!("{before}{line}")));
-    }
 }
 
 /// The server as the kernel sees it.

@@ -61,9 +61,10 @@ impl Subject {
     /// take.
     fn takes(&self, options: &[&str]) -> Verdict {
         match self.launch {
-            Launch::Listing(_) => return Ok(()),
-            Launch::Running(_) if options.is_empty() => return Ok(()),
-            Launch::Running(_) => return Err(no_process()),
+            Launch::Running(_) if !options.is_empty() => {
+                return Err(no_process());
+            }
+            Launch::Listing(_) | Launch::Running(_) => return Ok(()),
             Launch::Command(_) => {}
         }
         for option in options.iter().step_by(2) {
@@ -111,7 +112,6 @@ impl Subject {
         })
     }
 
-    /// Starts a server with these options, on a port of its own.
     pub(crate) fn start(&self, options: &[&str]) -> Verdict<Server<'_>> {
         self.takes(options)?;
         Server::start(self, options)

@@ -38,12 +38,13 @@ pub(crate) fn parts_at_rest(process: u32) -> Verdict<Parts> {
     Ok(parts)
 }
 
-/// A tick wakes a server ten times in a second, and nothing here takes longer
-/// than some seconds.
-const SLEEPS_MAX: u64 = 1000;
+/// A server that ticks ten times a second wakes up less often than this, as
+/// nothing here takes longer than some seconds.
+pub(crate) const WITH_A_TICK: u64 = 1000;
 
-/// A poller may return without an event now and then.
-const WAKES_MAX: u64 = 5;
+/// The same for one without a tick: a poller may return without an event now
+/// and then.
+pub(crate) const WITHOUT_A_TICK: u64 = 5;
 
 /// Less than this cannot be told from no time at all.
 const TICK: Duration = Duration::from_millis(10);
@@ -73,6 +74,24 @@ impl Watch {
         Ok(cpu_time(self.process)?.saturating_sub(self.cpu_time))
     }
 
+    /// How often its threads have gone to sleep so far.
+    fn sleeps(&self) -> Verdict<u64> {
+        let now = threads(self.process)?;
+        let sleeps = now.iter().map(|(id, thread)| {
+            let before = self.threads.get(id).map_or(0, |it| it.sleeps);
+            thread.sleeps.saturating_sub(before)
+        });
+        Ok(sleeps.sum())
+    }
+
+    fn is_awake(&self) -> Verdict<bool> {
+        Ok(threads(self.process)?.values().any(|it| it.awake))
+    }
+
+    fn never_slept(&self) -> Verdict<bool> {
+        Ok(self.is_awake()? && self.sleeps()? == 0)
+    }
+
     /// Expects that it has used next to no processor time so far. A busy
     /// machine is no excuse: it gives a server less of that, and not more.
     fn expect_idle(&self) -> Verdict {
@@ -80,8 +99,7 @@ impl Watch {
         if time <= IDLE_CPU_MAX {
             return Ok(());
         }
-        let now = threads(self.process)?;
-        let spins = match sleeps(&self.threads, &now) {
+        let spins = match self.sleeps()? {
             0 => "it spins and never goes to sleep: ",
             _ => "",
         };
@@ -98,9 +116,7 @@ impl Watch {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.expect_idle()?;
-            let now = threads(self.process)?;
-            let awake = now.values().any(|it| it.awake);
-            if !awake || sleeps(&self.threads, &now) > 0 {
+            if !self.never_slept()? {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -126,25 +142,16 @@ pub(crate) fn while_idle(
 pub(crate) fn spins(process: u32, time: Duration) -> Verdict<Option<Duration>> {
     let watch = Watch::start(process)?;
     thread::sleep(time);
-    let (used, now) = (watch.used()?, threads(process)?);
-    let awake = now.values().any(|it| it.awake);
-    let slept = sleeps(&watch.threads, &now) > 0;
-    Ok(Some(used).filter(|&used| used >= TICK && awake && !slept))
+    let (used, never_slept) = (watch.used()?, watch.never_slept()?);
+    Ok(Some(used).filter(|_| used >= TICK && never_slept))
 }
 
-/// How often the threads of a server wake up in this time.
-pub(crate) fn wakes(process: u32, time: Duration) -> Verdict<u64> {
-    let at_first = threads(process)?;
-    thread::sleep(time);
-    Ok(sleeps(&at_first, &threads(process)?))
-}
-
-/// Expects that in this time nothing wakes a server but, if it may have one, a
-/// tick, and that it uses next to no processor time.
+/// Expects that in this time a server wakes up less often than this, and uses
+/// next to no processor time.
 pub(crate) fn stays_asleep(
     process: u32,
     time: Duration,
-    may_tick: bool,
+    wakes_max: u64,
 ) -> Verdict {
     let watch = Watch::start(process)?;
     while watch.begun.elapsed() < time {
@@ -152,12 +159,11 @@ pub(crate) fn stays_asleep(
         thread::sleep(left.min(IDLE_CPU_MAX));
         watch.expect_idle()?;
     }
-    let slept = sleeps(&watch.threads, &threads(process)?);
-    let most = if may_tick { SLEEPS_MAX } else { WAKES_MAX };
+    let slept = watch.sleeps()?;
     ensure!(
-        slept < most,
+        slept < wakes_max,
         "while it had nothing to do it woke up {slept} times in {time:?}, and \
-        fewer than {most} are allowed"
+        fewer than {wakes_max} are allowed"
     );
     watch.end()
 }
@@ -169,19 +175,27 @@ pub(crate) fn come_to_rest(process: u32) -> Verdict {
     while watch.begun.elapsed() < PATIENCE && watch.used()? < REST_CPU_MAX {
         let before = watch.used()?;
         thread::sleep(Duration::from_millis(50));
-        let awake = threads(process)?.values().any(|it| it.awake);
-        if !awake && watch.used()?.saturating_sub(before) < TICK / 2 {
+        if !watch.is_awake()? && watch.used()?.saturating_sub(before) < TICK / 2
+        {
             break;
         }
     }
     Ok(())
 }
 
-/// How often the threads that there are at last have gone to sleep meanwhile.
-fn sleeps(at_first: &Threads, at_last: &Threads) -> u64 {
-    let sleeps = at_last.iter().map(|(id, thread)| {
-        let before = at_first.get(id).map_or(0, |it| it.sleeps);
-        thread.sleeps.saturating_sub(before)
-    });
-    sleeps.sum()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_longer_wait_looks_less_often() {
+        let mut looks = 0;
+        let never = wait_until("there", Duration::from_millis(500), || {
+            looks += 1;
+            Ok(false)
+        });
+        assert!(never.is_err());
+        // One look every 2 ms would be 250, and a busy machine allows fewer.
+        assert!(looks < 120, "{looks} looks in half a second");
+    }
 }

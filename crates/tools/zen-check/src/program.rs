@@ -41,7 +41,6 @@ pub struct Program {
     pub(crate) known: Known,
 }
 
-/// How a server is started or reached.
 #[derive(Debug)]
 pub(crate) enum Launch {
     /// A program with the contract's command line, which says in its log
@@ -171,30 +170,6 @@ impl Program {
         slow.map_or(PATIENCE, |(time, _)| PATIENCE.max(8 * *time))
     }
 
-    /// The words of a command line, with these options in their place.
-    fn words(&self, port: u16, options: &[&str]) -> Verdict<Vec<String>> {
-        let port = port.to_string();
-        match &self.launch {
-            Launch::Running(_) => Err(no_process()),
-            Launch::Listing(words) => {
-                let options = options.iter().map(|&word| word.to_string());
-                Ok(words.iter().cloned().chain(options).collect())
-            }
-            Launch::Command(words) => {
-                let mut all = Vec::new();
-                for word in words {
-                    if word == OPTIONS {
-                        all.extend(options.iter().map(|&word| word.into()));
-                    } else {
-                        let word = word.replace(PORT, &port);
-                        all.push(word.replace(OPTIONS, &options.join(" ")));
-                    }
-                }
-                Ok(all)
-            }
-        }
-    }
-
     /// A command line of this program, without anything from our environment
     /// that would change what it does; `runner` is another program, such as
     /// `unshare`, that runs it.
@@ -204,9 +179,27 @@ impl Program {
         port: u16,
         options: &[&str],
     ) -> Verdict<Command> {
-        let words = self.words(port, options)?;
+        let number = port.to_string();
+        let mut words = Vec::new();
+        match &self.launch {
+            Launch::Running(_) => return Err(no_process()),
+            Launch::Listing(program) => {
+                words.extend(program.iter().cloned());
+                words.extend(options.iter().map(|&word| word.into()));
+            }
+            Launch::Command(command) => {
+                for word in command {
+                    if word == OPTIONS {
+                        words.extend(options.iter().map(|&word| word.into()));
+                    } else {
+                        let word = word.replace(PORT, &number);
+                        words.push(word.replace(OPTIONS, &options.join(" ")));
+                    }
+                }
+            }
+        }
         let words = match self.architecture.and_then(Architecture::inetd) {
-            Some(mode) => inetd::before(mode, &port.to_string(), &words)?,
+            Some(mode) => inetd::before(mode, &number, &words)?,
             None => words,
         };
         let runner = runner.iter().map(|&word| word.to_string());
@@ -218,7 +211,7 @@ impl Program {
             command.env("ASAN_OPTIONS", "print_legend=0");
         }
         if let Launch::Command(_) = self.launch {
-            command.env("ZEN_PORT", port.to_string());
+            command.env("ZEN_PORT", &number);
             for pair in options.chunks(2) {
                 let name = pair[0].trim_start_matches('-').replace('-', "_");
                 let value = pair.get(1).copied().unwrap_or("1");

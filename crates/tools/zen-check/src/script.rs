@@ -3,7 +3,6 @@
 //! and `cases/README.md` what only the contract's own cases may say.
 
 mod actor;
-mod busy;
 mod play;
 mod steps;
 #[cfg(test)]
@@ -11,13 +10,12 @@ mod tests;
 mod words;
 
 use std::net::{Ipv6Addr, TcpListener};
-use std::process::Command;
 
 use crate::architecture;
 use crate::case::{Case, Named, Only};
 use crate::contract::{Level, Profile};
 use crate::full::crowded;
-use crate::server::{Ended, How, Server, expect_namespaces};
+use crate::server::{How, Server, expect_namespaces, run_to_its_end};
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
 use play::{Play, Step};
@@ -25,30 +23,8 @@ use steps::step;
 use words::command_line;
 
 /// A case that an assignment brings along: see `Plan`.
-#[derive(Clone, Copy, Debug)]
-pub struct OwnCase(pub(crate) &'static Case);
+pub type OwnCase = &'static Case;
 
-impl OwnCase {
-    /// The clause that it is about, such as `netstring/3`.
-    #[must_use]
-    pub fn clause(self) -> &'static str {
-        self.0.clause
-    }
-
-    /// What is expected of the server.
-    #[must_use]
-    pub fn sentence(self) -> String {
-        self.0.sentence()
-    }
-
-    /// Whether a person means it by this: a clause, a group, or a name.
-    #[must_use]
-    pub fn is_called(self, word: &str) -> bool {
-        self.0.is_called(word)
-    }
-}
-
-/// A case as it was read.
 #[derive(Debug, Default)]
 struct Script {
     means: Option<String>,
@@ -62,7 +38,8 @@ struct Part {
     /// An assignment's: it starts with any options.
     own: bool,
     options: Vec<String>,
-    environment: Vec<(String, String)>,
+    /// It gets these variables, and no option for its port.
+    environment: Option<Vec<(String, String)>>,
     /// A program that runs it, such as `unshare`.
     within: Vec<String>,
     ipv6: bool,
@@ -86,8 +63,7 @@ enum Start {
 /// # Errors
 /// The number of a line, and what is wrong with it.
 pub fn parse(group: &str, text: &str) -> Result<Vec<OwnCase>, String> {
-    let cases = read(Some(group), text, &[])?.into_iter();
-    Ok(cases.map(|case| OwnCase(Box::leak(Box::new(case)))).collect())
+    Ok(read(Some(group), text, &[])?.leak().iter().collect())
 }
 
 /// Reads cases of the contract, or, with a group, those of an assignment. A
@@ -97,17 +73,29 @@ pub(crate) fn read(
     text: &str,
     functions: &[Named],
 ) -> Result<Vec<Case>, String> {
-    let mut cases: Vec<Vec<(usize, &str)>> = Vec::new();
-    for (index, line) in text.lines().map(str::trim).enumerate() {
-        if line.is_empty() || line.starts_with('#') {
+    let mut cases: Vec<Vec<(usize, String)>> = Vec::new();
+    // What stands before the first case is true of all.
+    let mut head = Vec::new();
+    let mut lines = (1..).zip(text.lines().map(str::trim));
+    while let Some((number, first)) = lines.next() {
+        if first.is_empty() || first.starts_with('#') {
             continue;
         }
-        let line = (index + 1, line);
+        let mut line = first.to_string();
+        // What ends with a backslash goes on in the next line.
+        while line.ends_with(" \\")
+            && let Some((_, more)) = lines.next()
+        {
+            line.pop();
+            line += more;
+        }
         match cases.last_mut() {
-            _ if line.1.starts_with("case ") => cases.push(vec![line]),
-            Some(lines) => lines.push(line),
+            _ if line.starts_with("case ") => {
+                cases.push([&[(number, line)], &*head].concat());
+            }
+            Some(lines) => lines.push((number, line)),
+            None if own.is_none() => head.push((number, line)),
             None => {
-                let number = line.0;
                 return Err(format!(
                     "line {number}: it stands before the first case"
                 ));
@@ -120,12 +108,12 @@ pub(crate) fn read(
 
 fn read_case(
     own: Option<&str>,
-    lines: &[(usize, &str)],
+    lines: &[(usize, String)],
     functions: &[Named],
 ) -> Result<Case, String> {
     let at = |number: usize| move |what| format!("line {number}: {what}");
-    let (number, title) = lines[0];
-    let (clause, name) = read_title(own, title).map_err(at(number))?;
+    let (number, title) = &lines[0];
+    let (clause, name) = read_title(own, title).map_err(at(*number))?;
     let known = functions.iter().find(|it| it.0 == name);
     let mut case = Case {
         clause,
@@ -134,18 +122,19 @@ fn read_case(
         own: own.is_some(),
         alone: false,
         level: Level::Must,
-        from: None,
+        from: if own.is_some() { Profile::Wire } else { Profile::Listing },
         only: None,
         clients: 1,
         queue: 0,
+        inetds: false,
     };
     let mut script = Script::default();
     let each = lines.iter().find_map(|it| it.1.strip_prefix("for each:"));
     for value in each.unwrap_or_default().split(" | ") {
         script.begin_part(case.own);
-        for &(number, line) in &lines[1..] {
+        for (number, line) in &lines[1..] {
             let line = line.replace("{each}", value.trim());
-            script.read(&mut case, &line).map_err(at(number))?;
+            script.read(&mut case, &line).map_err(at(*number))?;
         }
     }
     let is_empty = script.parts.iter().any(|part| part.steps.is_empty());
@@ -182,7 +171,6 @@ fn read_title(
 }
 
 impl Script {
-    /// Does part after part.
     fn play(&self, subject: &Subject) -> Verdict {
         let mut parts = self.parts.iter();
         let result = parts.try_for_each(|part| part.play(subject));
@@ -204,33 +192,53 @@ impl Script {
     /// what happens then.
     fn read(&mut self, case: &mut Case, line: &str) -> Result<(), String> {
         let (key, text) = line.split_once(':').unwrap_or((line, ""));
-        let text = text.trim();
-        match (key, case.own) {
+        let (text, own) = (text.trim(), case.own);
+        let Some(part) = self.parts.last_mut() else { return Ok(()) };
+        match (key, own) {
             ("means", _) => self.means = Some(text.to_string()),
             ("for each", _) => {}
-            ("again", own) => self.begin_part(own),
+            ("again", _) => self.begin_part(own),
             // It is found by its name.
             ("function", false) => {}
             ("should", false) => case.level = Level::Should,
             ("alone", false) => case.alone = true,
+            ("not behind inetd", false) => case.inetds = true,
             ("only", false) => case.only = Some(only(text)?),
-            ("from", false) => {
-                let all = [Profile::Wire, Profile::Server, Profile::Listing];
-                let profile = all.into_iter().find(|it| it.name() == text);
-                case.from =
-                    Some(profile.ok_or(format!("no profile {text:?}"))?);
-            }
+            ("from", false) => case.from = text.parse()?,
             ("queue of", false) => {
-                case.queue =
-                    text.parse().map_err(|_| "a queue of how many?")?;
+                let number = text.parse();
+                case.queue = number.map_err(|_| "a queue of how many?")?;
             }
-            _ => match (line.strip_prefix("for "), self.parts.last_mut()) {
-                (Some(clients), _) if !case.own => {
-                    let clients = clients.parse();
-                    case.clients = clients.map_err(|_| "for how many?")?;
+            ("options", _) => part.options.extend(command_line(text)?),
+            ("run", false) => {
+                part.start = Start::ToTheEnd;
+                part.options.extend(command_line(text)?);
+            }
+            ("environment", false) => {
+                let pair = |word: String| -> Result<_, String> {
+                    let (name, value) = word.split_once('=').ok_or("no =")?;
+                    Ok((name.to_string(), value.to_string()))
+                };
+                let pairs = command_line(text)?.into_iter().map(pair);
+                part.environment = Some(pairs.collect::<Result<_, _>>()?);
+            }
+            ("within", false) => part.within = command_line(text)?,
+            ("with IPv6", _) => part.ipv6 = true,
+            ("with blocked signals", false) => {
+                part.start = Start::WithBlockedSignals;
+            }
+            ("out of descriptors", false) => {
+                part.start = Start::OutOfDescriptors;
+            }
+            _ => match (key.strip_prefix("for "), part.steps.last_mut()) {
+                (Some(number), _) if !own => {
+                    let number = number.parse();
+                    case.clients = number.map_err(|_| "for how many?")?;
                 }
-                (_, Some(part)) => part.read(line, key, text)?,
-                _ => {}
+                (_, Some(step)) if line.starts_with('|') => {
+                    step.args.lines.push(line[1..].trim_start().into());
+                }
+                _ => part.steps.push(step(line, own)?),
             },
         }
         Ok(())
@@ -246,50 +254,15 @@ fn only(text: &str) -> Result<Only, String> {
 }
 
 impl Part {
-    fn read(
-        &mut self,
-        line: &str,
-        key: &str,
-        text: &str,
-    ) -> Result<(), String> {
-        match (key, self.own) {
-            ("options", _) => self.options.extend(command_line(text)?),
-            ("run", false) => {
-                self.start = Start::ToTheEnd;
-                self.options.extend(command_line(text)?);
-            }
-            ("environment", false) => {
-                for word in command_line(text)? {
-                    let (name, value) = word.split_once('=').ok_or("no =")?;
-                    self.environment.push((name.into(), value.into()));
-                }
-            }
-            ("within", false) => self.within = command_line(text)?,
-            ("with IPv6", _) => self.ipv6 = true,
-            ("with blocked signals", false) => {
-                self.start = Start::WithBlockedSignals;
-            }
-            ("out of descriptors", false) => {
-                self.start = Start::OutOfDescriptors;
-            }
-            _ => match (line.strip_prefix('|'), self.steps.last_mut()) {
-                (Some(text), Some(step)) => {
-                    step.args.lines.push(text.trim_start().into());
-                }
-                _ => self.steps.push(step(line, self.own)?),
-            },
-        }
-        Ok(())
-    }
-
     fn play(&self, subject: &Subject) -> Verdict {
         if self.ipv6 && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
             return Err(Fault::skipped("this machine has no IPv6"));
         }
         let play = match self.start {
             Start::ToTheEnd => {
-                let ended = Ended::run(self.command(subject)?)?;
-                Play::new(subject, None, Some(ended))
+                let mut command = subject.command(&words(&self.options))?;
+                command.envs(self.environment.iter().flatten().cloned());
+                Play::new(subject, None, Some(run_to_its_end(command)?))
             }
             Start::OutOfDescriptors => {
                 let (server, served, next) = crowded(subject)?;
@@ -304,36 +277,29 @@ impl Part {
         play.all(&self.steps)
     }
 
-    fn options(&self) -> Vec<&str> {
-        self.options.iter().map(String::as_str).collect()
-    }
-
-    /// Its command line and its environment, without a port.
-    fn command(&self, subject: &Subject) -> Verdict<Command> {
-        let mut command = subject.command(&self.options())?;
-        command.envs(self.environment.iter().cloned());
-        Ok(command)
-    }
-
     fn server<'a>(&self, subject: &'a Subject) -> Verdict<Server<'a>> {
-        if !self.environment.is_empty() {
-            return Server::spawn(subject, self.command(subject)?, usize::MAX);
+        let (options, runner) = (&words(&self.options), &words(&self.within));
+        let environment = self.environment.as_deref();
+        let blocked = self.start == Start::WithBlockedSignals;
+        if environment.is_none() && runner.is_empty() && !blocked {
+            return match self.own {
+                true => Server::start(subject, options),
+                false => subject.start(options),
+            };
         }
-        let options = &*self.options();
-        let runner: Vec<_> = self.within.iter().map(String::as_str).collect();
-        let how = How { options, runner: &runner, ..How::default() };
-        match self.start {
-            Start::WithBlockedSignals => {
-                Server::start_as(subject, How { blocked: true, ..how })
-            }
-            _ if !runner.is_empty() => {
-                expect_namespaces(&runner)?;
-                let mut server = Server::start_as(subject, how)?;
-                server.look_who_listens()?;
-                Ok(server)
-            }
-            _ if self.own => Server::start(subject, options),
-            _ => subject.start(options),
+        if !runner.is_empty() {
+            expect_namespaces(runner)?;
         }
+        let how =
+            How { options, environment, runner, blocked, ..How::default() };
+        let mut server = Server::start_as(subject, how)?;
+        if !runner.is_empty() {
+            server.look_who_listens()?;
+        }
+        Ok(server)
     }
+}
+
+fn words(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
 }

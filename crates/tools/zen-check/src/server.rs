@@ -13,10 +13,12 @@ use std::time::Duration;
 
 use zen_harness::ports::free_port;
 use zen_harness::proc::{self, Turns};
-use zen_harness::process::{self as harness, Output, Process, Readiness};
+use zen_harness::process::{
+    self as harness, Ended, Output, Process, Readiness,
+};
 use zen_harness::system;
 
-use crate::client::{Client, is_timeout};
+use crate::client::{Client, connected, is_timeout};
 use crate::process::{self, PATIENCE, wait_until};
 use crate::program::{Launch, no_process};
 use crate::subject::{Started, Subject};
@@ -47,12 +49,16 @@ pub(crate) struct Server<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct How<'a> {
     pub(crate) options: &'a [&'a str],
+    /// These variables instead of an option `--port`.
+    pub(crate) environment: Option<&'a [(String, String)]>,
     /// Another program that starts it, such as `unshare`.
     pub(crate) runner: &'a [&'a str],
     /// None for one of its own.
     pub(crate) port: Option<u16>,
     /// Whether all signals that it may need are blocked.
     pub(crate) blocked: bool,
+    /// How many lines of its log are read; None for all.
+    pub(crate) lines_max: Option<usize>,
 }
 
 impl<'a> Server<'a> {
@@ -67,7 +73,8 @@ impl<'a> Server<'a> {
         Ok(Self::new(subject, address, Arc::default(), None))
     }
 
-    /// Starts a server of its own.
+    /// Starts a server of its own, and waits until a listing says where it
+    /// listens, or until any other can be connected to.
     pub(crate) fn start_as(
         subject: &'a Subject,
         how: How<'_>,
@@ -79,16 +86,22 @@ impl<'a> Server<'a> {
             Some(port) => port,
         };
         let number = port.to_string();
-        let own = if is_listing { &["--port", &number][..] } else { &[] };
-        let options = [own, how.options].concat();
+        let mut options = how.options.to_vec();
+        if is_listing && how.environment.is_none() {
+            options.splice(0..0, ["--port", &number]);
+        }
         let mut command = subject.command_line(how.runner, port, &options)?;
+        command.envs(how.environment.unwrap_or_default().iter().cloned());
         if how.blocked {
             system::block_signals(&mut command);
         }
+        let lines_max = how.lines_max.unwrap_or(usize::MAX);
+        let mut server = Self::begin(subject, command, lines_max)?;
         match is_listing {
-            true => Self::spawn(subject, command, usize::MAX),
-            false => Self::spawn_at(subject, command, port, usize::MAX),
+            true => server.expect_listening()?,
+            false => server.expect_connection(port)?,
         }
+        Ok(server)
     }
 
     fn new(
@@ -102,18 +115,6 @@ impl<'a> Server<'a> {
         Self { subject, log, address, child, listener, told, frozen }
     }
 
-    /// Starts a listing, reads `lines_max` lines of its log, and waits until
-    /// it says where it listens.
-    pub(crate) fn spawn(
-        subject: &'a Subject,
-        command: Command,
-        lines_max: usize,
-    ) -> Verdict<Self> {
-        let mut server = Self::begin(subject, command, lines_max)?;
-        server.expect_listening()?;
-        Ok(server)
-    }
-
     /// Waits until a listing says where it listens.
     pub(crate) fn expect_listening(&mut self) -> Verdict {
         let first = self.log.first_line(PATIENCE)?;
@@ -124,24 +125,16 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Starts any command, reads `lines_max` lines of its output, and waits
-    /// until it can be connected to.
-    pub(crate) fn spawn_at(
-        subject: &'a Subject,
-        command: Command,
-        port: u16,
-        lines_max: usize,
-    ) -> Verdict<Self> {
-        let mut server = Self::begin(subject, command, lines_max)?;
-        let time_max = subject.start_time_max;
-        let process = server.child()?;
-        match process.wait_for_port(port, time_max)? {
+    /// Waits until a client can connect to any command.
+    fn expect_connection(&mut self, port: u16) -> Verdict {
+        let time_max = self.subject.start_time_max;
+        match self.child()?.wait_for_port(port, time_max)? {
             Readiness::Connected(address, probe) => {
-                process.dismiss(probe)?;
-                server.address = address;
-                server.expect_in_the_foreground()?;
-                server.listener = server.find_listener()?;
-                Ok(server)
+                self.child()?.dismiss(probe)?;
+                self.address = address;
+                self.expect_in_the_foreground()?;
+                self.listener = self.find_listener()?;
+                Ok(())
             }
             Readiness::Ended(status) if status.success() => {
                 Err(Fault::certain(
@@ -151,7 +144,7 @@ impl<'a> Server<'a> {
             }
             Readiness::Ended(status) => {
                 let when = "before a client could connect";
-                Err(server.has_ended(status, when))
+                Err(self.has_ended(status, when))
             }
             Readiness::Late => {
                 let seconds = time_max.as_secs();
@@ -181,11 +174,12 @@ impl<'a> Server<'a> {
     /// The first of its processes that has a listening socket.
     fn find_listener(&self) -> Verdict<u32> {
         let leader = self.process()?;
-        let family = process::family(leader).unwrap_or_default();
-        let mut listens = family.iter().filter(|_| family.len() > 1);
-        let first =
-            listens.find(|&&one| proc::listens(one, self.address.port()));
-        Ok(first.copied().unwrap_or(leader))
+        // One process alone needs no look.
+        if process::family(leader).is_ok_and(|family| family.len() < 2) {
+            return Ok(leader);
+        }
+        let listeners = self.listeners().unwrap_or_default();
+        Ok(listeners.first().copied().unwrap_or(leader))
     }
 
     /// Its processes that have the listening socket.
@@ -209,7 +203,6 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    /// Starts any command without waiting until it is ready.
     pub(crate) fn begin(
         subject: &'a Subject,
         mut command: Command,
@@ -236,12 +229,13 @@ impl<'a> Server<'a> {
         self.child.as_mut().ok_or_else(no_process)
     }
 
+    /// A client of this server: it speaks as all clients of its case do.
     pub(crate) fn connect(&self) -> Verdict<Client> {
-        Ok(Client::connect(self.address)?.of(self.subject))
+        Client::connect(self.address, &self.subject.speech)
     }
 
     fn over(&self, sock: io::Result<TcpStream>) -> Verdict<Client> {
-        Ok(Client::over(self.address, sock)?.of(self.subject))
+        Client::over(connected(self.address, sock)?, &self.subject.speech)
     }
 
     /// A client of a server that is stopped, or None if no more clients can
@@ -271,7 +265,6 @@ impl<'a> Server<'a> {
         self.over(system::connect_from(from, self.address))
     }
 
-    /// The process that listens.
     pub(crate) fn listener(&self) -> u32 {
         self.listener
     }
@@ -432,13 +425,6 @@ impl<'a> Server<'a> {
     }
 }
 
-impl Client {
-    /// A client of this subject: it speaks as all its clients do.
-    pub(crate) fn of(self, subject: &Subject) -> Self {
-        self.speaking(&subject.speech)
-    }
-}
-
 /// Expects that this command runs here, which runs another one: namespaces
 /// cannot be had everywhere.
 pub(crate) fn expect_namespaces(runner: &[&str]) -> Verdict {
@@ -448,6 +434,16 @@ pub(crate) fn expect_namespaces(runner: &[&str]) -> Verdict {
         true => Ok(()),
         false => Err(Fault::skipped("no namespaces can be had here")),
     }
+}
+
+/// Expects that a program has ended by itself, with this exit status.
+pub(crate) fn expect_status(status: ExitStatus, code: i32) -> Verdict {
+    let ended = how_it_ended(status);
+    ensure!(
+        status.code() == Some(code),
+        "it should end with exit status {code}: it {ended}"
+    );
+    Ok(())
 }
 
 /// What an exit status says, such as `was ended by signal 13 (SIGPIPE)`.
@@ -468,23 +464,16 @@ impl Drop for Server<'_> {
     }
 }
 
-/// A command that has run to its end.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) status: ExitStatus,
-    pub(crate) output: Vec<String>,
-    pub(crate) errors: Vec<String>,
-}
-
-impl Ended {
-    pub(crate) fn run(mut command: Command) -> Verdict<Self> {
-        let harness::Ended { status, output, errors } =
-            harness::run(&mut command, PATIENCE)?;
-        match status {
-            Some(status) => Ok(Self { status, output, errors }),
-            None => Err(Fault::server(format!(
-                "did not end by itself; printed {output:?} and {errors:?}"
-            ))),
-        }
-    }
+/// A command that has run to its end, and how it has ended.
+pub(crate) fn run_to_its_end(
+    mut command: Command,
+) -> Verdict<(ExitStatus, Ended)> {
+    let ended = harness::run(&mut command, PATIENCE)?;
+    let Ended { status, output, errors } = &ended;
+    let status = status.ok_or_else(|| {
+        Fault::server(format!(
+            "did not end by itself; printed {output:?} and {errors:?}"
+        ))
+    })?;
+    Ok((status, ended))
 }

@@ -3,7 +3,7 @@
 
 use std::ops::Deref;
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use zen_harness::proc::Turns;
@@ -36,8 +36,6 @@ pub(crate) struct Subject {
     runs: Mutex<Vec<Started>>,
     /// What was done to the servers, and when.
     events: Mutex<Transcript<String>>,
-    /// How long the case itself was without a processor; set at its end.
-    case_waited: OnceLock<Duration>,
 }
 
 impl Deref for Subject {
@@ -73,7 +71,6 @@ impl Subject {
             speech: Arc::new(speech),
             runs: Mutex::default(),
             events: Mutex::new(Transcript::of(EVENTS_SHOWN_MAX)),
-            case_waited: OnceLock::new(),
         }
     }
 
@@ -117,15 +114,6 @@ impl Subject {
         self.runs.lock().unwrap_or_else(|lock| lock.into_inner())
     }
 
-    pub(crate) fn case_has_waited(&self, time: Duration) {
-        self.case_waited.set(time).ok();
-    }
-
-    /// How long the case itself has waited for one.
-    pub(crate) fn case_waited(&self) -> Duration {
-        self.case_waited.get().copied().unwrap_or_default()
-    }
-
     /// Remembers how long a server has computed and waited for a processor.
     pub(crate) fn server_had(&self, process: u32, turns: Turns) {
         for run in self.runs().iter_mut() {
@@ -137,14 +125,14 @@ impl Subject {
         }
     }
 
-    /// How long the case and its servers have waited for a processor that
-    /// others had. While a server computes, its other threads and the case wait
-    /// for the server and not for the machine.
-    pub(crate) fn waited(&self) -> Duration {
+    /// How long the case, which has waited for `case_waited`, and its servers
+    /// have waited for a processor that others had. While a server computes, its
+    /// other threads and the case wait for the server and not for the machine.
+    pub(crate) fn waited(&self, case_waited: Duration) -> Duration {
         let runs = self.runs();
         let waited: Duration = runs.iter().map(|run| run.turns.delay).sum();
         let computed = runs.iter().map(|run| run.turns.cpu).sum();
-        (self.case_waited() + waited).saturating_sub(computed)
+        (case_waited + waited).saturating_sub(computed)
     }
 
     /// The processor time of a server that has computed where it should wait.
@@ -154,7 +142,6 @@ impl Subject {
         most.filter(|&cpu| cpu >= SPUN_MIN)
     }
 
-    /// Kills what a case that hangs has started.
     pub(crate) fn kill_all(&self) {
         for run in self.runs().iter().filter(|run| run.alive) {
             system::signal_group(run.process, system::SIGKILL).ok();
@@ -210,7 +197,6 @@ mod tests {
             log,
             errors,
         });
-        subject.case_has_waited(seconds(2));
-        assert_eq!(subject.waited(), seconds(3));
+        assert_eq!(subject.waited(seconds(2)), seconds(3));
     }
 }

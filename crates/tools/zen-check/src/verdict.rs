@@ -25,19 +25,13 @@ pub(crate) enum Fault {
 impl Fault {
     /// The server's fault, in a line.
     pub(crate) fn server(what: impl Into<String>) -> Self {
-        Self::Server(Box::new(Failure {
-            what: what.into(),
-            ..Failure::default()
-        }))
+        Self::Server(Box::new(Failure::new(what)))
     }
 
     /// The server's fault, unless its machine was so slow: it is late by this.
     pub(crate) fn late(by: Duration, what: impl Into<String>) -> Self {
-        Self::Server(Box::new(Failure {
-            what: what.into(),
-            late_by: Some(by),
-            ..Failure::default()
-        }))
+        let late_by = Some(by);
+        Self::Server(Box::new(Failure { late_by, ..Failure::new(what) }))
     }
 
     /// The server's fault, however busy its machine is.
@@ -47,12 +41,9 @@ impl Fault {
 
     /// The server runs when there is nothing to do.
     pub(crate) fn spins(what: impl Into<String>) -> Self {
-        Self::Server(Box::new(Failure {
-            what: what.into(),
-            because: Some(Because::Spins),
-            certain: true,
-            ..Failure::default()
-        }))
+        let because = Some(Because::Spins);
+        let failure = Failure { because, ..Failure::new(what) };
+        Self::Server(Box::new(failure)).for_certain()
     }
 
     pub(crate) fn skipped(reason: impl Into<String>) -> Self {
@@ -60,25 +51,19 @@ impl Fault {
     }
 
     /// The same, however busy its machine is.
-    pub(crate) fn for_certain(self) -> Self {
-        match self {
-            Self::Server(mut failure) => {
-                failure.certain = true;
-                Self::Server(failure)
-            }
-            other => other,
+    pub(crate) fn for_certain(mut self) -> Self {
+        if let Self::Server(failure) = &mut self {
+            failure.certain = true;
         }
+        self
     }
 
     /// The same, but the line begins with these words.
-    pub(crate) fn after(self, words: &str) -> Self {
-        match self {
-            Self::Server(mut failure) => {
-                failure.what = format!("{words}: {}", failure.what);
-                Self::Server(failure)
-            }
-            other => other,
+    pub(crate) fn after(mut self, words: &str) -> Self {
+        if let Self::Server(failure) = &mut self {
+            failure.what = format!("{words}: {}", failure.what);
         }
+        self
     }
 }
 

@@ -33,6 +33,9 @@ pub(crate) fn pool(
     if faulty("one-thread-too-few") {
         workers -= 1;
     }
+    if faulty("one-thread-too-many") {
+        workers += 1;
+    }
     thread::scope(|scope| {
         for _ in 0..workers {
             let work = || work(listener, stop);

@@ -2,28 +2,17 @@
 
 use zen_harness::system;
 
-use crate::case::{Named, functions};
+use super::prelude::*;
 use crate::client::connected;
-use crate::contract::COMPLEX;
-use crate::process::{self, PATIENCE, wait_until};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
-    a_silent_client_costs_400_bytes_at_9000,
-    a_silent_client_costs_2_kibibytes_at_9000,
+    a_silent_client_costs_400_bytes_at_9000 = |it| silent_clients_cost(it, 400),
+    a_silent_client_costs_2_kibibytes_at_9000 =
+        |it| silent_clients_cost(it, 2048),
     what_arrives_together_is_answered_together,
 ];
 
 const CLIENTS: usize = 9000;
-
-fn a_silent_client_costs_400_bytes_at_9000(subject: &Subject) -> Verdict {
-    silent_clients_cost(subject, 400)
-}
-
-fn a_silent_client_costs_2_kibibytes_at_9000(subject: &Subject) -> Verdict {
-    silent_clients_cost(subject, 2048)
-}
 
 fn silent_clients_cost(subject: &Subject, bytes_max: u64) -> Verdict {
     system::raise_own_descriptor_limit(CLIENTS as u64 + 200)?;

@@ -1,24 +1,13 @@
 //! Many clients, and more than there is room for.
 
-use std::collections::VecDeque;
 use std::io;
 use std::sync::{Barrier, RwLock};
-use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::architecture::Architecture;
-use crate::case::{Named, functions};
-use crate::client::Client;
-use crate::contract::{COMPLEX, IMPLICIT, UGLY, answer};
+use super::prelude::*;
 use crate::full::{CANNOT_ACCEPT, crowded, make_room_for};
-use crate::process::{self, PATIENCE, wait_until};
-use crate::server::Server;
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     serves_64_conversations_at_once,
-    keeps_the_begun_questions_of_its_clients_apart,
     serves_a_burst_of_200_clients,
     nothing_is_left_of_clients_that_have_left,
     nothing_is_left_of_a_crowd_that_leaves_at_once,
@@ -66,31 +55,6 @@ fn serves_64_conversations_at_once(subject: &Subject) -> Verdict {
         }
         client.leave()
     })
-}
-
-fn keeps_the_begun_questions_of_its_clients_apart(
-    subject: &Subject,
-) -> Verdict {
-    let server = subject.start(&[])?;
-    let questions = [UGLY, IMPLICIT, COMPLEX, b"Who are you?"];
-    let mut clients = VecDeque::new();
-    for n in 0..subject.at_once(20) {
-        let mut client = server.connect()?;
-        let question = questions[n % 4];
-        let (begun, rest) = question.split_at(3 + n % 8);
-        client.send(begun)?;
-        clients.push_back((client, question, rest));
-    }
-    // The last one ends its question, then the first, and so on: if a table
-    // closes the gaps behind clients that leave, other clients move in it.
-    while let Some((mut client, question, rest)) = clients.pop_back() {
-        client.send(rest)?.expect(answer(question))?.leave()?;
-        let Some((mut client, question, rest)) = clients.pop_front() else {
-            break;
-        };
-        client.send(rest)?.expect(answer(question))?.leave()?;
-    }
-    Ok(())
 }
 
 fn serves_a_burst_of_200_clients(subject: &Subject) -> Verdict {

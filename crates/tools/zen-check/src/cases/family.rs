@@ -1,17 +1,9 @@
 //! A server of several processes: what becomes of the others when one of them
 //! is told to end, or stands still.
 
-use std::thread;
-use std::time::Duration;
-
 use zen_harness::system::{self, SIGCONT, SIGSTOP, SIGTERM};
 
-use crate::architecture::Architecture;
-use crate::case::{Named, functions};
-use crate::client::Client;
-use crate::process::{self, PATIENCE, wait_until};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
+use super::prelude::*;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_client_that_leaves_waits_for_no_other_process,

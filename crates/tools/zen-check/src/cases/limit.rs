@@ -1,14 +1,10 @@
 //! What a client cannot make the server do.
 
 use std::io::Write;
-use std::thread;
-use std::time::{Duration, Instant};
 
-use crate::case::{Named, functions};
+use super::prelude::*;
+use crate::client::{FIRST_BATCH, LAST_BATCH};
 use crate::contract::TOO_LONG;
-use crate::process;
-use crate::subject::Subject;
-use crate::verdict::{Verdict, ensure, ensure_in_time};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     waits_two_seconds_for_a_refused_client_to_close,
@@ -87,7 +83,9 @@ fn keeps_64_kibibytes_of_answers_and_no_more(subject: &Subject) -> Verdict {
     let before = process::parts(server.process()?)?.memory_bytes;
     let mut clients = Vec::new();
     for _ in 0..subject.at_once(16) {
-        let mut client = server.with_answers_waiting()?;
+        let mut client = server.connect_narrow()?;
+        client.send_batch(&b"?".repeat(FIRST_BATCH))?;
+        client.send_batch(&b"?".repeat(LAST_BATCH))?;
         // A server that receives these as well has answers of 1.2 MB to keep.
         client.send(&[b'?'; 50_000])?;
         clients.push(client);

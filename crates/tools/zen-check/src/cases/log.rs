@@ -3,38 +3,27 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use zen_harness::ports::free_port;
 use zen_harness::system;
 
-use crate::architecture::Architecture;
-use crate::case::{Named, functions};
-use crate::client::Client;
+use super::prelude::*;
 use crate::full::expect_the_most;
-use crate::process::{self, PATIENCE, wait_until};
-use crate::server::Server;
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_reader_that_goes_away_does_not_hurt,
     says_what_the_system_says,
     a_thread_that_cannot_start_costs_one_client_only,
     says_that_it_serves_the_most_once,
-    a_reader_that_stops_reading_stops_no_client,
+    a_reader_that_stops_reading_stops_no_client =
+        |it| unread(&it.start(&[])?).map(drop),
     says_how_many_lines_it_has_dropped,
 ];
 
 fn a_reader_that_goes_away_does_not_hurt(subject: &Subject) -> Verdict {
-    let mut server = if subject.is_listing() {
-        let command = subject.command(&["-p", "0"])?;
-        let server = Server::spawn(subject, command, 1)?;
+    let how = How { lines_max: Some(1), ..How::default() };
+    let mut server = Server::start_as(subject, how)?;
+    if subject.is_listing() {
         server.log.wait_for_end(PATIENCE)?;
-        server
-    } else {
-        let port = free_port()?;
-        let command = subject.command_line(&[], port, &[])?;
-        Server::spawn_at(subject, command, port, 1)?
-    };
+    }
     for _ in 0..3 {
         server.connect()?.asks()?.leave()?;
         server.connect()?.send(b"Simp")?.leave()?;
@@ -117,11 +106,6 @@ fn unread(server: &Server) -> Verdict<(Vec<SocketAddr>, bool)> {
         })?;
     }
     Ok((addresses, system::pipe_is_full(process)))
-}
-
-fn a_reader_that_stops_reading_stops_no_client(subject: &Subject) -> Verdict {
-    let server = subject.start(&[])?;
-    unread(&server).map(drop)
 }
 
 fn says_how_many_lines_it_has_dropped(subject: &Subject) -> Verdict {

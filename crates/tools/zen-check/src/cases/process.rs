@@ -5,12 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use zen_harness::ports::free_port;
 use zen_harness::system::SIGTERM;
 
-use crate::case::{Named, functions};
-use crate::contract::COMPLEX;
-use crate::process::PATIENCE;
-use crate::server::{Ended, How, Server, how_it_ended};
-use crate::subject::Subject;
-use crate::verdict::{Verdict, ensure};
+use super::prelude::*;
+use crate::server::{expect_status, run_to_its_end};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     says_that_the_port_is_taken,
@@ -18,42 +14,30 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     says_that_it_has_no_right_to_the_port,
     accepts_no_client_while_it_ends,
     starts_again_on_a_port_with_open_connections,
-    starts_again_on_the_port_of_one_that_was_killed,
+    starts_again_on_the_port_of_one_that_was_killed =
+        |it| starts_again(it, |server| server.kill_and_free_the_port()),
 ];
 
-/// Expects that it cannot listen, and says so as it must; returns the reason.
-fn cannot_listen(subject: &Subject, host: &str, port: u16) -> Verdict<String> {
-    let port = port.to_string();
-    let ended = Ended::run(subject.command(&[host, "-p", &port])?)?;
-    let status = ended.status;
-    ensure!(status.code() == Some(1), "the exit status should be 1: {status}");
+/// Expects that a listing cannot listen, and says so as it must.
+fn expect_cannot_listen(subject: &Subject, port: u16, why: &str) -> Verdict {
+    let number = port.to_string();
+    let command = subject.command(&["127.0.0.1", "-p", &number])?;
+    let (status, ended) = run_to_its_end(command)?;
+    expect_status(status, 1)?;
     let (output, errors) = (ended.output, ended.errors);
     ensure!(output.is_empty(), "it printed {output:?} on standard output");
-    ensure!(
-        errors.len() == 1,
-        "it should print one line on standard error: {errors:?}"
-    );
     let name = subject.name();
-    let beginning = format!("{name}: cannot listen on {host}:{port}: ");
-    let reason = errors[0].strip_prefix(&beginning).unwrap_or_default();
+    let expected = format!("{name}: cannot listen on 127.0.0.1:{port}: {why}");
+    // The reason is in the words of the system.
+    let is_right = |line: &String| match cfg!(unix) {
+        true => *line == expected,
+        false => line.starts_with(expected.trim_end_matches(why)),
+    };
     ensure!(
-        !reason.is_empty(),
-        "the line should begin with {beginning:?}: {:?}",
-        errors[0]
+        errors.len() == 1 && errors.iter().all(is_right),
+        "it should print this line on standard error: {expected:?}, and not \
+        {errors:?}"
     );
-    Ok(reason.to_string())
-}
-
-fn says_that_the_port_is_taken(subject: &Subject) -> Verdict {
-    if !subject.is_listing() {
-        return does_not_start_where_another_listens(subject);
-    }
-    let taken = TcpListener::bind("127.0.0.1:0")?;
-    let reason =
-        cannot_listen(subject, "127.0.0.1", taken.local_addr()?.port())?;
-    let expected = "Address already in use";
-    let ok = !cfg!(unix) || reason == expected;
-    ensure!(ok, "the reason should be {expected:?}, not {reason:?}");
     Ok(())
 }
 
@@ -63,30 +47,24 @@ fn taken(port: u16) -> Verdict<[Option<TcpListener>; 2]> {
     Ok([Some(listener), TcpListener::bind((Ipv6Addr::LOCALHOST, port)).ok()])
 }
 
-/// What is asked of any server: that it ends, and says so by its status.
-fn does_not_start_where_another_listens(subject: &Subject) -> Verdict {
+fn says_that_the_port_is_taken(subject: &Subject) -> Verdict {
     let port = free_port()?;
     let _taken = taken(port)?;
-    let ended = Ended::run(subject.command_line(&[], port, &[])?)?;
-    let how = how_it_ended(ended.status);
-    ensure!(
-        ended.status.code() == Some(1),
-        "the port was taken, so it should end with exit status 1: it {how}"
-    );
+    if subject.is_listing() {
+        return expect_cannot_listen(subject, port, "Address already in use");
+    }
+    expect_no_start(subject, port, "the port was taken")?;
     // Two of the same could agree to share a port (SO_REUSEPORT).
     let server = subject.start(&[])?;
-    let port = server.address.port();
-    let again = Ended::run(subject.command_line(&[], port, &[])?);
-    let ended = again.map_err(|fault| {
-        fault.after("a second one was started on the port of the first")
-    })?;
-    let how = how_it_ended(ended.status);
-    ensure!(
-        ended.status.code() == Some(1),
-        "a second one on the port of the first should end with exit status 1: \
-        it {how}"
-    );
-    Ok(())
+    let when = "a second one was started on the port of the first";
+    expect_no_start(subject, server.address.port(), when)
+}
+
+/// What is asked of any server: that it ends, and says so by its status.
+fn expect_no_start(subject: &Subject, port: u16, when: &str) -> Verdict {
+    let ended = run_to_its_end(subject.command_line(&[], port, &[])?);
+    let right = ended.and_then(|(status, _)| expect_status(status, 1));
+    right.map_err(|fault| fault.after(when))
 }
 
 fn says_in_one_line_that_the_port_is_taken(subject: &Subject) -> Verdict {
@@ -95,7 +73,8 @@ fn says_in_one_line_that_the_port_is_taken(subject: &Subject) -> Verdict {
     let number = port.to_string();
     let told = ["-p", &number];
     let options = if subject.is_listing() { &told[..] } else { &[] };
-    let errors = Ended::run(subject.command_line(&[], port, options)?)?.errors;
+    let command = subject.command_line(&[], port, options)?;
+    let errors = run_to_its_end(command)?.1.errors;
     let lines = errors.len();
     let first = errors.first().map_or("", String::as_str);
     ensure!(
@@ -108,20 +87,12 @@ fn says_in_one_line_that_the_port_is_taken(subject: &Subject) -> Verdict {
 }
 
 fn says_that_it_has_no_right_to_the_port(subject: &Subject) -> Verdict {
-    use crate::verdict::Fault::Skipped;
     let name = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
     let first = std::fs::read_to_string(name).unwrap_or_default();
     if first.trim().parse().unwrap_or(0) <= 1 {
-        let reason = "here every user may use every port";
-        return Err(Skipped(reason.into()));
+        return Err(Fault::skipped("here every user may use every port"));
     }
-    let reason = cannot_listen(subject, "127.0.0.1", 1)?;
-    let expected = "Permission denied";
-    ensure!(
-        reason == expected,
-        "the reason should be {expected:?}, not {reason:?}"
-    );
-    Ok(())
+    expect_cannot_listen(subject, 1, "Permission denied")
 }
 
 fn accepts_no_client_while_it_ends(subject: &Subject) -> Verdict {
@@ -172,10 +143,4 @@ fn starts_again_on_a_port_with_open_connections(subject: &Subject) -> Verdict {
             ended => ended,
         }
     })
-}
-
-fn starts_again_on_the_port_of_one_that_was_killed(
-    subject: &Subject,
-) -> Verdict {
-    starts_again(subject, |server| server.kill_and_free_the_port())
 }

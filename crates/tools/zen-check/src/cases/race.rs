@@ -1,21 +1,17 @@
 //! Races, made certain: the server is stopped, everything that it will find
 //! when it goes on is arranged, and then it goes on.
 
-use crate::case::{Named, functions};
-use crate::client::Client;
-use crate::contract::{COMPLEX, UGLY};
+use super::prelude::*;
 use crate::random::Random;
-use crate::server::Server;
-use crate::subject::Subject;
-use crate::verdict::Verdict;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
-    a_client_that_comes_as_another_leaves_is_served,
-    a_client_that_comes_as_another_is_reset_is_served,
+    a_client_that_comes_as_another_leaves_is_served =
+        |it| comes_as_another_leaves(it, closes),
+    a_client_that_comes_as_another_is_reset_is_served =
+        |it| comes_as_another_leaves(it, Client::reset),
     any_order_of_coming_asking_and_leaving_is_served,
 ];
 
-/// How a client goes.
 type Leaves = fn(Client) -> Verdict;
 
 /// In every round a few clients go and a few come, all of them at the same
@@ -53,19 +49,9 @@ fn comes_as_another_leaves(subject: &Subject, leaves: Leaves) -> Verdict {
     Ok(())
 }
 
-fn a_client_that_comes_as_another_leaves_is_served(
-    subject: &Subject,
-) -> Verdict {
-    comes_as_another_leaves(subject, |client| {
-        drop(client);
-        Ok(())
-    })
-}
-
-fn a_client_that_comes_as_another_is_reset_is_served(
-    subject: &Subject,
-) -> Verdict {
-    comes_as_another_leaves(subject, Client::reset)
+fn closes(client: Client) -> Verdict {
+    drop(client);
+    Ok(())
 }
 
 /// A client, and how many answers it is owed.

@@ -1,16 +1,10 @@
 //! What a server is started in, and what the system refuses it: blocked
 //! signals, a container, a network without loopback, system calls that fail.
 
-use std::time::Duration;
-
 use zen_harness::strace::{self, Failing};
 
-use crate::case::{Named, functions};
-use crate::contract::COMPLEX;
-use crate::process::{self, PATIENCE, wait_until};
-use crate::server::{How, Server, how_it_ended};
-use crate::subject::Subject;
-use crate::verdict::{Fault, Verdict, ensure};
+use super::prelude::*;
+use crate::server::how_it_ended;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_client_that_cannot_be_set_up_harms_no_other,
@@ -18,17 +12,21 @@ pub(super) const FUNCTIONS: &[Named] = functions![
     without_a_thread_it_ends_with_one_line,
 ];
 
-/// The words before a command in which these system calls fail.
-fn failing(calls: &str) -> Verdict<Vec<String>> {
+/// Starts a program in which these system calls fail, in this way.
+fn with_failing<T>(
+    calls: &str,
+    start: impl FnOnce(&[&str]) -> Verdict<T>,
+) -> Verdict<T> {
     strace::version().map_err(Fault::skipped)?;
-    Ok(strace::failing(calls))
+    let words = strace::failing(calls);
+    start(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 fn without_a_thread_it_ends_with_one_line(subject: &Subject) -> Verdict {
-    let runner = failing("clone,clone3:error=EAGAIN")?;
-    let runner: Vec<_> = runner.iter().map(String::as_str).collect();
-    let command = subject.command_line(&runner, 0, &["--port", "0"])?;
-    let mut server = Server::begin(subject, command, usize::MAX)?;
+    let mut server = with_failing("clone,clone3:error=EAGAIN", |runner| {
+        let command = subject.command_line(runner, 0, &["--port", "0"])?;
+        Server::begin(subject, command, usize::MAX)
+    })?;
     if server.expect_listening().is_ok() {
         let client = server.connect();
         let answered = client.is_ok_and(|mut client| {
@@ -74,10 +72,9 @@ fn expect_end_with_one_line(server: &mut Server, reason: &str) -> Verdict {
 }
 
 fn an_error_that_no_waiting_cures_ends_it(subject: &Subject) -> Verdict {
-    let runner = failing("accept,accept4:error=EBADF")?;
-    let runner: Vec<_> = runner.iter().map(String::as_str).collect();
-    let mut server =
-        Server::start_as(subject, How { runner: &runner, ..How::default() })?;
+    let mut server = with_failing("accept,accept4:error=EBADF", |runner| {
+        Server::start_as(subject, How { runner, ..How::default() })
+    })?;
     // It may have ended already: one that blocks does not wait for a client.
     if let Ok(mut client) = server.connect() {
         client.send(COMPLEX).ok();

@@ -30,48 +30,53 @@ pub(super) fn put(
     time_max: Duration,
 ) -> Attempt {
     let subject = Arc::new(Subject::new(program));
-    let outcome = match case.why_not(&subject) {
-        Some(reason) => Outcome::Skipped(reason),
-        None => {
-            let verdict = within_its_time(case, &subject, time_max);
-            explained(verdict, &subject, Some(case))
-        }
+    let (verdict, case_waited) = match case.why_not(&subject) {
+        Some(reason) => (Err(Fault::Skipped(reason)), Duration::ZERO),
+        None => within_its_time(case, &subject, time_max),
     };
-    let (case_waited, waited) = (subject.case_waited(), subject.waited());
-    Attempt { outcome, case_waited, waited }
+    let outcome = explained(verdict, &subject, Some(case));
+    Attempt { outcome, case_waited, waited: subject.waited(case_waited) }
 }
 
 /// Runs a case in a thread of its own, so that one that hangs is a failure
 /// with a message. Its servers are killed, which ends most waiting; a thread
-/// that waits for something else is left behind.
+/// that waits for something else is left behind. Also returns how long the case
+/// itself was without a processor.
 fn within_its_time(
     case: &'static Case,
     subject: &Arc<Subject>,
     time_max: Duration,
-) -> Verdict {
+) -> (Verdict, Duration) {
     let (sender, receiver) = mpsc::channel();
     let its_subject = Arc::clone(subject);
     let thread =
         thread::Builder::new().name(case.name.into()).spawn(move || {
             let verdict = (case.run)(&its_subject);
             let verdict = verdict.and_then(|()| its_subject.was_quiet());
-            its_subject.case_has_waited(process::own_turns().delay);
-            sender.send(verdict).ok();
-        })?;
+            sender.send((verdict, process::own_turns().delay)).ok();
+        });
+    let thread = match thread {
+        Ok(thread) => thread,
+        Err(err) => return (Err(err.into()), Duration::ZERO),
+    };
     let slow = subject.known.slow.get();
     let time_max = slow.map_or(time_max, |(_, end)| {
         end.saturating_duration_since(Instant::now())
     });
-    match receiver.recv_timeout(time_max) {
-        Ok(verdict) => verdict,
-        Err(RecvTimeoutError::Timeout) if let Some((time, _)) = slow => {
-            subject.kill_all();
-            Err(Fault::Checker(format!(
-                "an answer takes {time:.1?}, and the time for the run was over"
-            )))
+    let result = receiver.recv_timeout(time_max);
+    if result.is_err() {
+        subject.kill_all();
+    }
+    let verdict = match (result, slow) {
+        (Ok(result), _) => return result,
+        (Err(RecvTimeoutError::Disconnected), _) => {
+            thread.join().ok();
+            Err(Fault::Checker("the case itself panicked".into()))
         }
-        Err(RecvTimeoutError::Timeout) => {
-            subject.kill_all();
+        (_, Some((time, _))) => Err(Fault::Checker(format!(
+            "an answer takes {time:.1?}, and the time for the run was over"
+        ))),
+        (_, None) => {
             let seconds = time_max.as_secs();
             let what = format!(
                 "the server is so slow that the case has not ended in \
@@ -79,11 +84,8 @@ fn within_its_time(
             );
             Err(Fault::late(time_max / 2, what))
         }
-        Err(RecvTimeoutError::Disconnected) => {
-            thread.join().ok();
-            Err(Fault::Checker("the case itself panicked".into()))
-        }
-    }
+    };
+    (verdict, Duration::ZERO)
 }
 
 /// Adds to a failure what a reader needs. Without a case, it is the start of a

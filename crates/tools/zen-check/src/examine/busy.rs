@@ -80,8 +80,7 @@ impl Machine {
         // A lock that a failed case has poisoned is still a lock.
         let _shared = self.turn.read().unwrap_or_else(PoisonError::into_inner);
         let attempt = self.put(case, program);
-        let again = is_open(&attempt.outcome) && !self.is_over(PATIENCE);
-        (!again).then(|| judged([attempt]))
+        (!self.tries_again(&attempt.outcome)).then(|| judged([attempt]))
     }
 
     /// Puts a case while no other runs.
@@ -92,13 +91,11 @@ impl Machine {
     ) -> Outcome {
         let _alone = self.turn.write().unwrap_or_else(PoisonError::into_inner);
         let mut attempts = Vec::new();
-        while attempts.len() < TRIES {
+        let mut again = true;
+        while again && attempts.len() < TRIES {
             let attempt = self.put(case, program);
-            let again = is_open(&attempt.outcome) && !self.is_over(PATIENCE);
+            again = self.tries_again(&attempt.outcome);
             attempts.push(attempt);
-            if !again {
-                break;
-            }
         }
         judged(attempts)
     }
@@ -116,18 +113,31 @@ impl Machine {
             && self.begun.elapsed() >= patience
     }
 
+    /// One attempt, and by how much a failure may have been the machine's.
     fn put(&self, case: &'static Case, program: &Arc<Program>) -> Attempt {
         let time_max = match self.is_over(PATIENCE) {
             true => HASTY_TIME_MAX,
             false => CASE_TIME_MAX,
         };
-        let attempt = put(case, program, time_max);
-        // A server with other words is neither late nor does it hang.
-        let counts = |it: &Failure| it.because != Some(Because::Words);
-        if matches!(&attempt.outcome, Outcome::Failed(it) if counts(it)) {
-            self.failures.fetch_add(1, Ordering::Relaxed);
+        let mut attempt = attempt::put(case, program, time_max);
+        if let Outcome::Failed(failure) = &mut attempt.outcome {
+            if case.group() == "option" && is_early_end(failure) {
+                failure.late_by.get_or_insert(CLIENT_LATE);
+            }
+            if attempt.case_waited >= STARVED {
+                failure.late_by.get_or_insert(STARVED);
+            }
+            // A server with other words is neither late nor does it hang.
+            if failure.because != Some(Because::Words) {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+            }
         }
         attempt
+    }
+
+    /// Whether a case that comes to this is tried again.
+    fn tries_again(&self, outcome: &Outcome) -> bool {
+        is_open(outcome) && !self.is_over(PATIENCE)
     }
 }
 
@@ -159,24 +169,6 @@ fn judged(attempts: impl IntoIterator<Item = Attempt>) -> Outcome {
             processor"
         ))
     })
-}
-
-/// One attempt, and by how much a failure may have been the machine's.
-fn put(
-    case: &'static Case,
-    program: &Arc<Program>,
-    time_max: Duration,
-) -> Attempt {
-    let mut attempt = attempt::put(case, program, time_max);
-    if let Outcome::Failed(failure) = &mut attempt.outcome {
-        if case.group() == "option" && is_early_end(failure) {
-            failure.late_by.get_or_insert(CLIENT_LATE);
-        }
-        if attempt.case_waited >= STARVED {
-            failure.late_by.get_or_insert(STARVED);
-        }
-    }
-    attempt
 }
 
 fn is_early_end(failure: &Failure) -> bool {

@@ -27,7 +27,6 @@ const REST: [Duration; 2] =
 /// What a server at rest does not print in half a second.
 const FLOOD_BYTES: u64 = 1 << 16;
 
-/// What was seen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Met {
     /// Its own words, if they are not the contract's.
@@ -44,14 +43,29 @@ pub(super) struct Met {
     pub(super) prints: Option<(u64, Duration)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Instead {
-    ClosesAtOnce,
-    ClosesAfterAnAnswer,
-    WaitsForNewline,
-    WaitsForTheEnd,
-    SaysNothing,
-}
+/// What it does instead of answering a question, and what it should do.
+pub(super) type Instead = (&'static str, &'static str);
+
+const STAYS: &str = "A client may ask as often as it likes: close only when \
+    recv() returns no bytes.";
+
+const CLOSES_AT_ONCE: Instead =
+    ("it closes the connection before it has answered", STAYS);
+const CLOSES_AFTER_AN_ANSWER: Instead =
+    ("it closes the connection after an answer", STAYS);
+const WAITS_FOR_NEWLINE: Instead = (
+    "it answers only when a newline has come",
+    "A question ends with its `?`, and nothing comes after it.",
+);
+const WAITS_FOR_THE_END: Instead = (
+    "it answers only when the client has ended its side",
+    "A question ends with its `?`: answer it then, and go on reading.",
+);
+const SAYS_NOTHING: Instead = (
+    "it does not answer a question",
+    "A question ends with its `?`: no newline and no end of file comes after \
+    it.",
+);
 
 /// Talks to a server that has just been started.
 pub(super) fn meet(server: &mut Server<'_>) -> Verdict<Met> {
@@ -81,44 +95,33 @@ fn answers_rightly(server: &Server<'_>, met: &mut Met) -> Verdict<bool> {
     for question in [COMPLEX, UGLY, IMPLICIT, STRANGE[0]] {
         let right = server.subject.dialect.answered(answer(question));
         let asked = Instant::now();
-        if client.send(question).is_err() {
-            met.instead = Some(closes(times.len()));
+        let (bytes, ending) = match client.send(question) {
+            Ok(_) => client.next_words(&right, server.subject.speech.patience),
+            Err(_) => (Vec::new(), Some(Ending::Reset)),
+        };
+        if bytes != *right {
+            met.instead = match ending {
+                _ if !bytes.is_empty() => None,
+                Some(_) if times.is_empty() => Some(CLOSES_AT_ONCE),
+                Some(_) => Some(CLOSES_AFTER_AN_ANSWER),
+                None => Some(waits(&mut client)),
+            };
             return Ok(false);
         }
-        match client.next_words(&right, server.subject.speech.patience) {
-            (bytes, _) if bytes == *right => times.push(asked.elapsed()),
-            (bytes, Some(Ending::EndOfFile | Ending::Reset))
-                if bytes.is_empty() =>
-            {
-                met.instead = Some(closes(times.len()));
-                return Ok(false);
-            }
-            (bytes, _) if bytes.is_empty() => {
-                met.instead = Some(waits(&mut client));
-                return Ok(false);
-            }
-            _ => return Ok(false),
-        }
+        times.push(asked.elapsed());
     }
     met.slow = times.into_iter().min().filter(|&time| time >= SLOW);
     Ok(true)
 }
 
-fn closes(answers: usize) -> Instead {
-    match answers {
-        0 => Instead::ClosesAtOnce,
-        _ => Instead::ClosesAfterAnAnswer,
-    }
-}
-
 /// What a server waits for that has not answered a question.
 fn waits(client: &mut Client) -> Instead {
     if client.send(b"\n").is_ok() && client.hears(2 * QUIET) {
-        Instead::WaitsForNewline
+        WAITS_FOR_NEWLINE
     } else if client.stop_sending().is_ok() && client.hears(2 * QUIET) {
-        Instead::WaitsForTheEnd
+        WAITS_FOR_THE_END
     } else {
-        Instead::SaysNothing
+        SAYS_NOTHING
     }
 }
 

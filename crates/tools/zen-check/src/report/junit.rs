@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use super::text;
 use crate::contract::Level;
-use crate::outcome::{CaseResult, Failure, Outcome, Report};
+use crate::outcome::{CaseResult, Outcome, Report};
 
 pub(super) fn write(report: &Report, to: &mut dyn Write) -> io::Result<()> {
     let mut suites: Vec<TestSuite> = Vec::new();
@@ -52,7 +52,7 @@ fn case(result: &CaseResult) -> TestCase {
         Outcome::Passed => {}
         Outcome::Failed(failure) => {
             status.set_message(&*failure.what);
-            status.set_description(details(failure));
+            status.set_description(failure.lines().join("\n"));
         }
         Outcome::Error(reason) => {
             status.set_message(&**reason);
@@ -66,11 +66,8 @@ fn case(result: &CaseResult) -> TestCase {
     if let (Level::Should, Outcome::Failed(it)) =
         (result.level, &result.outcome)
     {
-        case.set_system_out(format!("should do better: {}", details(it)));
+        let details = it.lines().join("\n");
+        case.set_system_out(format!("should do better: {details}"));
     }
     case
-}
-
-fn details(failure: &Failure) -> String {
-    failure.lines().join("\n")
 }

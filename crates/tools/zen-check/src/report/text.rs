@@ -67,9 +67,6 @@ pub(super) fn utc(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// More clauses than these make a verdict no clearer.
-const CLAUSES_MAX: usize = 12;
-
 /// Passed or failed, of how many, and by which clauses.
 pub(super) fn verdict(report: &Report) -> String {
     let Totals { failed, errors, counting: cases_max, .. } = report.totals();
@@ -99,17 +96,8 @@ fn failed_clauses(report: &Report) -> Option<String> {
     if let Some((_, it)) = failures.next_if(|(it, _)| it.clause == START) {
         return Some(it.what.clone());
     }
-    let mut clauses: Vec<_> = failures.map(|(it, _)| it.clause).collect();
-    // Several cases of one clause follow each other.
-    clauses.dedup();
-    let more = clauses.len().saturating_sub(CLAUSES_MAX);
-    clauses.truncate(CLAUSES_MAX);
-    let clauses = clauses.join(", ");
-    match (more, clauses.is_empty()) {
-        (_, true) => None,
-        (0, false) => Some(clauses),
-        (more, false) => Some(format!("{clauses} and {more} more")),
-    }
+    let clauses: Vec<_> = failures.map(|(it, _)| it.clause).collect();
+    Some(outcome::in_short(clauses)).filter(|list| !list.is_empty())
 }
 
 /// How to go on when all that was asked is right.

@@ -9,7 +9,6 @@ use crate::contract::answers;
 use crate::server::Server;
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
-/// One client of a case.
 #[derive(Default)]
 pub(super) struct Actor {
     pub(super) client: Option<Client>,
@@ -70,18 +69,23 @@ impl Actor {
         Ok(self.client.take())
     }
 
-    /// Sends, and remembers what was sent.
-    pub(super) fn sends(
+    /// Sends in this way, and remembers that these bytes were sent.
+    pub(super) fn says<T>(
         &mut self,
         to: &Server<'_>,
-        send: impl FnOnce(&mut Client) -> Verdict<Vec<u8>>,
-    ) -> Verdict {
-        let client = self.client(to)?;
+        bytes: &[u8],
+        send: impl FnOnce(&mut Client, &[u8]) -> Verdict<T>,
+    ) -> Verdict<T> {
         let begun = Instant::now();
-        let sent = send(client)?;
-        self.asked.extend(sent);
+        let sent = send(self.client(to)?, bytes)?;
+        self.asked.extend(bytes);
         self.sent = Some(begun);
-        Ok(())
+        Ok(sent)
+    }
+
+    /// All that it sends in pieces is cut at other places.
+    pub(super) fn seed(&self, to: &Server<'_>) -> u64 {
+        to.subject.seed.wrapping_add(self.asked.len() as u64)
     }
 
     pub(super) fn expects(
@@ -93,22 +97,6 @@ impl Actor {
         let begun = Instant::now();
         expect(self.client(to)?)?;
         times.check(self.sent(), begun)
-    }
-
-    pub(super) fn says(&mut self, to: &Server<'_>, bytes: &[u8]) -> Verdict {
-        self.sends(to, |client| client.send(bytes).map(|_| bytes.to_vec()))
-    }
-
-    /// Sends, cut at places that depend on the seed and on what was sent before.
-    pub(super) fn says_in_pieces(
-        &mut self,
-        to: &Server<'_>,
-        bytes: &[u8],
-    ) -> Verdict {
-        let seed = to.subject.seed.wrapping_add(self.asked.len() as u64);
-        self.sends(to, |client| {
-            client.send_cut(bytes, seed).map(|_| bytes.to_vec())
-        })
     }
 
     pub(super) fn gets(
@@ -131,17 +119,6 @@ impl Actor {
         let rest = all.get(self.had..);
         let rest = rest.ok_or_else(|| checker("it has had other answers"))?;
         self.gets(to, rest, times)
-    }
-
-    pub(super) fn asks_without_reading(
-        &mut self,
-        to: &Server<'_>,
-        questions: usize,
-    ) -> Verdict {
-        self.sends(to, |client| {
-            client.send_batch(questions)?;
-            Ok(b"?".repeat(questions))
-        })
     }
 }
 

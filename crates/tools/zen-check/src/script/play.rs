@@ -1,20 +1,27 @@
 //! A case that is text, while it runs.
 
 use std::collections::BTreeMap;
-use std::thread;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::actor::{Actor, checker};
-use super::busy::Busy;
 use super::words::Args;
+use zen_harness::process::Ended;
+
 use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
-use crate::server::{Ended, Server};
+use crate::server::Server;
 use crate::subject::Subject;
 use crate::transcript::in_line;
 use crate::verdict::{Fault, Verdict, ensure};
 
-/// A line that was read.
+/// How long a busy client stays away: so they do not use up the ports of this
+/// machine, of which the kernel keeps each back for a minute.
+const PAUSE: Duration = Duration::from_millis(5);
+
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) line: String,
@@ -48,11 +55,13 @@ pub(super) struct Play<'a> {
     subject: &'a Subject,
     /// None if the program has run to its end.
     server: Option<Server<'a>>,
-    pub(super) ended: Option<Ended>,
+    pub(super) ended: Option<(ExitStatus, Ended)>,
     clients: BTreeMap<&'a str, Vec<Actor>>,
     /// Only there to be there.
     silent: Vec<Client>,
-    busy: Busy,
+    busy: Vec<JoinHandle<Verdict>>,
+    /// Tells the busy clients to end.
+    enough: Arc<AtomicBool>,
     /// When the server last got a signal.
     pub(super) told: Instant,
     /// What clients did: who, when, and the line.
@@ -63,7 +72,7 @@ impl<'a> Play<'a> {
     pub(super) fn new(
         subject: &'a Subject,
         server: Option<Server<'a>>,
-        ended: Option<Ended>,
+        ended: Option<(ExitStatus, Ended)>,
     ) -> Self {
         Self {
             subject,
@@ -71,16 +80,16 @@ impl<'a> Play<'a> {
             ended,
             clients: BTreeMap::new(),
             silent: Vec::new(),
-            busy: Busy::default(),
+            busy: Vec::new(),
+            enough: Arc::default(),
             told: Instant::now(),
             done: Vec::new(),
         }
     }
 
-    /// Does line after line.
     pub(super) fn all(mut self, steps: &'a [Step]) -> Verdict {
         let result = steps.iter().try_for_each(|step| self.step(step));
-        result.and(self.busy.end())
+        result.and(self.end_of_the_busy())
     }
 
     /// Clients that are there when the case begins.
@@ -164,14 +173,39 @@ impl<'a> Play<'a> {
     pub(super) fn some_are_busy(&mut self, number: usize) -> Verdict {
         let subject = self.subject;
         subject.note(&format!("{number} clients come, ask, and leave"));
-        let address = self.server()?.address;
-        self.busy.add(number, address, subject)
+        let server = self.server()?.address;
+        for _ in 0..number {
+            let enough = Arc::clone(&self.enough);
+            let speech = Arc::clone(&subject.speech);
+            let comes_and_goes = move || {
+                while !enough.load(Ordering::Relaxed) {
+                    Client::connect(server, &speech)?.asks()?.leave()?;
+                    thread::sleep(PAUSE);
+                }
+                Ok(())
+            };
+            let busy = thread::Builder::new().spawn(comes_and_goes)?;
+            self.busy.push(busy);
+        }
+        Ok(())
+    }
+
+    /// Waits until the last busy client has left, and says what went wrong.
+    fn end_of_the_busy(&mut self) -> Verdict {
+        self.enough.store(true, Ordering::Relaxed);
+        let mut verdict = Ok(());
+        for client in self.busy.drain(..) {
+            let panicked = |_| Err(checker("a busy client panicked"));
+            verdict = verdict.and(client.join().unwrap_or_else(panicked));
+        }
+        verdict.map_err(|fault| fault.after("one of the busy clients"))
     }
 
     /// What all servers, and a program that has ended, have printed.
     pub(super) fn printed(&self) -> Vec<String> {
-        let ended = self.ended.iter();
-        let ended = ended.flat_map(|it| [it.output.clone(), it.errors.clone()]);
+        let ended = self.ended.iter().flat_map(|(_, ended)| {
+            [ended.output.clone(), ended.errors.clone()]
+        });
         let runs = self.subject.runs();
         let runs =
             runs.iter().flat_map(|run| [run.log.lines(), run.errors.lines()]);
@@ -211,8 +245,8 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Compares all that was printed; `...` stands for the rest of a line, and
-    /// a last line `(more)` for any further ones.
+    /// Compares all that was printed; `...` stands for any text, and a last line
+    /// `(more)` for any further ones.
     pub(super) fn expect_whole(
         &self,
         what: &str,
@@ -222,12 +256,6 @@ impl<'a> Play<'a> {
         if !self.subject.is_listing() {
             return Ok(());
         }
-        let fits = |line: &str, expected: &str| match expected
-            .strip_suffix("...")
-        {
-            Some(begin) => line.len() > begin.len() && line.starts_with(begin),
-            None => line == expected,
-        };
         let mut lines = lines.iter();
         for (number, expected) in (1..).zip(expected) {
             if expected == "(more)" {
@@ -271,11 +299,9 @@ impl<'a> Play<'a> {
         let Some((what, of_parts)) = line.part else { return Ok(()) };
         let server = self.server()?;
         let process = server.process()?;
-        let count = |parts: process::Parts| -> Verdict<usize> {
-            match of_parts {
-                Some(of_parts) => Ok(of_parts(&parts)),
-                None => Ok(server.listeners()?.len()),
-            }
+        let count = |parts: process::Parts| match of_parts {
+            Some(of_parts) => Ok(of_parts(&parts)),
+            None => server.listeners().map(|listeners| listeners.len()),
         };
         let holds = |count| line.bound.holds(count, line.number);
         // It may be on its way there; but what is to be few must stay so.
@@ -300,12 +326,23 @@ impl<'a> Play<'a> {
         if came.is_ok() && holds(last) {
             return Ok(());
         }
-        let words = line.bound.words();
-        let number = line.number;
+        let (words, number) = (line.bound.words(), line.number);
         let fault = Fault::server(format!(
             "it has {last} {what}, but should have {words}{number}"
         ));
         // While it is stopped, a busy machine changes nothing.
         Err(if server.is_frozen() { fault.for_certain() } else { fault })
     }
+}
+
+/// Whether a line is this one, in which `...` stands for one character or more.
+pub(super) fn fits(line: &str, expected: &str) -> bool {
+    let Some((begin, rest)) = expected.split_once("...") else {
+        return line == expected;
+    };
+    line.strip_prefix(begin).is_some_and(|line| {
+        let mut ends = line.char_indices().skip(1).map(|(at, _)| at);
+        let any = ends.any(|at| fits(&line[at..], rest));
+        any || !line.is_empty() && rest.is_empty()
+    })
 }

@@ -1,5 +1,6 @@
 //! The lines of a case, and what each of them does.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,12 @@ use zen_harness::system;
 
 use super::actor::checker;
 use super::play::{Act, ClientAct, ServerAct, Step, Who};
-use super::words::{Args, Misfit, read};
+use super::words::{Args, Bound, Misfit, read};
 use crate::client::{Client, FIRST_BATCH, LAST_BATCH};
 use crate::contract::COMPLEX;
-use crate::full::expect_the_most;
-use crate::process::{self, PATIENCE};
-use crate::server::{Server, how_it_ended};
+use crate::full::{expect_queue, expect_the_most};
+use crate::process::{self, PATIENCE, WITH_A_TICK, WITHOUT_A_TICK};
+use crate::server::{Server, expect_status};
 use crate::verdict::{Verdict, ensure};
 
 /// A pattern, and what a line does that it describes.
@@ -35,16 +36,19 @@ pub(super) const CLIENT: &[Row<ClientAct>] = &[
         let from = line.address.ok_or_else(|| checker("no address"))?;
         it.comes(|| to.connect_from(from))
     }),
-    ("send BYTES", |it, to, line| it.says(to, &bytes_of(to, line))),
+    ("send BYTES", |it, to, line| it.says(to, &bytes_of(to, line), send)),
     ("send BYTES in pieces", |it, to, line| {
-        it.says_in_pieces(to, &bytes_of(to, line))
+        let seed = it.seed(to);
+        let cut = |client: &mut Client, bytes: &[u8]| {
+            client.send_cut(bytes, seed).map(drop)
+        };
+        it.says(to, &bytes_of(to, line), cut)
     }),
     ("flood BYTES at most SIZE", |it, to, line| {
         let bytes = bytes_of(to, line);
-        it.sends(to, |client| {
-            let sent = client.send_until_stalled(&bytes, line.number)?;
-            Ok(bytes.iter().cycle().take(sent).copied().collect())
-        })
+        let sent = it.client(to)?.send_until_stalled(&bytes, line.number)?;
+        let sent: Vec<_> = bytes.iter().cycle().take(sent).copied().collect();
+        it.says(to, &sent, |_, _| Ok(()))
     }),
     ("expect answers TIMES", |it, to, line| it.gets_answers(to, line.times)),
     ("expect end TIMES", |it, to, line| {
@@ -57,11 +61,11 @@ pub(super) const CLIENT: &[Row<ClientAct>] = &[
         it.gets(to, &bytes_of(to, line), line.times)
     }),
     ("ask TIMES", |it, to, line| {
-        it.says(to, COMPLEX)?;
+        it.says(to, COMPLEX, send)?;
         it.gets(to, b"Complex.", line.times)
     }),
     ("ask BYTES TIMES", |it, to, line| {
-        it.says(to, &bytes_of(to, line))?;
+        it.says(to, &bytes_of(to, line), send)?;
         it.gets_answers(to, line.times)
     }),
     ("finish", |it, to, _| it.client(to)?.stop_sending().map(drop)),
@@ -84,12 +88,13 @@ pub(super) const CLIENT_OF_CONTRACT: &[Row<ClientAct>] = &[
         }
     }),
     ("ask 0..10000 times without reading", |it, to, line| {
-        it.asks_without_reading(to, line.number)
+        let questions = b"?".repeat(line.number);
+        it.says(to, &questions, Client::send_batch)
     }),
     ("let answers wait", |it, to, _| {
         it.comes(|| to.connect_narrow())?;
-        it.asks_without_reading(to, FIRST_BATCH)?;
-        it.asks_without_reading(to, LAST_BATCH)
+        it.says(to, &b"?".repeat(FIRST_BATCH), Client::send_batch)?;
+        it.says(to, &b"?".repeat(LAST_BATCH), Client::send_batch)
     }),
     ("wait until received", |it, to, _| to.wait_until_received(it.client(to)?)),
     ("expect any end", |it, to, _| {
@@ -127,23 +132,22 @@ pub(super) const SERVER: &[Row<ServerAct>] = &[
         play.server()?.signal(line.signal)
     }),
     ("rest for TIME", |play, line| {
-        process::stays_asleep(play.server()?.process()?, line.time, true)
+        process::stays_asleep(play.server()?.process()?, line.time, WITH_A_TICK)
     }),
     ("rest for TIME without a tick", |play, line| {
-        process::stays_asleep(play.server()?.process()?, line.time, false)
+        process::stays_asleep(
+            play.server()?.process()?,
+            line.time,
+            WITHOUT_A_TICK,
+        )
     }),
     ("expect exit 0..255 TIMES", |play, line| {
         let since = Instant::now();
         let status = match &play.ended {
-            Some(ended) => ended.status,
+            Some((status, _)) => *status,
             None => play.server()?.wait(PATIENCE)?,
         };
-        ensure!(
-            status.code() == Some(line.number as i32),
-            "it should end with exit status {}: it {}",
-            line.number,
-            how_it_ended(status)
-        );
+        expect_status(status, line.number as i32)?;
         line.times.check(since, since)
     }),
     ("expect log TEXT", |play, line| play.expect_log(&line.text, 1)),
@@ -179,6 +183,10 @@ pub(super) const SERVER_OF_CONTRACT: &[Row<ServerAct>] = &[
     ("expect 0..100 clients at most", |play, line| {
         expect_the_most(play.server()?, line.number)
     }),
+    ("expect BOUND 0..1000 clients in the queue", |play, line| {
+        let exactly = line.bound == Bound::Exactly;
+        expect_queue(play.server()?, line.number, exactly)
+    }),
     ("expect no log TEXT", |play, line| {
         let mut lines = play.printed().into_iter();
         let line = lines.find(|it| it.contains(&line.text));
@@ -192,13 +200,13 @@ pub(super) const SERVER_OF_CONTRACT: &[Row<ServerAct>] = &[
     ("expect BOUND 0..1000 lines TEXT", |play, line| play.expect_lines(line)),
     ("expect output", |play, line| {
         let lines = match &play.ended {
-            Some(ended) => ended.output.clone(),
+            Some((_, ended)) => ended.output.clone(),
             None => play.server()?.whole_log()?,
         };
         play.expect_whole("output", &lines, &line.lines)
     }),
     ("expect errors", |play, line| {
-        let errors = play.ended.as_ref().map(|ended| ended.errors.clone());
+        let errors = play.ended.as_ref().map(|(_, it)| it.errors.clone());
         let errors = errors.ok_or_else(|| checker("it has not ended"))?;
         play.expect_whole("error", &errors, &line.lines)
     }),
@@ -231,26 +239,33 @@ pub(super) fn step(line: &str, own: bool) -> Result<Step, String> {
 }
 
 /// The first pattern that describes a line; if there is none, what is wrong
-/// by the one that comes closest.
+/// by the one that comes closest, or which words there are.
 fn find<Act: Copy>(
     rows: &[Row<Act>],
     line: &str,
     unknown: &str,
 ) -> Result<(&'static str, Act, Args), String> {
-    let mut closest: Option<Misfit> = None;
+    let mut closest: Option<(Misfit, &str)> = None;
     for &(pattern, act) in rows {
         match read(pattern, line) {
             Ok(args) => return Ok((pattern, act, args)),
-            Err(misfit) => {
-                let before = closest.take();
-                closest = before.filter(|it| it.0 <= misfit.0).or(Some(misfit));
+            Err(it) if closest.as_ref().is_none_or(|(old, _)| it.0 < old.0) => {
+                closest = Some((it, pattern));
             }
+            Err(_) => {}
         }
     }
-    let word = line.split_whitespace().next().unwrap_or_default();
     match closest {
-        Some((left, what)) if left < line.trim().len() => Err(what),
-        _ => Err(format!("{unknown} {word:?}")),
+        Some(((left, what), pattern)) if left < line.trim().len() => {
+            Err(format!("{what}: the line could be `{pattern}`"))
+        }
+        _ => {
+            let word = line.split_whitespace().next().unwrap_or_default();
+            let known = rows.iter().filter_map(|row| row.0.split(' ').next());
+            let known: BTreeSet<_> = known.collect();
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            Err(format!("{unknown} {word:?}, but {known}"))
+        }
     }
 }
 
@@ -288,6 +303,10 @@ fn disturb(server: &Server<'_>) -> Verdict {
         }
     }
     Ok(())
+}
+
+fn send(client: &mut Client, bytes: &[u8]) -> Verdict {
+    client.send(bytes).map(drop)
 }
 
 /// What a line sends or expects, of this server.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::parse;
+use super::play::fits;
 use super::steps::{
     CLIENT, CLIENT_OF_CONTRACT, OTHERS, SERVER, SERVER_OF_CONTRACT,
 };
@@ -98,6 +99,40 @@ fn an_error_is_told_with_its_line() {
     ] {
         let message = parse("own", text).unwrap_err();
         assert!(message.contains(what), "{text}: {message}");
+    }
+}
+
+#[test]
+fn a_line_goes_on_behind_a_backslash_and_errors_count_on() {
+    let text = "case own/1: it holds\na: ask \\\n  \"Who?\"\na: aks\n";
+    let message = parse("own", text).unwrap_err();
+    assert!(message.starts_with("line 4: no client does \"aks\""), "{message}");
+}
+
+#[test]
+fn an_error_says_what_was_expected() {
+    for (line, expected) in [
+        ("a: aks", "but ask, close, connect, expect, finish,"),
+        ("a: expect end soon", "the line could be `expect end TIMES`"),
+        ("server: rest for a while", "the line could be `rest for TIME`"),
+        ("server: sleep", "but expect, freeze, rest, signal, thaw"),
+    ] {
+        let text = format!("case own/1: it holds\n{line}\n");
+        let message = parse("own", &text).unwrap_err();
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_pattern_of_a_line_stands_for_any_text() {
+    for (line, pattern, is_it) in [
+        ("error: no", "error: ...", true),
+        ("error: ", "error: ...", false),
+        ("zen: listing 7-5, page 1", "...7-...page ...", true),
+        ("zen: listing 7-5", "...7-...page ...", false),
+        ("as it is", "as it is", true),
+    ] {
+        assert_eq!(fits(line, pattern), is_it, "{line:?} {pattern:?}");
     }
 }
 

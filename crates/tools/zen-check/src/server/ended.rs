@@ -8,7 +8,7 @@ use zen_harness::ports::free_port;
 use zen_harness::{proc, strace, system};
 
 use super::{Server, how_it_ended};
-use crate::outcome::Failure;
+use crate::outcome::{Failure, last_line};
 use crate::process::PATIENCE;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
@@ -19,15 +19,6 @@ const ALONE_TIME: Duration = Duration::from_millis(800);
 /// How often it is looked whether it listens: it may end soon after that.
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 
-/// What a server does without any client.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Alone {
-    EndsEarly,
-    EndsBeforeItListens,
-    EndsWhileItListens,
-    StaysUp,
-}
-
 impl Server<'_> {
     /// Why the server could not be examined: it has ended, `when` its client
     /// did something, unless it does so by itself.
@@ -36,22 +27,13 @@ impl Server<'_> {
         status: ExitStatus,
         when: &str,
     ) -> Fault {
-        match self.ends_alone(status) {
-            Some(fault) => fault,
-            None => self.ended_when(status, &format!(" {when}")),
-        }
+        let alone = self.ends_alone(status);
+        alone.unwrap_or_else(|| self.ended_when(status, when))
     }
 
     /// The same for one that ends by itself; None for any other.
     pub(crate) fn ends_alone(&mut self, status: ExitStatus) -> Option<Fault> {
-        let when = match self.alone().unwrap_or(Alone::StaysUp) {
-            Alone::EndsEarly => " before a client could connect",
-            Alone::EndsBeforeItListens => " before it listened at its port",
-            Alone::EndsWhileItListens => {
-                " just after it had begun to listen, without any client"
-            }
-            Alone::StaysUp => return None,
-        };
+        let when = self.alone().unwrap_or(None)?;
         Some(self.ended_when(status, when))
     }
 
@@ -60,14 +42,11 @@ impl Server<'_> {
             // A process that it has started may hold its output open.
             child.errors.wait_for_end(Duration::from_millis(300)).ok();
         }
-        let log = self.subject.log();
-        let last = log.iter().rev().find(|line| !line.trim().is_empty());
-        let last = last.map_or_else(String::new, |line| {
-            format!("; the last line that it printed: {line}")
-        });
+        let last = last_line(&self.subject.log());
+        let last = last.map_or_else(String::new, |last| format!("; {last}"));
         let ended = how_it_ended(status);
         Fault::Server(Box::new(Failure {
-            what: format!("it {ended}{when}{last}"),
+            what: format!("it {ended} {when}{last}"),
             certain: true,
             starved: system::ended_by(status) == Some(system::SIGKILL),
             ..Failure::default()
@@ -91,8 +70,9 @@ impl Server<'_> {
         Ok(Some(counts.contains_key("listen")))
     }
 
-    /// Starts the same command again, and sends it no client.
-    fn alone(&self) -> Verdict<Alone> {
+    /// Starts the same command again, sends it no client, and says when it ends;
+    /// None for one that stays up.
+    fn alone(&self) -> Verdict<Option<&'static str>> {
         // What this one prints is not of interest.
         let subject = Subject::new(&self.subject.program);
         let port = free_port()?;
@@ -107,14 +87,16 @@ impl Server<'_> {
             if server.ended()?.is_some() {
                 let traced = || self.calls_listen().unwrap_or(None);
                 let listened = listened.then_some(true).or_else(traced);
-                return Ok(match listened {
-                    Some(true) => Alone::EndsWhileItListens,
-                    Some(false) => Alone::EndsBeforeItListens,
-                    None => Alone::EndsEarly,
-                });
+                return Ok(Some(match listened {
+                    Some(true) => {
+                        "just after it had begun to listen, without any client"
+                    }
+                    Some(false) => "before it listened at its port",
+                    None => "before a client could connect",
+                }));
             }
             thread::sleep(LOOK_EVERY);
         }
-        Ok(Alone::StaysUp)
+        Ok(None)
     }
 }

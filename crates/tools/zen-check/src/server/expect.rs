@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use zen_harness::proc::{self, End};
 use zen_harness::system;
 
-use super::{Server, how_it_ended};
-use crate::client::{Client, FIRST_BATCH, LAST_BATCH};
+use super::{Server, expect_status, how_it_ended};
+use crate::client::Client;
 use crate::process::{self, PATIENCE, wait_until};
 use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 
@@ -15,16 +15,6 @@ use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 const STOP_TIME_MAX: Duration = Duration::from_millis(2000 + 250);
 
 impl Server<'_> {
-    /// A client that has asked unknown questions in two batches, which have all
-    /// arrived, and has read nothing. Some of the answers fill the buffers of
-    /// its connection, and those to the last receive find no room.
-    pub(crate) fn with_answers_waiting(&self) -> Verdict<Client> {
-        let mut client = self.connect_narrow()?;
-        client.send_batch(FIRST_BATCH)?;
-        client.send_batch(LAST_BATCH)?;
-        Ok(client)
-    }
-
     /// This many clients, each of which has asked and been answered.
     pub(crate) fn served(&self, clients: usize) -> Verdict<Vec<Client>> {
         let served = |_| {
@@ -183,13 +173,7 @@ impl Server<'_> {
     }
 
     pub(crate) fn expect_exit_0(&mut self) -> Verdict {
-        let status = self.wait(PATIENCE)?;
-        let ended = how_it_ended(status);
-        ensure!(
-            status.code() == Some(0),
-            "it should end with exit status 0: it {ended}"
-        );
-        Ok(())
+        expect_status(self.wait(PATIENCE)?, 0)
     }
 
     /// Expects that it ends by itself. One case checks the exit status of any

@@ -92,3 +92,12 @@ fn a_case_whose_premise_the_kernel_breaks_is_left_out() {
         assert!(report.contains(reason), "{report}");
     }
 }
+
+#[test]
+fn a_server_that_spins_does_not_sleep() {
+    let script = "exec $check --report json=- --case cost/7 -- \
+        $server --fault spins";
+    let report = run(&[], script).output.join("\n");
+    assert!(report.contains("\"outcome\": \"failed\""), "{report}");
+    assert!(report.contains("it spins and never goes to sleep"), "{report}");
+}
