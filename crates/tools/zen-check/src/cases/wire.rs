@@ -1,11 +1,13 @@
 //! Bytes in, bytes out.
 
 use super::prelude::*;
+use crate::random::Random;
 
 pub(super) const FUNCTIONS: &[Named] = functions![
     a_question_may_hold_any_byte,
     answers_a_question_that_comes_byte_by_byte,
     answers_two_questions_cut_at_any_place,
+    answers_any_stream_cut_in_any_way,
     skips_nothing_but_white_space,
     knows_no_other,
 ];
@@ -43,6 +45,21 @@ fn answers_two_questions_cut_at_any_place(subject: &Subject) -> Verdict {
         client.send_pieces([piece, later])?.expect(b"Complex.Ugly.")?;
     }
     client.leave()
+}
+
+fn answers_any_stream_cut_in_any_way(subject: &Subject) -> Verdict {
+    let mut random = Random::new(subject.seed);
+    let words: [&[u8]; 9] = [
+        UGLY, IMPLICIT, COMPLEX, b" ", b"\r\n", b"?", b"a\0b", b"\xff?", b"\t",
+    ];
+    let mut stream = Vec::new();
+    for _ in 0..400 {
+        stream.extend_from_slice(words[random.below(words.len())]);
+    }
+    stream.push(b'?');
+    let expected = answers(&stream);
+    let (_server, mut client) = subject.start_for_one(&[])?;
+    client.send_cut(&stream, subject.seed)?.expect(&expected)?.leave()
 }
 
 fn skips_nothing_but_white_space(subject: &Subject) -> Verdict {
