@@ -10,7 +10,6 @@ use crate::experiments::{claims, tables};
 use crate::figure;
 use crate::results::Results;
 
-/// The data of the experiments, in the book's folder.
 pub const DATA: &str = "data/lab";
 
 /// One table for each server, in the book's folder.
@@ -19,7 +18,6 @@ pub const TABLES: &str = "data/lab/tables";
 /// The lab's figures, in the book's folder.
 pub const FIGURES: &str = "src/figures/lab";
 
-/// The book of this workspace.
 pub fn here() -> PathBuf {
     let own = zen_harness::folder!();
     // Where only the program was copied, the folder of its sources is missing.
@@ -48,7 +46,6 @@ pub fn drawn(
     files
 }
 
-/// The data file of an experiment.
 fn data(experiment: &Experiment) -> PathBuf {
     Path::new(DATA).join(format!("{}.json", experiment.name))
 }
@@ -72,7 +69,6 @@ pub fn write(
     Ok(())
 }
 
-/// Reads the results that `write` has stored.
 pub fn read(book: &Path, experiment: &Experiment) -> Result<Results> {
     let path = book.join(data(experiment));
     let text = fs::read_to_string(&path)

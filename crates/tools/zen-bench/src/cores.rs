@@ -5,7 +5,6 @@ use std::io;
 
 use zen_harness::server::Server;
 
-/// The cores of the server and those of the load.
 #[derive(Clone, Debug)]
 pub struct Cores {
     /// All but the last.
@@ -58,6 +57,5 @@ impl Cores {
         None
     }
 
-    /// Does nothing on this system.
     pub fn take(_: &[usize]) {}
 }

@@ -39,7 +39,6 @@ const COUNTING: &str = "zen-utils/count-allocations";
 
 const SILENT_CLIENTS: usize = 9_000;
 
-/// The counts of one run, by name.
 type Counts = BTreeMap<String, f64>;
 
 /// Counts everything and prints it; false if a bound is exceeded.
@@ -53,13 +52,12 @@ pub(crate) fn count(names: &[String], profile: &str) -> Result<bool> {
     }
     println!("{}", machine::linux()?);
     machine::descriptors_max();
-    let why_not: Vec<_> =
-        servers.listings.iter().map(|it| servers.cannot_run(it)).collect();
-    for why in why_not.iter().flatten() {
-        println!("Left out: {why}");
+    for listing in std::mem::take(&mut servers.listings) {
+        match servers.cannot_run(&listing) {
+            Some(why) => println!("Left out: {why}"),
+            None => servers.listings.push(listing),
+        }
     }
-    let mut why_not = why_not.iter();
-    servers.listings.retain(|_| why_not.next().is_none_or(Option::is_none));
     let mut within_bounds = system_calls(&servers)?;
     within_bounds &= memory(&servers)?;
     let folder = zen_harness::folder!();
@@ -97,11 +95,10 @@ fn system_calls(servers: &Servers) -> Result<bool> {
             calls.sort_by(|a, b| b.1.total_cmp(a.1));
             let calls = calls.iter().map(|(name, n)| format!("{name} {n:.2}"));
             let calls = calls.collect::<Vec<_>>().join(", ");
-            let bound = match listing {
-                it if it.is_plain_loop() => Some(bounds[0]),
-                it if it.runs_on("own") => Some(bounds[0]),
-                it if it.runs_on("io_uring") => Some(bounds[1]),
-                _ => None,
+            let is_loop = listing.is_plain_loop() || listing.runs_on("own");
+            let bound = match is_loop {
+                true => Some(bounds[0]),
+                false => listing.runs_on("io_uring").then_some(bounds[1]),
             };
             within_bounds &=
                 row(listing, 2, cost.values().sum(), bound, &calls);
@@ -116,7 +113,6 @@ pub(crate) fn traced(words: &[String]) -> Vec<String> {
     [&strace, words].concat()
 }
 
-/// The counts of system calls in what strace has written.
 pub(crate) fn system_calls_in(errors: &str) -> Result<Counts> {
     let counts = strace::counts(errors);
     let counts = counts.with_context(|| format!("no table: {errors}"))?;

@@ -23,10 +23,8 @@ const CLIENTS: usize = 64;
 const RATIO_MAX: f64 = 1.10;
 const BOUNDED: [&str; 3] = ["zen-poll", "zen-callback", "zen-executor"];
 
-/// The name of the bare loop in the list of servers.
 const LOOP: &str = "bare loop";
 
-/// A server under load.
 struct Busy {
     server: Server,
     load: Load,
@@ -104,7 +102,6 @@ impl Busy {
         Ok((self.processor_time()? - before) / answers as f64)
     }
 
-    /// In nanoseconds.
     fn processor_time(&self) -> Result<f64> {
         Ok(proc::cpu_time(self.server.id())?.as_nanos() as f64)
     }

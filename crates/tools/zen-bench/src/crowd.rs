@@ -10,7 +10,6 @@ use zen_harness::system;
 
 use crate::load::{Client, Script, ensure_here, ensure_not_too_many};
 
-/// What each client does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Errand {
     Connect,
@@ -19,14 +18,14 @@ pub enum Errand {
 }
 
 /// Sends this many clients at once. Returns how long each of them took, the
-/// quickest first; None for a client that did not finish in time. Clients that
-/// only connect stay until all are done.
+/// quickest first; the whole time for a client that did not finish. Clients
+/// that only connect stay until all are done.
 pub fn burst(
     server: SocketAddr,
     clients: usize,
     errand: Errand,
     time_max: Duration,
-) -> Result<Vec<Option<Duration>>> {
+) -> Result<Vec<Duration>> {
     ensure_here(server)?;
     ensure_not_too_many(clients)?;
     let scripts = Script::all(1);
@@ -56,11 +55,11 @@ pub fn burst(
         for event in events.iter() {
             let visitor = &mut visitors[event.key];
             if proceeds(visitor, &poller, event.key, errand, &scripts)? {
-                times.push(Some(begun.elapsed()));
+                times.push(begun.elapsed());
             }
         }
     }
-    times.resize(clients, None);
+    times.resize(clients, time_max);
     Ok(times)
 }
 
@@ -95,11 +94,9 @@ fn proceeds(
     Ok(errand == Errand::Connect)
 }
 
-/// How long one client takes to connect, to ask and to receive its answer; None
-/// if it takes longer than this limit.
-pub fn visit(
-    server: SocketAddr,
-    time_max: Duration,
-) -> Result<Option<Duration>> {
-    Ok(burst(server, 1, Errand::Ask, time_max)?.into_iter().flatten().next())
+/// In how many seconds one client connects, asks and receives its answer; the
+/// limit if it takes longer.
+pub fn visit(server: SocketAddr, limit: f64) -> Result<f64> {
+    let time_max = Duration::from_secs_f64(limit);
+    Ok(burst(server, 1, Errand::Ask, time_max)?[0].as_secs_f64())
 }

@@ -19,10 +19,8 @@ use zen_harness::proc::{self, Turns};
 use crate::load::{BATCH_MAX, Load, Plan, Script, TIME_MAX};
 use crate::schedule::{Order, Pace, Round, Schedule};
 
-/// The most questions that a load may ask.
 pub const QUESTIONS_MAX: u64 = 100_000_000;
 
-/// The most questions a second that a schedule may ask.
 pub const RATE_MAX: f64 = 1e6;
 
 /// How long to wait for the last answers: as long as the load took, within
@@ -31,7 +29,6 @@ pub const RATE_MAX: f64 = 1e6;
 const GRACE: [Duration; 2] =
     [Duration::from_millis(100), Duration::from_secs(2)];
 
-/// How often `watch` is called.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 
 /// The result of a load. Latencies are in nanoseconds.
@@ -75,7 +72,6 @@ impl Outcome {
         self.latency.value_at_quantile(share) as f64 / 1e9
     }
 
-    /// Records that a round of this many questions was answered.
     fn record(&mut self, round: Round, answered: Instant, questions: u64) {
         let nanoseconds = |since: Instant| {
             let time = answered.saturating_duration_since(since).as_nanos();
@@ -87,7 +83,6 @@ impl Outcome {
     }
 }
 
-/// A load in progress.
 struct Drive<'a> {
     load: &'a mut Load,
     scripts: Vec<Script>,
@@ -96,7 +91,6 @@ struct Drive<'a> {
     rounds: Vec<Option<Round>>,
     /// Clients that are free to ask; the first has waited longest.
     idle: VecDeque<usize>,
-    batch: u64,
     /// The time before each further round.
     pause: Duration,
     outcome: Outcome,
@@ -156,7 +150,6 @@ impl Load {
             schedule: Schedule::new(order, begun),
             rounds: vec![None; clients],
             idle: (0..clients).collect(),
-            batch: order.batch as u64,
             pause,
             outcome: Outcome::new()?,
         };
@@ -168,9 +161,8 @@ impl Load {
 
 impl Drive<'_> {
     fn run(mut self, watch: &mut dyn FnMut(&Outcome)) -> Result<Outcome> {
-        let begun = self.schedule.begun;
-        let grace = self.schedule.time.clamp(GRACE[0], GRACE[1]);
-        let deadline = begun + self.schedule.time + grace;
+        let Schedule { begun, order: Order { time, .. }, .. } = self.schedule;
+        let deadline = begun + time + time.clamp(GRACE[0], GRACE[1]);
         let mut told = begun;
         loop {
             let now = Instant::now();
@@ -207,6 +199,7 @@ impl Drive<'_> {
 
     /// Receives what has arrived; a client with its answer may ask again.
     fn wait(&mut self, time_max: Duration) -> Result<()> {
+        let batch = self.schedule.order.batch as u64;
         let mut events = std::mem::take(&mut self.load.events);
         events.clear();
         self.load.poller.wait(&mut events, Some(time_max))?;
@@ -217,8 +210,8 @@ impl Drive<'_> {
             }
             let answered = Instant::now();
             if let Some(round) = self.rounds[event.key].take() {
-                self.outcome.answers += self.batch;
-                self.outcome.record(round, answered, self.batch);
+                self.outcome.answers += batch;
+                self.outcome.record(round, answered, batch);
             }
             let next = self.schedule.take(answered);
             if next.is_some() && !self.pause.is_zero() {
@@ -243,18 +236,18 @@ impl Drive<'_> {
 
     /// Counts missing answers as received now, the earliest they can be.
     fn give_up(&mut self) {
-        let now = Instant::now();
+        let (now, batch) = (Instant::now(), self.schedule.order.batch as u64);
         let mut missing: Vec<Round> =
             self.rounds.iter().flatten().copied().collect();
         // Questions that were due, but found no free client.
-        if self.schedule.interval.is_some() {
+        if self.schedule.order.pace != Pace::Closed {
             while let Some(round) = self.schedule.take(now) {
                 missing.push(round);
             }
         }
         for round in missing {
-            self.outcome.unanswered += self.batch;
-            self.outcome.record(round, now, self.batch);
+            self.outcome.unanswered += batch;
+            self.outcome.record(round, now, batch);
         }
     }
 }

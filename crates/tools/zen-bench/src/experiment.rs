@@ -32,7 +32,6 @@ pub struct About {
     pub charts: Charts,
 }
 
-/// Fills in a template about results.
 pub(crate) fn fill(template: &str, results: &Results, server: &str) -> String {
     let charts = results.charts.iter().map(|chart| {
         let names = chart.series.iter().map(|it| it.name.clone());
@@ -76,7 +75,6 @@ fn value_at(results: Results) -> impl Fn(&str, &str, &Value) -> Option<f64> {
 }
 
 impl Experiment {
-    /// Puts the outcome into sentences, from the data alone.
     pub fn seen(&self, results: &Results) -> String {
         match results.charts.is_empty() {
             true => {

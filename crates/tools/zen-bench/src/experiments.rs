@@ -18,7 +18,6 @@ mod silent;
 mod slow;
 mod waiting;
 
-/// All experiments, in the order of the chapter.
 pub static EXPERIMENTS: LazyLock<Vec<Experiment>> = LazyLock::new(|| {
     let about = toml::from_str(include_str!("experiments/about.toml"));
     let mut about: HashMap<String, About> = about.expect("it is TOML");

@@ -97,7 +97,6 @@ fn description(chart: &Chart) -> String {
     text
 }
 
-/// The label for a value of an axis.
 fn tell(axis: &Axis, value: f64) -> String {
     axis.names.get(value as usize).cloned().unwrap_or_else(|| shown(value))
 }

@@ -29,7 +29,6 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// The figures, by their names in charts.
     pub fn counts(&self) -> [(&'static str, u64); 4] {
         [
             ("processes", self.processes),

@@ -13,7 +13,6 @@ use crate::machine::{self, Machine};
 use crate::progress;
 use crate::results::{Charts, Results};
 
-/// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Size {
     /// As little as possible, to test that it works.
@@ -33,7 +32,6 @@ pub struct Subject {
     pub listing: Option<Listing>,
 }
 
-/// Where experiments run.
 #[derive(Debug)]
 pub struct Lab {
     size: Size,
@@ -59,7 +57,6 @@ pub fn servers(
 }
 
 impl Subject {
-    /// Reads `NAME=command`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (name, command) =
             text.split_once('=').ok_or("write NAME='command'")?;
@@ -78,18 +75,15 @@ impl Lab {
         machine::descriptors_max();
         let servers = servers(profile, |_| true)?;
         let cores = Cores::separate();
-        let machine = Machine::here(profile, cores.is_some());
-        let (left_out, name) = (Vec::new(), String::new());
-        let is_made_once = false;
         Ok(Self {
             size,
-            machine,
+            machine: Machine::here(profile, cores.is_some()),
             servers,
             also,
             cores,
-            left_out,
-            name,
-            is_made_once,
+            left_out: Vec::new(),
+            name: String::new(),
+            is_made_once: false,
         })
     }
 
@@ -130,7 +124,6 @@ impl Lab {
         })
     }
 
-    /// How often everything is measured.
     pub fn runs(&self) -> usize {
         if self.is_made_once { 1 } else { self.pick([1, 3, 7]) }
     }
@@ -141,7 +134,6 @@ impl Lab {
         self.is_made_once = true;
     }
 
-    /// Picks the value for this size: tiny, quick or full.
     pub fn pick<T>(&self, [tiny, quick, full]: [T; 3]) -> T {
         match self.size {
             Size::Tiny => tiny,
@@ -236,17 +228,38 @@ impl Lab {
         Ok(gauge)
     }
 
-    /// The server's processor time in seconds; None, with a remark, where that
-    /// is unknown.
-    pub fn cpu(&mut self, server: &Server) -> Result<Option<f64>> {
-        let cpu = gauge::cpu(server.id())?;
-        if cpu.is_none() {
-            self.leave_out(gauge::NOT_HERE);
+    /// Records the counts of everything that the server has, at this place.
+    pub fn record_counts(
+        &mut self,
+        charts: &mut Charts,
+        subject: &Subject,
+        server: &Server,
+        x: f64,
+    ) -> Result<()> {
+        for (chart, value) in self.gauge(server)?.iter().flat_map(Gauge::counts)
+        {
+            charts.record(chart, &subject.name, x, value as f64);
         }
-        Ok(cpu.map(|cpu| cpu.as_secs_f64()))
+        Ok(())
     }
 
-    /// Shows the progress.
+    /// The server's processor time during this work, in seconds; None, with a
+    /// remark, where that is unknown.
+    pub fn cpu<T>(
+        &mut self,
+        server: &Server,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<(T, Option<f64>)> {
+        let before = gauge::cpu(server.id())?;
+        let done = work()?;
+        let both = before.zip(gauge::cpu(server.id())?);
+        if both.is_none() {
+            self.leave_out(gauge::NOT_HERE);
+        }
+        let cpu = both.map(|(from, to)| to.as_secs_f64() - from.as_secs_f64());
+        Ok((done, cpu))
+    }
+
     pub fn tell(&self, run: usize, what: &str) {
         let (name, run, runs) = (&self.name, run + 1, self.runs());
         progress::tell(&format!("{name}, run {run} of {runs}: {what}"));

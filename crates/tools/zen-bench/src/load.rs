@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use polling::{Event, Events, PollMode, Poller};
 
-/// The longest that a load may last.
 pub const TIME_MAX: Duration = Duration::from_secs(600);
 
 /// More clients would need more than one loopback address.
@@ -28,11 +27,9 @@ const QUESTIONS: [(&str, &str); 4] = [
     ("What is better than simple?", "Error: unknown aphorism."),
 ];
 
-/// What each client does.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub rounds: usize,
-    /// The number of questions asked at once.
     pub batch: usize,
     /// How long to wait before each further round. The pause holds up all
     /// clients, so use it for a load of one client.
@@ -65,7 +62,6 @@ pub(crate) struct Client {
     pub(crate) is_owed: bool,
     /// Which of the scripts the client follows in this round.
     script: usize,
-    /// How many bytes of the answers have arrived.
     received: usize,
 }
 
@@ -78,7 +74,6 @@ pub struct Script {
 }
 
 impl Load {
-    /// Connects this many clients, which are silent at first.
     pub fn connect(server: SocketAddr, clients: usize) -> Result<Self> {
         ensure_here(server)?;
         Self::connect_anywhere(server, clients)

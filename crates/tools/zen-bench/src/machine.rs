@@ -6,8 +6,8 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use zen_harness::system;
 
-/// A machine, and how it was used.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Machine {
     pub cores: usize,
@@ -25,7 +25,6 @@ pub struct Machine {
     /// The niceness of every process: 0 is the default, and -20 the highest
     /// priority, as for `nice`.
     pub nice: i32,
-    /// Whether server and load had separate cores.
     pub separate: bool,
 }
 
@@ -38,19 +37,15 @@ impl Machine {
             other => other.into(),
         };
         let cpuinfo = read("/proc/cpuinfo");
-        let processor = cpuinfo
-            .lines()
-            .find(|line| line.starts_with("model name"))
-            .and_then(|line| Some(line.split_once(": ")?.1.trim().to_string()));
+        let processor = cpuinfo.lines().find_map(|line| {
+            Some(line.strip_prefix("model name")?.split_once(": ")?.1.trim())
+        });
         Self {
             cores: cores(&cpuinfo),
-            processor: processor.unwrap_or_else(|| "unknown".into()),
+            processor: processor.unwrap_or("unknown").into(),
             system,
             descriptors_max: descriptors_max(),
-            backlog_max: read("/proc/sys/net/core/somaxconn")
-                .trim()
-                .parse()
-                .ok(),
+            backlog_max: system::longest_queue(),
             profile: profile.into(),
             revision: revision().unwrap_or_else(|| "unknown".into()),
             nice: nice(),

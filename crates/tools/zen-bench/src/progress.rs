@@ -14,7 +14,6 @@ pub fn tell(text: &str) {
     }
 }
 
-/// Removes the last message.
 pub fn end() {
     if std::io::stderr().is_terminal() {
         eprint!("{CLEAR}");

@@ -13,13 +13,11 @@ pub const SPREAD_MAX: f64 = 0.5;
 /// machine was busy with other programs.
 pub const DELAY_MAX: f64 = 0.1;
 
-/// Everything that an experiment has found.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Results {
     pub experiment: String,
     /// `quick`, `full` or `tiny`.
     pub size: String,
-    /// How often everything was measured.
     pub runs: usize,
     pub machine: Machine,
     /// The share of the time in which the load wanted a core and had to wait
@@ -57,7 +55,6 @@ pub struct Axis {
     pub names: Vec<String>,
 }
 
-/// How values are spread along an axis.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scale {
@@ -94,14 +91,21 @@ impl Charts {
         chart.expect("about.toml has this chart")
     }
 
-    /// Adds a value that one run has measured to this chart.
-    pub fn record(&mut self, chart: &str, series: &str, x: f64, value: f64) {
-        self.get(chart).record(series, x, value);
+    /// Adds a value that one run has measured to this chart, if it is known.
+    pub fn record(
+        &mut self,
+        chart: &str,
+        series: &str,
+        x: f64,
+        value: impl Into<Option<f64>>,
+    ) {
+        if let Some(value) = value.into() {
+            self.get(chart).record(series, x, value);
+        }
     }
 }
 
 impl Chart {
-    /// Adds a value that one run has measured.
     pub fn record(&mut self, series: &str, x: f64, value: f64) {
         let at = self.series.iter().position(|it| it.name == series);
         let at = at.unwrap_or_else(|| {
@@ -117,7 +121,6 @@ impl Chart {
         }
     }
 
-    /// The median at one place.
     pub fn at(&self, series: &str, x: f64) -> Option<f64> {
         let series = self.series.iter().find(|it| it.name == series)?;
         series.points.iter().find(|it| it.x == x).map(Point::median)
@@ -161,7 +164,6 @@ impl Results {
         self.charts.iter().find(|chart| chart.name == name)
     }
 
-    /// The charts that are drawn.
     pub fn figures(&self) -> impl Iterator<Item = &Chart> {
         self.charts.iter().filter(|chart| !chart.is_table)
     }

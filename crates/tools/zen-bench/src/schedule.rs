@@ -29,40 +29,31 @@ pub(crate) struct Round {
 
 /// When the rounds are due.
 pub(crate) struct Schedule {
+    pub(crate) order: Order,
     pub(crate) begun: Instant,
-    pub(crate) time: Duration,
-    /// The time between two rounds; None in a closed loop.
-    pub(crate) interval: Option<Duration>,
-    /// The number of rounds given out, and the most that there may be.
+    /// The number of rounds given out.
     given: u64,
-    rounds_max: u64,
 }
 
 impl Schedule {
     pub(crate) fn new(order: &Order, begun: Instant) -> Self {
-        let batch = order.batch as u64;
-        let interval = match order.pace {
-            Pace::Closed => None,
+        Self { order: *order, begun, given: 0 }
+    }
+
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        let Order { pace, batch, time, questions_max } = self.order;
+        let due = match pace {
+            Pace::Closed => now,
             Pace::Open(rate) => {
-                Some(Duration::from_secs_f64(order.batch as f64 / rate))
+                let interval = Duration::from_secs_f64(batch as f64 / rate);
+                // A sum of intervals would add up their rounding errors.
+                self.begun + interval.mul_f64(self.given as f64)
             }
         };
-        let rounds_max = order.questions_max / batch;
-        Self { begun, time: order.time, interval, given: 0, rounds_max }
+        let is_left = self.given < questions_max / batch as u64;
+        (is_left && due < self.begun + time).then_some(due)
     }
 
-    /// When the next round is due, if there is one.
-    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        let due = match self.interval {
-            None => now,
-            // Multiply: a sum of intervals would add up their rounding errors.
-            Some(interval) => self.begun + interval.mul_f64(self.given as f64),
-        };
-        (self.given < self.rounds_max && due < self.begun + self.time)
-            .then_some(due)
-    }
-
-    /// Gives out the next round, if it is due.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Round> {
         let intended = self.due(now).filter(|&due| due <= now)?;
         self.given += 1;

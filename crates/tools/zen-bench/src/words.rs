@@ -54,15 +54,7 @@ pub(crate) fn shown(value: f64) -> String {
         1e4.. => (value / 1e3, " k"),
         _ => (value, ""),
     };
-    let places = match value.abs() {
-        100.0.. => 0,
-        10.0.. => 1,
-        1.0.. => 2,
-        0.1.. => 3,
-        0.01.. => 4,
-        0.001.. => 5,
-        _ => 6,
-    };
+    let places = (2.0 - value.abs().log10().floor()).clamp(0.0, 6.0) as usize;
     let text = format!("{value:.places$}");
     let text = match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.'),

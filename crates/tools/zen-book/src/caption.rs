@@ -109,7 +109,6 @@ fn caption(path: &str, anchor: &str, up: &str) -> String {
     )
 }
 
-/// Copies the files to which captions link.
 pub(crate) fn copy(
     sources: &BTreeSet<String>,
     root: &Path,

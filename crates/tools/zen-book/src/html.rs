@@ -19,7 +19,6 @@ const CHANGES: [[&str; 2]; 5] = [
     ["<body>", "<body>\n<a class=\"skip\" href=\"#page\">Skip to content</a>"],
 ];
 
-/// The folder of the book.
 pub(crate) fn book() -> PathBuf {
     zen_harness::folder!().join("../../../book")
 }

@@ -17,7 +17,6 @@ const BROWSERS: [&str; 4] = [
 /// There are a few hundred pages, and a busy machine takes minutes for them.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Prints the page that has the whole book.
 pub(crate) fn print(html: &Path) -> Result<()> {
     let file = html.join("book.pdf");
     let browser = BROWSERS.into_iter().find_map(|browser| {

@@ -18,7 +18,6 @@ use tower_http::services::{ServeDir, ServeFile};
 
 use crate::html;
 
-/// The time of the last build.
 static BUILT: Mutex<SystemTime> = Mutex::new(SystemTime::UNIX_EPOCH);
 
 /// Serves until it is interrupted.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use regex::Regex;
 use zen_harness::process::{Output, Process};
 use zen_harness::system;
@@ -32,19 +32,16 @@ pub(crate) struct Server {
     pub(crate) process: u32,
 }
 
-/// The package that a command runs, if it belongs to this workspace.
-pub(crate) fn package(command: &str) -> Option<&str> {
-    command.strip_prefix(CARGO_RUN)?.split(' ').next()
-}
-
 /// The packages that a line runs, alone or in a pipe.
 pub(crate) fn packages(command: &str) -> impl Iterator<Item = &str> {
     command.split(CARGO_RUN).skip(1).filter_map(|it| it.split(' ').next())
 }
 
 fn is_server(command: &str) -> bool {
-    package(command)
-        .is_some_and(|it| !["zen-client", "zen-check"].contains(&it))
+    let others = ["zen-client", "zen-check"];
+    let first = packages(command).next();
+    command.starts_with(CARGO_RUN)
+        && first.is_some_and(|it| !others.contains(&it))
 }
 
 impl Terminal {
@@ -98,13 +95,11 @@ impl Terminal {
             self.process.signal(system::SIGINT)?;
         }
         self.output.wait_for_end(PATIENCE)?;
-        match self.process.wait(PATIENCE)? {
-            Some(status) => {
-                let text = self.output.text();
-                Ok((status.success(), text.lines().map(String::from).collect()))
-            }
-            None => bail!("has not ended after {PATIENCE:?}"),
-        }
+        let status = self.process.wait(PATIENCE)?;
+        let status = status
+            .with_context(|| format!("has not ended after {PATIENCE:?}"))?;
+        let text = self.output.text();
+        Ok((status.success(), text.lines().map(String::from).collect()))
     }
 }
 
@@ -113,44 +108,34 @@ fn variable(package: &str) -> String {
     package.replace('-', "_")
 }
 
+/// The command, run by a shell from the folder of the workspace.
 fn command(
     line: &str,
     programs: &Programs,
     server: Option<&Server>,
 ) -> Result<Command> {
-    let port = server.map_or(0, |it| it.port).to_string();
-    let program = |package: &str| {
-        programs.get(package).with_context(|| format!("{package} is not built"))
-    };
-    let Some(name) = package(line) else {
-        let mut shell = Command::new("sh");
-        // By path: the same program may also be running from another folder.
-        let by_name =
-            Regex::new(r"\bps (.*)-C zen-[a-z-]+").expect("a pattern");
-        let script = by_name.replace(line, "ps $1-p $$PID");
-        let mut script = script.into_owned();
-        for name in packages(line) {
-            let run = format!("{CARGO_RUN}{name}");
-            let place = format!("\"${}\"", variable(name));
-            script = script.replace(&format!("{run} --"), &place);
-            script = script.replace(&run, &place);
-            shell.env(variable(name), program(name)?);
-        }
-        // The paths in it are relative to the workspace.
-        shell.args(["-c", &script]).current_dir(book().join(".."));
-        shell.env("ZEN_PORT", port);
-        if let Some(server) = server {
-            shell.env("PID", server.process.to_string());
-        }
-        return Ok(shell);
-    };
-    let rest = line.strip_prefix(CARGO_RUN).unwrap_or_default();
-    let rest = rest.strip_prefix(name).unwrap_or_default();
-    let rest = rest.strip_prefix(" --").unwrap_or(rest);
-    let mut command = Command::new(program(name)?);
-    command.args(shlex::split(rest).context("a quote without its end")?);
-    command.env("ZEN_PORT", port);
-    Ok(command)
+    let mut shell = Command::new("sh");
+    // By path: the same program may also be running from another folder.
+    let by_name = Regex::new(r"\bps (.*)-C zen-[a-z-]+").expect("a pattern");
+    let mut script = by_name.replace(line, "ps $1-p $$PID").into_owned();
+    for name in packages(line) {
+        let program = programs.get(name);
+        let program =
+            program.with_context(|| format!("{name} is not built"))?;
+        let run = format!("{CARGO_RUN}{name}");
+        // A program alone takes the place of its shell, to get its signals.
+        let exec = if script.starts_with(&run) { "exec " } else { "" };
+        let place = format!("{exec}\"${}\"", variable(name));
+        script = script.replace(&format!("{run} --"), &place);
+        script = script.replace(&run, &place);
+        shell.env(variable(name), program);
+    }
+    shell.args(["-c", &script]).current_dir(book().join(".."));
+    shell.env("ZEN_PORT", server.map_or(0, |it| it.port).to_string());
+    if let Some(server) = server {
+        shell.env("PID", server.process.to_string());
+    }
+    Ok(shell)
 }
 
 #[cfg(test)]
@@ -160,7 +145,7 @@ mod tests {
     #[test]
     fn finds_a_package_in_a_pipe() {
         let line = "echo ? | cargo run -p zen-client -- --interactive";
-        assert_eq!(package(line), None);
+        assert!(!is_server(line) && is_server("cargo run -p zen-poll -- -q"));
         assert!(packages(line).eq(["zen-client"]));
         let place = "/a place/zen-client";
         let programs = [("zen-client".into(), place.into())].into();

@@ -27,10 +27,6 @@ impl Part<'_> {
         let (before, _) = self.note.split_once(word)?;
         before.rsplit(['(', ' ']).find(|it| !it.is_empty())?.parse().ok()
     }
-
-    fn notes(&self, word: &str) -> bool {
-        self.note.contains(word)
-    }
 }
 
 /// Runs all transcripts again, or only the named ones. With `write`, the new
@@ -151,7 +147,7 @@ fn run<'a>(
         if let Some(found) = terminal.server()? {
             server = Some((name, found));
         }
-        running.insert(name, (terminal, printed, part.notes("fails")));
+        running.insert(name, (terminal, printed, part.note.contains("fails")));
     }
     match running.keys().next() {
         Some(name) => bail!("there is no part {name}-prints"),
@@ -171,20 +167,14 @@ fn compare(part: &Part, seen: &[String]) -> Result<(), String> {
         let is_so = found == expected;
         return is_so.then_some(()).ok_or(format!("{found} lines"));
     }
-    let any_order = part.notes("in any order");
-    let mut normal = [
-        normalised(&part.lines.join("\n"), any_order),
-        normalised(&seen.join("\n"), any_order),
-    ];
-    if any_order {
-        normal.iter_mut().for_each(|lines| lines.sort());
-    }
-    let [expected, found] = normal;
-    if expected == found {
+    let any_order = part.note.contains("in any order");
+    let [expected, found] = [part.lines.join("\n"), seen.join("\n")];
+    if normalised(&expected, any_order) == normalised(&found, any_order) {
         return Ok(());
     }
-    let seen = seen.join("\n  ");
-    Err(format!("{}\n  was printed, not\n  {}", seen, part.lines.join("\n  ")))
+    let [expected, found] =
+        [expected, found].map(|it| it.replace('\n', "\n  "));
+    Err(format!("{found}\n  was printed, not\n  {expected}"))
 }
 
 /// Replaces client ports by numbers in the order of appearance, and removes
@@ -207,12 +197,15 @@ fn normalised(text: &str, any_order: bool) -> Vec<String> {
     });
     let text = sizes.replace_all(&text, "# KiB");
     // Sizes vary in their number of digits, and so in the spaces before them.
-    text.split('\n')
-        .map(|it| it.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect()
+    let lines = text.split('\n');
+    let words = lines.map(|it| it.split_whitespace().collect::<Vec<_>>());
+    let mut lines: Vec<_> = words.map(|words| words.join(" ")).collect();
+    if any_order {
+        lines.sort();
+    }
+    lines
 }
 
-/// The transcript with the new output.
 fn rewritten(text: &str, seen: &[(Part, Vec<String>)]) -> String {
     let mut written = String::new();
     let mut skipping = false;

@@ -625,7 +625,9 @@ impl Client {
     fn told(&self, failure: Failure) -> Failure {
         let first = format!("client {}", self.address);
         let transcript = [vec![first], self.transcript.lines()].concat();
-        Failure { transcript, ..failure }
+        let means = failure.means.as_deref();
+        let starved = [Some(NOTHING), Some(NO_END)].contains(&means);
+        Failure { transcript, starved, ..failure }
     }
 }
 

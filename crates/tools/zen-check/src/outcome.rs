@@ -135,6 +135,10 @@ pub struct Failure {
     /// A busy machine is no excuse: it was not judged by a time.
     #[cfg_attr(feature = "command", serde(skip))]
     pub certain: bool,
+    /// Another program of this machine may be the reason: nothing came for a
+    /// long time, or something killed the server.
+    #[cfg_attr(feature = "command", serde(skip))]
+    pub starved: bool,
 }
 
 impl Failure {

@@ -32,7 +32,6 @@ macro_rules! folder {
 ///
 /// The test was built in another folder, and Cargo does not tell where the
 /// program is.
-#[must_use]
 pub fn program(name: &str, built_as: &str, built_in: &str) -> String {
     // Since 1.94, Cargo also sets this variable when it runs a test.
     if let Ok(path) = env::var(format!("CARGO_BIN_EXE_{name}")) {
@@ -60,7 +59,6 @@ pub fn scratch() -> io::Result<PathBuf> {
 
 /// See [`folder!`](crate::folder). It is the folder that Cargo names, or the
 /// one in the current clone, or the one at the time of the build.
-#[must_use]
 pub fn folder(built_in: &str) -> PathBuf {
     let built_in = Path::new(built_in);
     let name = built_in.file_name().unwrap_or_default();

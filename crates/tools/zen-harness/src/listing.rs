@@ -37,16 +37,13 @@ pub struct Listing {
 
 impl Listing {
     /// Reads a manifest; None if it is not that of a server.
-    #[must_use]
     pub fn in_manifest(name: &str, manifest: &str) -> Option<Self> {
         let (_, section) =
             manifest.split_once("\n[package.metadata.server]\n")?;
         let section = section.split("\n[").next().unwrap_or_default();
-        let here = match cfg!(target_os = "linux") {
-            true => None,
-            false => value(section, "variants-elsewhere"),
-        };
-        let variants = here.or_else(|| value(section, "variants"));
+        let elsewhere = value(section, "variants-elsewhere");
+        let elsewhere = elsewhere.filter(|_| cfg!(not(target_os = "linux")));
+        let variants = elsewhere.or_else(|| value(section, "variants"));
         let variants = variants.unwrap_or_else(|| "[[]]".into());
         let first = |key| Some(strings(&value(section, key)?).swap_remove(0));
         let description = value(manifest, "description").unwrap_or_default();
@@ -64,32 +61,19 @@ impl Listing {
 
     /// The options that let it serve this many clients at once; None if it
     /// cannot.
-    #[must_use]
     pub fn options_for(&self, clients: usize) -> Option<Vec<String>> {
         let number = clients.to_string();
         let options = self.crowd.as_ref()?.iter();
         Some(options.map(|it| it.replace("{clients}", &number)).collect())
     }
 
-    /// The command of its first variant that serves this many clients at once,
-    /// or one at a time if it cannot do more.
-    #[must_use]
-    pub fn words_for(&self, program: &Path, clients: usize) -> Vec<String> {
-        let mut words = vec![program.to_string_lossy().into_owned()];
-        words.extend(self.variants.iter().take(1).flatten().cloned());
-        words.extend(self.options_for(clients).unwrap_or_default());
-        words
-    }
-
     /// It does not listen: inetd has to start it.
-    #[must_use]
     pub fn is_inetds(&self) -> bool {
         self.architectures.iter().any(|it| it.starts_with("inetd"))
     }
 
     /// Why its program cannot run on this machine, if it reports that when the
     /// first client connects.
-    #[must_use]
     pub fn cannot_run_here(&self, program: &Path) -> Option<String> {
         let says = self.cannot_run_where.as_ref()?;
         let mut command = Command::new(program);
@@ -111,23 +95,20 @@ impl Listing {
     }
 
     /// It waits for all clients at once in its own loop around readiness.
-    #[must_use]
     pub fn is_plain_loop(&self) -> bool {
-        let [architecture, ..] = &self.architectures[..] else { return false };
         let is_loop =
-            architecture == "event-loop" || architecture.starts_with("loops");
-        is_loop && self.runtime.is_none()
+            |it: &String| it == "event-loop" || it.starts_with("loops");
+        self.architectures.first().is_some_and(is_loop)
+            && self.runtime.is_none()
     }
 
     /// A library's runtime waits on its behalf.
-    #[must_use]
     pub fn has_foreign_runtime(&self) -> bool {
         let own = ["own", "io_uring"];
         self.runtime.as_deref().is_some_and(|it| !own.contains(&it))
     }
 
     /// Whether this runtime waits on its behalf.
-    #[must_use]
     pub fn runs_on(&self, runtime: &str) -> bool {
         self.runtime.as_deref() == Some(runtime)
     }

@@ -29,7 +29,6 @@ pub struct Parts {
 
 impl Parts {
     /// The counts of descriptors, threads, and processes including zombies.
-    #[must_use]
     pub fn counts(self) -> [usize; 3] {
         [self.descriptors, self.threads, self.processes + self.zombies]
     }
@@ -55,7 +54,6 @@ pub struct Turns {
 
 impl Turns {
     /// The time since an earlier reading.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
             cpu: self.cpu.saturating_sub(earlier.cpu),
@@ -108,7 +106,7 @@ pub use other::*;
 pub fn family(leader: u32) -> io::Result<Vec<u32>> {
     let mut members = members(leader)?;
     members.retain(|member| member.state != 'Z');
-    Ok(members.iter().map(|member| member.process).collect())
+    Ok(members.iter().map(|member| member.pid as u32).collect())
 }
 
 /// The states of all processes of a server: R, S, Z and so on, as ps shows
@@ -119,7 +117,6 @@ pub fn states(leader: u32) -> io::Result<Vec<char>> {
 
 /// How long the threads of some processes have run, and were ready without a
 /// processor, as far as the system reports that.
-#[must_use]
 pub fn turns_of(processes: impl IntoIterator<Item = u32>) -> Turns {
     let all = processes.into_iter().flat_map(|it| turns(it).into_values());
     all.fold(Turns::default(), |sum, it| Turns {

@@ -83,7 +83,6 @@ pub fn clean_environment(command: &mut Command) {
 }
 
 /// The address in a listing's first line, in a form for clients to use.
-#[must_use]
 pub fn listening_at(line: &str) -> Option<SocketAddr> {
     let address = line.strip_prefix("Listening at ")?;
     let mut address: SocketAddr = address.parse().ok()?;
@@ -129,33 +128,29 @@ impl Process {
             Some(start) => start(command),
             None => command.spawn(),
         };
-        let mut child = child.map_err(|err| {
+        let child = child.map_err(|err| {
             let program = command.get_program().to_string_lossy();
             io::Error::new(err.kind(), format!("cannot start {program}: {err}"))
         })?;
-        let (output, errors) = (child.stdout.take(), child.stderr.take());
-        let nothing = Output::nothing;
-        let group = system::Group::of(&child);
-        // If no thread can be started for its output, it is killed.
         let mut process = Self {
+            group: system::Group::of(&child),
             child,
             mark,
-            group,
             status: None,
-            output: nothing(),
-            errors: nothing(),
+            output: Output::nothing(),
+            errors: Output::nothing(),
         };
-        if let Some(output) = output {
+        // If no thread can be started for this, the process is killed.
+        if let Some(output) = process.child.stdout.take() {
             process.output = Output::drain(output, lines_max)?;
         }
-        if let Some(errors) = errors {
+        if let Some(errors) = process.child.stderr.take() {
             process.errors = Output::drain(errors, usize::MAX)?;
         }
         Ok(process)
     }
 
     /// Its process number, which is also that of its group.
-    #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -190,16 +185,13 @@ impl Process {
         port: u16,
         patience: Duration,
     ) -> io::Result<Readiness> {
-        let deadline = Instant::now() + patience;
-        let mut pause = Duration::from_millis(1);
-        loop {
+        let ready = wait_for(patience, || {
             for host in [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
             {
                 let address = SocketAddr::new(host, port);
-                let second = Duration::from_secs(1);
-                match system::connect(address, second) {
+                match system::connect(address, Duration::from_secs(1)) {
                     Ok(probe) => {
-                        return Ok(Readiness::Connected(address, probe));
+                        return Ok(Some(Readiness::Connected(address, probe)));
                     }
                     // Without IPv6, no address can be assigned.
                     Err(err) if host.is_ipv4() && system::is_own(&err) => {
@@ -208,15 +200,9 @@ impl Process {
                     Err(_) => {}
                 }
             }
-            if let Some(status) = self.ended()? {
-                return Ok(Readiness::Ended(status));
-            }
-            if Instant::now() >= deadline {
-                return Ok(Readiness::Late);
-            }
-            thread::sleep(pause);
-            pause = (2 * pause).min(Duration::from_millis(50));
-        }
+            Ok(self.ended()?.map(Readiness::Ended))
+        })?;
+        Ok(ready.unwrap_or(Readiness::Late))
     }
 
     /// Closes the connection of the readiness probe, and waits until the server
@@ -370,7 +356,6 @@ pub struct Ended {
 
 impl Ended {
     /// Whether it ended by itself, with status 0.
-    #[must_use]
     pub fn succeeded(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
@@ -380,6 +365,19 @@ impl Ended {
 /// this long.
 pub fn run(command: &mut Command, patience: Duration) -> io::Result<Ended> {
     Process::start(command)?.finish(patience)
+}
+
+/// The same for a command whose output is needed. If it fails, or has to be
+/// killed, what it has printed on standard error is the error.
+pub fn output_of(
+    command: &mut Command,
+    patience: Duration,
+) -> Result<String, String> {
+    let ended = run(command, patience).map_err(|err| err.to_string())?;
+    match ended.succeeded() {
+        true => Ok(ended.output.join("\n")),
+        false => Err(ended.errors.join("\n")),
+    }
 }
 
 /// Calls `attempt` until it returns a value; None after this time. It looks

@@ -67,7 +67,6 @@ impl Server {
     }
 
     /// The number of its first process, and of its group.
-    #[must_use]
     pub fn id(&self) -> u32 {
         self.process.id()
     }
@@ -80,17 +79,6 @@ impl Server {
     /// Ends it with SIGTERM, and kills what is left of it; returns the end of
     /// its standard error.
     pub fn stop(mut self) -> io::Result<String> {
-        self.end()?;
-        Ok(self.process.errors.lines().join("\n"))
-    }
-
-    /// The same, and returns what it has printed on standard output.
-    pub fn stop_and_read(mut self) -> io::Result<String> {
-        self.end()?;
-        Ok(self.process.output.lines().join("\n"))
-    }
-
-    fn end(&mut self) -> io::Result<()> {
         let Some(status) = self.process.stop(PATIENCE)? else {
             let what = format!("no end within {PATIENCE:?}");
             return Err(io::Error::new(io::ErrorKind::TimedOut, what));
@@ -101,7 +89,7 @@ impl Server {
         let text = self.process.last_words();
         self.process.output.wait_for_end(PATIENCE)?;
         match self.may_end_so(status) {
-            true => Ok(()),
+            true => Ok(text),
             false => Err(io::Error::other(format!("{status}: {text}"))),
         }
     }

@@ -38,7 +38,6 @@ pub fn version() -> Result<String, String> {
 /// The words to put before a command to count its system calls; the counts are
 /// in a file when it has ended. The command is our child and not strace's
 /// (-DD), so it is killed with us.
-#[must_use]
 pub fn counting(file: &str) -> [&str; 7] {
     ["strace", "-DD", "-c", "-f", "-o", file, "--"]
 }
@@ -53,7 +52,6 @@ fn injecting(calls: &str) -> Vec<String> {
 
 /// The words to put before a command to make these system calls fail. As with
 /// [`counting`], the command is our child.
-#[must_use]
 pub fn failing(calls: &str) -> Vec<String> {
     let mut words = vec!["strace".to_string(), "-DD".into()];
     words.extend(injecting(calls));
@@ -100,7 +98,6 @@ impl Drop for Failing {
 /// Reads the table of `strace -c`: a line for each call, with the number of
 /// calls in the fourth column and the name in the last. None if the table is
 /// incomplete.
-#[must_use]
 pub fn counts(table: &str) -> Option<Counts> {
     let mut counts = Counts::new();
     for line in table.lines() {

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
 
+#[cfg(not(target_os = "linux"))]
+mod not_linux;
 #[cfg(not(unix))]
 mod other;
 #[cfg(unix)]
 mod unix;
 
+#[cfg(not(target_os = "linux"))]
+pub use not_linux::*;
 #[cfg(not(unix))]
 pub use other::*;
 #[cfg(unix)]
@@ -63,7 +67,6 @@ fn not_to_itself(sock: TcpStream) -> io::Result<TcpStream> {
 
 /// Whether this error is about the client's own machine: it has no descriptor,
 /// no port, no memory or no thread left.
-#[must_use]
 pub fn is_own(err: &io::Error) -> bool {
     #[cfg(unix)]
     let own = [

@@ -58,26 +58,22 @@ impl State {
     }
 
     /// One word, for a picture.
-    #[must_use]
     pub fn word(self) -> &'static str {
         LOOKS[self as usize].1[0]
     }
 
     /// The words of the legend.
-    #[must_use]
     pub fn says(self) -> &'static str {
         LOOKS[self as usize].1[1]
     }
 
     /// The lines of its pattern.
-    #[must_use]
     pub fn hatch(self) -> &'static str {
         LOOKS[self as usize].1[2]
     }
 
     /// The state of a thread during the system call with this name; None if the
     /// call has no colour of its own.
-    #[must_use]
     pub fn of_call(name: &str) -> Option<Self> {
         Some(match name {
             "accept" | "accept4" => Self::Accept,

@@ -19,7 +19,6 @@ use crate::server::PORT;
 pub type Programs = HashMap<String, PathBuf>;
 
 /// The user's Cargo, run in this folder.
-#[must_use]
 pub fn cargo(folder: &Path) -> Command {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut cargo = Command::new(program);
@@ -65,11 +64,8 @@ pub fn listings(folder: &Path) -> Result<Vec<Listing>, String> {
     let metadata = metadata(folder)?;
     let mut listings = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
-        let (Some(name), Some(path)) =
-            (package["name"].as_str(), package["manifest_path"].as_str())
-        else {
-            continue;
-        };
+        let text = |key: &str| package[key].as_str().unwrap_or_default();
+        let (name, path) = (text("name"), text("manifest_path"));
         let manifest =
             fs::read_to_string(path).map_err(|err| format!("{path}: {err}"))?;
         listings.extend(Listing::in_manifest(name, &manifest));
@@ -119,21 +115,23 @@ impl Servers {
     }
 
     /// The server with this name, if there is one.
-    #[must_use]
     pub fn find(&self, name: &str) -> Option<&Listing> {
         self.listings.iter().find(|it| it.name == name)
     }
 
     /// The path of its program.
-    #[must_use]
     pub fn program(&self, listing: &Listing) -> &Path {
         &self.programs[&listing.name]
     }
 
-    /// See [`Listing::words_for`].
-    #[must_use]
+    /// The command of its first variant that serves this many clients at once,
+    /// or one at a time if it cannot do more.
     pub fn words(&self, listing: &Listing, clients: usize) -> Vec<String> {
-        listing.words_for(self.program(listing), clients)
+        let program = self.program(listing).to_string_lossy().into_owned();
+        let mut words = vec![program];
+        words.extend(listing.variants.iter().take(1).flatten().cloned());
+        words.extend(listing.options_for(clients).unwrap_or_default());
+        words
     }
 
     /// The command that starts it with these options. If it does not listen, it
@@ -153,7 +151,6 @@ impl Servers {
     }
 
     /// See [`Listing::cannot_run_here`].
-    #[must_use]
     pub fn cannot_run(&self, listing: &Listing) -> Option<String> {
         listing.cannot_run_here(self.program(listing))
     }

@@ -2,43 +2,15 @@
 
 use std::fs;
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use zen_check::report::Profile;
 use zen_check::script::{self, OwnCase};
 use zen_check::{Architecture, Dialect, Program};
 
-/// No student writes a larger file by hand.
-pub(crate) const FILE_BYTES_MAX: u64 = 1024 * 1024;
-
-/// Folders of this name hold build results, wherever they are.
-pub(crate) const BUILT: &str = "target";
-
-/// Folders of these names hold what is built, installed or remembered, and are
-/// not handed in.
-const LEFT_OUT: [&str; 11] = [
-    BUILT,
-    ".git",
-    ".gradle",
-    ".hg",
-    ".idea",
-    ".svn",
-    ".venv",
-    ".vscode",
-    "__pycache__",
-    "node_modules",
-    "venv",
-];
-
-/// Whether a folder of this name is not handed in.
-pub(crate) fn is_left_out(name: &str) -> bool {
-    LEFT_OUT.contains(&name)
-}
-
-/// The most files in the folders that a student may change.
-pub(crate) const FILES_MAX: usize = 500;
+use crate::at::At;
 
 /// One assignment, as described in its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,12 +30,14 @@ pub struct Assignment {
     pub minutes: u32,
     /// What a student may change: files, and folders that end in `/`.
     pub files: Vec<String>,
-    #[serde(default = "usual::profile")]
-    profile: String,
-    architecture: Option<String>,
+    #[serde(default = "usual::profile", with = "ProfileName")]
+    pub(crate) profile: Profile,
+    #[serde(default, deserialize_with = "architecture")]
+    architecture: Option<Architecture>,
     /// The build command, if it is not Cargo's.
     pub build: Option<Vec<String>>,
-    command: Option<Vec<String>>,
+    /// What starts it, if it is not a listing's command line.
+    pub(crate) command: Option<Vec<String>>,
     /// A student's file with both commands, which allows any language.
     pub start: Option<String>,
     /// The systems on which it can be examined, as `std::env::consts::OS` has
@@ -121,14 +95,25 @@ pub struct Excused {
     pub reason: String,
 }
 
-mod usual {
-    pub(super) fn profile() -> String {
-        "server".into()
-    }
+/// How a profile is written.
+#[derive(Deserialize)]
+#[serde(remote = "Profile", rename_all = "lowercase")]
+enum ProfileName {
+    Wire,
+    Server,
+    Listing,
+}
 
-    pub(super) fn command() -> Vec<String> {
-        let words = ["{program}", "--port", "{port}", "{options}"];
-        words.map(str::to_owned).to_vec()
+fn architecture<'de, D: Deserializer<'de>>(
+    text: D,
+) -> Result<Option<Architecture>, D::Error> {
+    let text = String::deserialize(text)?;
+    text.parse().map(Some).map_err(D::Error::custom)
+}
+
+mod usual {
+    pub(super) fn profile() -> super::Profile {
+        super::Profile::Server
     }
 
     pub(super) fn number<const N: u64>() -> u64 {
@@ -140,21 +125,22 @@ impl Assignment {
     /// Reads the assignment in this folder.
     pub fn load(folder: &Path) -> Result<Self, String> {
         let file = folder.join("assignment.toml");
-        let in_file = |what: String| format!("{}: {what}", file.display());
-        let text = fs::read_to_string(&file);
-        let text = text.map_err(|err| in_file(err.to_string()))?;
-        let mut assignment: Self =
-            toml::from_str(&text).map_err(|err| in_file(err.to_string()))?;
-        assignment.name = name_of(folder)?;
+        let text = fs::read_to_string(&file).at(&file)?;
+        let mut assignment: Self = toml::from_str(&text).at(&file)?;
+        let whole = folder.canonicalize().at(folder)?;
+        let name = whole.file_name().unwrap_or_default();
+        assignment.name = name.to_string_lossy().into_owned();
         assignment.folder = folder.to_path_buf();
         assignment.own_cases = own_cases(&folder.join("cases"))?;
-        assignment.check().map_err(in_file)?;
+        assignment.check().at(file)?;
         Ok(assignment)
     }
 
     /// Checks what the types cannot.
     fn check(&self) -> Result<(), String> {
-        self.examined_as()?;
+        if self.profile == Profile::Listing && self.architecture.is_none() {
+            return Err("a listing needs an architecture".into());
+        }
         for file in &self.files {
             let mut parts = Path::new(file).components();
             if !parts.all(|part| matches!(part, Component::Normal(_))) {
@@ -193,39 +179,19 @@ impl Assignment {
         Ok(())
     }
 
-    pub(crate) fn examined_as(
-        &self,
-    ) -> Result<(Profile, Option<Architecture>), String> {
-        let profiles = [Profile::Wire, Profile::Server, Profile::Listing];
-        let profile = profiles.into_iter().find(|it| it.name() == self.profile);
-        let profile =
-            profile.ok_or("the profile is wire, server or listing")?;
-        let architecture = self.architecture.as_deref();
-        let architecture = architecture.map(str::parse).transpose()?;
-        if profile == Profile::Listing && architecture.is_none() {
-            return Err("a listing needs an architecture".into());
-        }
-        Ok((profile, architecture))
-    }
-
     /// Its systems as a reader knows them, such as `Linux, macOS`.
     #[must_use]
     pub fn systems(&self) -> String {
-        match self.systems.is_empty() {
+        let names: Vec<_> = self.systems.iter().map(|it| system(it)).collect();
+        match names.is_empty() {
             true => "any system".into(),
-            false => {
-                let names = self.systems.iter().map(|it| system(it));
-                names.collect::<Vec<_>>().join(", ")
-            }
+            false => names.join(", "),
         }
     }
 
-    /// An error if its cases cannot run on this system.
-    pub fn runs_here(&self) -> Result<(), String> {
-        self.runs_on(std::env::consts::OS)
-    }
-
-    fn runs_on(&self, os: &str) -> Result<(), String> {
+    /// An error if its cases cannot run on this system, which is named as in
+    /// `std::env::consts::OS`.
+    pub(crate) fn runs_on(&self, os: &str) -> Result<(), String> {
         let all = self.systems.is_empty();
         match all || self.systems.iter().any(|it| it == os) {
             true => Ok(()),
@@ -257,23 +223,19 @@ impl Assignment {
         self.build.is_none() && self.start.is_none()
     }
 
-    /// The command that starts it, unless a student's file sets it.
-    pub(crate) fn command(&self) -> Vec<String> {
-        self.command.clone().unwrap_or_else(usual::command)
-    }
-
     /// The program to examine; `program` is the one that Cargo has built.
     pub fn program(&self, program: &Path) -> Result<Program, String> {
         let program = program.to_string_lossy();
-        let (profile, architecture) = self.examined_as()?;
-        let words = self.start()?.command;
-        let words = words.iter();
-        let words = words.map(|word| word.replace("{program}", &program));
-        let mut examined = match (profile, architecture) {
+        let mut examined = match (self.profile, self.architecture) {
             (Profile::Listing, Some(architecture)) => {
                 Program::listing(vec![program.into_owned()], architecture)
             }
-            _ => Program::command(words.collect(), profile, architecture),
+            (profile, architecture) => {
+                let words = self.start()?.command;
+                let words =
+                    words.iter().map(|it| it.replace("{program}", &program));
+                Program::command(words.collect(), profile, architecture)
+            }
         };
         let dialect = self.dialect.map_or_else(Dialect::default, Dialect::new);
         examined.dialect = dialect.into();
@@ -310,79 +272,6 @@ impl Assignment {
         let words = self.build.iter().chain(&self.command).flatten();
         words.into_iter().any(|word| path == Path::new(word))
     }
-
-    /// The files in `folder` that a student may change, as relative paths. Only
-    /// ordinary files: a link, for instance, might lead out of the folder.
-    pub fn files_in(&self, folder: &Path) -> Result<Vec<PathBuf>, String> {
-        self.handed_in(folder).map(|it| it.found)
-    }
-
-    /// The same, and what in these folders is not handed in, with the reason.
-    pub(crate) fn handed_in(&self, folder: &Path) -> Result<HandedIn, String> {
-        let mut files = HandedIn::default();
-        for file in &self.files {
-            collect(folder, Path::new(file), true, &mut files)?;
-        }
-        files.found.sort();
-        files.found.dedup();
-        Ok(files)
-    }
-}
-
-/// The files of a student, and what is left out.
-#[derive(Debug, Default)]
-pub(crate) struct HandedIn {
-    pub(crate) found: Vec<PathBuf>,
-    pub(crate) left_out: Vec<String>,
-}
-
-/// Adds the ordinary files at this path in `folder`, or below it.
-pub(crate) fn collect(
-    folder: &Path,
-    file: &Path,
-    is_listed: bool,
-    files: &mut HandedIn,
-) -> Result<(), String> {
-    let path = folder.join(file);
-    // Any part of a student's folder may be missing. Links on the way there are
-    // not followed either.
-    let mut way = folder.to_path_buf();
-    for part in file {
-        way.push(part);
-        match fs::symlink_metadata(&way) {
-            Ok(metadata) if !metadata.is_symlink() => {}
-            _ => return Ok(()),
-        }
-    }
-    let in_path = |what: String| format!("{}: {what}", file.display());
-    let metadata =
-        fs::symlink_metadata(&path).map_err(|err| in_path(err.to_string()))?;
-    if metadata.is_dir() {
-        let entries =
-            fs::read_dir(&path).map_err(|err| in_path(err.to_string()))?;
-        for entry in entries {
-            let entry = entry.map_err(|err| in_path(err.to_string()))?;
-            let file = file.join(entry.file_name());
-            let is_left_out = is_left_out(&entry.file_name().to_string_lossy())
-                || entry.path().join("pyvenv.cfg").is_file();
-            match is_left_out && entry.path().is_dir() {
-                true => files.left_out.push(format!("{}/", file.display())),
-                false => collect(folder, &file, false, files)?,
-            }
-        }
-    } else if metadata.is_file() {
-        let is_large = metadata.len() > FILE_BYTES_MAX;
-        let what = in_path("it has more than 1 MiB".into());
-        match (is_large, is_listed) {
-            (true, true) => return Err(what),
-            (true, false) => files.left_out.push(what),
-            _ if files.found.len() == FILES_MAX => {
-                return Err(format!("there are more than {FILES_MAX} files"));
-            }
-            _ => files.found.push(file.to_path_buf()),
-        }
-    }
-    Ok(())
 }
 
 /// A system's name as people write it.
@@ -396,12 +285,6 @@ fn system(os: &str) -> &str {
     }
 }
 
-fn name_of(folder: &Path) -> Result<String, String> {
-    let folder = folder.canonicalize().map_err(|err| err.to_string())?;
-    let name = folder.file_name().unwrap_or_default();
-    Ok(name.to_string_lossy().into_owned())
-}
-
 fn own_cases(folder: &Path) -> Result<Vec<OwnCase>, String> {
     let mut cases = Vec::new();
     let Ok(entries) = fs::read_dir(folder) else { return Ok(cases) };
@@ -409,18 +292,11 @@ fn own_cases(folder: &Path) -> Result<Vec<OwnCase>, String> {
         entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     files.sort();
     for file in files {
-        let in_file = |what: String| format!("{}: {what}", file.display());
-        let text = fs::read_to_string(&file)
-            .map_err(|err| in_file(err.to_string()))?;
+        let text = fs::read_to_string(&file).at(&file)?;
         let group = file.file_stem().unwrap_or_default().to_string_lossy();
-        cases.extend(script::parse(&group, &text).map_err(in_file)?);
+        cases.extend(script::parse(&group, &text).at(&file)?);
     }
     Ok(cases)
-}
-
-/// The time left of this many seconds.
-pub(crate) fn left(since: std::time::Instant, seconds: u64) -> Duration {
-    Duration::from_secs(seconds).saturating_sub(since.elapsed())
 }
 
 #[cfg(test)]
@@ -429,6 +305,7 @@ mod tests {
     use std::path::Path;
 
     use super::Assignment;
+    use crate::files::find;
 
     const TEXT: &str = "
         number = 1
@@ -457,8 +334,9 @@ mod tests {
             ("src/", "/etc/passwd", "is not a file of this folder"),
             ("\"wire\"", "\"wires\"", "no case is called \"wires\""),
             ("\"first\"", "\"the first\"", "is not a word"),
-            ("number", "profile = \"all\"\nnumber", "the profile is wire"),
+            ("number", "profile = \"all\"\nnumber", "unknown variant `all`"),
             ("number", "profile = \"listing\"\nnumber", "an architecture"),
+            ("number", "architecture = \"x\"\nnumber", "it is none of"),
             ("number", "start = \"src/x\"\nbuild = []\nnumber", "src/x says"),
             ("number", "start = \"x\"\nnumber", "no student may change"),
             ("minutes = 5", "", "missing field `minutes`"),
@@ -505,12 +383,13 @@ mod tests {
         fs::write(folder.join("src/env/pyvenv.cfg"), "").unwrap();
         let large = vec![0; 1024 * 1024 + 1];
         fs::write(folder.join("src/core"), &large).unwrap();
-        let found = read(TEXT).unwrap().handed_in(&folder).unwrap();
+        let files = read(TEXT).unwrap().files;
+        let found = find(&files, &folder).unwrap();
         // A file that the assignment asks for cannot be left out.
         fs::write(folder.join("notes"), &large).unwrap();
-        let refused = read(TEXT).unwrap().files_in(&folder).unwrap_err();
+        let refused = find(&files, &folder).unwrap_err();
         fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(found.found, [Path::new("src/main.rs")]);
+        assert_eq!(found.files, [Path::new("src/main.rs")]);
         let mut left_out = found.left_out;
         left_out.sort();
         let core = "src/core: it has more than 1 MiB";
@@ -522,7 +401,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn no_link_leads_out_of_a_submission() {
-        use std::{os::unix::fs::symlink, path::PathBuf};
+        use std::os::unix::fs::symlink;
         let name = format!("zen-homework-links-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("src")).unwrap();
@@ -530,8 +409,11 @@ mod tests {
         symlink("/etc/passwd", folder.join("src/lib.rs")).unwrap();
         symlink("/etc", folder.join("src/deep")).unwrap();
         symlink("/etc/passwd", folder.join("notes")).unwrap();
-        let found = read(TEXT).unwrap().files_in(&folder);
+        symlink("src", folder.join("linked")).unwrap();
+        let mut files = read(TEXT).unwrap().files;
+        files.push("linked/".into());
+        let found = find(&files, &folder);
         fs::remove_dir_all(&folder).unwrap();
-        assert_eq!(found, Ok(vec![PathBuf::from("src/main.rs")]));
+        assert_eq!(found.unwrap().files, [Path::new("src/main.rs")]);
     }
 }

@@ -14,9 +14,11 @@ use serde::Deserialize;
 use zen_harness::process::{Ended, Process};
 use zen_harness::workspace;
 
-use crate::assignment::{HandedIn, collect};
+use crate::at::At;
+use crate::files;
 use crate::project::Project;
-use crate::student::{print, times, until_done};
+use crate::student::print;
+use crate::watch::{times, until_done};
 
 /// Where files are kept while an exercise is in progress, and afterwards.
 const KEPT: &str = ".exercises";
@@ -90,8 +92,7 @@ pub fn exercise(project: &Project, which: &Which) -> Result<bool, String> {
     let file = format!("book/solutions/{page}/{number}.toml");
     let text = fs::read_to_string(root.join(&file))
         .map_err(|_| format!("exercise {number} of {page} is not checked"))?;
-    let exercise: Exercise =
-        toml::from_str(&text).map_err(|err| format!("{file}: {err}"))?;
+    let exercise: Exercise = toml::from_str(&text).at(&file)?;
     let kept = root.join(KEPT).join(format!("{page}-{number}"));
     if *undo {
         return exercise.undo(root, &kept).map(|()| true);
@@ -100,7 +101,7 @@ pub fn exercise(project: &Project, which: &Which) -> Result<bool, String> {
         return exercise.is_done(root);
     }
     exercise.keep(root, &kept)?;
-    let look = || Ok(times(root, files(&exercise.files, root)?));
+    let look = || times(&exercise.files, root);
     until_done(look, || exercise.is_done(root))?;
     print(&format!(
         "Done. This puts the files back, and keeps yours:\n    \
@@ -129,7 +130,8 @@ impl Exercise {
         }
         let others = fs::read_dir(root.join(KEPT)).into_iter().flatten();
         for other in others.filter_map(Result::ok) {
-            if !files(&self.files, &other.path().join("before"))?.is_empty() {
+            let before = other.path().join("before");
+            if !files::find(&self.files, &before)?.files.is_empty() {
                 let name = other.file_name().to_string_lossy().into_owned();
                 let (page, number) = name.rsplit_once('-').unwrap_or_default();
                 return Err(format!(
@@ -141,8 +143,8 @@ impl Exercise {
         // Only a whole copy gets the name.
         let part = kept.join("part");
         fs::remove_dir_all(&part).ok();
-        copy(&self.files, root, &part)?;
-        fs::rename(part, before).map_err(|err| err.to_string())
+        files::copy(&self.files, root, &part)?;
+        fs::rename(part, before).at(kept)
     }
 
     fn undo(&self, root: &Path, kept: &Path) -> Result<(), String> {
@@ -150,19 +152,17 @@ impl Exercise {
         if !before.is_dir() {
             return Err("there is nothing to put back".into());
         }
-        let mine = (1..).map(|number| kept.join(format!("mine-{number}")));
-        let mine = mine.into_iter().find(|it| !it.exists()).unwrap_or_default();
-        copy(&self.files, root, &mine)?;
-        for file in files(&self.files, root)? {
-            fs::remove_file(root.join(file)).map_err(|err| err.to_string())?;
-        }
-        copy(&self.files, &before, root)?;
+        let to = format!("{}/mine", kept.display());
+        let (mine, _) = files::keep(&self.files, root, root, &to)?;
+        files::remove(&self.files, root)?;
+        files::copy(&self.files, &before, root)?;
         // From here on there is nothing to put back, even after Ctrl-C.
         let part = kept.join("part");
         fs::rename(before, &part)
             .and_then(|()| fs::remove_dir_all(part))
-            .map_err(|err| err.to_string())?;
-        let mine = mine.strip_prefix(root).unwrap_or(&mine).display();
+            .at(kept)?;
+        let mine = Path::new(&mine);
+        let mine = mine.strip_prefix(root).unwrap_or(mine).display();
         print(&format!("The files are back; yours are kept in {mine}.\n"))
     }
 }
@@ -282,24 +282,4 @@ fn command(root: &Path, line: &str) -> Result<Command, String> {
     };
     command.args(words).current_dir(root);
     Ok(command)
-}
-
-/// The files in `folder` that an exercise names.
-fn files(named: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let mut files = HandedIn::default();
-    for file in named {
-        collect(folder, file, true, &mut files)?;
-    }
-    Ok(files.found)
-}
-
-fn copy(named: &[PathBuf], from: &Path, to: &Path) -> Result<(), String> {
-    for file in files(named, from)? {
-        let to = to.join(&file);
-        let made = fs::create_dir_all(to.parent().unwrap_or(&to));
-        // Writing gives the file a new time, so Cargo notices the change.
-        made.and_then(|()| fs::write(to, fs::read(from.join(&file))?))
-            .map_err(|err| format!("{}: {err}", file.display()))?;
-    }
-    Ok(())
 }

@@ -18,7 +18,7 @@ use command_line::{Options, What};
 use zen_homework::assignment::Assignment;
 use zen_homework::exercise;
 use zen_homework::project::{Project, whole_path};
-use zen_homework::student::{self, CheckOptions};
+use zen_homework::{student, watch};
 
 fn main() -> ExitCode {
     inetd::be_it_if_told();
@@ -55,8 +55,7 @@ fn run(root: Option<PathBuf>, what: What) -> Result<bool, String> {
         }
         What::Watch { name } => {
             let (project, assignment) = of(name)?;
-            let options = CheckOptions::default();
-            student::watch(&project, &assignment, &options).map(|()| true)
+            watch::watch(&project, &assignment).map(|()| true)
         }
         What::Hint { name, stage } => {
             let (project, assignment) = of(name)?;

@@ -1,8 +1,8 @@
 //! Where assignments are: in the workspace in which they were written, or in a
-//! handout.
+//! handout. And how they are built there.
 
+use std::env;
 use std::fs;
-use std::io;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -10,10 +10,18 @@ use std::time::Duration;
 use zen_harness::process::Process;
 use zen_harness::workspace;
 
-use crate::assignment::{Assignment, BUILT};
+use crate::assignment::Assignment;
+use crate::at::At;
+use crate::files::BUILT;
 
 /// The folder of a handout for what its tools need.
 pub(crate) const KEPT: &str = ".homework";
+
+/// The most lines that are shown of a build's output.
+const BUILD_LINES_MAX: usize = 60;
+
+/// How long the output of a build that has ended may stay open.
+const OUTPUT_TIME_MAX: Duration = Duration::from_secs(8);
 
 /// A Cargo workspace with assignments in it.
 #[derive(Clone, Debug)]
@@ -22,12 +30,31 @@ pub struct Project {
     pub root: PathBuf,
     /// Whether it is a handout.
     pub is_handout: bool,
-    /// Cargo's target directory, if it is not the default.
+    /// Where a teacher's builds go: without the network, and quietly.
     pub target: Option<PathBuf>,
 }
 
 /// The program, if Cargo builds it, or in a line why there is none.
 pub type Built = Result<PathBuf, String>;
+
+/// The environment of builds without the network and without the settings of
+/// the user. In Go, a program's packages outside the standard library have to
+/// be in its `vendor` folder.
+pub(crate) fn alone(target: &Path) -> [(&'static str, String); 9] {
+    let go = |name| target.join("go").join(name).to_string_lossy().into();
+    [
+        ("CARGO_NET_OFFLINE", "true".into()),
+        ("CARGO_TERM_COLOR", "never".into()),
+        // It builds faster, and no one debugs what is built here.
+        ("CARGO_PROFILE_DEV_DEBUG", "0".into()),
+        ("GOCACHE", go("cache")),
+        ("GOPATH", go("path")),
+        ("GOPROXY", "off".into()),
+        ("GOTOOLCHAIN", "local".into()),
+        ("GOENV", "off".into()),
+        ("GOFLAGS", String::new()),
+    ]
+}
 
 impl Project {
     /// The project that contains this folder.
@@ -54,8 +81,8 @@ impl Project {
 
     /// All assignments, in order.
     pub fn assignments(&self) -> Result<Vec<Assignment>, String> {
-        let entries = fs::read_dir(self.folder(""));
-        let entries = entries.map_err(|err| err.to_string())?;
+        let folder = self.folder("");
+        let entries = fs::read_dir(&folder).at(&folder)?;
         let folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let mut assignments = folders
             .filter(|folder| folder.join("assignment.toml").is_file())
@@ -79,6 +106,16 @@ impl Project {
         &self,
         assignment: &Assignment,
     ) -> Result<Option<Command>, String> {
+        if assignment.is_cargos() {
+            let mut cargo = workspace::cargo(&assignment.place());
+            cargo.args(["build", "--quiet", workspace::MESSAGES]);
+            cargo.args(["--package", &assignment.name]);
+            cargo.stdout(Stdio::piped());
+            // A student's own use of Cargo does not get this variable, so its
+            // program is where the student's file says.
+            cargo.envs(self.target.iter().map(|it| ("CARGO_TARGET_DIR", it)));
+            return Ok(Some(cargo));
+        }
         let start = assignment.start()?;
         if assignment.start.is_some() {
             if let Some(why) = assignment.lacks() {
@@ -86,68 +123,63 @@ impl Project {
             }
             // Most compilers do not make the folder of what they write.
             let built = start.folder.join(BUILT);
-            fs::create_dir_all(&built)
-                .map_err(|err| format!("{}: {err}", built.display()))?;
+            fs::create_dir_all(&built).at(&built)?;
         }
-        let mut command = match start.build {
-            Some(words) => {
-                let program = words.first().map_or("", String::as_str);
-                let mut command = Command::new(program);
-                command.args(words.iter().skip(1)).stdin(Stdio::null());
-                command.current_dir(assignment.place());
-                command
-            }
-            None if !assignment.is_cargos() => return Ok(None),
-            None => {
-                let mut cargo = workspace::cargo(&assignment.place());
-                cargo.args(["build", "--quiet", workspace::MESSAGES]);
-                cargo.args(["--package", &assignment.name]);
-                cargo
-            }
-        };
-        // A student's own use of Cargo puts its program where `check` does.
-        if let Some(target) = &self.target
-            && assignment.is_cargos()
-        {
-            command.env("CARGO_TARGET_DIR", target);
-        }
+        let Some(words) = start.build else { return Ok(None) };
+        let mut command =
+            Command::new(words.first().map_or("", String::as_str));
+        command.args(words.iter().skip(1)).current_dir(assignment.place());
         Ok(Some(command))
     }
 
-    /// Builds an assignment; `prepare` may change the command first.
+    /// Builds an assignment. Also returns the first lines that were printed,
+    /// unless the user sees them.
     pub fn build(
         &self,
         assignment: &Assignment,
-        prepare: impl FnOnce(Command) -> Result<Command, String>,
-    ) -> Result<Built, String> {
-        assignment.runs_here()?;
+    ) -> Result<(Built, Vec<String>), String> {
+        assignment.runs_on(env::consts::OS)?;
         let mut command = match self.build_command(assignment) {
-            Ok(Some(command)) => prepare(command)?,
-            Ok(None) => return Ok(Ok(PathBuf::new())),
-            Err(what) => return Ok(Err(what)),
+            Ok(Some(command)) => command,
+            Ok(None) => return Ok((Ok(PathBuf::new()), Vec::new())),
+            Err(what) => return Ok((Err(what), Vec::new())),
         };
-        if assignment.is_cargos() {
-            command.stdout(Stdio::piped());
+        command.stdin(Stdio::null());
+        if let Some(target) = &self.target {
+            command.envs(alone(target));
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
         }
+        let text = |err: std::io::Error| err.to_string();
+        let mut build = Process::spawn(&mut command).map_err(text)?;
         let seconds = assignment.build_seconds;
-        let build = Process::spawn(&mut command);
-        let mut build = build.map_err(|err| err.to_string())?;
-        let ended = build.wait(Duration::from_secs(seconds));
-        Ok(match ended.map_err(|err| err.to_string())? {
-            Some(it) if !it.success() => Err("it does not build".into()),
-            None => Err(format!("it is not built within {seconds} s")),
-            Some(_) if !assignment.is_cargos() => Ok(PathBuf::new()),
-            Some(_) => {
-                let output = &build.output;
-                let all = output.wait_for_end(Duration::from_secs(8));
-                all.map_err(|err| err.to_string())?;
-                let lines = output.lines();
-                let lines = lines.iter().map(String::as_str);
-                let name = &assignment.name;
-                let program = workspace::programs_in(lines).remove(name);
-                program.ok_or_else(|| format!("cargo built no {name}"))
+        let ended = build.wait(Duration::from_secs(seconds)).map_err(text)?;
+        // What it has left running would keep its output open.
+        build.kill();
+        for output in [&build.output, &build.errors] {
+            let end = output.wait_for_end(OUTPUT_TIME_MAX);
+            end.map_err(|err| err.to_string())?;
+        }
+        let (output, mut said) = (build.output.lines(), build.errors.lines());
+        let program = match assignment.is_cargos() {
+            true => {
+                let lines = output.iter().map(String::as_str);
+                workspace::programs_in(lines).remove(&assignment.name)
             }
-        })
+            false => {
+                said.splice(0..0, output);
+                Some(PathBuf::new())
+            }
+        };
+        said.retain(|line| !line.trim().is_empty());
+        said.truncate(BUILD_LINES_MAX);
+        let built = match ended {
+            Some(it) if it.success() => {
+                program.ok_or(format!("cargo built no {}", assignment.name))
+            }
+            Some(_) => Err("it does not build".into()),
+            None => Err(format!("it is not built within {seconds} s")),
+        };
+        Ok((built, said))
     }
 }
 
@@ -158,59 +190,5 @@ pub fn whole_path(folder: &Path) -> Result<PathBuf, String> {
         true => path::absolute(folder),
         false => folder.canonicalize(),
     };
-    path.map_err(|err| err.to_string())
-}
-
-/// Copies the files of an assignment that a student may change from one folder
-/// to another, and returns their number.
-pub fn copy_files(
-    assignment: &Assignment,
-    from: &Path,
-    to: &Path,
-) -> Result<usize, String> {
-    let files = assignment.files_in(from)?;
-    for file in &files {
-        let copy = || -> io::Result<()> {
-            let to = to.join(file);
-            if let Some(folder) = to.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            // Writing gives the file a new time, so Cargo notices the change.
-            fs::write(to, fs::read(from.join(file))?)
-        };
-        copy().map_err(|err| format!("{}: {err}", file.display()))?;
-    }
-    Ok(files.len())
-}
-
-/// Deletes the files of an assignment that a student may change.
-pub fn remove_files(
-    assignment: &Assignment,
-    folder: &Path,
-) -> Result<(), String> {
-    for file in assignment.files_in(folder)? {
-        fs::remove_file(folder.join(&file))
-            .map_err(|err| format!("{}: {err}", file.display()))?;
-    }
-    Ok(())
-}
-
-/// Gives a folder with everything in it to a user, if there is one.
-#[cfg(unix)]
-pub(crate) fn give(path: &Path, user: Option<u32>) -> Result<(), String> {
-    use std::os::unix::fs::lchown;
-    let Some(user) = user else { return Ok(()) };
-    let in_path = |err| format!("{}: {err}", path.display());
-    lchown(path, Some(user), Some(user)).map_err(in_path)?;
-    if fs::symlink_metadata(path).map_err(in_path)?.is_dir() {
-        for entry in fs::read_dir(path).map_err(in_path)? {
-            give(&entry.map_err(in_path)?.path(), Some(user))?;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-pub(crate) fn give(_: &Path, _: Option<u32>) -> Result<(), String> {
-    Ok(())
+    path.at(folder)
 }

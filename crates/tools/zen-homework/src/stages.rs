@@ -1,5 +1,6 @@
 //! The results of an assignment, stage by stage.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use zen_check::report::{
 };
 use zen_check::{Plan, Program};
 
-use crate::assignment::{Assignment, Stage, left};
+use crate::assignment::{Assignment, Stage};
 
 /// A stage and its result.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -34,6 +35,19 @@ pub enum StageOutcome {
     Unknown(String),
 }
 
+impl StageOutcome {
+    /// The reason in a line, if it has not passed.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Passed => None,
+            Self::Failed(why, _) | Self::NotTried(why) | Self::Unknown(why) => {
+                Some(why)
+            }
+        }
+    }
+}
+
 /// A case that failed.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct FailedCase {
@@ -41,6 +55,8 @@ pub struct FailedCase {
     pub sentence: String,
     /// What was done to the server, and what it did.
     pub lines: Vec<String>,
+    /// Another program of this machine may be the reason.
+    pub starved: bool,
 }
 
 impl FailedCase {
@@ -72,62 +88,62 @@ impl StageResult {
 const ANSWERS: (&str, &str) = ("wire", "wire/8::knows_three_aphorisms");
 
 /// Runs the stages against a program, one after another, until one fails.
-/// `watch` is called with each result.
+/// `tell` is called with each outcome.
 pub fn examine(
     assignment: &Assignment,
-    program: &std::path::Path,
+    program: &Path,
     seed: u64,
-    watch: &mut dyn FnMut(&[StageResult]),
-) -> Vec<StageResult> {
-    let begun = Instant::now();
-    let mut results = Vec::new();
-    for stage in &assignment.stages {
-        let first = results.iter().find(|it: &&StageResult| !it.passed());
-        let outcome = match first {
-            Some(first) => not_tried(first),
-            None => {
-                let plan = Plan {
-                    only: stage.cases.clone(),
-                    own: assignment.own_cases.clone(),
-                    time_max: left(begun, assignment.run_seconds),
-                    first_failure: assignment.first_failure,
-                    ..Plan::default()
-                };
-                put_stage(assignment, program, seed, stage, plan)
-            }
-        };
-        results.push(StageResult::new(stage, outcome));
-        watch(&results);
-    }
-    results
-}
-
-fn put_stage(
-    assignment: &Assignment,
-    program: &std::path::Path,
-    seed: u64,
-    stage: &Stage,
-    plan: Plan,
-) -> StageOutcome {
-    let put = |plan: &Plan| match assignment.program(program) {
+    tell: &mut dyn FnMut(&StageOutcome),
+) -> Result<Vec<StageResult>, String> {
+    // The assignment's own commands run in that folder.
+    std::env::set_current_dir(assignment.place())
+        .map_err(|err| err.to_string())?;
+    let run = |stage: &Stage, plan: &Plan| match assignment.program(program) {
         Ok(mut program) => {
             program.seed = seed;
-            put(program, stage, plan)
+            run_cases(program, stage, plan)
         }
         Err(message) => StageOutcome::Unknown(message),
     };
+    let begun = Instant::now();
+    let time_max = Duration::from_secs(assignment.run_seconds);
+    let mut outcomes = Vec::new();
+    for stage in &assignment.stages {
+        let plan = Plan {
+            only: stage.cases.clone(),
+            own: assignment.own_cases.clone(),
+            time_max: time_max.saturating_sub(begun.elapsed()),
+            first_failure: assignment.first_failure,
+            ..Plan::default()
+        };
+        let outcome = run_stage(stage, plan, run);
+        tell(&outcome);
+        outcomes.push(outcome);
+        if outcomes.last() != Some(&StageOutcome::Passed) {
+            break;
+        }
+    }
+    Ok(end_with(assignment, outcomes, StageOutcome::Passed))
+}
+
+fn run_stage(
+    stage: &Stage,
+    plan: Plan,
+    run: impl Fn(&Stage, &Plan) -> StageOutcome,
+) -> StageOutcome {
+    let run = |plan: &Plan| run(stage, plan);
     // If a program hangs, each case would only report that again, after its
     // full timeout.
     if stage.cases.iter().any(|case| case == ANSWERS.0) {
         let first = Plan { only: vec![ANSWERS.1.into()], ..plan.clone() };
-        match put(&first) {
+        match run(&first) {
             StageOutcome::Failed(what, cases) if what.starts_with(HANGS) => {
                 return StageOutcome::Failed(what, cases);
             }
             _ => {}
         }
     }
-    let outcome = put(&plan);
+    let outcome = run(&plan);
     let StageOutcome::Failed(what, cases) = &outcome else { return outcome };
     if what.starts_with(HANGS) {
         return outcome;
@@ -138,7 +154,7 @@ fn put_stage(
         format!("{}::{name}", case.clause)
     };
     let only = cases.iter().map(name).collect();
-    match put(&Plan { only, jobs: 1, first_failure: true, ..plan }) {
+    match run(&Plan { only, jobs: 1, first_failure: true, ..plan }) {
         StageOutcome::Failed(..) => outcome,
         again => again,
     }
@@ -153,7 +169,7 @@ fn not_tried(first: &StageResult) -> StageOutcome {
     }
 }
 
-fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
+fn run_cases(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
     let report = zen_check::examine(program, &stage.name, plan, &|_| {});
     let report = report::clean(&report);
     let mut failed = Vec::new();
@@ -187,6 +203,7 @@ fn put(program: Program, stage: &Stage, plan: &Plan) -> StageOutcome {
                     clause: result.clause.to_string(),
                     sentence: result.sentence.clone(),
                     lines: failure.lines(),
+                    starved: failure.starved || failure.late_by.is_some(),
                 }
             });
             StageOutcome::Failed(what, failed.collect())
@@ -234,39 +251,29 @@ pub fn all_failed(
         clause: "build".into(),
         sentence: "it must build".into(),
         lines,
+        starved: false,
     };
     let first = StageOutcome::Failed(what.into(), vec![failed]);
     end_with(assignment, Vec::new(), first)
 }
 
-/// The results with these outcomes, in the order of the stages.
-#[must_use]
-pub fn with_outcomes(
-    assignment: &Assignment,
-    outcomes: Vec<StageOutcome>,
-) -> Vec<StageResult> {
-    let stages = assignment.stages.iter().zip(outcomes);
-    stages.map(|(stage, outcome)| StageResult::new(stage, outcome)).collect()
-}
-
-/// Keeps the stages that have passed, and gives this result to the next.
+/// The results with these outcomes, in the order of the stages. The next stage
+/// has the outcome `then`. What follows one that has not passed was not tried.
 #[must_use]
 pub fn end_with(
     assignment: &Assignment,
-    mut results: Vec<StageResult>,
-    outcome: StageOutcome,
+    outcomes: Vec<StageOutcome>,
+    then: StageOutcome,
 ) -> Vec<StageResult> {
-    results.retain(StageResult::passed);
-    let [first, later @ ..] = &assignment.stages[results.len()..] else {
-        return results;
-    };
-    let first = StageResult::new(first, outcome);
-    let later: Vec<_> = later
-        .iter()
-        .map(|stage| StageResult::new(stage, not_tried(&first)))
-        .collect();
-    results.push(first);
-    results.extend(later);
+    let mut outcomes = outcomes.into_iter();
+    let mut results: Vec<StageResult> = Vec::new();
+    for stage in &assignment.stages {
+        let outcome = match results.iter().find(|it| !it.passed()) {
+            Some(first) => not_tried(first),
+            None => outcomes.next().unwrap_or_else(|| then.clone()),
+        };
+        results.push(StageResult::new(stage, outcome));
+    }
     results
 }
 
@@ -301,6 +308,11 @@ pub fn report(
     seed: u64,
     time: Duration,
 ) -> Report {
+    let failed = |what: &str, difference| {
+        let what = what.into();
+        let failure = Failure { what, difference, ..Failure::default() };
+        Outcome::Failed(Box::new(failure))
+    };
     let result = |result: &StageResult| CaseResult {
         clause: result.name.clone().leak(),
         sentence: result.title.clone(),
@@ -308,17 +320,8 @@ pub fn report(
         points: result.points,
         outcome: match &result.outcome {
             StageOutcome::Passed => Outcome::Passed,
-            StageOutcome::Failed(what, cases) => {
-                Outcome::Failed(Box::new(Failure {
-                    what: what.clone(),
-                    difference: lines(cases),
-                    ..Failure::default()
-                }))
-            }
-            StageOutcome::NotTried(why) => Outcome::Failed(Box::new(Failure {
-                what: why.clone(),
-                ..Failure::default()
-            })),
+            StageOutcome::Failed(what, cases) => failed(what, lines(cases)),
+            StageOutcome::NotTried(why) => failed(why, Vec::new()),
             StageOutcome::Unknown(why) => Outcome::Error(why.clone()),
         },
         time: Duration::ZERO,

@@ -9,6 +9,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::assignment::Assignment;
+use crate::at::At;
+
+/// A listing's command line.
+const LISTINGS_COMMAND: [&str; 4] =
+    ["{program}", "--port", "{port}", "{options}"];
 
 /// The commands that build and start a server, and their folder.
 #[derive(Clone, Debug)]
@@ -41,10 +46,8 @@ impl Start {
     /// Reads a student's file.
     pub fn load(file: &Path) -> Result<Self, String> {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        let in_file = |what: String| format!("{name}: {what}");
-        let text = fs::read_to_string(file);
-        let text = text.map_err(|err| in_file(err.to_string()))?;
-        Self::read(&text, file).map_err(in_file)
+        let text = fs::read_to_string(file).at(&*name)?;
+        Self::read(&text, file).at(&*name)
     }
 
     /// Reads the contents of such a file.
@@ -75,9 +78,9 @@ impl Start {
     pub fn missing(&self) -> Option<&str> {
         let commands = self.build.iter().chain([&self.command]);
         let mut programs = commands.filter_map(|words| words.first());
-        let missing =
-            programs.find(|name| !name.contains('/') && !is_had(name));
-        missing.map(String::as_str)
+        programs
+            .find(|name| !name.contains('/') && !is_had(name))
+            .map(String::as_str)
     }
 }
 
@@ -112,7 +115,9 @@ impl Assignment {
             None => Ok(Start {
                 folder: self.folder.clone(),
                 build: self.build.clone(),
-                command: self.command(),
+                command: self.command.clone().unwrap_or_else(|| {
+                    LISTINGS_COMMAND.map(str::to_owned).to_vec()
+                }),
             }),
         }
     }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -14,14 +13,11 @@ use zen_check::report::{self, Format, Settings};
 #[cfg(unix)]
 use zen_harness::process;
 
-use crate::assignment::{Assignment, FILE_BYTES_MAX, Stage};
-#[cfg(unix)]
-use crate::project::give;
-use crate::project::{KEPT, Project, copy_files, remove_files};
+use crate::assignment::{Assignment, Stage};
+use crate::at::At;
+use crate::files::{self, FILE_BYTES_MAX};
+use crate::project::{KEPT, Project};
 use crate::stages::{self, StageOutcome, StageResult, counted};
-
-/// How often `watch` looks for a changed file.
-const WATCH_EVERY: Duration = Duration::from_millis(300);
 
 /// The options of a check.
 #[derive(Args, Clone, Debug, Default)]
@@ -56,8 +52,11 @@ fn report(text: &str) -> Result<(String, String), String> {
 }
 
 /// What is remembered between commands, for each assignment.
-#[derive(Debug, Default, Deserialize, Serialize)]
-struct Remembered(BTreeMap<String, Progress>);
+struct Remembered {
+    /// None in the author's workspace, whose solution is not a student's work.
+    file: Option<PathBuf>,
+    of: BTreeMap<String, Progress>,
+}
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 struct Progress {
@@ -68,28 +67,23 @@ struct Progress {
 }
 
 impl Remembered {
-    /// None in the author's workspace, whose solution is not a student's work.
-    fn file(project: &Project) -> Option<PathBuf> {
-        let folder = project.root.join(KEPT);
-        project.is_handout.then(|| folder.join("progress.json"))
-    }
-
     /// A file that cannot be read counts as empty.
     fn load(project: &Project) -> Self {
-        let text = Self::file(project).and_then(|it| fs::read(it).ok());
-        text.and_then(|text| serde_json::from_slice(&text).ok())
-            .unwrap_or_default()
+        let file = project.root.join(KEPT).join("progress.json");
+        let file = project.is_handout.then_some(file);
+        let text = file.as_ref().and_then(|it| fs::read(it).ok());
+        let of = text.and_then(|text| serde_json::from_slice(&text).ok());
+        Self { file, of: of.unwrap_or_default() }
     }
 
-    fn save(&self, project: &Project) -> Result<(), String> {
-        let Some(file) = Self::file(project) else { return Ok(()) };
-        let text = serde_json::to_vec_pretty(self);
-        let text = text.map_err(|err| err.to_string())?;
-        fs::write(file, text).map_err(|err| err.to_string())
+    fn save(&self) -> Result<(), String> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let text = serde_json::to_vec_pretty(&self.of);
+        fs::write(file, text.at(file)?).at(file)
     }
 
     fn of(&mut self, assignment: &Assignment) -> &mut Progress {
-        self.0.entry(assignment.name.clone()).or_default()
+        self.of.entry(assignment.name.clone()).or_default()
     }
 }
 
@@ -101,9 +95,9 @@ pub fn check(
     options: &CheckOptions,
 ) -> Result<bool, String> {
     let begun = Instant::now();
-    assignment
-        .files_in(&assignment.folder)
-        .map_err(|why| format!("this cannot be handed in: {why}"))?;
+    let left_out = files::find(&assignment.files, &assignment.folder)
+        .map_err(|why| format!("this cannot be handed in: {why}"))?
+        .left_out;
     let mut open = Vec::new();
     for (format, file) in &options.reports {
         open.push((format.parse::<Format>()?, writer(file)?));
@@ -121,7 +115,7 @@ pub fn check(
     let mut remembered = Remembered::load(project);
     let done = results.iter().filter(|it| it.passed());
     remembered.of(assignment).done = done.map(|it| it.name.clone()).collect();
-    remembered.save(project)?;
+    remembered.save()?;
     let time = begun.elapsed();
     let whole = stages::report(assignment, &results, seed, time);
     for (format, to) in &mut open {
@@ -130,7 +124,7 @@ pub fn check(
     }
     if !options.reports.iter().any(|(_, file)| file == "-") {
         print(&told(assignment, &results, seed))?;
-        print(&not_handed_in(assignment))?;
+        print(&not_handed_in(&left_out))?;
         if results.iter().all(StageResult::passed) {
             print(&next(project, assignment, remembered)?)?;
         }
@@ -171,8 +165,7 @@ fn writer(file: &str) -> Result<Box<dyn Write>, String> {
     if file == "-" {
         return Ok(Box::new(io::stdout()));
     }
-    let opened = File::create(file).map_err(|err| format!("{file}: {err}"))?;
-    Ok(Box::new(opened))
+    Ok(Box::new(File::create(file).at(file)?))
 }
 
 /// Replaces the files here with those that were handed in; returns the reason
@@ -186,31 +179,21 @@ fn take(
     restore(project, assignment)?;
     let to = &assignment.folder;
     if let Some(from) = find_submission(assignment, submission) {
-        return Ok(copy_files(assignment, &from, to).err());
+        return Ok(files::copy(&assignment.files, &from, to).err());
     }
-    let lone = lone_files(assignment, submission);
-    for (from, file) in &lone {
-        let copied = fs::read(from).and_then(|it| fs::write(to.join(file), it));
-        copied.map_err(|err| format!("{}: {err}", from.display()))?;
+    // A platform may deliver files without their folders.
+    let mut found = false;
+    for file in assignment.files.iter().map(Path::new) {
+        let from = submission.join(file.file_name().unwrap_or_default());
+        let metadata = fs::symlink_metadata(&from);
+        if metadata.is_ok_and(|it| it.is_file() && it.len() <= FILE_BYTES_MAX) {
+            files::copy_one(&from, &to.join(file))?;
+            found = true;
+        }
     }
     let files = assignment.files.join(", ");
     let what = format!("nothing was handed in: expected {files}");
-    Ok(lone.is_empty().then_some(what))
-}
-
-/// Files that were handed in without their folders, and where they belong.
-fn lone_files<'a>(
-    assignment: &'a Assignment,
-    submission: &Path,
-) -> Vec<(PathBuf, &'a Path)> {
-    let files = assignment.files.iter().map(Path::new);
-    let lone = files.filter_map(|file| {
-        let from = submission.join(file.file_name()?);
-        let metadata = fs::symlink_metadata(&from).ok()?;
-        let is_one = metadata.is_file() && metadata.len() <= FILE_BYTES_MAX;
-        is_one.then_some((from, file))
-    });
-    lone.collect()
+    Ok((!found).then_some(what))
 }
 
 /// The folder of an assignment in a submission: a folder named after it, the
@@ -224,8 +207,8 @@ fn find_submission(assignment: &Assignment, folder: &Path) -> Option<PathBuf> {
     inside.sort();
     places.extend(inside.into_iter().map(|it| it.join(name)));
     let holds = |place: &PathBuf| {
-        let files = assignment.files_in(place);
-        files.is_err() || files.is_ok_and(|files| !files.is_empty())
+        let found = files::find(&assignment.files, place);
+        found.map_or(true, |found| !found.files.is_empty())
     };
     places.into_iter().find(holds)
 }
@@ -240,16 +223,11 @@ fn examine(
     if user.is_some() && !assignment.is_cargos() {
         run_as(user, &assignment.folder)?;
     }
-    let built = project.build(assignment, Ok)?;
+    let (built, _) = project.build(assignment)?;
     run_as(user, &assignment.folder)?;
     match built {
         Err(what) => Ok(stages::all_failed(assignment, &what, Vec::new())),
-        Ok(program) => {
-            // The assignment's own commands run in that folder.
-            std::env::set_current_dir(assignment.place())
-                .map_err(|err| err.to_string())?;
-            Ok(stages::examine(assignment, &program, seed, &mut |_| ()))
-        }
+        Ok(program) => stages::examine(assignment, &program, seed, &mut |_| ()),
     }
 }
 
@@ -259,7 +237,7 @@ fn examine(
 fn run_as(user: Option<u32>, folder: &Path) -> Result<(), String> {
     use std::os::unix::process::CommandExt;
     let Some(user) = user else { return Ok(()) };
-    give(folder, Some(user))?;
+    files::give(folder, Some(user))?;
     process::start_with(move |command| command.uid(user).gid(user).spawn());
     Ok(())
 }
@@ -281,16 +259,20 @@ pub(crate) fn told(
     let mut text = format!("{}: {}\n", assignment.name, assignment.title);
     let mut details = String::new();
     for StageResult { name, title, points, outcome } in results {
-        let (mark, why) = match outcome {
-            StageOutcome::Passed => ("done", ""),
-            StageOutcome::Failed(what, cases) => {
+        let mut why = outcome.why().unwrap_or_default();
+        let mark = match outcome {
+            StageOutcome::Passed => "done",
+            StageOutcome::Failed(_, cases) => {
                 for line in stages::lines(cases) {
                     details += &format!("  {line}\n");
                 }
-                ("FAILED", what.as_str())
+                "FAILED"
             }
-            StageOutcome::NotTried(_) => ("not yet", ""),
-            StageOutcome::Unknown(why) => ("unknown", why.as_str()),
+            StageOutcome::NotTried(_) => {
+                why = "";
+                "not yet"
+            }
+            StageOutcome::Unknown(_) => "unknown",
         };
         let points = counted(*points, "point");
         text += &format!("  {mark:8} {name}: {title} ({points})\n");
@@ -324,9 +306,8 @@ pub(crate) fn told(
 }
 
 /// What a student has in these folders, and no grade will count.
-fn not_handed_in(assignment: &Assignment) -> String {
-    let files = assignment.handed_in(&assignment.folder).unwrap_or_default();
-    let lines = files.left_out.iter().map(|it| format!("  {it}\n"));
+fn not_handed_in(left_out: &[String]) -> String {
+    let lines = left_out.iter().map(|it| format!("  {it}\n"));
     match lines.collect::<String>() {
         lines if lines.is_empty() => lines,
         lines => format!(
@@ -334,99 +315,6 @@ fn not_handed_in(assignment: &Assignment) -> String {
             {lines}"
         ),
     }
-}
-
-/// Checks again whenever a file has changed, until it is interrupted.
-pub fn watch(
-    project: &Project,
-    assignment: &Assignment,
-    options: &CheckOptions,
-) -> Result<(), String> {
-    let folder = &assignment.folder;
-    let look = || Ok(times(folder, assignment.files_in(folder)?));
-    until_done(look, || check(project, assignment, options).map(|_| false))
-}
-
-/// Checks whenever a student has saved a file, until `check` returns true.
-pub(crate) fn until_done(
-    look: impl Fn() -> Result<Times, String>,
-    check: impl Fn() -> Result<bool, String>,
-) -> Result<(), String> {
-    let mut watched = Watched::default();
-    loop {
-        if watched.is_saved(&look()?) {
-            if report::is_for_a_terminal() {
-                print("\x1b[2J\x1b[H")?;
-            }
-            match check() {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
-                // Keep watching even if a check cannot run.
-                Err(message) => print(&format!("{message}\n"))?,
-            }
-            watched.checked(&look()?);
-            print("Waiting for a change; Ctrl-C ends this.\n")?;
-        }
-        thread::sleep(WATCH_EVERY);
-    }
-}
-
-/// When each file was last changed.
-pub(crate) type Times = BTreeMap<PathBuf, Option<SystemTime>>;
-
-/// Tells the files that a student saves from those that a build or a server
-/// writes during a check.
-#[derive(Default)]
-struct Watched {
-    /// The times at the last look; none before the first.
-    seen: Option<Times>,
-    /// Files that changed during the last check. Either the student saved them
-    /// then, or the program writes them in each check.
-    during: Vec<PathBuf>,
-}
-
-impl Watched {
-    /// Whether a student has saved a file since the last look.
-    fn is_saved(&mut self, now: &Times) -> bool {
-        self.seen.replace(now.clone()).as_ref() != Some(now)
-    }
-
-    /// Takes note of what a check has changed. A file that is new is the
-    /// program's, and so is one that the check before has changed as well.
-    fn checked(&mut self, now: &Times) {
-        let seen = self.seen.get_or_insert_default();
-        let changed = now.iter().filter(|(file, time)| {
-            seen.get(*file).is_some_and(|before| before != *time)
-        });
-        let changed: Vec<_> = changed.map(|(file, _)| file.clone()).collect();
-        let mut known = now.clone();
-        for file in changed.iter().filter(|it| !self.during.contains(it)) {
-            // Keep the old time, so that the next look finds it saved.
-            known.insert(file.clone(), seen[file]);
-        }
-        *seen = known;
-        self.during = changed;
-    }
-}
-
-/// When each of these files in a folder was changed, without those that editors
-/// and interpreters write beside them.
-pub(crate) fn times(folder: &Path, mut files: Vec<PathBuf>) -> Times {
-    let beside = |part: &str| {
-        let ends = ["~", ".swp", ".swo", ".tmp", ".log", ".pyc", ".o"];
-        part.starts_with(['.', '#', '~'])
-            || part == "__pycache__"
-            // Vim tries with this name whether it may write there.
-            || part == "4913"
-            || ends.iter().any(|end| part.ends_with(end))
-    };
-    files.retain(|it| !it.iter().any(|part| beside(&part.to_string_lossy())));
-    let with_time = |file: PathBuf| {
-        let metadata = fs::metadata(folder.join(&file));
-        let time = metadata.and_then(|it| it.modified()).ok();
-        (file, time)
-    };
-    files.into_iter().map(with_time).collect()
 }
 
 /// Shows the next hint for a stage: the named one, or the first that has not
@@ -452,7 +340,7 @@ pub fn hint(
     let shown = progress.hints.entry(stage.name.clone()).or_default();
     *shown = (*shown + 1).min(hints.len());
     let (last, number) = (*shown == hints.len(), *shown);
-    remembered.save(project)?;
+    remembered.save()?;
     let mut text = format!("{}: {}\n", stage.name, stage.title);
     for (index, hint) in hints.iter().take(number).enumerate() {
         let of = hints.len();
@@ -471,18 +359,13 @@ pub fn reset(project: &Project, assignment: &Assignment) -> Result<(), String> {
     if !project.is_handout {
         return Err("only a handout can be reset".into());
     }
-    let kept = project.root.join(KEPT);
-    let saved = (1..)
-        .map(|number| kept.join(format!("{}-{number}", assignment.name)))
-        .find(|folder| !folder.exists())
-        .unwrap_or(kept);
-    let files = copy_files(assignment, &assignment.folder, &saved)?;
+    let to = format!("{KEPT}/{}", assignment.name);
+    let (folder, named) = (&assignment.folder, &assignment.files);
+    let (saved, files) = files::keep(named, folder, &project.root, &to)?;
     restore(project, assignment)?;
     let mut remembered = Remembered::load(project);
     remembered.of(assignment).done.clear();
-    remembered.save(project)?;
-    let saved = saved.strip_prefix(&project.root).unwrap_or(&saved);
-    let saved = saved.display();
+    remembered.save()?;
     print(&format!(
         "The starter is back; your {files} files are kept in {saved}.\n"
     ))
@@ -495,8 +378,9 @@ fn restore(project: &Project, assignment: &Assignment) -> Result<(), String> {
     if !starter.is_dir() {
         return Err(format!("{} does not exist", starter.display()));
     }
-    remove_files(assignment, &assignment.folder)?;
-    copy_files(assignment, &starter, &assignment.folder).map(|_| ())
+    let (folder, named) = (&assignment.folder, &assignment.files);
+    files::remove(named, folder)?;
+    files::copy(named, &starter, folder).map(|_| ())
 }
 
 /// Prints the result of each assignment's last check.
@@ -538,38 +422,6 @@ pub fn print(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn times(files: &[(&str, u64)]) -> Times {
-        let time = |at| SystemTime::UNIX_EPOCH + Duration::from_secs(at);
-        let entry =
-            |&(file, at): &(&str, u64)| (PathBuf::from(file), Some(time(at)));
-        files.iter().map(entry).collect()
-    }
-
-    #[test]
-    fn watch_fires_on_what_a_student_saves_and_not_on_what_a_check_writes() {
-        let mut watched = Watched::default();
-        assert!(watched.is_saved(&times(&[("main.py", 1)])), "the first look");
-        // The server makes a file.
-        watched.checked(&times(&[("main.py", 1), ("data", 2)]));
-        assert!(!watched.is_saved(&times(&[("main.py", 1), ("data", 2)])));
-        assert!(watched.is_saved(&times(&[("main.py", 3), ("data", 2)])));
-        // It changes again: this might be a student, but only once.
-        let now = times(&[("main.py", 3), ("data", 4)]);
-        watched.checked(&now);
-        assert!(watched.is_saved(&now));
-        let now = times(&[("main.py", 3), ("data", 5)]);
-        watched.checked(&now);
-        assert!(!watched.is_saved(&now), "it loops");
-        // What is saved during a check is not lost.
-        assert!(watched.is_saved(&times(&[("main.py", 6), ("data", 5)])));
-        let now = times(&[("main.py", 7), ("data", 8)]);
-        watched.checked(&now);
-        assert!(watched.is_saved(&now));
-        // Nor is what a student deletes.
-        watched.checked(&now);
-        assert!(watched.is_saved(&times(&[("main.py", 7)])));
-    }
 
     #[test]
     fn what_is_earned_stands_beside_what_is_unknown() {

@@ -1,6 +1,7 @@
 //! The commands for teachers and authors.
 
-pub mod cage;
+mod belongings;
+mod cage;
 mod class;
 pub mod examination;
 pub mod export;
@@ -8,15 +9,23 @@ pub mod grade;
 mod gradebook;
 mod group;
 pub mod handout;
+mod imports;
 mod intake;
-pub mod limits;
+mod limits;
 mod markers;
 mod mutants;
 pub mod new;
+mod options;
+mod packages;
 mod pages;
+mod records;
 mod roster;
 pub mod solution;
 mod source;
 mod submissions;
+mod summary;
+mod table;
+mod times;
 pub mod verify;
 mod workshop;
+mod wrong;

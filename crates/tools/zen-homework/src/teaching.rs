@@ -5,14 +5,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use zen_homework::project::Project;
+use zen_homework::teacher::examination::{self, Examination};
 use zen_homework::teacher::export::{self, Platform};
 use zen_homework::teacher::grade::{self, GradeOptions};
-use zen_homework::teacher::limits::Limits;
-use zen_homework::teacher::{
-    cage,
-    examination::{self, Examination},
-    handout, new, solution, verify,
-};
+use zen_homework::teacher::{handout, new, solution, verify};
 
 /// What a teacher does.
 #[derive(Debug, Subcommand)]
@@ -92,21 +88,6 @@ pub(crate) enum Teaching {
         #[arg(long, conflicts_with_all = ["listings", "dialect"])]
         mutants: bool,
     },
-    /// Become the command within limits
-    #[command(hide = true)]
-    Within {
-        #[command(flatten)]
-        limits: Limits,
-        #[arg(last = true)]
-        command: Vec<String>,
-    },
-    /// Become the command as another user
-    #[command(hide = true)]
-    RunAs {
-        user: u32,
-        #[arg(last = true)]
-        command: Vec<String>,
-    },
     /// Build and examine a submission, and report on standard output
     #[command(hide = true)]
     Examine(Examination),
@@ -139,12 +120,6 @@ pub(crate) fn run(
         Teaching::Verify { name, listings, dialect, mutants } => {
             let project = project()?;
             return verify::verify(&project, &name, listings, dialect, mutants);
-        }
-        Teaching::Within { limits, command } => {
-            cage::become_within(limits, &command)?;
-        }
-        Teaching::RunAs { user, command } => {
-            cage::become_user(user, &command)?;
         }
         Teaching::Examine(options) => examination::examine(&options)?,
     }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use zen_harness::waiting::State;
 
-use crate::run::{Call, Client, Kind, Task};
-use crate::strace::{Descriptor, Event, Reader, Syscall, What};
+use crate::run::{Call, Client, Kind, Task, WAITS};
+use crate::strace::{self, Descriptor, Event, Syscall, What};
 
 /// A call or a wait that takes longer than this is worth showing.
 const LONG: i64 = 1_000;
@@ -24,17 +24,17 @@ pub fn build<L: AsRef<str>>(
     let numbers = clients.iter().enumerate();
     let numbers = numbers.filter(|(_, client)| client.port != 0);
     let mut builder = Builder {
-        epoch,
         clients: numbers.map(|(n, it)| (it.port, n as u16)).collect(),
         ..Builder::default()
     };
-    let mut reader = Reader::default();
+    let mut unread = 0;
     for line in lines {
-        if let Some(event) = reader.line(line.as_ref()) {
-            builder.event(event);
+        match strace::read(line.as_ref(), epoch) {
+            Some(event) => builder.event(event),
+            None => unread += usize::from(!line.as_ref().trim().is_empty()),
         }
     }
-    (builder.finish(), reader.unread)
+    (builder.finish(), unread)
 }
 
 /// Not a call, but it has a duration as well.
@@ -42,8 +42,7 @@ const STOPPED: &str = "stopped";
 
 #[derive(Default)]
 struct Builder {
-    epoch: i64,
-    /// Clients by port.
+    /// By port.
     clients: HashMap<u16, u16>,
     tasks: Vec<Task>,
     /// By the kernel's number: the latest task with that number.
@@ -56,27 +55,31 @@ struct Builder {
 }
 
 impl Builder {
-    fn event(&mut self, event: Event) {
-        let at = event.at.saturating_sub(self.epoch);
+    fn event(&mut self, Event { task, at, what }: Event) {
         self.last = self.last.max(at);
-        let begin = match &event.what {
-            What::Begun(call) | What::Call(call) => call.begin,
-            _ => event.at,
-        };
-        let begin = begin.saturating_sub(self.epoch);
-        let task = self.task(event.task, begin);
+        let task = self.task(task, at);
         if self.begun.get(&task).is_some_and(|it| it.name == STOPPED) {
             self.cut_short(task, at);
         }
-        match event.what {
+        match what {
             What::Begun(call) => _ = self.begun.insert(task, call),
+            What::Resumed(mut call) => {
+                // Its beginning is missing if strace attached later.
+                let begun = self.begun.remove(&task);
+                if let Some(begun) = begun.filter(|it| it.name == call.name) {
+                    call.begin = begun.begin;
+                    call.arguments.insert_str(0, &begun.arguments);
+                }
+                call.took.get_or_insert(at.saturating_sub(call.begin));
+                self.call(task, &call);
+            }
             What::Call(call) => {
                 self.begun.remove(&task);
                 self.call(task, &call);
             }
             What::Signal(name) => self.tasks[task].signals.push((at, name)),
             What::Stopped => {
-                let (name, begin) = (STOPPED.to_string(), event.at);
+                let (name, begin) = (STOPPED.to_string(), at);
                 let stopped = Syscall { name, begin, ..Syscall::default() };
                 self.begun.insert(task, stopped);
             }
@@ -108,13 +111,13 @@ impl Builder {
     /// Ends the task's unfinished call when the task ends.
     fn cut_short(&mut self, task: usize, at: i64) {
         if let Some(mut call) = self.begun.remove(&task) {
-            let begin = call.begin.saturating_sub(self.epoch);
-            call.took = at.saturating_sub(begin).max(0);
+            call.took = Some(at.saturating_sub(call.begin));
             self.call(task, &call);
         }
     }
 
     fn call(&mut self, task: usize, call: &Syscall) {
+        self.last = self.last.max(call.begin.saturating_add(call.took()));
         match &*call.name {
             "clone" | "clone3" | "fork" | "vfork" => self.birth(task, call),
             "prctl" if call.arguments.starts_with("PR_SET_NAME") => {
@@ -132,7 +135,7 @@ impl Builder {
     fn birth(&mut self, parent: usize, call: &Syscall) {
         let number = call.result.and_then(|it| u32::try_from(it).ok());
         let Some(number @ 1..) = number else { return };
-        let born = call.begin.saturating_sub(self.epoch);
+        let born = call.begin;
         // The child may have been seen before its parent's call returned.
         let child = match self.current.get(&number) {
             Some(&child) if self.tasks[child].born >= born => child,
@@ -154,10 +157,11 @@ impl Builder {
         task: usize,
         call: &Syscall,
     ) -> Option<Call> {
+        let (at, took) = (call.begin, call.took());
         let process = self.tasks[task].process;
         let descriptor = call.descriptor();
         let is_tcp = descriptor.is_some_and(|(_, it)| it != Descriptor::Other);
-        let long = |kind| (call.took >= LONG).then_some(kind);
+        let long = |kind| (took >= LONG).then_some(kind);
         let kind = match kind(interrupted(call)) {
             Some(Kind::Recv | Kind::Send) if !is_tcp => long(Kind::Other),
             Some(Kind::Close | Kind::Shutdown) if !is_tcp => None,
@@ -177,7 +181,7 @@ impl Builder {
                 match (kind, known) {
                     (Kind::Close, _) => _ = self.sockets.remove(&key),
                     (_, Some(n)) => _ = self.sockets.insert(key, n),
-                    _ => {}
+                    (_, None) => {}
                 }
                 known
             }
@@ -187,10 +191,9 @@ impl Builder {
         if is_listener && client.is_none() {
             return None;
         }
-        let at = call.begin.saturating_sub(self.epoch);
         let result = call.result.unwrap_or(-1);
         let result = if result < 0 { error(&call.remark) } else { result };
-        let call = Call { at, took: call.took, kind, client, result };
+        let call = Call { at, took, kind, client, result };
         (call.end() >= BEFORE).then_some(call)
     }
 
@@ -241,15 +244,10 @@ fn kind(name: &str) -> Option<Kind> {
         "io_uring_enter" => Kind::Ring,
         "close" => Kind::Close,
         "shutdown" => Kind::Shutdown,
-        _ => match State::of_call(name)? {
-            State::Accept => Kind::Accept,
-            State::Recv => Kind::Recv,
-            State::Send => Kind::Send,
-            State::Poll => Kind::Poll,
-            State::Futex => Kind::Futex,
-            State::Sleep => Kind::Sleep,
-            _ => return None,
-        },
+        _ => {
+            let state = State::of_call(name)?;
+            WAITS.iter().find(|it| it.1 == state)?.0
+        }
     })
 }
 

@@ -16,7 +16,6 @@ use crate::scenario::{DEFAULT, Scenario};
 use crate::svg;
 use crate::text::milliseconds;
 
-/// A picture of the gallery.
 #[derive(Clone, Debug)]
 pub struct Exhibit {
     /// Its heading, and the name of its files.
@@ -91,7 +90,6 @@ pub fn renew(book: &Path, names: &[String], tries: u16) -> Result<()> {
     write_table(book)
 }
 
-/// Draws the recorded runs again.
 pub fn redraw(book: &Path) -> Result<()> {
     for Exhibit { name, .. } in exhibits()? {
         draw(book, &recorded(book, &name)?)?;
@@ -109,12 +107,10 @@ fn write_table(book: &Path) -> Result<()> {
     write(&data.join("table.md"), &table(book)?)
 }
 
-/// The file of a run.
 fn data(book: &Path, name: &str) -> PathBuf {
     folders(book)[0].join(format!("{name}.json"))
 }
 
-/// The run that was recorded under this name.
 pub fn recorded(book: &Path, name: &str) -> Result<Run> {
     Run::read(&data(book, name))
 }

@@ -18,7 +18,6 @@ const FRAGMENT: [(&str, &str); 2] = [
     ("page.css", include_str!("../templates/page.css")),
 ];
 
-/// A page of its own.
 pub fn page(run: &Run) -> String {
     let own = ("page.html", include_str!("../templates/page.html"));
     let templates = [&[own], &FRAGMENT[..], &svg::TEMPLATES].concat();
@@ -46,12 +45,11 @@ fn context(run: &Run, name: &str, detail: Detail) -> Value {
         }
     };
     let slowdown = run.slowdown.as_ref().map(|it| {
-        let times = it.traced as f64 / it.untraced.max(1) as f64;
         context! {
             traced => milliseconds(it.traced),
             untraced => milliseconds(it.untraced),
             answers => it.answers,
-            times => format!("{times:.1}"),
+            times => it.times(),
         }
     });
     context! {

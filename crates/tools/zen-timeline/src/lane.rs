@@ -6,7 +6,6 @@ pub use zen_harness::waiting::State;
 /// A period in one state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub struct Span {
-    /// Its beginning and its end.
     pub time: (i64, i64),
     #[serde(serialize_with = "word")]
     pub state: State,
@@ -36,12 +35,10 @@ pub struct Mark {
     pub calls: u64,
 }
 
-/// A lane of the picture.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Lane {
     /// The number of its task; 0 on a client's lane.
     pub task: u32,
-    /// Its heading.
     pub label: String,
     /// The lane of its parent, if that is drawn.
     pub parent: Option<usize>,
@@ -56,14 +53,12 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// How long it was in a state.
     pub fn time_in(&self, state: State) -> i64 {
         let spans = self.spans.iter().filter(|span| span.state == state);
         spans.map(Span::length).sum()
     }
 }
 
-/// How much detail a picture has.
 #[derive(Clone, Copy, Debug)]
 pub struct Detail {
     /// The picture has this many cells; anything shorter than one is merged.

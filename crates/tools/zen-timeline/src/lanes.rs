@@ -74,14 +74,12 @@ pub(crate) fn client_lane(number: u16, client: &Client) -> Lane {
 pub(crate) fn queued(run: &Run, number: usize) -> Option<(i64, i64)> {
     let mut views = run.clients.get(number)?.views.iter();
     let from = views.find(|it| it.seen == Seen::Connected)?.at;
-    let calls = run.tasks.iter().flat_map(|task| &task.calls);
     let accepted = |it: &&Call| {
         it.kind == Kind::Accept && it.client == Some(number as u16)
     };
-    let to = calls.clone().find(accepted).map(Call::end);
+    let to = run.calls().find(accepted).map(Call::end);
     // strace does not see which clients io_uring accepts.
-    let unseen = calls.clone().any(|it| it.kind == Kind::Ring);
-    let to = to.or_else(|| (!unseen).then_some(run.end))?;
+    let to = to.or_else(|| (!run.hides()).then_some(run.end))?;
     (to > from).then_some((from, to))
 }
 

@@ -31,6 +31,6 @@ pub mod run;
 pub mod scenario;
 pub mod steps;
 pub mod story;
-pub mod strace;
+mod strace;
 pub mod svg;
 mod text;

@@ -121,12 +121,10 @@ fn run(command: Command) -> Result<()> {
             if let Some(path) = &perfetto {
                 gallery::write(path, &perfetto::trace(&run))?;
             }
-            match &output {
-                Some(path) => {
-                    gallery::write(path, &drawn(&run, path, fragment)?)
-                }
-                None => Ok(()),
+            if let Some(path) = &output {
+                gallery::write(path, &drawn(&run, path, fragment)?)?;
             }
+            Ok(())
         }
         Command::Gallery { redraw: true, .. } => gallery::redraw(&here()),
         Command::Gallery { names, tries, .. } => {

@@ -2,41 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::lane::{Detail, Lane, Mark, Span};
-
-/// Widens the cells until there are few enough spans; returns their width.
-pub(crate) fn merge_spans(
-    lanes: &mut [Lane],
-    time: (i64, i64),
-    detail: Detail,
-) -> i64 {
-    let whole = time.1 - time.0;
-    widen(lanes, whole, detail.cells, detail.spans_max, |lane, cell| {
-        lane.spans = merged(&lane.spans, time.0, cell);
-        lane.spans.len()
-    })
-}
-
-/// The same for marks.
-pub(crate) fn merge_marks(
-    lanes: &mut [Lane],
-    time: (i64, i64),
-    detail: Detail,
-) {
-    let whole = time.1 - time.0;
-    widen(lanes, whole, detail.mark_cells, detail.marks_max, |lane, cell| {
-        lane.marks = merged_marks(&lane.marks, cell);
-        lane.marks.len()
-    });
-}
+use crate::lane::{Lane, Mark, Span};
 
 /// Merges the contents of each cell, and doubles the cells until `merge` leaves
-/// at most this many.
-fn widen(
+/// at most this many on all lanes. Returns the width of a cell.
+pub(crate) fn widen(
     lanes: &mut [Lane],
     whole: i64,
-    cells: i64,
-    most: usize,
+    (cells, most): (i64, usize),
     merge: impl Fn(&mut Lane, i64) -> usize,
 ) -> i64 {
     let mut cell = (whole / cells).max(1);
@@ -49,45 +22,30 @@ fn widen(
     }
 }
 
-/// For each cell, the state that took most of it.
-fn merged(spans: &[Span], from: i64, cell: i64) -> Vec<Span> {
-    let mut out: Vec<Span> = Vec::new();
-    let mut push = |span: Span| match out.last_mut() {
-        Some(last)
-            if last.state == span.state
-                && last.client == span.client
-                && last.time.1 == span.time.0 =>
-        {
-            last.time.1 = span.time.1;
+/// For each cell, the state that took most of it. Cells begin at `from`.
+pub(crate) fn merged(spans: &[Span], from: i64, cell: i64) -> Vec<Span> {
+    let cell_of = |at: i64| (at - from).div_euclid(cell);
+    let pieces = spans.iter().flat_map(|span| {
+        let (begin, end) = span.time;
+        // The end of a cell, whole cells, and the beginning of another.
+        let up = from + cell * cell_of(begin + cell - 1);
+        let down = up.max(from + cell * cell_of(end));
+        let times = [(begin, up.min(end)), (up, down), (down, end)];
+        let times = times.into_iter().filter(|(begin, end)| begin < end);
+        times.map(|time| Span { time, ..*span })
+    });
+    let pieces: Vec<_> = pieces.collect();
+    let cells = pieces.chunk_by(|a, b| cell_of(a.time.0) == cell_of(b.time.0));
+    let mut merged: Vec<_> = cells.map(strongest).collect();
+    merged.dedup_by(|next, last| {
+        let goes_on = (last.state, last.client, last.time.1)
+            == (next.state, next.client, next.time.0);
+        if goes_on {
+            last.time.1 = next.time.1;
         }
-        _ => out.push(span),
-    };
-    // The parts of the current cell so far.
-    let mut parts: Vec<Span> = Vec::new();
-    for span in spans {
-        let mut at = span.time.0;
-        while at < span.time.1 {
-            let begin = at - (at - from).rem_euclid(cell);
-            let is_new = parts.last().is_none_or(|it| it.time.0 < begin);
-            if is_new && !parts.is_empty() {
-                push(strongest(&parts));
-                parts.clear();
-            }
-            let whole = span.time.1 - (span.time.1 - from).rem_euclid(cell);
-            if at == begin && whole > begin {
-                push(Span { time: (at, whole), ..*span });
-                at = whole;
-                continue;
-            }
-            let end = span.time.1.min(begin + cell);
-            parts.push(Span { time: (at, end), ..*span });
-            at = end;
-        }
-    }
-    if !parts.is_empty() {
-        push(strongest(&parts));
-    }
-    out
+        goes_on
+    });
+    merged
 }
 
 /// The part that takes most of the time, stretched to the whole cell.
@@ -103,7 +61,7 @@ fn strongest(parts: &[Span]) -> Span {
 }
 
 /// Merges marks that are closer than this.
-fn merged_marks(marks: &[Mark], cell: i64) -> Vec<Mark> {
+pub(crate) fn merged_marks(marks: &[Mark], cell: i64) -> Vec<Mark> {
     let mut out: Vec<Mark> = Vec::new();
     // By client and direction: the index of the latest one in `out`.
     let mut last = HashMap::new();

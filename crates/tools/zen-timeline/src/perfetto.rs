@@ -8,7 +8,6 @@ use zen_bench::template;
 use crate::lanes::label;
 use crate::run::{Client, Run};
 
-/// The trace, as JSON.
 pub fn trace(run: &Run) -> String {
     let first = run.tasks.iter().map(|task| task.born).min();
     let labels = run.tasks.iter().map(|task| label(task, run));

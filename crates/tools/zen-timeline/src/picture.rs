@@ -3,7 +3,7 @@
 
 use crate::lane::{Detail, Lane};
 use crate::lanes::{client_lane, label, queued, task_lane};
-use crate::merge::{merge_marks, merge_spans};
+use crate::merge::{merged, merged_marks, widen};
 use crate::run::{Run, Task};
 
 /// Further tasks are counted, but not drawn.
@@ -14,7 +14,6 @@ pub struct Picture {
     pub time: (i64, i64),
     /// First the clients, then the tasks.
     pub lanes: Vec<Lane>,
-    /// How many of these lanes are clients.
     pub clients: usize,
     /// The number of tasks for which there was no room.
     pub hidden: usize,
@@ -47,8 +46,17 @@ impl Picture {
             lane.parent = parent;
             lanes.push(lane);
         }
-        let cell = merge_spans(&mut lanes, time, detail);
-        merge_marks(&mut lanes, time, detail);
+        let whole = time.1 - time.0;
+        let spans = (detail.cells, detail.spans_max);
+        let cell = widen(&mut lanes, whole, spans, |lane, cell| {
+            lane.spans = merged(&lane.spans, time.0, cell);
+            lane.spans.len()
+        });
+        let marks = (detail.mark_cells, detail.marks_max);
+        widen(&mut lanes, whole, marks, |lane, cell| {
+            lane.marks = merged_marks(&lane.marks, cell);
+            lane.marks.len()
+        });
         Self { time, lanes, clients, hidden, cell }
     }
 

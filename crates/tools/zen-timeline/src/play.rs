@@ -30,21 +30,23 @@ pub fn play(
         let players: Vec<_> = scenario
             .clients
             .iter()
-            .map(|script| {
-                let mut player = Player::new(script, server, begin, epoch);
+            .map(|Script { name, steps }| {
+                let name = name.clone();
+                let client = Client { name, ..Client::default() };
+                let (sock, answers) = (None, 0);
+                let mut player =
+                    Player { client, server, begin, epoch, sock, answers };
                 scope.spawn(move || {
-                    if let Err(err) = player.play(&script.steps) {
-                        player.see(Seen::Failed, 0, 0);
+                    if let Err(err) = player.play(steps) {
+                        player.see(Seen::Failed);
                         player.client.failure = Some(format!("{err:#}"));
                     }
                     player.client
                 })
             })
             .collect();
-        let join = |player: thread::ScopedJoinHandle<'_, Client>| {
-            player.join().map_err(|_| anyhow::anyhow!("a client panicked"))
-        };
-        players.into_iter().map(join).collect::<Result<Vec<_>>>()
+        let clients = players.into_iter().map(|player| player.join().ok());
+        clients.collect::<Option<_>>().context("a client panicked")
     })?;
     Ok((epoch, clients))
 }
@@ -60,20 +62,17 @@ struct Player {
 }
 
 impl Player {
-    fn new(
-        script: &Script,
-        server: SocketAddr,
-        begin: Instant,
-        epoch: i64,
-    ) -> Self {
-        let name = script.name.clone();
-        let client = Client { name, ..Client::default() };
-        Self { client, server, begin, epoch, sock: None, answers: 0 }
+    fn see(&mut self, seen: Seen) {
+        self.moves(now(), seen, &[], b' ');
     }
 
-    fn see(&mut self, seen: Seen, bytes: usize, whole: usize) {
-        let at = now() - self.epoch;
+    /// Records that bytes were moved; each of these ends a question or an
+    /// answer.
+    fn moves(&mut self, at: i64, seen: Seen, bytes: &[u8], end: u8) -> usize {
+        let whole = bytes.iter().filter(|byte| **byte == end).count();
+        let (at, bytes) = (at - self.epoch, bytes.len());
         self.client.views.push(View { at, seen, bytes, whole });
+        whole
     }
 
     fn play(&mut self, steps: &[Step]) -> Result<()> {
@@ -88,7 +87,7 @@ impl Player {
                 Step::Answer(count) => self.receive(*count)?,
                 Step::Finish => {
                     self.sock()?.shutdown(Shutdown::Write)?;
-                    self.see(Seen::Finished, 0, 0);
+                    self.see(Seen::Finished);
                 }
                 Step::Leave => self.leave(),
             }
@@ -97,7 +96,6 @@ impl Player {
         Ok(())
     }
 
-    /// The time that is left.
     fn left(&self) -> Result<Duration> {
         let left = TIME_MAX.saturating_sub(self.begin.elapsed());
         ensure!(!left.is_zero(), "not done in {TIME_MAX:?}");
@@ -110,13 +108,13 @@ impl Player {
 
     fn connect(&mut self) -> Result<()> {
         ensure!(self.sock.is_none(), "connected already");
-        self.see(Seen::Connects, 0, 0);
+        self.see(Seen::Connects);
         let sock = TcpStream::connect_timeout(&self.server, self.left()?)
             .context("cannot connect")?;
         sock.set_nodelay(true)?;
         self.client.port = sock.local_addr()?.port();
         self.sock = Some(sock);
-        self.see(Seen::Connected, 0, 0);
+        self.see(Seen::Connected);
         Ok(())
     }
 
@@ -124,12 +122,10 @@ impl Player {
         let left = self.left()?;
         let mut sock = self.sock()?;
         sock.set_write_timeout(Some(left))?;
-        let questions = bytes.iter().filter(|byte| **byte == b'?').count();
         // Take the time first: the answer may be there when send() returns.
-        let at = now() - self.epoch;
+        let at = now();
         sock.write_all(bytes).context("cannot send")?;
-        let (bytes, whole) = (bytes.len(), questions);
-        self.client.views.push(View { at, seen: Seen::Sent, bytes, whole });
+        self.moves(at, Seen::Sent, bytes, b'?');
         Ok(())
     }
 
@@ -141,13 +137,11 @@ impl Player {
             sock.set_read_timeout(Some(left))?;
             let bytes = sock.read(&mut buffer).context("no answer")?;
             if bytes == 0 {
-                self.see(Seen::EndOfFile, 0, 0);
+                self.see(Seen::EndOfFile);
                 bail!("the server has closed");
             }
             let answers = &buffer[..bytes];
-            let whole = answers.iter().filter(|byte| **byte == b'.').count();
-            self.see(Seen::Received, bytes, whole);
-            self.answers += whole;
+            self.answers += self.moves(now(), Seen::Received, answers, b'.');
         }
         self.answers -= count;
         Ok(())
@@ -155,7 +149,7 @@ impl Player {
 
     fn leave(&mut self) {
         if self.sock.is_some() {
-            self.see(Seen::Left, 0, 0);
+            self.see(Seen::Left);
             self.sock = None;
         }
     }

@@ -18,7 +18,6 @@ pub struct Run {
     pub format: u32,
     /// The heading of the picture.
     pub name: String,
-    /// The command, as one line.
     pub command: String,
     pub scenario: String,
     /// Where it was recorded: cores, kernel, strace.
@@ -45,6 +44,15 @@ impl Run {
         read().with_context(|| path.display().to_string())
     }
 
+    pub(crate) fn calls(&self) -> impl Iterator<Item = &Call> {
+        self.tasks.iter().flat_map(|task| &task.calls)
+    }
+
+    /// Whether the server moves its bytes with calls that strace does not see.
+    pub(crate) fn hides(&self) -> bool {
+        self.calls().any(|call| call.kind == Kind::Ring)
+    }
+
     /// How long clients waited for answers, and how long tasks were busy or had
     /// to wait for a core. The lower it is, the calmer the run.
     pub fn unrest(&self) -> i64 {
@@ -52,10 +60,8 @@ impl Run {
         let busy = self.tasks.iter().map(|task| {
             let (born, died) = (task.born.max(0), task.died);
             let alive = died.unwrap_or(self.end).min(self.end) - born;
-            let calls = task
-                .calls
-                .iter()
-                .map(|call| (call.end().min(self.end) - call.at.max(0)).max(0));
+            let time = |call: &Call| call.end().min(self.end) - call.at.max(0);
+            let calls = task.calls.iter().map(|call| time(call).max(0));
             (alive - calls.sum::<i64>()).max(0)
         });
         waited + busy.sum::<i64>()
@@ -75,7 +81,13 @@ pub struct Slowdown {
     pub untraced_end: i64,
 }
 
-/// A client, and what it saw.
+impl Slowdown {
+    pub(crate) fn times(&self) -> String {
+        let times = self.traced as f64 / self.untraced.max(1) as f64;
+        format!("{times:.1}")
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     pub name: String,
@@ -100,13 +112,10 @@ impl Client {
                 seen if seen.is_end() => owed = 0,
                 _ => {}
             }
-            match (owed, since) {
-                (1.., None) => since = Some(view.at),
-                (0, Some(from)) => {
-                    periods.push((from, view.at));
-                    since = None;
-                }
-                _ => {}
+            if owed > 0 {
+                since.get_or_insert(view.at);
+            } else if let Some(from) = since.take() {
+                periods.push((from, view.at));
             }
         }
         periods
@@ -118,9 +127,7 @@ impl Client {
         let mut asked = VecDeque::new();
         for view in &self.views {
             match view.seen {
-                Seen::Sent => {
-                    asked.extend((0..view.whole).map(|_| view.at));
-                }
+                Seen::Sent => asked.resize(asked.len() + view.whole, view.at),
                 Seen::Received => {
                     let answered = view.whole.min(asked.len());
                     let answered = asked.drain(..answered);
@@ -133,13 +140,11 @@ impl Client {
     }
 }
 
-/// Something that a client saw.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "(i64, Seen, usize, usize)")]
 pub struct View {
     pub at: i64,
     pub seen: Seen,
-    /// The number of bytes sent or received.
     pub bytes: usize,
     /// The number of questions or answers that ended with them.
     pub whole: usize,
@@ -151,7 +156,7 @@ impl From<View> for (i64, Seen, usize, usize) {
     }
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Seen {
     Connects,
@@ -215,14 +220,12 @@ impl From<Call> for (i64, i64, Kind, Option<u16>, i64) {
 }
 
 impl Call {
-    /// When it returned.
     pub fn end(&self) -> i64 {
         self.at.saturating_add(self.took)
     }
 }
 
-/// The kind of a system call.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Accept,
@@ -239,18 +242,21 @@ pub enum Kind {
     Shutdown,
 }
 
+/// The calls in which a task waits, and its state during each.
+pub(crate) const WAITS: [(Kind, State); 8] = [
+    (Kind::Accept, State::Accept),
+    (Kind::Recv, State::Recv),
+    (Kind::Send, State::Send),
+    (Kind::Poll, State::Poll),
+    (Kind::Ring, State::Poll),
+    (Kind::Futex, State::Futex),
+    (Kind::Sleep, State::Sleep),
+    (Kind::Other, State::Other),
+];
+
 impl Kind {
-    /// The state of a task during such a call.
     pub fn state(self) -> State {
-        match self {
-            Self::Accept => State::Accept,
-            Self::Recv => State::Recv,
-            Self::Send => State::Send,
-            Self::Poll | Self::Ring => State::Poll,
-            Self::Futex => State::Futex,
-            Self::Sleep => State::Sleep,
-            Self::Other => State::Other,
-            Self::Close | Self::Shutdown => State::Work,
-        }
+        let waits = WAITS.iter().find(|it| it.0 == self);
+        waits.map_or(State::Work, |it| it.1)
     }
 }

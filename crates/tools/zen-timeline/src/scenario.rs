@@ -33,10 +33,8 @@ const SEND_BYTES_MAX: usize = 16 * 1024;
 /// The longest wait of a step, and the longest that a scenario may take.
 pub const TIME_MAX: Duration = Duration::from_secs(60);
 
-/// The scenario that is played by default.
 pub const DEFAULT: &str = include_str!("default.scenario");
 
-/// What all clients do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// One line above the picture.
@@ -45,27 +43,22 @@ pub struct Scenario {
     pub clients: Vec<Script>,
 }
 
-/// What one client does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
-    /// Its name in the picture.
     pub name: String,
     /// In the order in which they are taken.
     pub steps: Vec<Step>,
 }
 
-/// One thing that a client does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Do nothing until this long after the beginning.
     At(Duration),
-    /// Do nothing for this long.
     Wait(Duration),
     Connect,
     Send(Vec<u8>),
     /// Read until this many more answers have arrived.
     Answer(usize),
-    /// Shut down the sending side.
     Finish,
     Leave,
 }

@@ -4,11 +4,11 @@
 //! Neither side can see what is in a queue. It follows from both: bytes that
 //! one side has sent and the other has not received are on their way.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use crate::picture::LANES_MAX;
 use crate::run::{Call, Kind, Run, View};
-use crate::story::{Act, Event, Key, Story, Teller};
+use crate::story::{Act, Event, Story, Teller};
 
 /// No reader steps through more. Similar events close together become one.
 pub const STEPS_MAX: usize = 1_500;
@@ -16,13 +16,10 @@ pub const STEPS_MAX: usize = 1_500;
 /// A shorter wait is not reported.
 const WAIT: i64 = 500;
 
-/// Tells the story of a run.
 pub fn tell(run: &Run) -> Story {
     let events = events(run);
     let width = width(run, &events);
     let mut teller = Teller::new(run);
-    let mut bucket = i64::MIN;
-    let mut group: Vec<Event> = Vec::new();
     // The story starts with what was there before the clients.
     let (before, events) =
         events.split_at(events.partition_point(|event| event.at < 0));
@@ -30,20 +27,20 @@ pub fn tell(run: &Run) -> Story {
         teller.happens(event);
     }
     teller.begin();
-    for event in events {
-        let its = if width == 0 { event.at } else { event.at / width };
-        let is_like = |it: &&mut Event| it.key == event.key;
-        if its != bucket || width == 0 {
-            teller.step(&mut group);
-            bucket = its;
+    let is_close = |a: &Event, b: &Event| {
+        width.is_some_and(|width| a.at / width == b.at / width)
+    };
+    for events in events.chunk_by(is_close) {
+        let mut groups: Vec<Event> = Vec::new();
+        for event in events {
+            match groups.iter_mut().find(|it| it.key == event.key) {
+                Some(group) => group.add(event),
+                None => groups.push(*event),
+            }
+            teller.happens(event);
         }
-        match group.iter_mut().find(is_like) {
-            Some(group) => group.add(event),
-            None => group.push(*event),
-        }
-        teller.happens(event);
+        teller.step(&groups);
     }
-    teller.step(&mut group);
     teller.story
 }
 
@@ -102,29 +99,21 @@ fn ending(call: &Call) -> Option<Act> {
     }
 }
 
-/// How long a moment must be to leave few enough steps.
-fn width(run: &Run, events: &[Event]) -> i64 {
+/// How long a moment must be to leave few enough steps; None if each event can
+/// have a step of its own.
+fn width(run: &Run, events: &[Event]) -> Option<i64> {
     if events.len() <= STEPS_MAX {
-        return 0;
+        return None;
     }
     let mut width = (run.end / STEPS_MAX as i64).max(1);
     loop {
-        let mut steps = 0;
-        let mut bucket = i64::MIN;
-        let mut seen: BTreeMap<usize, Vec<Key>> = BTreeMap::new();
-        for event in events {
-            if event.at / width != bucket {
-                bucket = event.at / width;
-                seen.clear();
-            }
-            let keys = seen.entry(event.key.0).or_default();
-            if !keys.contains(&event.key) {
-                keys.push(event.key);
-                steps += 1;
-            }
-        }
-        if steps <= STEPS_MAX || width > run.end {
-            return width;
+        let mut steps = HashSet::new();
+        let fits = events.iter().all(|event| {
+            steps.insert((event.at / width, event.key));
+            steps.len() <= STEPS_MAX
+        });
+        if fits || width > run.end {
+            return Some(width);
         }
         width *= 2;
     }

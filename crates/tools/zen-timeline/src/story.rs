@@ -28,9 +28,9 @@ pub struct Step {
 }
 
 /// Actor, act and client: events are alike if all three are the same.
-pub(crate) type Key = (usize, Act, Option<u16>);
+type Key = (usize, Act, Option<u16>);
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(crate) enum Act {
     Sees(Seen),
     Begins(Kind),
@@ -79,7 +79,6 @@ struct Client {
 
 pub(crate) struct Teller<'a> {
     run: &'a Run,
-    /// The server moves its bytes with calls that strace does not see.
     hides: bool,
     names: Vec<String>,
     clients: Vec<Client>,
@@ -108,12 +107,10 @@ impl<'a> Teller<'a> {
         }
         names.extend(tasks.iter().cloned());
         rows.extend(tasks.iter().cloned());
-        let calls = run.tasks.iter().flat_map(|task| &task.calls);
-        let hides = calls.clone().any(|call| call.kind == Kind::Ring);
         let start = "\u{2013}".to_string();
         Self {
             run,
-            hides,
+            hides: run.hides(),
             names,
             clients: vec![Client::default(); run.clients.len()],
             tasks: vec![None; tasks.len()],
@@ -148,12 +145,8 @@ impl<'a> Teller<'a> {
     fn copies(&mut self, task: &Task, act: Act, client: Option<usize>) {
         let of_process = self.open.entry(task.process).or_default();
         match (act, client) {
-            (Act::Ends(Kind::Accept), Some(client)) => {
-                of_process.insert(client);
-            }
-            (Act::Ends(Kind::Close), Some(client)) => {
-                of_process.remove(&client);
-            }
+            (Act::Ends(Kind::Accept), Some(it)) => _ = of_process.insert(it),
+            (Act::Ends(Kind::Close), Some(it)) => _ = of_process.remove(&it),
             (Act::Death, _) if task.id == task.process => of_process.clear(),
             (Act::Birth, _) if task.id == task.process => {
                 let tasks = self.run.tasks.iter();
@@ -196,11 +189,10 @@ impl<'a> Teller<'a> {
     }
 
     /// Ends a step, or several at the same time.
-    pub(crate) fn step(&mut self, groups: &mut Vec<Event>) {
-        let last = groups.len().saturating_sub(1);
-        for (index, group) in groups.drain(..).enumerate() {
-            let says = self.says(&group);
-            let changes = match index == last {
+    pub(crate) fn step(&mut self, groups: &[Event]) {
+        for (index, group) in groups.iter().enumerate() {
+            let says = self.says(group);
+            let changes = match index + 1 == groups.len() {
                 true => self.changes(),
                 false => Vec::new(),
             };
@@ -210,8 +202,7 @@ impl<'a> Teller<'a> {
 
     fn changes(&mut self) -> Vec<(usize, usize)> {
         let mut changes = Vec::new();
-        for row in 0..self.shown.len() {
-            let text = self.row(row);
+        for (row, text) in self.rows().into_iter().enumerate() {
             let next = self.story.texts.len();
             let number = *self.numbers.entry(text.clone()).or_insert(next);
             if number == next {
@@ -225,31 +216,34 @@ impl<'a> Teller<'a> {
         changes
     }
 
-    fn row(&self, row: usize) -> String {
-        let clients = 2 * self.clients.len();
-        match row {
-            0 => self.queue(),
-            row if row > clients => self.task(row - clients - 1),
-            row if row % 2 == 1 => self.client(&self.clients[row / 2]),
-            row => self.socket(row / 2 - 1),
+    /// What each row shows now.
+    fn rows(&self) -> Vec<String> {
+        let mut rows = vec![self.queue()];
+        for (number, client) in self.clients.iter().enumerate() {
+            rows.extend([self.client(client), self.socket(number)]);
+        }
+        rows.extend(self.tasks.iter().map(|it| self.task(*it)));
+        rows
+    }
+
+    fn task(&self, task: Option<(Act, Option<usize>)>) -> String {
+        let Some((act, client)) = task else { return "\u{2013}".into() };
+        match act {
+            Act::Begins(kind) => self.waits(kind, client),
+            Act::Death => "has ended".into(),
+            _ => format!("working{}", self.of_client(client)),
         }
     }
 
-    fn task(&self, task: usize) -> String {
-        let Some((act, client)) = self.tasks[task] else {
-            return "\u{2013}".into();
-        };
-        let name = |it: usize| format!(" for {}", self.run.clients[it].name);
-        let whose = client.map(name).unwrap_or_default();
-        match act {
-            // The client is known only when accept() returns.
-            Act::Begins(Kind::Accept) => "waiting in accept".into(),
-            Act::Begins(kind) => {
-                format!("{}{whose}", kind.state().says())
-            }
-            Act::Death => "has ended".into(),
-            _ => format!("working{whose}"),
-        }
+    fn of_client(&self, client: Option<usize>) -> String {
+        let client = client.and_then(|it| self.run.clients.get(it));
+        client.map_or(String::new(), |it| format!(" for {}", it.name))
+    }
+
+    fn waits(&self, kind: Kind, client: Option<usize>) -> String {
+        // The client is known only when accept() returns.
+        let known = client.filter(|_| kind != Kind::Accept);
+        format!("{}{}", kind.state().says(), self.of_client(known))
     }
 
     fn queue(&self) -> String {
@@ -312,7 +306,8 @@ impl<'a> Teller<'a> {
         let (actor, act, client) = group.key;
         let name = &self.names[actor];
         let bytes = group.amount.max(0);
-        let who = client.and_then(|it| self.run.clients.get(it as usize));
+        let client = client.map(usize::from);
+        let who = client.and_then(|it| self.run.clients.get(it));
         let who = who.map_or("someone", |it| &it.name);
         let says = match act {
             Act::Sees(seen) => match seen {
@@ -326,11 +321,7 @@ impl<'a> Teller<'a> {
                 Seen::Left => "leaves".into(),
             },
             Act::Begins(kind) => {
-                let whose = match (kind, client) {
-                    (Kind::Accept, _) | (_, None) => String::new(),
-                    _ => format!(" for {who}"),
-                };
-                format!("begins: {}{whose}", kind.state().says())
+                format!("begins: {}", self.waits(kind, client))
             }
             Act::Ends(Kind::Accept) => format!("accepts {who}"),
             Act::Ends(Kind::Recv) => {

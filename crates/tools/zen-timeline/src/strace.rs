@@ -10,26 +10,20 @@
 //!
 //! All other lines are skipped and counted.
 
-use std::collections::HashMap;
-
-/// Only this much of a call's arguments is read.
-const ARGUMENT_BYTES_MAX: usize = 4096;
-
-/// Something that strace saw.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+/// Something that strace saw. Times are in microseconds.
+pub(crate) struct Event {
     /// The kernel's number of the thread.
-    pub task: u32,
-    /// Microseconds since 1970; for a call, when it returned.
-    pub at: i64,
-    pub what: What,
+    pub(crate) task: u32,
+    pub(crate) at: i64,
+    pub(crate) what: What,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub enum What {
+pub(crate) enum What {
     /// A call has begun; its end is on a later line.
     Begun(Syscall),
-    /// A call has returned.
+    /// The rest of a call that has begun on an earlier line.
+    Resumed(Syscall),
+    /// A whole call.
     Call(Syscall),
     /// A signal was delivered, such as `SIGTERM`.
     Signal(String),
@@ -39,36 +33,39 @@ pub enum What {
     Gone(String),
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Syscall {
-    pub name: String,
+#[derive(Default)]
+pub(crate) struct Syscall {
+    pub(crate) name: String,
     /// Its arguments, as strace prints them.
-    pub arguments: String,
-    /// When it began, in microseconds since 1970.
-    pub begin: i64,
-    /// How many microseconds it took.
-    pub took: i64,
+    pub(crate) arguments: String,
+    pub(crate) begin: i64,
+    /// How long it took, if the line has that.
+    pub(crate) took: Option<i64>,
     /// What it returned, if it returned.
-    pub result: Option<i64>,
+    pub(crate) result: Option<i64>,
     /// strace's note on the result: a descriptor's file, or an error's name.
-    pub remark: String,
+    pub(crate) remark: String,
 }
 
 impl Syscall {
+    pub(crate) fn took(&self) -> i64 {
+        self.took.unwrap_or(0).max(0)
+    }
+
     /// The descriptor in its first argument, with strace's note on it.
-    pub fn descriptor(&self) -> Option<(i64, Descriptor)> {
+    pub(crate) fn descriptor(&self) -> Option<(i64, Descriptor)> {
         let digits = self.arguments.bytes().take_while(u8::is_ascii_digit);
         let (number, rest) = self.arguments.split_at(digits.count());
         Some((number.parse().ok()?, Descriptor::parse(rest)))
     }
 
     /// The descriptor that it returned.
-    pub fn returned(&self) -> Descriptor {
+    pub(crate) fn returned(&self) -> Descriptor {
         Descriptor::parse(&self.remark)
     }
 
     /// The port in the address that the kernel filled in.
-    pub fn port(&self) -> Option<u16> {
+    pub(crate) fn port(&self) -> Option<u16> {
         let (_, rest) = self.arguments.split_once("htons(")?;
         rest.split(')').next()?.parse().ok()
     }
@@ -76,7 +73,7 @@ impl Syscall {
 
 /// What is behind a descriptor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Descriptor {
+pub(crate) enum Descriptor {
     /// A TCP socket that is connected to this port.
     Connected(u16),
     /// Another TCP socket: it listens, or strace cannot tell.
@@ -100,113 +97,61 @@ impl Descriptor {
     }
 }
 
-/// Joins the two halves of a call.
-#[derive(Debug, Default)]
-pub struct Reader {
-    /// Calls that have begun, by task: filled by `<unfinished ...>`, emptied by
-    /// `resumed` and by the task's end.
-    begun: HashMap<u32, Syscall>,
-    /// The number of lines that it could not read.
-    pub unread: usize,
+/// Reads a line; None if it is of no known form. Its times count from `epoch`,
+/// in microseconds since 1970.
+pub(crate) fn read(line: &str, epoch: i64) -> Option<Event> {
+    let (task, rest) = line.trim_end().split_once(' ')?;
+    let (at, rest) = rest.trim_start().split_once(' ')?;
+    let (task, at) = (task.parse().ok()?, microseconds(at)?);
+    let at = at.saturating_sub(epoch);
+    Some(Event { task, at, what: what(at, rest.trim_start())? })
 }
 
-impl Reader {
-    /// The event on a line, if there is one.
-    pub fn line(&mut self, line: &str) -> Option<Event> {
-        let event = self.event(line.trim_end());
-        if event.is_none() && !line.trim().is_empty() {
-            self.unread += 1;
-        }
-        event
+fn what(begin: i64, text: &str) -> Option<What> {
+    if let Some(text) = text.strip_prefix("+++ ") {
+        return Some(What::Gone(text.strip_suffix(" +++")?.into()));
     }
-
-    fn event(&mut self, line: &str) -> Option<Event> {
-        let (task, rest) = line.split_once(' ')?;
-        let task = task.parse().ok()?;
-        let (at, rest) = rest.trim_start().split_once(' ')?;
-        let at = microseconds(at)?;
-        let what = self.what(task, at, rest.trim_start())?;
-        let at = match &what {
-            What::Call(call) => call.begin.saturating_add(call.took),
-            _ => at,
-        };
-        Some(Event { task, at, what })
+    if text.starts_with("--- stopped by ") {
+        return Some(What::Stopped);
     }
-
-    fn what(&mut self, task: u32, at: i64, text: &str) -> Option<What> {
-        if let Some(text) = text.strip_prefix("+++ ") {
-            let text = text.strip_suffix(" +++")?;
-            self.begun.remove(&task);
-            return Some(What::Gone(text.to_string()));
-        }
-        if let Some(text) = text.strip_prefix("--- ") {
-            if text.starts_with("stopped by ") {
-                return Some(What::Stopped);
-            }
-            let name = text.split([' ', '{']).find(|it| it.starts_with("SIG"));
-            return Some(What::Signal(name?.to_string()));
-        }
-        if let Some(text) = text.strip_prefix("<... ") {
-            let (name, rest) = text.split_once(" resumed>")?;
-            // Skip a call that began before strace attached.
-            let call = self.begun.remove(&task).filter(|it| it.name == name);
-            let mut call = call.unwrap_or(Syscall {
-                name: name.into(),
-                begin: at,
-                ..Syscall::default()
-            });
-            end(&mut call, at, rest)?;
-            return Some(What::Call(call));
-        }
-        let (name, rest) = text.split_once('(')?;
-        // If the task dies in the call, strace only writes `????(`.
-        let is_name = |c: char| c.is_ascii_alphanumeric() || "_?".contains(c);
-        if name.is_empty() || !name.chars().all(is_name) {
-            return None;
-        }
-        let mut call =
-            Syscall { name: name.into(), begin: at, ..Syscall::default() };
-        if let Some(arguments) = rest.strip_suffix("<unfinished ...>") {
-            append(&mut call.arguments, arguments.trim_end_matches(' '));
-            self.begun.insert(task, call.clone());
-            return Some(What::Begun(call));
-        }
-        end(&mut call, at, rest)?;
-        Some(What::Call(call))
+    if let Some(text) = text.strip_prefix("--- ") {
+        let name = text.split([' ', '{']).find(|it| it.starts_with("SIG"));
+        return Some(What::Signal(name?.into()));
     }
-}
-
-/// Reads the rest of a call, `…) = 25 <0.000014>`, on a line with this time.
-fn end(call: &mut Syscall, at: i64, text: &str) -> Option<()> {
-    let (text, took) = match text.rsplit_once(" <") {
-        Some((before, took)) if took.ends_with('>') => {
-            match microseconds(&took[..took.len() - 1]) {
-                Some(took) => (before, Some(took)),
-                None => (text, None),
-            }
-        }
-        _ => (text, None),
+    let resumed = text.strip_prefix("<... ");
+    let (name, rest) = match resumed {
+        Some(text) => text.split_once(" resumed>")?,
+        None => text.split_once('(')?,
     };
+    // If the task dies in the call, strace only writes `????(`.
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_?".contains(c);
+    if name.is_empty() || !name.chars().all(is_name) {
+        return None;
+    }
+    let mut call = Syscall { name: name.into(), begin, ..Syscall::default() };
+    if let Some(arguments) = rest.strip_suffix("<unfinished ...>") {
+        call.arguments = arguments.trim_end_matches(' ').into();
+        return Some(What::Begun(call));
+    }
+    end(&mut call, rest)?;
+    Some(if resumed.is_some() { What::Resumed } else { What::Call }(call))
+}
+
+/// Reads the rest of a call, `…) = 25 <0.000014>`.
+fn end(call: &mut Syscall, text: &str) -> Option<()> {
+    let time = text.rsplit_once(" <").and_then(|(before, took)| {
+        Some((before, microseconds(took.strip_suffix('>')?)?))
+    });
+    call.took = time.map(|(_, took)| took);
+    let text = time.map_or(text, |(before, _)| before);
     // Search backwards: a quoted string may look like an end, or be cut.
-    let sign = text.rfind(" = ")?;
-    let arguments = text[..sign].trim_end().strip_suffix(')')?;
-    append(&mut call.arguments, arguments);
-    let result = &text[sign + 3..];
+    let (arguments, result) = text.rsplit_once(" = ")?;
+    call.arguments = arguments.trim_end().strip_suffix(')')?.into();
     let is_number = |c: char| c.is_ascii_digit() || c == '-';
     let digits = result.find(|c| !is_number(c)).unwrap_or(result.len());
     call.result = result[..digits].parse().ok();
-    call.remark = result[digits..].trim_start().to_string();
-    call.took = took.unwrap_or(at.saturating_sub(call.begin)).max(0);
+    call.remark = result[digits..].trim_start().into();
     Some(())
-}
-
-fn append(text: &mut String, more: &str) {
-    let room = ARGUMENT_BYTES_MAX.saturating_sub(text.len());
-    let mut end = more.len().min(room);
-    while !more.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.push_str(&more[..end]);
 }
 
 /// `1795769897.414241` in microseconds, if it is such a number.

@@ -80,10 +80,10 @@ fn heads(run: &Run) -> Vec<String> {
         run.command.chars().take(56).collect(),
     ];
     if let Some(it) = &run.slowdown {
-        let times = it.traced as f64 / it.untraced.max(1) as f64;
+        let times = it.times();
         let [traced, untraced] = [it.traced, it.untraced].map(milliseconds);
         heads.push(format!("An answer took {traced} under strace,"));
-        heads.push(format!("{untraced} without: {times:.1} times slower."));
+        heads.push(format!("{untraced} without: {times} times slower."));
     }
     heads
 }
@@ -109,18 +109,16 @@ fn class(client: impl Into<usize>) -> String {
 /// A round distance puts few marks on the axis.
 fn ticks(picture: &Picture) -> Value {
     let (from, to) = picture.time;
-    let steps =
+    let mut steps =
         (0..).flat_map(|power| [1, 2, 5].map(|it| it * 10_i64.pow(power)));
-    let step =
-        steps.into_iter().find(|step| (to - from) / step <= 5).unwrap_or(1);
+    let step = steps.find(|step| (to - from) / step <= 5).unwrap_or(1);
     let first = from.div_euclid(step) * step;
     let marks = (first..=to).step_by(step as usize).filter(|at| *at >= from);
-    marks
-        .map(|at| {
-            let label = format!("{} ms", at as f64 / 1e3);
-            context! { x => picture.percent(at), label }
-        })
-        .collect()
+    let tick = |at| {
+        let label = format!("{} ms", at as f64 / 1e3);
+        context! { x => picture.percent(at), label }
+    };
+    marks.map(tick).collect()
 }
 
 /// A lane, and the periods in which it was busy with one client.
@@ -138,11 +136,6 @@ fn lane((index, lane): (usize, &Lane)) -> Value {
         strips => strips.collect::<Value>(),
         ..Value::from(Serde(lane))
     }
-}
-
-/// Tasks may also be older than the picture.
-fn shows_birth(picture: &Picture, lane: &Lane) -> bool {
-    lane.parent.is_some() && lane.life.0 >= picture.time.0
 }
 
 /// The states that occur, and what the lines and marks mean.
@@ -171,7 +164,10 @@ fn legend(picture: &Picture) -> Vec<Value> {
         ("birth", "is born"),
         ("death", "leaves, or ends"),
     ];
-    let births = lanes.iter().any(|lane| shows_birth(picture, lane));
+    // Tasks may also be older than the picture.
+    let is_born =
+        |it: &Lane| it.parent.is_some() && it.life.0 >= picture.time.0;
+    let births = lanes.iter().any(is_born);
     let others = others.into_iter().filter(|it| births || it.0 != "birth");
     let others =
         others.map(|(word, says)| context! { word, pattern => "", says });

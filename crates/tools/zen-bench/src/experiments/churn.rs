@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use zen_harness::process::wait_for;
 use zen_harness::server::Server;
 
 use crate::crowd::{Errand, burst};
@@ -34,24 +35,17 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 alone(&server)
             };
             visits(2)?;
-            let before = lab.cpu(&server)?;
-            visits(bursts)?;
-            let after = lab.cpu(&server)?;
+            let (_, on_new) = lab.cpu(&server, || visits(bursts))?;
             let clients = if subject.name == "zen-single" { 1 } else { 8 };
             let mut load = Load::connect(server.address, clients)?;
             let rounds = AT_ONCE * bursts / clients;
             load.ask(Plan::new(2))?;
-            let before_asked = lab.cpu(&server)?;
-            load.ask(Plan::new(rounds))?;
-            let after_asked = lab.cpu(&server)?;
-            let mut record = |series, from: Option<f64>, to: Option<f64>| {
-                if let (Some(from), Some(to)) = (from, to) {
-                    let each = (to - from) / (AT_ONCE * bursts) as f64;
-                    charts.record("price", series, x as f64, each * 1e6);
-                }
-            };
-            record(NEW, before, after);
-            record(OLD, before_asked, after_asked);
+            let (_, on_old) =
+                lab.cpu(&server, || load.ask(Plan::new(rounds)))?;
+            for (series, cpu) in [(NEW, on_new), (OLD, on_old)] {
+                let each = cpu.map(|cpu| cpu * 1e6 / (AT_ONCE * bursts) as f64);
+                charts.record("price", series, x as f64, each);
+            }
             drop(load);
             server.stop()?;
         }
@@ -62,13 +56,9 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
 /// Waits until only the first process is left, so that the others have all been
 /// counted.
 fn alone(server: &Server) -> Result<()> {
-    for _ in 0..400 {
-        match gauge::read(server.id())? {
-            Some(gauge) if gauge.processes > 1 => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            _ => return Ok(()),
-        }
-    }
-    None.context("its processes do not end")
+    let alone = wait_for(Duration::from_secs(2), || -> Result<_> {
+        let gauge = gauge::read(server.id())?;
+        Ok(gauge.is_none_or(|it| it.processes <= 1).then_some(()))
+    });
+    alone?.context("its processes do not end")
 }

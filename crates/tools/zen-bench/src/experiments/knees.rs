@@ -18,10 +18,9 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let floods: &[usize] =
         lab.pick([&[0, 20], &[0, 4, 40, 400, 2000], &[0, 4, 40, 400, 2000]]);
     let limit = lab.pick([0.2, 0.5, 1.0]);
-    let time = lab.pick([0.2, 0.4, 2.0]);
+    let time = Duration::from_secs_f64(lab.pick([0.2, 0.4, 2.0]));
     charts.get("wait").limit = Some(limit);
     charts.get("silent").limit = Some(limit);
-    let limit_time = Duration::from_secs_f64(limit);
     for run in 0..lab.runs() {
         for &flood in floods {
             lab.tell(run, &format!("a flood of {flood}"));
@@ -30,28 +29,26 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let x = flood as f64;
                 let server = lab.start(&subject, &[])?;
                 let mut flood = Load::connect(server.address, flood)?;
-                let waits = || -> Result<f64> {
-                    let time = visit(server.address, limit_time)?;
-                    Ok(time.unwrap_or(limit_time).as_secs_f64())
-                };
-                charts.record("silent", name, x, waits()?);
-                let before = lab.cpu(&server)?;
-                let begun = Instant::now();
-                while begun.elapsed().as_secs_f64() < time {
-                    let next = Instant::now() + DRIP_EVERY;
-                    flood.drip();
-                    let left = next.saturating_duration_since(Instant::now());
-                    std::thread::sleep(left);
-                }
-                let elapsed = begun.elapsed().as_secs_f64();
-                if let (Some(from), Some(to)) = (before, lab.cpu(&server)?) {
-                    charts.record("work", name, x, (to - from) / elapsed * 1e3);
-                }
+                let wait = visit(server.address, limit)?;
+                charts.record("silent", name, x, wait);
+                let (elapsed, cpu) = lab.cpu(&server, || {
+                    let begun = Instant::now();
+                    while begun.elapsed() < time {
+                        let next = Instant::now() + DRIP_EVERY;
+                        flood.drip();
+                        let left =
+                            next.saturating_duration_since(Instant::now());
+                        std::thread::sleep(left);
+                    }
+                    Ok(begun.elapsed().as_secs_f64())
+                })?;
+                let share = cpu.map(|cpu| cpu / elapsed * 1e3);
+                charts.record("work", name, x, share);
                 flood.drip();
-                charts.record("wait", name, x, waits()?);
-                if let Some(gauge) = lab.gauge(&server)? {
-                    charts.record("memory", name, x, gauge.memory as f64);
-                }
+                let wait = visit(server.address, limit)?;
+                charts.record("wait", name, x, wait);
+                let memory = lab.gauge(&server)?.map(|it| it.memory as f64);
+                charts.record("memory", name, x, memory);
                 drop(flood);
                 server.stop()?;
             }

@@ -1,5 +1,6 @@
 //! One loop compared with two.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -49,20 +50,15 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 }
                 lab.tell(run, &format!("--share {share}"));
                 let options = ["--loops", "2", "--spread", "--share", share];
-                let server = lab.start(&subject, &options)?;
+                let mut server = lab.start(&subject, &options)?;
+                let log = Arc::clone(&server.process().output);
                 let crowd = Load::connect(server.address, SPREAD)?;
                 // It is served after all of them.
-                visit(server.address, Duration::from_secs(10))?;
+                visit(server.address, 10.0)?;
                 drop(crowd);
-                let log = server.stop_and_read()?;
-                if let Some(share) = most_of(&log) {
-                    charts.record(
-                        "spread",
-                        "clients of one loop",
-                        x as f64,
-                        share,
-                    );
-                }
+                server.stop()?;
+                let share = most_of(&log.text());
+                charts.record("spread", "clients of one loop", x as f64, share);
             }
         }
     }

@@ -11,7 +11,7 @@ use zen_harness::server::Server;
 use crate::holders::{Holder, addresses};
 use crate::lab::Lab;
 use crate::machine::descriptors_max;
-use crate::results::{Charts, median};
+use crate::results::{Charts, Point};
 use crate::words::count;
 
 /// This many clients connect before the server is asked whether it has accepted
@@ -75,10 +75,8 @@ fn hold(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let time = crowd.time.as_secs_f64();
                 charts.record("taken", &subject.name, x, time);
                 charts.record("memory", KERNEL, x, both as f64 / 1e6);
-                if let Some(gauge) = lab.gauge(&server)? {
-                    let megabytes = gauge.memory as f64 / 1e6;
-                    charts.record("memory", SERVER, x, megabytes);
-                }
+                let own = lab.gauge(&server)?.map(|it| it.memory as f64 / 1e6);
+                charts.record("memory", SERVER, x, own);
                 for (series, value) in fresh(server.address)? {
                     charts.record("wait", series, x, value * 1e6);
                 }
@@ -97,7 +95,6 @@ fn hold(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     Ok(())
 }
 
-/// How many clients a process may hold.
 fn held_max() -> usize {
     let descriptors = descriptors_max().unwrap_or(256).try_into();
     let descriptors: usize = descriptors.unwrap_or(usize::MAX);
@@ -179,16 +176,15 @@ fn fresh(server: SocketAddr) -> Result<[(&'static str, f64); 4]> {
     let times: Result<Vec<_>> =
         (0..FRESH).map(|_| answer_times(server)).collect();
     let times = times?;
-    let of = |which: usize| -> Vec<f64> {
-        times.iter().map(|times| times[which]).collect()
-    };
-    let middle = |which| median(&of(which)).unwrap_or(0.0);
-    let worst = |which| of(which).into_iter().fold(0.0, f64::max);
+    let [first, second] = [0, 1].map(|which| Point {
+        x: 0.0,
+        values: times.iter().map(|times| times[which]).collect(),
+    });
     Ok([
-        ("first answer, median", middle(0)),
-        ("first answer, worst", worst(0)),
-        ("second answer, median", middle(1)),
-        ("second answer, worst", worst(1)),
+        ("first answer, median", first.median()),
+        ("first answer, worst", first.spread().1),
+        ("second answer, median", second.median()),
+        ("second answer, worst", second.spread().1),
     ])
 }
 

@@ -1,8 +1,6 @@
 //! What every server of the workspace uses, side by side, and a table for each
 //! of them.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use super::rates;
@@ -34,9 +32,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 }
                 let (_, cost) =
                     rates::drive(lab, subject, clients, 1, Pace::Closed)?;
-                if let Some(cost) = cost {
-                    charts.record("price", series, x as f64, cost);
-                }
+                charts.record("price", series, x as f64, cost);
             }
         }
     }
@@ -46,7 +42,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
 /// Counts everything for a server with its default options, crowd by crowd.
 fn silent(lab: &mut Lab, subject: &Subject, charts: &mut Charts) -> Result<()> {
     // A server that has not answered by then will not accept any more.
-    let patience = Duration::from_secs_f64(lab.pick([0.1, 0.3, 1.0]));
+    let patience = lab.pick([0.1, 0.3, 1.0]);
     let server = lab.start(subject, &[])?;
     let mut crowd = Vec::new();
     let mut before = 0;
@@ -56,10 +52,7 @@ fn silent(lab: &mut Lab, subject: &Subject, charts: &mut Charts) -> Result<()> {
         if clients > 0 {
             visit(server.address, patience)?;
         }
-        let Some(gauge) = lab.gauge(&server)? else { continue };
-        for (chart, value) in gauge.counts() {
-            charts.record(chart, &subject.name, clients as f64, value as f64);
-        }
+        lab.record_counts(charts, subject, &server, clients as f64)?;
     }
     drop(crowd);
     server.stop()?;

@@ -36,9 +36,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 charts.record("rate", name, x, outcome.rate());
                 charts.record("median", name, x, outcome.quantile(0.5));
                 charts.record("late", name, x, outcome.quantile(0.99));
-                if let Some(cost) = cost {
-                    charts.record("price", name, x, cost);
-                }
+                charts.record("price", name, x, cost);
             }
         }
         for &batch in batches {
@@ -46,9 +44,7 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
             for subject in lab.servers(SERVERS) {
                 let (_, cost) =
                     drive(lab, &subject, BATCH_CLIENTS, batch, Pace::Closed)?;
-                if let Some(cost) = cost {
-                    charts.record("batches", &subject.name, batch as f64, cost);
-                }
+                charts.record("batches", &subject.name, batch as f64, cost);
             }
         }
         for &rate in rates {
@@ -57,12 +53,8 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let pace = Pace::Open(rate);
                 let (outcome, _) =
                     drive(lab, &subject, PACED_CLIENTS, 1, pace)?;
-                charts.record(
-                    "paced",
-                    &subject.name,
-                    rate,
-                    outcome.quantile(0.99),
-                );
+                let late = outcome.quantile(0.99);
+                charts.record("paced", &subject.name, rate, late);
             }
         }
     }
@@ -83,13 +75,10 @@ pub(super) fn drive(
     let order = Order { pace, batch, time, questions_max: 10_000_000 };
     // A first load, so that every thread runs and every buffer has its size.
     load.ask(Plan { batch, ..Plan::new(2) })?;
-    let before = lab.cpu(&server)?;
-    let outcome = load.drive(&order, &mut |_| ())?;
-    let after = lab.cpu(&server)?;
+    let (outcome, cpu) =
+        lab.cpu(&server, || load.drive(&order, &mut |_| ()))?;
     drop(load);
     server.stop()?;
-    let price = before.zip(after).map(|(before, after)| {
-        (after - before) * 1e6 / outcome.answers.max(1) as f64
-    });
-    Ok((outcome, price))
+    let answers = outcome.answers.max(1) as f64;
+    Ok((outcome, cpu.map(|cpu| cpu * 1e6 / answers)))
 }

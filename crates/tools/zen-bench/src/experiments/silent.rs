@@ -1,7 +1,5 @@
 //! Clients that connect and send nothing.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use crate::crowd::visit;
@@ -23,16 +21,10 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
             for subject in lab.servers(SERVERS) {
                 let server = lab.start(&subject, &[])?;
                 let crowd = Load::connect(server.address, clients)?;
-                let time = Duration::from_secs_f64(limit);
-                let time = visit(server.address, time)?;
                 let x = clients as f64;
-                let seconds = time.map_or(limit, |time| time.as_secs_f64());
-                charts.record("wait", &subject.name, x, seconds);
-                if let Some(gauge) = lab.gauge(&server)? {
-                    for (chart, value) in gauge.counts() {
-                        charts.record(chart, &subject.name, x, value as f64);
-                    }
-                }
+                let time = visit(server.address, limit)?;
+                charts.record("wait", &subject.name, x, time);
+                lab.record_counts(charts, &subject, &server, x)?;
                 drop(crowd);
                 server.stop()?;
             }

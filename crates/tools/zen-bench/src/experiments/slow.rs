@@ -21,9 +21,8 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let time_max = Duration::from_secs(10);
                 let times =
                     burst(server.address, clients, Errand::Ask, time_max)?;
-                let last = times.last().copied().flatten().unwrap_or(time_max);
-                let x = clients as f64;
-                charts.record("wait", &subject.name, x, last.as_secs_f64());
+                let last = times.last().map(Duration::as_secs_f64);
+                charts.record("wait", &subject.name, clients as f64, last);
                 server.stop()?;
             }
         }

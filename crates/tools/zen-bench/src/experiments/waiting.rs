@@ -19,18 +19,15 @@ pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
                 let server = lab.start(&subject, &[])?;
                 let mut load = Load::connect(server.address, 1)?;
                 load.ask(Plan::new(10))?;
-                let before = lab.cpu(&server)?;
-                let begun = Instant::now();
                 // Without a pause an answer takes about 0.05 ms.
                 let rounds = (time / f64::max(pause, 0.1)) as usize + 1;
                 let pause_time = Duration::from_secs_f64(pause / 1e3);
-                load.ask(Plan { pause: pause_time, ..Plan::new(rounds) })?;
+                let plan = Plan { pause: pause_time, ..Plan::new(rounds) };
+                let begun = Instant::now();
+                let (_, cpu) = lab.cpu(&server, || load.ask(plan))?;
                 let elapsed = begun.elapsed().as_secs_f64();
-                if let (Some(before), Some(after)) = (before, lab.cpu(&server)?)
-                {
-                    let share = 100.0 * (after - before) / elapsed;
-                    charts.record("work", &subject.name, pause, share);
-                }
+                let share = cpu.map(|cpu| 100.0 * cpu / elapsed);
+                charts.record("work", &subject.name, pause, share);
                 drop(load);
                 server.stop()?;
             }

@@ -39,7 +39,6 @@ impl Ruler {
         Self { scale, values, low, high, from, to }
     }
 
-    /// Where a value is on the sheet.
     pub(super) fn place(&self, value: f64) -> f64 {
         let share = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
@@ -56,7 +55,6 @@ impl Ruler {
         self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
     }
 
-    /// The width of each step.
     pub(super) fn step(&self) -> f64 {
         (self.to - self.from).abs() / self.high
     }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
 use minijinja::value::Serde;
 use minijinja::{Value, context};
 use serde::Serialize;
 use zen_harness::proc::Turns;
 
-use zen_bench::drive::Outcome;
 use zen_bench::gauge::Gauge;
 use zen_bench::machine::Machine;
 use zen_bench::template;
@@ -15,7 +15,6 @@ use zen_bench::template;
 /// A side is saturated if it wants at least this share of a core.
 const SATURATED: f64 = 0.9;
 
-/// The report of one load.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) server: String,
@@ -46,14 +45,7 @@ pub(super) struct Report {
 
 const SHARES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
 
-pub(super) fn quantiles(
-    outcome: &Outcome,
-    intended: bool,
-) -> BTreeMap<String, f64> {
-    let histogram = match intended {
-        true => &outcome.latency,
-        false => &outcome.since_sent,
-    };
+pub(super) fn quantiles(histogram: &Histogram<u64>) -> BTreeMap<String, f64> {
     let value = |share| histogram.value_at_quantile(share) as f64 / 1e9;
     SHARES.into_iter().map(|it| (it.to_string(), value(it))).collect()
 }

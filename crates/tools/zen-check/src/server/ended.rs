@@ -5,9 +5,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use zen_harness::ports::free_port;
-use zen_harness::{proc, strace};
+use zen_harness::{proc, strace, system};
 
 use super::{Server, how_it_ended};
+use crate::outcome::Failure;
 use crate::process::PATIENCE;
 use crate::subject::Subject;
 use crate::verdict::{Fault, Verdict};
@@ -65,7 +66,12 @@ impl Server<'_> {
             format!("; the last line that it printed: {line}")
         });
         let ended = how_it_ended(status);
-        Fault::certain(format!("it {ended}{when}{last}"))
+        Fault::Server(Box::new(Failure {
+            what: format!("it {ended}{when}{last}"),
+            certain: true,
+            starved: system::ended_by(status) == Some(system::SIGKILL),
+            ..Failure::default()
+        }))
     }
 
     /// Whether it listens before it ends, if that can be traced: the time may

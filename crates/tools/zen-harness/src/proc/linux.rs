@@ -13,19 +13,6 @@ use rustix::param::{clock_ticks_per_second, page_size};
 use super::{Call, Parts, Resident, Thread, Threads, Turns};
 use crate::system;
 
-/// A process of a server.
-pub(super) struct Member {
-    pub(super) process: u32,
-    /// R, S, T, Z and so on, as ps shows it.
-    pub(super) state: char,
-    parent: i32,
-    group: i32,
-    /// The processor time of children that have ended and were waited for.
-    cpu_of_children: Duration,
-    threads: u64,
-    resident_pages: u64,
-}
-
 fn read<T: FromRead>(path: impl AsRef<Path>) -> io::Result<T> {
     let read = || -> ProcResult<T> { T::from_read(fs::File::open(path)?) };
     read().map_err(|err| missing().unwrap_or(io::Error::other(err)))
@@ -39,76 +26,62 @@ fn missing() -> Option<io::Error> {
     missing.then(|| io::Error::new(io::ErrorKind::Unsupported, what))
 }
 
-/// The numeric names in a folder.
+/// The numeric names in a folder, in ascending order.
 fn entries(folder: &str) -> io::Result<Vec<u64>> {
     let names = fs::read_dir(folder);
-    let names = names.map_err(|err| missing().unwrap_or(err))?;
-    let names = names.filter_map(|entry| entry.ok());
-    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    Ok(names.filter_map(|name| name.parse().ok()).collect())
+    let names = names.map_err(|err| missing().unwrap_or(err))?.flatten();
+    let numbers = names.filter_map(|it| it.file_name().to_str()?.parse().ok());
+    let mut numbers: Vec<_> = numbers.collect();
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// All processes of this machine.
-fn all() -> io::Result<Vec<u32>> {
-    match &entries("/proc")?[..] {
-        [] => Err(missing().unwrap_or(io::ErrorKind::Unsupported.into())),
-        all => Ok(all.iter().map(|&process| process as u32).collect()),
+fn all() -> io::Result<Vec<u64>> {
+    let all = entries("/proc")?;
+    match all.is_empty() {
+        true => Err(missing().unwrap_or(io::ErrorKind::Unsupported.into())),
+        false => Ok(all),
     }
 }
 
 /// The processes of a group, and its leader's descendants in any group.
-pub(super) fn members(leader: u32) -> io::Result<Vec<Member>> {
-    let tick = Duration::from_secs(1) / clock_ticks_per_second() as u32;
-    let member = |process| {
-        let stat: Stat = read(format!("/proc/{process}/stat")).ok()?;
-        let ticks = (stat.cutime + stat.cstime).max(0) as u32;
-        Some(Member {
-            process,
-            state: stat.state,
-            parent: stat.ppid,
-            group: stat.pgrp,
-            cpu_of_children: tick * ticks,
-            threads: stat.num_threads.max(0) as u64,
-            resident_pages: stat.rss,
-        })
-    };
-    let mut all: Vec<_> = all()?.into_iter().filter_map(member).collect();
+pub(super) fn members(leader: u32) -> io::Result<Vec<Stat>> {
+    let stat = |process| read::<Stat>(format!("/proc/{process}/stat")).ok();
+    let mut all: Vec<_> = all()?.into_iter().filter_map(stat).collect();
     let group = leader as i32;
     let mut family = vec![group];
     loop {
         let known = family.len();
-        for member in &all {
-            let process = member.process as i32;
-            let belongs =
-                member.group == group || family.contains(&member.parent);
-            if belongs && !family.contains(&process) {
-                family.push(process);
+        for Stat { pid, ppid, pgrp, .. } in &all {
+            let belongs = *pgrp == group || family.contains(ppid);
+            if belongs && !family.contains(pid) {
+                family.push(*pid);
             }
         }
         if family.len() == known {
             break;
         }
     }
-    all.retain(|member| family.contains(&(member.process as i32)));
+    all.retain(|member| family.contains(&member.pid));
     Ok(all)
 }
 
 /// The processes that were started with this variable in their environment,
 /// such as `NAME=value`.
 pub fn with_variable(variable: &str) -> io::Result<Vec<u32>> {
-    let has_it = |process: &u32| {
+    let has_it = |process: &u64| {
         let text = fs::read(format!("/proc/{process}/environ"));
         let text = text.unwrap_or_default();
         text.split(|&byte| byte == 0).any(|it| it == variable.as_bytes())
     };
-    Ok(all()?.into_iter().filter(has_it).collect())
+    let found = all()?.into_iter().filter(has_it);
+    Ok(found.map(|process| process as u32).collect())
 }
 
 /// The open descriptors of a process, in ascending order.
 pub fn descriptors(process: u32) -> io::Result<Vec<u64>> {
-    let mut numbers = entries(&format!("/proc/{process}/fd"))?;
-    numbers.sort_unstable();
-    Ok(numbers)
+    entries(&format!("/proc/{process}/fd"))
 }
 
 /// Counts everything once. Processes that end meanwhile are not counted.
@@ -119,10 +92,9 @@ pub fn parts(leader: u32) -> io::Result<Parts> {
             parts.zombies += 1;
             continue;
         }
-        let process = member.process;
-        let threads = entries(&format!("/proc/{process}/task"));
+        let process = member.pid as u32;
         parts.processes += 1;
-        parts.threads += threads.map_or(0, |all| all.len());
+        parts.threads += tasks(process).map_or(0, |all| all.len());
         parts.descriptors += descriptors(process).map_or(0, |all| all.len());
         parts.memory_bytes += memory(process).unwrap_or(0);
     }
@@ -138,14 +110,12 @@ pub fn memory(process: u32) -> io::Result<u64> {
 /// Resident memory of a server, in bytes; pages that several processes share
 /// are split between them (PSS).
 pub fn shared_memory(leader: u32) -> io::Result<u64> {
-    let of_member = |member: &Member| {
-        let rollup = format!("/proc/{}/smaps_rollup", member.process);
-        let rollup = read::<SmapsRollup>(rollup).ok()?;
-        let maps = rollup.memory_map_rollup.into_iter();
-        let pss = maps.filter_map(|it| it.extension.map.get("Pss").copied());
-        Some(pss.sum::<u64>())
+    let rollup = |member: Stat| {
+        read::<SmapsRollup>(format!("/proc/{}/smaps_rollup", member.pid)).ok()
     };
-    Ok(members(leader)?.iter().filter_map(of_member).sum())
+    let rollups = members(leader)?.into_iter().filter_map(rollup);
+    let maps = rollups.flat_map(|it| it.memory_map_rollup);
+    Ok(maps.filter_map(|it| it.extension.map.get("Pss").copied()).sum())
 }
 
 /// The resources of a process's descendants, without its own, from one quick
@@ -153,9 +123,9 @@ pub fn shared_memory(leader: u32) -> io::Result<u64> {
 pub fn resident(leader: u32) -> io::Result<Resident> {
     let mut resident = Resident::default();
     for member in members(leader)? {
-        if member.process != leader {
-            resident.threads += member.threads;
-            resident.bytes += member.resident_pages * page_size() as u64;
+        if member.pid as u32 != leader {
+            resident.threads += member.num_threads.max(0) as u64;
+            resident.bytes += member.rss * page_size() as u64;
         }
     }
     Ok(resident)
@@ -166,9 +136,10 @@ pub fn resident(leader: u32) -> io::Result<Resident> {
 pub fn cpu_time(leader: u32) -> io::Result<Duration> {
     // The clock of a process counts nanoseconds, but the time of its ended
     // children is known only in clock ticks.
-    let time = |member: &Member| {
-        let own = system::cpu_clock(member.process).unwrap_or_default();
-        own + member.cpu_of_children
+    let tick = Duration::from_secs(1) / clock_ticks_per_second() as u32;
+    let time = |member: &Stat| {
+        let own = system::cpu_clock(member.pid as u32).unwrap_or_default();
+        own + tick * (member.cutime + member.cstime).max(0) as u32
     };
     Ok(members(leader)?.iter().map(time).sum())
 }
@@ -185,36 +156,42 @@ pub fn has_no_signal_pending(process: u32) -> io::Result<bool> {
 /// Whether all threads of a server have stopped after SIGSTOP: threads other
 /// than the first take a moment longer.
 pub fn is_all_stopped(leader: u32) -> io::Result<bool> {
-    Ok(members(leader)?.iter().all(|member| is_stopped(member.process)))
+    Ok(members(leader)?.iter().all(|member| is_stopped(member.pid as u32)))
+}
+
+/// The folders of a process's threads, with their numbers.
+fn tasks(process: u32) -> io::Result<Vec<(u32, String)>> {
+    let folder = format!("/proc/{process}/task");
+    let numbers = entries(&folder)?.into_iter();
+    Ok(numbers.map(|it| (it as u32, format!("{folder}/{it}"))).collect())
+}
+
+/// Whether this holds for a file of each thread. A thread may have ended
+/// meanwhile.
+fn all_tasks<T: FromRead>(
+    process: u32,
+    file: &str,
+    holds: impl Fn(T) -> bool,
+) -> bool {
+    let tasks = tasks(process).unwrap_or_default();
+    tasks
+        .iter()
+        .all(|(_, it)| read(format!("{it}/{file}")).map_or(true, &holds))
 }
 
 /// Whether all threads of a process have stopped or ended.
-#[must_use]
 pub fn is_stopped(process: u32) -> bool {
-    let folder = format!("/proc/{process}/task");
-    let mut threads = entries(&folder).unwrap_or_default().into_iter();
-    threads.all(|thread| {
-        let stat = read::<Stat>(format!("{folder}/{thread}/stat"));
-        // A thread may have ended meanwhile.
-        stat.map_or(true, |stat| "TtZX".contains(stat.state))
-    })
+    all_tasks(process, "stat", |stat: Stat| "TtZX".contains(stat.state))
 }
 
 /// Whether a process is not there any more, and not as a zombie.
-#[must_use]
 pub fn has_ended(process: u32) -> bool {
     missing().is_none() && !Path::new(&format!("/proc/{process}")).exists()
 }
 
 /// Whether another process traces all threads of this one.
-#[must_use]
 pub fn is_traced(process: u32) -> bool {
-    let folder = format!("/proc/{process}/task");
-    let mut threads = entries(&folder).unwrap_or_default().into_iter();
-    threads.all(|thread| {
-        let status = read::<Status>(format!("{folder}/{thread}/status"));
-        status.map_or(true, |status| status.tracerpid != 0)
-    })
+    all_tasks(process, "status", |status: Status| status.tracerpid != 0)
 }
 
 /// The system calls in which servers wait.
@@ -266,13 +243,12 @@ fn call(line: &str) -> Call {
 
 /// The threads of a process, the first one first, and the state of each.
 pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
-    let folder = format!("/proc/{process}/task");
     let mut calls = Vec::new();
-    for thread in entries(&folder)? {
-        match fs::read_to_string(format!("{folder}/{thread}/syscall")) {
-            Ok(line) => calls.push((thread as u32, call(&line))),
+    for (thread, folder) in tasks(process)? {
+        match fs::read_to_string(format!("{folder}/syscall")) {
+            Ok(line) => calls.push((thread, call(&line))),
             Err(err) if err.kind() == io::ErrorKind::PermissionDenied => {
-                calls.push((thread as u32, Call::Unknown));
+                calls.push((thread, Call::Unknown));
             }
             // The thread has ended meanwhile.
             Err(_) => {}
@@ -285,23 +261,20 @@ pub fn calls(process: u32) -> io::Result<Vec<(u32, Call)>> {
 /// A process and its descendants, if their first threads have started them.
 /// This takes a few quick looks, while [`family`](super::family) looks at all
 /// processes of the machine.
-#[must_use]
 pub fn lineage(leader: u32) -> Vec<u32> {
     let mut lineage = vec![leader];
     let mut at = 0;
     while let Some(process) = lineage.get(at) {
         let file = format!("/proc/{process}/task/{process}/children");
         let children = fs::read_to_string(file).unwrap_or_default();
-        lineage.extend(
-            children.split_whitespace().filter_map(|it| it.parse::<u32>().ok()),
-        );
+        let children = children.split_whitespace().flat_map(str::parse::<u32>);
+        lineage.extend(children);
         at += 1;
     }
     lineage
 }
 
 /// The inode of the socket behind a descriptor, if it is a socket.
-#[must_use]
 pub fn socket_at(process: u32, descriptor: u64) -> Option<u64> {
     let link =
         fs::read_link(format!("/proc/{process}/fd/{descriptor}")).ok()?;
@@ -318,8 +291,8 @@ pub fn own_cpu_time(process: u32) -> io::Result<Duration> {
 pub fn threads(leader: u32) -> io::Result<Threads> {
     let mut threads = Threads::new();
     for member in members(leader)? {
-        for (number, turns) in turns(member.process) {
-            let folder = format!("/proc/{}/task/{number}", member.process);
+        for (number, folder) in tasks(member.pid as u32).unwrap_or_default() {
+            let turns = turns_in(&folder);
             let status = read::<Status>(format!("{folder}/status"));
             let Ok(status) = status else { continue };
             let thread = Thread {
@@ -335,31 +308,26 @@ pub fn threads(leader: u32) -> io::Result<Threads> {
 }
 
 /// The times of each thread of a process, by thread number.
-#[must_use]
 pub fn turns(process: u32) -> BTreeMap<u32, Turns> {
-    let folder = format!("/proc/{process}/task");
-    let numbers = entries(&folder).unwrap_or_default().into_iter();
-    numbers
-        .map(|number| {
-            let file = format!("{folder}/{number}/schedstat");
-            // A kernel may be built without these figures.
-            (number as u32, read(file).map(turns_in).unwrap_or_default())
-        })
-        .collect()
+    let tasks = tasks(process).unwrap_or_default().into_iter();
+    tasks.map(|(number, folder)| (number, turns_in(&folder))).collect()
 }
 
 /// The times of the calling thread.
-#[must_use]
 pub fn own_turns() -> Turns {
-    let turns = read("/proc/thread-self/schedstat").map(turns_in);
-    Turns { cpu: system::own_cpu_clock(), ..turns.unwrap_or_default() }
+    Turns { cpu: system::own_cpu_clock(), ..turns_in("/proc/thread-self") }
 }
 
-fn turns_in(stat: Schedstat) -> Turns {
-    Turns {
-        cpu: Duration::from_nanos(stat.sum_exec_runtime),
-        delay: Duration::from_nanos(stat.run_delay),
-    }
+/// Zeros if the kernel was built without these figures.
+fn turns_in(folder: &str) -> Turns {
+    let stat = read::<Schedstat>(format!("{folder}/schedstat"));
+    stat.map_or_else(
+        |_| Turns::default(),
+        |stat| Turns {
+            cpu: Duration::from_nanos(stat.sum_exec_runtime),
+            delay: Duration::from_nanos(stat.run_delay),
+        },
+    )
 }
 
 #[cfg(test)]

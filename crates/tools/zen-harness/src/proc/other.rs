@@ -9,7 +9,7 @@ use crate::unsupported;
 
 /// Never created on such a system.
 pub(super) struct Member {
-    pub(super) process: u32,
+    pub(super) pid: i32,
     pub(super) state: char,
 }
 
@@ -39,7 +39,6 @@ stubs! {
 }
 
 /// Only the leader is known here.
-#[must_use]
 pub fn lineage(leader: u32) -> Vec<u32> {
     vec![leader]
 }

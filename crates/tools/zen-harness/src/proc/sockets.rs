@@ -54,7 +54,6 @@ impl Sockets {
     /// All sockets with one of these ports at either end. The second table is
     /// read only if a port has no listener in the first: to list a table, the
     /// kernel searches a large hash table.
-    #[must_use]
     pub fn with(ports: &[u16]) -> Self {
         let mut sockets = Self::default();
         for table in TABLES {
@@ -138,7 +137,6 @@ fn look_up(server: SocketAddr, client: SocketAddr) -> Option<Socket> {
 
 /// The state of the server's end of this client's connection; None if this
 /// system does not list it.
-#[must_use]
 pub fn server_end(server: SocketAddr, client: SocketAddr) -> Option<End> {
     let socket = look_up(server, client)?;
     // A socket in the queue, or a closed one, belongs to no file.
@@ -152,7 +150,6 @@ pub fn server_end(server: SocketAddr, client: SocketAddr) -> Option<End> {
 
 /// The number of this client's bytes that the server has not received; None if
 /// this system does not list the socket.
-#[must_use]
 pub fn unread(server: SocketAddr, client: SocketAddr) -> Option<u32> {
     look_up(server, client).map(|socket| socket.unread)
 }
@@ -165,19 +162,16 @@ fn at(port: u16) -> Vec<Socket> {
 }
 
 /// How many clients wait at this port to be accepted, as far as can be seen.
-#[must_use]
 pub fn queued(port: u16) -> usize {
     at(port).iter().filter(|it| it.is_open && it.inode == 0).count()
 }
 
 /// Whether no socket listens on this port, as far as can be seen.
-#[must_use]
 pub fn is_free(port: u16) -> bool {
     !at(port).iter().any(|it| it.listens)
 }
 
 /// Whether a process has a socket that listens on this port.
-#[must_use]
 pub fn listens(process: u32, port: u16) -> bool {
     let mut sockets = at(port);
     sockets.retain(|it| it.listens);

@@ -62,7 +62,7 @@ impl Output {
     /// For a process whose output is not a pipe.
     pub(crate) fn nothing() -> Arc<Self> {
         let output = Self::default();
-        output.end();
+        output.change(Printed::end);
         Arc::new(output)
     }
 
@@ -81,7 +81,7 @@ impl Output {
                 to.wait_while_paused();
                 match source.read(&mut buffer) {
                     Ok(n @ 1..) => {
-                        to.push(&buffer[..n], &mut lines_left);
+                        to.change(|it| it.push(&buffer[..n], &mut lines_left));
                         bytes += n;
                         slow_down(bytes, begun);
                     }
@@ -94,7 +94,7 @@ impl Output {
             }
             // Hang up first, then report it.
             drop(source);
-            to.end();
+            to.change(Printed::end);
         })?;
         Ok(output)
     }
@@ -103,40 +103,9 @@ impl Output {
         self.printed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, bytes: &[u8], lines_left: &mut usize) {
-        let mut printed = self.lock();
-        printed.read += bytes.len() as u64;
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            if *lines_left == 0 {
-                break;
-            }
-            printed.rest.extend(piece);
-            let rest = &printed.rest;
-            if let Some(line) = rest.strip_suffix(b"\n") {
-                let line = String::from_utf8_lossy(line).into_owned();
-                printed.add(line);
-                *lines_left -= 1;
-            } else if rest.len() > LINE_BYTES_MAX {
-                let line = String::from_utf8_lossy(rest).into_owned();
-                printed.add(line);
-            }
-        }
-        drop(printed);
-        self.changed.notify_all();
-    }
-
-    fn end(&self) {
-        let mut printed = self.lock();
-        if !printed.rest.is_empty() {
-            // A last line without a newline does not count as a line.
-            let rest = String::from_utf8_lossy(&printed.rest).into_owned();
-            printed.unended = Some(rest);
-            let line =
-                format!("{} (no end of line)", printed.rest.escape_ascii());
-            printed.add(line);
-        }
-        printed.ended = true;
-        drop(printed);
+    /// Changes something that others may wait for.
+    fn change(&self, change: impl FnOnce(&mut Printed)) {
+        change(&mut self.lock());
         self.changed.notify_all();
     }
 
@@ -173,8 +142,7 @@ impl Output {
         let ended = printed.lines.len() - usize::from(unended.is_some());
         let lines = printed.lines[..ended].iter();
         let text: String = lines.flat_map(|line| [line, "\n"]).collect();
-        let rest = || String::from_utf8_lossy(&printed.rest).into_owned();
-        text + &unended.unwrap_or_else(rest)
+        text + &unended.unwrap_or_else(|| printed.rest())
     }
 
     /// How many of the lines so far have this beginning.
@@ -196,8 +164,7 @@ impl Output {
 
     /// Resumes reading.
     pub fn resume(&self) {
-        self.lock().is_paused = false;
-        self.changed.notify_all();
+        self.change(|printed| printed.is_paused = false);
     }
 
     fn wait_while_paused(&self) {
@@ -223,25 +190,34 @@ impl Output {
         patience: Duration,
         found: impl Fn(&[String], &[u8]) -> Option<T>,
     ) -> Result<T, Unprinted> {
-        let deadline = Instant::now() + patience;
-        let mut printed = self.lock();
-        loop {
-            if let Some(found) = found(&printed.lines, &printed.rest) {
-                return Ok(found);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if printed.ended || left.is_zero() {
-                let seconds = patience.as_secs();
-                return Err(Unprinted(match printed.ended {
-                    true => format!("the server ended without printing {what}"),
-                    false => format!(
+        let mut it = None;
+        let ended = self.wait_until(patience, |printed| {
+            it = found(&printed.lines, &printed.rest);
+            it.is_some()
+        });
+        it.ok_or_else(|| {
+            let seconds = patience.as_secs();
+            Unprinted(match ended {
+                true => format!("the server ended without printing {what}"),
+                false => {
+                    format!(
                         "the server did not print {what} within {seconds} s"
-                    ),
-                }));
-            }
-            let waited = self.changed.wait_timeout(printed, left);
-            printed = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+                    )
+                }
+            })
+        })
+    }
+
+    /// Waits until `is_enough` or the end, and returns whether it has ended.
+    fn wait_until(
+        &self,
+        patience: Duration,
+        mut is_enough: impl FnMut(&Printed) -> bool,
+    ) -> bool {
+        let waits = |it: &mut Printed| !is_enough(it) && !it.ended;
+        let waited =
+            self.changed.wait_timeout_while(self.lock(), patience, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
 
     /// Waits for the first line.
@@ -252,12 +228,7 @@ impl Output {
     /// Waits until the process has ended, and every process that shares its
     /// output.
     pub fn wait_for_end(&self, patience: Duration) -> Result<(), Unprinted> {
-        let waits = |printed: &mut Printed| !printed.ended;
-        let (printed, _) = self
-            .changed
-            .wait_timeout_while(self.lock(), patience, waits)
-            .unwrap_or_else(PoisonError::into_inner);
-        match printed.ended {
+        match self.wait_until(patience, |_| false) {
             true => Ok(()),
             false => Err(Unprinted("its output is still open".into())),
         }
@@ -275,6 +246,36 @@ fn slow_down(bytes: usize, begun: Instant) {
 }
 
 impl Printed {
+    fn push(&mut self, bytes: &[u8], lines_left: &mut usize) {
+        self.read += bytes.len() as u64;
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if *lines_left == 0 {
+                break;
+            }
+            self.rest.extend(piece);
+            if let Some(line) = self.rest.strip_suffix(b"\n") {
+                self.add(String::from_utf8_lossy(line).into_owned());
+                *lines_left -= 1;
+            } else if self.rest.len() > LINE_BYTES_MAX {
+                self.add(self.rest());
+            }
+        }
+    }
+
+    fn rest(&self) -> String {
+        String::from_utf8_lossy(&self.rest).into_owned()
+    }
+
+    fn end(&mut self) {
+        if !self.rest.is_empty() {
+            // A last line without a newline does not count as a line.
+            self.unended = Some(self.rest());
+            let line = self.rest.escape_ascii();
+            self.add(format!("{line} (no end of line)"));
+        }
+        self.ended = true;
+    }
+
     /// Adds a line, and makes room for it.
     fn add(&mut self, line: String) {
         self.rest.clear();

@@ -26,22 +26,12 @@ pub const ECONNRESET: i32 = 10054;
 
 stubs! {
     segment_bytes(&TcpStream) -> io::Result<u32> = unsupported();
-    longest_queue() -> Option<u64> = None;
-    send_buffer() -> Option<u64> = None;
-    adopt_orphans() -> io::Result<()> = unsupported();
     block_signals(&mut Command) -> () = ();
     ended_by(ExitStatus) -> Option<i32> = None;
-    limit_descriptors(u32, u64) -> io::Result<()> = unsupported();
-    limit_memory(u32, u64) -> io::Result<()> = unsupported();
-    pipe_is_full(u32) -> bool = false;
     prepare(&mut Command) -> () = ();
-    raise_own_descriptor_limit(u64) -> io::Result<()> = unsupported();
     reap_all() -> () = ();
     reap_group(u32) -> () = ();
-    segments_received(&TcpStream) -> io::Result<u32> = unsupported();
-    shrink_pipe(u32) -> () = ();
     signal(u32, i32) -> io::Result<()> = unsupported();
-    signal_first_thread(u32, i32) -> io::Result<()> = unsupported();
     signal_group(u32, i32) -> io::Result<()> = unsupported();
     signal_name(i32) -> &'static str = "";
     take_servers_along() -> () = ();

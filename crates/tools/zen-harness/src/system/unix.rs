@@ -22,11 +22,6 @@ mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::*;
 
-#[cfg(not(target_os = "linux"))]
-mod not_linux;
-#[cfg(not(target_os = "linux"))]
-pub use not_linux::*;
-
 /// Starts the process in a group of its own.
 pub(crate) fn prepare(command: &mut Command) {
     command.process_group(0);
@@ -156,35 +151,23 @@ pub(crate) fn reap_all() {
 }
 
 /// The signal that ended a process, if one did.
-#[must_use]
 pub fn ended_by(status: ExitStatus) -> Option<i32> {
     status.signal()
 }
 
 /// The name of a signal that a server is likely to get, such as SIGPIPE.
-#[must_use]
 pub fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        libc::SIGABRT => "SIGABRT",
-        SIGALRM => "SIGALRM",
-        libc::SIGBUS => "SIGBUS",
-        libc::SIGFPE => "SIGFPE",
-        libc::SIGILL => "SIGILL",
-        SIGCHLD => "SIGCHLD",
-        SIGCONT => "SIGCONT",
-        SIGHUP => "SIGHUP",
-        SIGINT => "SIGINT",
-        SIGKILL => "SIGKILL",
-        SIGPIPE => "SIGPIPE",
-        libc::SIGSEGV => "SIGSEGV",
-        SIGSTOP => "SIGSTOP",
-        SIGTERM => "SIGTERM",
-        SIGURG => "SIGURG",
-        SIGWINCH => "SIGWINCH",
-        SIGUSR1 => "SIGUSR1",
-        SIGUSR2 => "SIGUSR2",
-        _ => "see signal(7)",
+    macro_rules! names {
+        ($($name:ident)+) => {
+            match signal {
+                $(libc::$name => stringify!($name),)+
+                _ => "see signal(7)",
+            }
+        };
     }
+    names! { SIGABRT SIGALRM SIGBUS SIGCHLD SIGCONT SIGFPE SIGHUP SIGILL
+    SIGINT SIGKILL SIGPIPE SIGSEGV SIGSTOP SIGTERM SIGURG SIGUSR1 SIGUSR2
+    SIGWINCH }
 }
 
 /// Sets the longest backlog that the system allows: a burst is the server's

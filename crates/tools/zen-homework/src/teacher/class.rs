@@ -16,7 +16,9 @@ use super::intake::Work;
 use super::source::{self, Files};
 use super::workshop::{Workshop, vendor};
 use crate::assignment::Assignment;
-use crate::project::{Project, give};
+use crate::at::At;
+use crate::files::give;
+use crate::project::Project;
 use crate::stages::{self, StageOutcome, StageResult};
 use crate::student::print;
 
@@ -57,10 +59,21 @@ pub(crate) struct Class<'a> {
     greedy: Mutex<Vec<(Instant, Instant)>>,
 }
 
+/// How far an examination goes.
+#[derive(Clone, Copy, PartialEq)]
+enum Until {
+    /// The starter is built, and what it needs is kept for later builds.
+    Kept,
+    Built,
+    Examined,
+}
+
 /// What a work has got, and when.
 struct Done {
     results: Vec<StageResult>,
     times: (Instant, Instant),
+    /// Another work may be the reason: it was late or was killed.
+    is_open: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,7 +91,7 @@ impl<'a> Class<'a> {
         let workshop = Workshop::new(project, assignments)?;
         require_executables(workshop.folder())?;
         let own = std::env::current_exe();
-        let own = own.map_err(|err| format!("this program: {err}"))?;
+        let own = own.at("this program")?;
         let mut class = Self {
             cage: None,
             groups: group::home(),
@@ -121,20 +134,21 @@ impl<'a> Class<'a> {
         root: &Path,
         assignments: &[Assignment],
     ) -> Result<(), String> {
+        let tools = self.how.tools.iter().map(|it| required_folder(it));
+        let tools = tools.collect::<Result<Vec<_>, _>>()?;
         let folder = self.workshop.folder();
         let seed = folder.join("seed");
-        fs::create_dir(&seed).map_err(|err| err.to_string())?;
+        fs::create_dir(&seed).at(&seed)?;
         let cargo = assignments.iter().any(Assignment::is_cargos);
         if !is_public(&self.tool) {
             let copy = folder.join("zen-homework");
-            fs::copy(&self.tool, &copy)
-                .map_err(|err| format!("this program: {err}"))?;
+            fs::copy(&self.tool, &copy).at("this program")?;
             self.tool = copy;
         }
         let rust = cage::rust(root);
         // Without Cargo, Rust is one language among others.
         let rust = if cargo { rust? } else { rust.unwrap_or_default() };
-        let tools = rust.into_iter().chain(self.how.tools.iter().cloned());
+        let tools = rust.into_iter().chain(tools);
         let cage = Cage::new(folder, &self.tool, tools.collect());
         let cage = cage.map_err(without_a_cage)?;
         if cargo {
@@ -149,30 +163,14 @@ impl<'a> Class<'a> {
     /// Builds the starter once for all, and once more as a student's work.
     fn try_starter(&mut self, assignment: &Assignment) -> Result<(), String> {
         let name = &assignment.name;
-        if let Some(cage) = &self.cage {
-            let work = self.put(assignment, None, &format!("keep-{name}"))?;
-            let job = Job { assignment: name, work: &work, keeps: true };
-            let words = ["--only-build", "--seed", "0"].map(str::to_owned);
-            let mut command = cage.examine(job, &words);
-            let seconds = assignment.build_seconds;
-            let examined = examination::run(
-                &mut command,
-                assignment,
-                seconds,
-                None,
-                false,
-            )?;
-            if !examined.began {
-                let why = examined.failed.unwrap_or_default();
-                return Err(without_a_cage(why));
-            }
-            require_built(assignment, &examined)?;
+        if self.cage.is_some() {
+            let kept = self.run(assignment, None, "seed-work", Until::Kept);
+            require_built(assignment, &kept.map_err(without_a_cage)?)?;
         }
-        let Some(seconds) = self.starter_builds(assignment)? else {
-            return Ok(());
-        };
+        let seconds = self.starter_builds(assignment, "starter")?;
         if let Some(starter) = self.starters.get_mut(name)
             && assignment.is_cargos()
+            && self.cage.is_some()
         {
             let seconds = (seconds * BUILD_FACTOR).ceil() as u64;
             let seconds = seconds.max(BUILD_SECONDS_MIN) * BUSY_FACTOR;
@@ -182,24 +180,15 @@ impl<'a> Class<'a> {
     }
 
     /// Builds the starter as if a student had handed it in. Returns the time
-    /// that this took in a cage.
+    /// that this took.
     fn starter_builds(
         &self,
         assignment: &Assignment,
-    ) -> Result<Option<f64>, String> {
-        let name = &assignment.name;
-        if self.cage.is_none() {
-            let (built, said) = self.build_here(assignment, None)?;
-            return match built {
-                Ok(_) => Ok(None),
-                Err(what) => Err(not_built(assignment, &what, &said)),
-            };
-        }
-        let work = self.put(assignment, None, &format!("again-{name}"))?;
-        let examined = self.examine_in_cage(assignment, &work, true)?;
-        fs::remove_dir_all(&work).ok();
+        folder: &str,
+    ) -> Result<f64, String> {
+        let examined = self.run(assignment, None, folder, Until::Built)?;
         require_built(assignment, &examined)?;
-        Ok(examined.built)
+        Ok(examined.built.unwrap_or_default())
     }
 
     /// Examines these works, and calls `tell` with each result.
@@ -207,7 +196,7 @@ impl<'a> Class<'a> {
         &self,
         works: Vec<Work<'a>>,
         tell: impl Fn(&Work<'a>, &[StageResult]) + Sync,
-    ) -> Vec<(Work<'a>, Vec<StageResult>)> {
+    ) {
         let queue = Mutex::new(works.into_iter().enumerate());
         let all = Mutex::new(Vec::new());
         thread::scope(|scope| {
@@ -224,14 +213,11 @@ impl<'a> Class<'a> {
             }
         });
         let all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let examined = all.into_iter().map(|(number, work, mut done)| {
+        for (number, work, done) in all {
             if self.may_have_been_late(&done) {
-                done = self.examine_one(&work, number);
-                tell(&work, &done.results);
+                tell(&work, &self.examine_one(&work, number).results);
             }
-            (work, done.results)
-        });
-        examined.collect()
+        }
     }
 
     /// It was late or was killed, and another submission used all that it may
@@ -240,159 +226,139 @@ impl<'a> Class<'a> {
         let (begun, ended) = done.times;
         let greedy = lock(&self.greedy);
         let mut others = greedy.iter().filter(|it| **it != done.times);
-        done.results.iter().any(|it| is_about_time(&it.outcome))
-            && others.any(|(from, to)| *from < ended && begun < *to)
+        done.is_open && others.any(|(from, to)| *from < ended && begun < *to)
     }
 
     fn examine_one(&self, work: &Work<'_>, number: usize) -> Done {
         let begun = Instant::now();
         let examined = self.results(work, number);
         let times = (begun, Instant::now());
-        let results = match examined {
-            Ok((results, was_greedy)) => {
-                if was_greedy {
+        let (results, is_open) = match examined {
+            Ok(examined) => {
+                if examined.was_greedy {
                     lock(&self.greedy).push(times);
                 }
-                results
+                let is_open = is_open(&examined);
+                (examined.results, is_open)
             }
             // The other grades are not lost because of this one.
             Err(why) => {
                 let unknown = StageOutcome::Unknown(why);
-                stages::end_with(work.assignment, Vec::new(), unknown)
+                (stages::end_with(work.assignment, Vec::new(), unknown), true)
             }
         };
-        Done { results, times }
+        Done { results, times, is_open }
     }
 
-    /// The results, and whether the work used all that it may use.
+    /// What the examination of a work comes to, whether it builds or not.
     fn results(
         &self,
         work: &Work<'_>,
         number: usize,
-    ) -> Result<(Vec<StageResult>, bool), String> {
+    ) -> Result<Examined, String> {
         let assignment = work.assignment;
-        let failed =
-            |what: &str, said| stages::all_failed(assignment, what, said);
         let folder = format!("run-{number}");
-        let (examined, folder) = match self.cage {
-            Some(_) => {
-                let folder = self.put(assignment, Some(work), &folder)?;
-                (self.examine_in_cage(assignment, &folder, false)?, folder)
-            }
-            None => {
-                let folder = self.workshop.folder().join(folder);
-                (self.examine_here(work, &folder)?, folder)
-            }
-        };
-        fs::remove_dir_all(folder).ok();
-        let Some((what, said)) = examined.not_built else {
-            return Ok((examined.results, examined.was_greedy));
-        };
-        // It may be the machine's fault: then the starter fails as well.
-        self.starter_builds(assignment)?;
-        Ok((failed(&what, said), examined.was_greedy))
+        let until = Until::Examined;
+        let mut examined = self.run(assignment, Some(work), &folder, until)?;
+        if let Some((what, said)) = examined.not_built.take() {
+            // It may be the machine's fault: then the starter fails as well.
+            self.starter_builds(assignment, &folder)?;
+            examined.results = stages::all_failed(assignment, &what, said);
+        }
+        Ok(examined)
     }
 
-    /// Writes the starter into a new folder, and a student's files over it.
-    fn put(
+    /// Builds a work or the starter, and examines it, in a temporary folder
+    /// with this name.
+    fn run(
         &self,
         assignment: &Assignment,
         work: Option<&Work<'_>>,
         name: &str,
-    ) -> Result<PathBuf, String> {
-        let folder = self.workshop.folder().join(name);
-        fs::remove_dir_all(&folder).ok();
-        write(self.starter(assignment, work), &folder)?;
-        if let Some(work) = work {
-            write(&work.files, &folder)?;
-        }
-        give(&folder, self.cage.as_ref().and_then(|it| it.user))?;
-        Ok(folder)
-    }
-
-    /// What a student has got: it may be in a dialect of its own.
-    fn starter<'b>(
-        &'b self,
-        assignment: &Assignment,
-        work: Option<&Work<'b>>,
-    ) -> &'b Files {
-        let common = || &self.starters[&assignment.name].files;
-        work.map_or_else(common, |work| work.starter)
-    }
-
-    fn examine_in_cage(
-        &self,
-        assignment: &Assignment,
-        work: &Path,
-        only_build: bool,
+        until: Until,
     ) -> Result<Examined, String> {
-        let Some(cage) = &self.cage else {
-            return Err("there is no cage".into());
+        let folder = self.workshop.folder().join(name);
+        let examined = match &self.cage {
+            Some(cage) => {
+                self.put(assignment, work, &folder)?;
+                self.run_in(cage, assignment, &folder, until)
+            }
+            None => self.run_here(assignment, work, &folder, until),
         };
-        let seconds = self.starters[&assignment.name].build_seconds;
-        let mut words = vec!["--seed".into(), self.how.seed.to_string()];
-        words.extend(["--build-seconds".into(), seconds.to_string()]);
-        words.extend(only_build.then(|| "--only-build".into()));
-        let job = Job { assignment: &assignment.name, work, keeps: false };
-        let mut command = cage.examine(job, &words);
-        let group = self.groups.as_deref().and_then(|home| {
-            let name = work.file_name()?.to_string_lossy();
-            Group::new(home, &name).ok()
-        });
-        let examined = examination::run(
-            &mut command,
-            assignment,
-            seconds,
-            group.as_ref(),
-            true,
-        )?;
-        match examined.began {
-            true => Ok(examined),
-            false => Err(examined.failed.unwrap_or_default()),
-        }
+        fs::remove_dir_all(folder).ok();
+        examined
     }
 
-    /// Builds it in the project of the workshop, which others must not use
-    /// meanwhile.
-    fn build_here(
+    /// Writes the starter into an empty folder, and a student's files over it.
+    fn put(
         &self,
         assignment: &Assignment,
         work: Option<&Work<'_>>,
-    ) -> Result<(Result<PathBuf, String>, Vec<String>), String> {
-        let name = &assignment.name;
-        self.workshop.put(name, self.starter(assignment, work))?;
-        let here = self.workshop.assignment(name)?;
-        if let Some(work) = work {
-            write(&work.files, &here.folder)?;
-        }
-        self.workshop.build(&here)
+        folder: &Path,
+    ) -> Result<(), String> {
+        fs::remove_dir_all(folder).ok();
+        // What a student has got may be in a dialect of its own.
+        let starter = &self.starters[&assignment.name].files;
+        write(work.map_or(starter, |work| work.starter), folder)?;
+        work.map_or(Ok(()), |work| write(&work.files, folder))
     }
 
-    /// Builds it in the project of the workshop, and examines it elsewhere.
-    fn examine_here(
+    fn run_in(
         &self,
-        work: &Work<'_>,
-        folder: &Path,
+        cage: &Cage,
+        assignment: &Assignment,
+        work: &Path,
+        until: Until,
     ) -> Result<Examined, String> {
-        let assignment = work.assignment;
+        give(work, cage.user)?;
+        let keeps = until == Until::Kept;
+        let job = Job { assignment: &assignment.name, work, keeps };
+        let mut words = vec!["--seed".into(), self.how.seed.to_string()];
+        words.extend(
+            (until != Until::Examined).then(|| "--only-build".to_string()),
+        );
+        let mut command = cage.examine(job, &words);
+        let seconds = self.starters[&assignment.name].build_seconds;
+        let groups = self.groups.as_deref().filter(|_| !keeps);
+        let group = groups.and_then(|home| {
+            let name = work.file_name()?.to_string_lossy();
+            Group::new(home, &name).ok()
+        });
+        let group = group.as_ref();
+        examination::run(&mut command, assignment, seconds, group, !keeps)
+    }
+
+    /// Builds it in the project of the workshop, which others must not use
+    /// meanwhile, and examines it in `folder`.
+    fn run_here(
+        &self,
+        assignment: &Assignment,
+        work: Option<&Work<'_>>,
+        folder: &Path,
+        until: Until,
+    ) -> Result<Examined, String> {
+        let name = &assignment.name;
         let builder = lock(&self.builder);
-        let (built, said) = self.build_here(assignment, Some(work))?;
-        let mut program = match built {
-            Ok(program) => program,
-            Err(what) => {
-                let here = self.workshop.assignment(&assignment.name)?;
-                return match here.lacks() {
-                    Some(why) => Err(why),
-                    None => Ok(Examined::not_built(what, said)),
-                };
-            }
+        let place = self.workshop.folder().join("project").join(name);
+        self.put(assignment, work, &place)?;
+        let here = self.workshop.assignment(name)?;
+        let (built, said) = self.workshop.build(&here)?;
+        let (built, not_built) = match built {
+            Ok(program) => (Some(program), None),
+            Err(what) => (None, Some((what, said))),
         };
-        let to = folder.join(&assignment.name);
-        copy_all(&self.workshop.assignment(&assignment.name)?.folder, &to)?;
+        let Some(mut program) = built.filter(|_| until == Until::Examined)
+        else {
+            return match here.lacks() {
+                Some(why) => Err(why),
+                None => Ok(Examined { not_built, ..Examined::default() }),
+            };
+        };
+        let to = folder.join(name);
+        copy_all(&place, &to)?;
         if assignment.is_cargos() {
             let copy = folder.join("program");
-            fs::copy(&program, &copy)
-                .map_err(|err| format!("{}: {err}", program.display()))?;
+            fs::copy(&program, &copy).at(&program)?;
             program = copy;
         }
         drop(builder);
@@ -404,23 +370,16 @@ impl<'a> Class<'a> {
     }
 }
 
-/// Whether another program may be the reason: a time has passed, or the server
-/// was killed. A wrong answer stays wrong.
-fn is_about_time(outcome: &StageOutcome) -> bool {
-    let is_time = |text: &str| {
-        let words: Vec<_> = text.split([' ', ';', ':', ',']).collect();
-        let mut pairs = words.windows(2);
-        pairs.any(|it| it[1] == "s" && it[0].parse::<f64>().is_ok())
-            || text.contains("signal 9 ")
-    };
-    match outcome {
-        StageOutcome::Failed(what, cases) => {
-            let first = cases.iter().filter_map(|it| it.lines.first());
-            is_time(what) || first.into_iter().any(|it| is_time(it))
-        }
+/// Whether another work may be the reason for a result. What has reached a limit
+/// of its own, and a wrong answer, stay as they are.
+fn is_open(examined: &Examined) -> bool {
+    let is_starved = |it: &StageResult| match &it.outcome {
+        StageOutcome::Failed(_, cases) => cases.iter().any(|it| it.starved),
         StageOutcome::Unknown(_) => true,
         StageOutcome::Passed | StageOutcome::NotTried(_) => false,
-    }
+    };
+    let is_starved = examined.results.iter().any(is_starved);
+    !examined.was_greedy && (examined.was_late || is_starved)
 }
 
 /// Fails if a build could not run what it has built for itself.
@@ -435,12 +394,28 @@ fn require_executables(folder: &Path) -> Result<(), String> {
         let folder = folder.display();
         format!("no program runs in {folder}, so set TMPDIR: {err}")
     })?;
-    fs::remove_file(&trial).map_err(|err| err.to_string())
+    fs::remove_file(&trial).at(trial)
 }
 
 #[cfg(not(unix))]
 fn require_executables(_: &Path) -> Result<(), String> {
     Ok(())
+}
+
+/// A folder of `--tools`, as the cage needs its path.
+fn required_folder(folder: &Path) -> Result<PathBuf, String> {
+    let whole = folder.canonicalize().map_err(|err| err.to_string());
+    let whole = whole.and_then(|it| match it.is_dir() {
+        true => Ok(it),
+        false => Err("it is no folder".into()),
+    });
+    whole.map_err(|why| {
+        format!(
+            "--tools {}: {why}: give the folder in which the language is \
+            installed here, or leave --tools out if it is below /usr",
+            folder.display()
+        )
+    })
 }
 
 fn without_a_cage(why: String) -> String {
@@ -451,35 +426,32 @@ fn without_a_cage(why: String) -> String {
     )
 }
 
-fn not_built(assignment: &Assignment, what: &str, said: &[String]) -> String {
-    let said = said.join("\n");
-    format!("the starter of {}: {what}\n{said}", assignment.name)
-}
-
 fn require_built(
     assignment: &Assignment,
     examined: &Examined,
 ) -> Result<(), String> {
-    match (&examined.not_built, &examined.failed) {
-        (Some((what, said)), _) => Err(not_built(assignment, what, said)),
-        (None, Some(why)) => Err(not_built(assignment, why, &[])),
-        (None, None) => Ok(()),
+    let failed = examined.failed.clone().map(|why| (why, Vec::new()));
+    match examined.not_built.clone().or(failed) {
+        Some((what, said)) => {
+            let (name, said) = (&assignment.name, said.join("\n"));
+            Err(format!("the starter of {name}: {what}\n{said}"))
+        }
+        None => Ok(()),
     }
 }
 
 /// Copies all files of a folder, with the permissions of what was built there.
 /// Links are left out: they might lead anywhere.
 fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
-    let in_path = |err| format!("{}: {err}", from.display());
-    fs::create_dir_all(to).map_err(in_path)?;
-    for entry in fs::read_dir(from).map_err(in_path)? {
-        let entry = entry.map_err(in_path)?;
-        let kind = entry.file_type().map_err(in_path)?;
+    fs::create_dir_all(to).at(from)?;
+    for entry in fs::read_dir(from).at(from)? {
+        let entry = entry.at(from)?;
+        let kind = entry.file_type().at(from)?;
         let to = to.join(entry.file_name());
         if kind.is_dir() {
             copy_all(&entry.path(), &to)?;
         } else if kind.is_file() {
-            fs::copy(entry.path(), to).map_err(in_path)?;
+            fs::copy(entry.path(), to).at(from)?;
         }
     }
     Ok(())
@@ -487,24 +459,62 @@ fn copy_all(from: &Path, to: &Path) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_about_time;
-    use crate::stages::{FailedCase, StageOutcome};
+    use super::{Examined, is_open};
+    use crate::project::Project;
+    use crate::stages::{FailedCase, StageOutcome, end_with};
 
     #[test]
     fn only_what_takes_time_can_be_a_neighbours_fault() {
-        let about = |what: &str, line: &str| {
+        let project = Project::around(&zen_harness::folder!()).unwrap();
+        let framing = project.assignment("framing").unwrap();
+        let ended = |outcome| Examined {
+            results: end_with(&framing, Vec::new(), outcome),
+            ..Examined::default()
+        };
+        // The words do not matter, only what the checker knows.
+        let failed = |starved| {
             let case = FailedCase {
                 clause: "wire/1".into(),
                 sentence: "it answers".into(),
-                lines: vec![line.into(), "0.1 s  sent".into()],
+                lines: vec!["came nothing for 8 s".into()],
+                starved,
             };
-            is_about_time(&StageOutcome::Failed(what.into(), vec![case]))
+            let what = "1 of 2 cases fail".into();
+            ended(StageOutcome::Failed(what, vec![case]))
         };
-        assert!(about("1 of 2 cases fail", "came nothing for 8 s"));
-        assert!(about("killed after 300 s", ""));
-        assert!(about("1 of 2 cases fail", "was ended by signal 9 (SIGKILL)"));
-        assert!(!about("1 of 2 cases fail", "the bytes are wrong"));
-        assert!(!about("it does not build", "error: expected `;`"));
-        assert!(is_about_time(&StageOutcome::Unknown("?".into())));
+        assert!(is_open(&failed(true)));
+        assert!(!is_open(&failed(false)));
+        assert!(is_open(&ended(StageOutcome::Unknown("?".into()))));
+        let killed = || {
+            let what = "killed after 300 s".into();
+            ended(StageOutcome::Failed(what, Vec::new()))
+        };
+        assert!(is_open(&Examined { was_late: true, ..killed() }));
+        let greedy = Examined { was_greedy: true, ..failed(true) };
+        assert!(!is_open(&greedy));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_checker_knows_whether_something_killed_the_server() {
+        use zen_check::report::{Outcome, Profile};
+        for (script, starved) in [("kill -9 $$", true), ("exit 3", false)] {
+            let command = ["sh", "-c", script].map(str::to_owned).to_vec();
+            let program =
+                zen_check::Program::command(command, Profile::Wire, None);
+            let plan = zen_check::Plan {
+                only: vec!["wire/1".into()],
+                ..zen_check::Plan::default()
+            };
+            let report = zen_check::examine(program, "a", &plan, &|_| {});
+            let failures =
+                report.results.iter().filter_map(|it| match &it.outcome {
+                    Outcome::Failed(failure) => Some(failure.starved),
+                    _ => None,
+                });
+            let failures: Vec<_> = failures.collect();
+            assert!(failures.contains(&true) == starved, "{failures:?}");
+            assert!(!failures.is_empty(), "{script}");
+        }
     }
 }

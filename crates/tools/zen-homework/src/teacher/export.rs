@@ -1,7 +1,6 @@
 //! An assignment for a platform that runs autograders: a handout, and the
 //! scripts that start it there.
 
-use std::fmt;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,6 +15,7 @@ use super::handout::{
 use super::source::{Files, files_below};
 use super::workshop::Temporary;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::Project;
 
 /// The scripts' placeholders for an assignment's name and packages.
@@ -42,46 +42,34 @@ pub fn export(
     to: &Path,
 ) -> Result<(), String> {
     let assignment = project.assignment(name)?.in_dialect(dialect)?;
-    let packages = assignment.packages.join(" ");
-    let is_cargos = assignment.is_cargos();
-    let for_gradescope = |text: &str| {
-        let text = text.replace(PACKAGES, &packages);
-        // Cargo has a package only for what it builds.
-        match is_cargos {
-            true => text,
-            false => text.replace(&format!(" --package {NAME}"), ""),
-        }
-    };
     let rust = handout::rust()?;
     let script = |path: &str, text: &str| {
+        let mut text = text.replace(PACKAGES, &assignment.packages.join(" "));
+        // Cargo has a package only for what it builds.
+        if !assignment.is_cargos() {
+            text = text.replace(&format!(" --package {NAME}"), "");
+        }
         let text = text.replace(NAME, name).replace(RUST, &rust);
         (PathBuf::from(path), text.into_bytes())
     };
-    match platform {
-        Platform::Gradescope => {
-            let mut files = graded_project(project, assignment)?;
-            for (path, text) in [
-                ("setup.sh", include_str!("export/setup.sh")),
-                ("run_autograder", include_str!("export/run_autograder")),
-            ] {
-                files.push(script(path, &for_gradescope(text)));
-            }
-            is_free(to)?;
-            zip(&files, to)
-        }
-        Platform::Classroom50 => {
-            let mut files = graded_project(project, assignment)?;
-            let autograder = include_str!("export/autograder.py");
-            files.push(script("autograder.py", autograder));
-            let runtime = include_str!("export/runtime.json");
-            files.push(script("runtime.json", runtime));
-            write_new(&files, to)
-        }
+    let scripts = match platform {
+        Platform::Gradescope => [
+            script("setup.sh", include_str!("export/setup.sh")),
+            script("run_autograder", include_str!("export/run_autograder")),
+        ],
+        Platform::Classroom50 => [
+            script("autograder.py", include_str!("export/autograder.py")),
+            script("runtime.json", include_str!("export/runtime.json")),
+        ],
         Platform::GithubActions => {
-            let path = PathBuf::from(".github/workflows/homework.yml");
-            let text = workflow(&[assignment])?.into_bytes();
-            write_new(&vec![(path, text)], to)
+            return write_new(&vec![workflow(&[assignment])?], to);
         }
+    };
+    let mut files = graded_project(project, assignment)?;
+    files.extend(scripts);
+    match platform {
+        Platform::Gradescope => is_free(to).and_then(|()| zip(&files, to)),
+        _ => write_new(&files, to),
     }
 }
 
@@ -111,9 +99,7 @@ fn graded_project(
 }
 
 fn zip(files: &Files, to: &Path) -> Result<(), String> {
-    let in_zip = |err: &dyn fmt::Display| format!("{}: {err}", to.display());
-    let file = File::create(to).map_err(|err| in_zip(&err))?;
-    let mut zip = ZipWriter::new(file);
+    let mut zip = ZipWriter::new(File::create(to).at(to)?);
     for (path, bytes) in files {
         let is_script = path.parent() == Some(Path::new(""));
         let mode = if is_script { 0o755 } else { 0o644 };
@@ -121,9 +107,8 @@ fn zip(files: &Files, to: &Path) -> Result<(), String> {
             .compression_method(zip::CompressionMethod::Stored)
             .unix_permissions(mode);
         let path = path.to_string_lossy().replace('\\', "/");
-        zip.start_file(path, options).map_err(|err| in_zip(&err))?;
-        zip.write_all(bytes).map_err(|err| in_zip(&err))?;
+        zip.start_file(path, options).at(to)?;
+        zip.write_all(bytes).at(to)?;
     }
-    zip.finish().map_err(|err| in_zip(&err))?;
-    Ok(())
+    zip.finish().map(drop).at(to)
 }

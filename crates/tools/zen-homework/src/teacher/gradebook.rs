@@ -1,20 +1,14 @@
-//! The gradebook: `grades.csv`, which a later run adds to, and the files that
-//! platforms import.
+//! The gradebook: `grades.csv`, which a later run adds to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use csv::{Terminator, Writer, WriterBuilder};
-
-use super::roster::{self, Roster};
+use super::table::{self, Row, cell};
 use crate::assignment::Assignment;
+use crate::at::At;
 
 const FILE: &str = "grades.csv";
-
-/// Excel takes a file for UTF-8 only if it begins with this mark.
-const MARK: &str = "\u{feff}";
 
 /// What stands for the points that no one knows.
 pub(crate) const UNKNOWN: &str = "?";
@@ -22,7 +16,7 @@ pub(crate) const UNKNOWN: &str = "?";
 /// The columns before those of the stages, and behind them.
 const FIRST: [&str; 5] =
     ["student", "assignment", "points", "points_max", "stopped_at"];
-const LAST: [&str; 11] = [
+const LAST: [&str; 12] = [
     "reason",
     "seed",
     "dialect",
@@ -32,37 +26,45 @@ const LAST: [&str; 11] = [
     "platform",
     "id",
     "email",
+    "resembles",
     "remarks",
     "graded",
 ];
 
-/// The grade for one student's work on an assignment, by column.
-pub(crate) type Row = BTreeMap<String, String>;
-
-/// What is in a cell; empty if it has none.
-pub(crate) fn cell<'a>(row: &'a Row, column: &str) -> &'a str {
-    row.get(column).map_or("", String::as_str)
-}
+/// What a later delivery may not say of a student, and the reason for points
+/// that stay.
+const KEPT: [&str; 4] = ["reason", "platform", "id", "email"];
 
 /// All grades so far. Each one is on the disk before the next is known.
 pub(crate) struct Gradebook {
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Keeps a second grading out of the folder.
     _lock: Option<File>,
     columns: Vec<String>,
-    rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
+    /// The rows that were recorded since it was opened.
+    recorded: BTreeSet<[String; 2]>,
+}
+
+/// What no two rows have in common.
+fn key(row: &Row) -> [String; 2] {
+    ["student", "assignment"].map(|it| cell(row, it).to_string())
+}
+
+/// Whether it is known how many points a row has.
+pub(crate) fn has_points(row: &Row) -> bool {
+    cell(row, "points").parse::<usize>().is_ok()
 }
 
 #[cfg(target_os = "linux")]
 fn lock(folder: &Path) -> Result<Option<File>, String> {
     use rustix::fs::{FlockOperation, flock};
-    let in_folder = |what: String| format!("{}: {what}", folder.display());
-    let file = File::open(folder).map_err(|err| in_folder(err.to_string()))?;
+    let file = File::open(folder).at(folder)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(in_folder(
-            "another grading writes there: choose another --to".into(),
-        )),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            Err("another grading writes there: choose another --to").at(folder)
+        }
         // Some file systems of a network have no locks.
         Err(_) => Ok(None),
     }
@@ -80,28 +82,21 @@ impl Gradebook {
         folder: &Path,
         assignments: &[Assignment],
     ) -> Result<Self, String> {
-        fs::create_dir_all(folder)
-            .map_err(|err| format!("{}: {err}", folder.display()))?;
+        fs::create_dir_all(folder).at(folder)?;
         let _lock = lock(folder)?;
         let file = folder.join(FILE);
         let (found, rows) = match file.exists() {
-            true => roster::table(&file)?,
+            true => table::read(&file)?,
             false => (FIRST.map(str::to_owned).to_vec(), Vec::new()),
         };
-        for column in &FIRST[..3] {
-            if !found.iter().any(|it| it == column) {
-                return Err(format!(
-                    "{}: no column is called {column}, so this is no \
-                    gradebook: choose another --to",
-                    file.display()
-                ));
-            }
+        let has = |column: &&&str| found.iter().any(|it| it == **column);
+        if let Some(column) = FIRST[..3].iter().find(|it| !has(it)) {
+            let what = format!(
+                "no column is called {column}, so this is no gradebook: \
+                choose another --to"
+            );
+            return Err(what).at(file);
         }
-        let rows = rows.iter().map(|row| {
-            let cells = row.iter().map(as_meant);
-            found.iter().cloned().zip(cells).collect()
-        });
-        let rows = rows.collect();
         let stages = assignments.iter().flat_map(|it| &it.stages);
         let stages = stages.map(|it| it.name.clone());
         let ours = FIRST.map(str::to_owned).into_iter();
@@ -113,35 +108,35 @@ impl Gradebook {
                 columns.push(column);
             }
         }
-        let folder = folder.to_path_buf();
-        let book = Self { folder, _lock, columns, rows };
+        let (folder, recorded) = (folder.to_path_buf(), BTreeSet::new());
+        let book = Self { folder, _lock, columns, rows, recorded };
         book.save().map(|()| book)
     }
 
     fn save(&self) -> Result<(), String> {
-        let used = |it: &&String| {
-            let column = it.as_str();
-            FIRST.contains(&column)
-                || LAST.contains(&column)
-                || self.rows.iter().any(|row| row.contains_key(column))
+        let is_used = |it: &&String| {
+            FIRST.contains(&&***it)
+                || LAST.contains(&&***it)
+                || self.rows.iter().any(|row| row.contains_key(*it))
         };
-        let columns: Vec<_> = self.columns.iter().filter(used).collect();
-        write(&self.folder.join(FILE), &columns, &self.rows)
+        let columns: Vec<_> =
+            self.columns.iter().filter(is_used).cloned().collect();
+        table::write(&self.folder.join(FILE), &columns, &self.rows)
     }
 
     fn position(&self, like: &Row) -> Option<usize> {
-        let same = |row: &Row, columns: &[&str]| {
-            columns.iter().all(|it| cell(row, it) == cell(like, it))
+        let with_same = |columns: &[&str]| {
+            let same = |row: &Row, it: &str| cell(row, it) == cell(like, it);
+            self.rows
+                .iter()
+                .position(|row| columns.iter().all(|it| same(row, it)))
         };
         // A student whose name is written in another way is the same.
-        let by_id = self.rows.iter().position(|row| {
-            !cell(like, "id").is_empty()
-                && same(row, &["assignment", "platform", "id"])
-        });
-        by_id.or_else(|| {
-            let name = ["student", "assignment"];
-            self.rows.iter().position(|row| same(row, &name))
-        })
+        let by_id = match cell(like, "id") {
+            "" => None,
+            _ => with_same(&["assignment", "platform", "id"]),
+        };
+        by_id.or_else(|| with_same(&["student", "assignment"]))
     }
 
     /// The grade that is already there for this student and assignment.
@@ -149,266 +144,44 @@ impl Gradebook {
         self.position(like).map(|at| &self.rows[at])
     }
 
-    /// Adds a grade, or replaces it, and writes the file. A `?` does not replace
-    /// points for the same files.
-    pub(crate) fn record(&mut self, mut row: Row) -> Result<(), String> {
-        let at = self.position(&row);
-        if let Some(old) = at.map(|at| &self.rows[at]) {
-            let graded = cell(&row, "graded");
-            let is_same = graded.is_empty() || graded == cell(old, "graded");
-            let is_known = cell(old, "points").parse::<usize>().is_ok();
-            if cell(&row, "points") == UNKNOWN && is_known && is_same {
-                return Ok(());
-            }
-            for (column, text) in old {
-                let is_ours =
-                    FIRST.contains(&&**column) || LAST.contains(&&**column);
-                if !is_ours && !row.contains_key(column) {
-                    row.insert(column.clone(), text.clone());
-                }
-            }
+    /// Adds a grade, or what else is known of a grade that is there, and writes
+    /// the file. A `?` does not replace points for the same files.
+    pub(crate) fn record(&mut self, new: Row) -> Result<(), String> {
+        let at = self.position(&new);
+        let mut row = at.map(|at| self.rows.remove(at)).unwrap_or_default();
+        let graded = cell(&new, "graded");
+        let is_same = graded.is_empty() || graded == cell(&row, "graded");
+        let is_worse = cell(&new, "points") == UNKNOWN && has_points(&row);
+        if !(is_same && is_worse) {
+            row.retain(|it, _| !LAST.contains(&&**it) || KEPT.contains(&&**it));
+            row.extend(new);
         }
-        match at {
-            Some(at) => self.rows[at] = row,
-            None => {
-                let key = |it: &Row| {
-                    ["student", "assignment"].map(|of| cell(it, of).to_string())
-                };
-                let new = key(&row);
-                let behind = self.rows.iter().position(|it| key(it) > new);
-                let at = behind.unwrap_or(self.rows.len());
-                self.rows.insert(at, row);
-            }
-        }
+        let own = key(&row);
+        let behind = || self.rows.iter().position(|it| key(it) > own);
+        let at = at.or_else(behind).unwrap_or(self.rows.len());
+        self.rows.insert(at, row);
+        self.recorded.insert(own);
         self.save()
     }
 
-    /// Writes what Moodle and Canvas import, for the students whose name or
-    /// number there is known. Returns the names of the files.
-    pub(crate) fn export(
-        &self,
-        assignments: &[Assignment],
-        roster: Option<&Roster>,
-    ) -> Result<Vec<String>, String> {
-        let mut written = Vec::new();
-        for assignment in assignments {
-            let rows = self.rows.iter().filter(|row| {
-                cell(row, "assignment") == assignment.name
-                    && cell(row, "points").parse::<usize>().is_ok()
-            });
-            let rows: Vec<_> = rows.collect();
-            let mut one =
-                |platform: &str, columns: &[String], all: Vec<Row>| {
-                    if all.iter().all(|row| cell(row, &columns[0]).is_empty()) {
-                        return Ok(());
-                    }
-                    let name = format!("{platform}-{}.csv", assignment.name);
-                    written.push(name.clone());
-                    let columns: Vec<_> = columns.iter().collect();
-                    write(&self.folder.join(name), &columns, &all)
-                };
-            let (columns, all) = moodle(&rows, roster);
-            one("moodle", &columns, all)?;
-            let (columns, all) = canvas(assignment, &rows, roster);
-            one("canvas", &columns, all)?;
-        }
-        Ok(written)
+    /// The rows of this run, whether they are new or were there.
+    pub(crate) fn recorded(&self) -> Vec<&Row> {
+        let is_recorded = |it: &&Row| self.recorded.contains(&key(it));
+        self.rows.iter().filter(is_recorded).collect()
     }
-
-    /// In how many works each stage is the first that fails.
-    pub(crate) fn summary(&self, assignment: &Assignment) -> String {
-        let rows = self.rows.iter();
-        let rows = rows.filter(|it| cell(it, "assignment") == assignment.name);
-        let mut stopped: BTreeMap<&str, usize> = BTreeMap::new();
-        let most = assignment.points_max().to_string();
-        let (mut all, mut done, mut unknown, mut edited) = (0, 0, 0, 0);
-        for row in rows {
-            all += 1;
-            match (cell(row, "points"), cell(row, "stopped_at")) {
-                (UNKNOWN, _) => unknown += 1,
-                (points, "") if points == most => done += 1,
-                (_, "") => edited += 1,
-                (_, stage) => *stopped.entry(stage).or_default() += 1,
-            }
-        }
-        let name = &assignment.name;
-        let mut text = format!("{name}: {done} of {all} pass all stages");
-        for stage in &assignment.stages {
-            if let Some(number) = stopped.get(&*stage.name) {
-                text += &format!(", {number} of {all} stop at {}", stage.name);
-            }
-        }
-        if edited > 0 {
-            text += &format!(", {edited} of {all} have points of yours");
-        }
-        if unknown > 0 {
-            text += &format!(", {unknown} of {all} are not graded ({UNKNOWN})");
-        }
-        text + "\n"
-    }
-}
-
-/// A spreadsheet takes a text that begins like this for a formula.
-fn is_formula(text: &str) -> bool {
-    // A dash alone is Moodle's empty cell.
-    text != "-"
-        && text.trim_start_matches('\'').starts_with([
-            '=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠',
-        ])
-}
-
-/// A text as a spreadsheet shows it, and never runs it.
-fn as_text(text: &str) -> String {
-    match is_formula(text) {
-        true => format!("'{text}"),
-        false => text.into(),
-    }
-}
-
-/// What was meant by such a cell.
-fn as_meant(cell: &str) -> String {
-    let text = cell.strip_prefix('\'').filter(|it| is_formula(it));
-    text.unwrap_or(cell).into()
-}
-
-/// Writes a table in place of the one that is there. If this process is killed,
-/// one of the two is there, and whole.
-fn write(file: &Path, columns: &[&String], rows: &[Row]) -> Result<(), String> {
-    let new = file.with_extension("csv.new");
-    let write = || -> io::Result<()> {
-        let mut to = File::create(&new)?;
-        to.write_all(MARK.as_bytes())?;
-        let mut table: Writer<_> =
-            WriterBuilder::new().terminator(Terminator::CRLF).from_writer(to);
-        table.write_record(columns.iter().map(|it| as_text(it)))?;
-        for row in rows {
-            let cells = columns.iter().map(|it| as_text(cell(row, it)));
-            table.write_record(cells)?;
-        }
-        table.into_inner().map_err(|err| err.into_error())?.sync_all()?;
-        fs::rename(&new, file)
-    };
-    write().map_err(|err| format!("{}: {err}", file.display()))
-}
-
-/// What a teacher has filled in for students in the roster.
-fn listed<'a>(
-    rows: &[&'a Row],
-    roster: Option<&'a Roster>,
-) -> Vec<(&'a Row, Option<(&'a Roster, usize)>)> {
-    let listed = rows.iter().map(|row| {
-        let words = ["id", "email", "student"].map(|it| cell(row, it).into());
-        let [id, email, name] = &words;
-        let found =
-            roster.and_then(|it| Some((it, it.find([id, email, name])?)));
-        (*row, found)
-    });
-    listed.collect()
-}
-
-/// A worksheet that Moodle's "Upload grading worksheet" takes. It finds a
-/// student by the identifier alone, and needs all three other columns.
-fn moodle(rows: &[&Row], roster: Option<&Roster>) -> (Vec<String>, Vec<Row>) {
-    const COLUMNS: [&str; 5] = [
-        "Identifier",
-        "Full name",
-        "Email address",
-        "Grade",
-        "Last modified (grade)",
-    ];
-    let mut all = Vec::new();
-    for (row, listed) in listed(rows, roster) {
-        let mut one = Row::new();
-        let mut set = |column: &str, text: &str| {
-            one.insert(column.into(), text.into());
-        };
-        let known = |column| listed.map_or("", |(it, at)| it.cell(at, column));
-        let id = match (known(COLUMNS[0]), cell(row, "platform")) {
-            ("", "moodle") => format!("Participant {}", cell(row, "id")),
-            (known, _) => known.to_string(),
-        };
-        if id.is_empty() {
-            continue;
-        }
-        set(COLUMNS[0], &id);
-        set(COLUMNS[1], cell(row, "student"));
-        set(COLUMNS[2], cell(row, "email"));
-        set(COLUMNS[3], cell(row, "points"));
-        for column in [COLUMNS[1], COLUMNS[2], COLUMNS[4]] {
-            if !known(column).is_empty() {
-                set(column, known(column));
-            }
-        }
-        all.push(one);
-    }
-    (COLUMNS.map(str::to_owned).to_vec(), all)
-}
-
-/// A table that Canvas's "Import grades" takes: these five columns, and one
-/// that is called like the assignment there.
-fn canvas(
-    assignment: &Assignment,
-    rows: &[&Row],
-    roster: Option<&Roster>,
-) -> (Vec<String>, Vec<Row>) {
-    const IDS: [&str; 3] = ["ID", "SIS User ID", "SIS Login ID"];
-    let name = &assignment.name;
-    // Canvas's own export calls it "Framing (1234)".
-    let theirs = roster.into_iter().flat_map(Roster::columns).find(|it| {
-        let title = it.rsplit_once(" (").map_or(&***it, |(title, _)| title);
-        title.eq_ignore_ascii_case(name)
-    });
-    let title = theirs.unwrap_or(name).clone();
-    let is_canvas = roster.is_some_and(|it| {
-        let columns: BTreeSet<_> =
-            it.columns().iter().map(|it| &**it).collect();
-        columns.contains("Section") && IDS.iter().any(|it| columns.contains(it))
-    });
-    let mut all = Vec::new();
-    for (row, listed) in listed(rows, roster) {
-        let listed = listed.filter(|_| is_canvas);
-        let known = |column| listed.map_or("", |(it, at)| it.cell(at, column));
-        let mut one: Row = IDS
-            .into_iter()
-            .chain(["Student", "Section"])
-            .map(|it| (it.into(), known(it).to_string()))
-            .collect();
-        // An anonymous student has another kind of number.
-        let id = cell(row, "id");
-        let is_number = id.bytes().all(|it| it.is_ascii_digit());
-        if cell(row, "platform") == "canvas"
-            && known("ID").is_empty()
-            && is_number
-        {
-            one.insert("ID".into(), id.into());
-        }
-        if IDS.iter().all(|it| cell(&one, it).is_empty()) {
-            continue;
-        }
-        if known("Student").is_empty() {
-            one.insert("Student".into(), cell(row, "student").into());
-        }
-        one.insert(title.clone(), cell(row, "points").into());
-        all.push(one);
-    }
-    if !all.is_empty() {
-        let points = assignment.points_max().to_string();
-        let most = [("Student", "    Points Possible"), (&*title, &*points)];
-        let most = most.map(|(column, text)| (column.into(), text.into()));
-        all.insert(0, Row::from(most));
-    }
-    let columns = ["Student", IDS[0], IDS[1], IDS[2], "Section", &*title];
-    (columns.map(str::to_owned).to_vec(), all)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
 
-    use super::{Gradebook, Row, cell};
+    use super::Gradebook;
     use crate::assignment::Assignment;
     use crate::project::Project;
+    use crate::teacher::imports;
     use crate::teacher::roster::Roster;
+    use crate::teacher::summary::standings;
+    use crate::teacher::table::{Row, cell};
     use crate::teacher::workshop::Temporary;
 
     fn framing() -> Vec<Assignment> {
@@ -535,6 +308,30 @@ mod tests {
     }
 
     #[test]
+    fn a_later_delivery_without_the_platforms_number_does_not_delete_it() {
+        let book = Book::new();
+        let mut open = book.open().unwrap();
+        let known =
+            [("platform", "moodle"), ("id", "11"), ("email", "a@x.org")];
+        let mut first = graded("ada", "4", "1");
+        first.extend(row(&known));
+        open.record(first).unwrap();
+        // A folder with the student's name, nothing at all, and the same files.
+        for (points, files) in [("8", "2"), ("?", ""), ("?", "2"), ("?", "3")] {
+            open.record(graded("ada", points, files)).unwrap();
+            for (column, text) in known {
+                assert_eq!(cell(&open.rows[0], column), text, "{points}");
+            }
+        }
+        // What else becomes known of it does not change the points.
+        open.record(row(&[("student", "ada"), ("time", "now")])).unwrap();
+        open.record(row(&[("student", "ada")])).unwrap();
+        let of = |column| cell(&open.rows[0], column);
+        assert_eq!([of("id"), of("points"), of("time")], ["11", "?", ""]);
+        assert_eq!(open.rows.len(), 1);
+    }
+
+    #[test]
     fn no_cell_is_a_formula_and_each_name_comes_back() {
         let book = Book::new();
         let names = [
@@ -577,7 +374,7 @@ mod tests {
                 [("student", name), ("points", points), ("stopped_at", stage)];
             open.record(row(&cells)).unwrap();
         }
-        let said = open.summary(&framing()[0]);
+        let said = standings(&open, &framing()[0]);
         assert_eq!(
             said,
             "framing: 1 of 5 pass all stages, 2 of 5 stop at cut, 1 of 5 have \
@@ -604,7 +401,7 @@ mod tests {
             ]))
             .unwrap();
         }
-        let written = open.export(&framing(), None).unwrap();
+        let written = imports::write(&open, &framing(), None).unwrap();
         assert_eq!(written, ["moodle-framing.csv", "canvas-framing.csv"]);
         let moodle = "\u{feff}Identifier,Full name,Email address,Grade,\
             Last modified (grade)\r\nParticipant 11,ada,,10,\r\n";
@@ -626,7 +423,7 @@ mod tests {
         let roster = Roster::load(&book.0.0.join("canvas.csv")).unwrap();
         let mut open = book.open().unwrap();
         open.record(row(&[("student", "ada"), ("points", "8")])).unwrap();
-        open.export(&framing(), Some(&roster)).unwrap();
+        imports::write(&open, &framing(), Some(&roster)).unwrap();
         let text = book.text("canvas-framing.csv");
         assert!(text.contains(",Section,Framing (77)\r\n"), "{text}");
         assert!(text.contains("\"Example, Ada\",12,S1,ada,A,8\r\n"), "{text}");
@@ -638,7 +435,7 @@ mod tests {
         let roster = Roster::load(&book.0.0.join("moodle.csv")).unwrap();
         open.record(row(&[("student", "Ada Example"), ("points", "4")]))
             .unwrap();
-        open.export(&framing(), Some(&roster)).unwrap();
+        imports::write(&open, &framing(), Some(&roster)).unwrap();
         let text = book.text("moodle-framing.csv");
         let line = "Participant 5,Ada Example,ada@example.org,4,-\r\n";
         assert!(text.contains(line), "{text}");

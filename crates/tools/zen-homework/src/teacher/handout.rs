@@ -1,17 +1,19 @@
 //! A workspace for students: starters, hints, and the tools that check them.
 
-use std::fmt::Write as _;
+use std::ffi::OsStr;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use zen_harness::process::Process;
 use zen_harness::workspace;
 
+use super::packages;
 use super::pages;
-use super::source::{self, Files, Workspace};
+use super::source::{self, Files};
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::{KEPT, Project};
 
 const ALIAS: &str = "\
@@ -43,9 +45,8 @@ pub fn handout(
         true => Project::around(to)?.assignments()?,
         false => Vec::new(),
     };
-    let has =
-        |name: &Path| earlier.iter().any(|it| name == Path::new(&it.name));
-    if let Some(name) = names.iter().find(|it| has(Path::new(it))) {
+    let has = |name: &OsStr| earlier.iter().any(|it| name == &*it.name);
+    if let Some(name) = names.iter().find(|it| has(OsStr::new(it))) {
         return Err(format!("{} already has {name}", to.display()));
     }
     let earlier_ones = earlier
@@ -59,23 +60,19 @@ pub fn handout(
     let is_taken =
         fs::read_dir(to).is_ok_and(|mut entries| entries.next().is_some());
     if is_taken && earlier.is_empty() {
-        return Err(format!(
-            "{} is not empty, and no earlier handout",
-            to.display()
-        ));
+        let to = to.display();
+        return Err(format!("{to} is not empty, and no earlier handout"));
     }
     let mut files = handed_out(project, &assignments)?;
     if with_ci {
-        let path = ".github/workflows/homework.yml";
-        files.push((path.into(), workflow(&assignments)?.into_bytes()));
+        files.push(workflow(&assignments)?);
     }
     // What a student has by now may be changed, and so may its starter.
     files.retain(|(path, _)| {
         let starter =
             path.strip_prefix(KEPT).and_then(|it| it.strip_prefix("starter"));
         let path = starter.unwrap_or(path);
-        let folder = path.components().next();
-        !folder.is_some_and(|it| has(Path::new(it.as_os_str())))
+        !path.iter().next().is_some_and(has)
     });
     write(&files, to).and_then(|()| forget_other_packages(to)).inspect_err(
         |_| {
@@ -92,21 +89,17 @@ pub(crate) fn handed_out(
     project: &Project,
     assignments: &[Assignment],
 ) -> Result<Files, String> {
-    let workspace = Workspace::open(&project.root)?;
     let names: Vec<_> = assignments.iter().map(|it| it.name.as_str()).collect();
-    let mut files = workspace.tools(&names)?;
+    let mut files = packages::needed(&project.root, &names)?;
     for assignment in assignments {
-        let mut starter = Vec::new();
         for (path, bytes) in source::starter(assignment)? {
-            let may_change = assignment.may_change(&path);
             let place = Path::new(&assignment.name).join(&path);
-            if may_change {
+            if assignment.may_change(&path) {
                 let kept = Path::new(KEPT).join("starter").join(&place);
                 files.push((kept, bytes.clone()));
             }
-            starter.push((place, bytes));
+            files.push((place, bytes));
         }
-        files.extend(starter);
     }
     files.extend(pages::pages(project, assignments)?);
     files.push(("README.md".into(), readme(assignments).into_bytes()));
@@ -119,13 +112,9 @@ pub(crate) fn handed_out(
 pub(crate) fn write(files: &Files, to: &Path) -> Result<(), String> {
     for (path, bytes) in files {
         let path = to.join(path);
-        let written = match path.parent() {
-            Some(folder) => fs::create_dir_all(folder),
-            None => Ok(()),
-        };
-        written
-            .and_then(|()| fs::write(&path, bytes))
-            .map_err(|err| format!("{}: {err}", path.display()))?;
+        let folder = path.parent().unwrap_or(to);
+        fs::create_dir_all(folder).at(folder)?;
+        fs::write(&path, bytes).at(path)?;
     }
     Ok(())
 }
@@ -144,7 +133,9 @@ pub(crate) fn forget_other_packages(folder: &Path) -> Result<(), String> {
 }
 
 /// A workflow that checks these assignments with the Rust that is here.
-pub(crate) fn workflow(assignments: &[Assignment]) -> Result<String, String> {
+pub(crate) fn workflow(
+    assignments: &[Assignment],
+) -> Result<(PathBuf, Vec<u8>), String> {
     let step = |name: &str| {
         format!("      - run: cargo homework check {name} --report github=-\n")
     };
@@ -152,7 +143,8 @@ pub(crate) fn workflow(assignments: &[Assignment]) -> Result<String, String> {
     let condition = "        if: ${{ !cancelled() }}\n";
     let steps = assignments.iter().map(|it| step(&it.name) + condition);
     let workflow = WORKFLOW.replace(RUST, &rust()?);
-    Ok(format!("{workflow}{}", steps.collect::<String>()))
+    let text = workflow + &steps.collect::<String>();
+    Ok((".github/workflows/homework.yml".into(), text.into_bytes()))
 }
 
 /// The version of Rust with which this workspace is built here. Platforms are
@@ -172,36 +164,31 @@ fn readme(assignments: &[Assignment]) -> String {
     for assignment in assignments {
         let Assignment { name, title, pages, minutes, .. } = assignment;
         let files = assignment.files.iter().map(|it| format!("`{name}/{it}`"));
-        let files: Vec<_> = files.collect();
-        let files = files.join(", ");
-        let start = assignment.start.as_ref().map(|file| {
-            format!(
+        let files = files.collect::<Vec<_>>().join(", ");
+        let mut notes = String::new();
+        if let Some(file) = &assignment.start {
+            notes += &format!(
                 "In any language: `{name}/{file}` says how your server is \
                 built and started.\n\n"
-            )
-        });
-        let systems = assignment.systems();
-        let mut start = start.unwrap_or_default();
+            );
+        }
         if assignment.dialect.is_some() {
-            start += &format!(
+            notes += &format!(
                 "It uses a dialect of the contract: `{name}/DIALECT.md` has \
                 its words.\n\n"
             );
         }
-        write!(
-            text,
+        let stages = assignment.stages.iter().map(|it| {
+            format!("| `{}` | {} | {} |\n", it.name, it.title, it.points)
+        });
+        text += &format!(
             "\n## {name}: {title}\n\n\
             [What is asked, and what the checker tries]({name}/README.md). \
-            Pages {pages},\nabout {minutes} minutes, on {systems}. \
-            Yours: {files}.\n\n\
-            {start}| stage | what is asked | points |\n|---|---|---|\n"
-        )
-        .ok();
-        for stage in &assignment.stages {
-            let (name, title, points) =
-                (&stage.name, &stage.title, stage.points);
-            writeln!(text, "| `{name}` | {title} | {points} |").ok();
-        }
+            Pages {pages},\nabout {minutes} minutes, on {}. Yours: {files}.\
+            \n\n{notes}| stage | what is asked | points |\n|---|---|---|\n{}",
+            assignment.systems(),
+            stages.collect::<String>()
+        );
     }
     text
 }

@@ -1,32 +1,29 @@
 //! What a submission may use: the kernel limits each process, and a keeper
 //! outside of the cage counts all of them together.
 
-use std::time::{Duration, Instant};
-
-use clap::Args;
 use zen_harness::proc;
 
 use crate::assignment::Assignment;
 
-/// How often to count what a program uses. In between, the kernel's limits
-/// apply.
-pub(crate) const COUNT_EVERY: Duration = Duration::from_millis(100);
-
 /// What a command and all its descendants may use together.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct Limits {
-    /// MiB of resident memory of all processes together
-    #[arg(long)]
-    pub memory_mib: u64,
-    /// Threads of all processes together
-    #[arg(long)]
-    pub processes: u64,
-    /// Descriptors of each process
-    #[arg(long)]
-    pub descriptors: u64,
-    /// Seconds of processor time of each process
-    #[arg(long)]
-    pub cpu_seconds: u64,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// MiB of resident memory of all processes together.
+    pub(crate) memory_mib: u64,
+    /// Threads of all processes together.
+    pub(crate) processes: u64,
+    /// Descriptors of each process.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "for a kernel")
+    )]
+    pub(crate) descriptors: u64,
+    /// Seconds of processor time of each process.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "for a kernel")
+    )]
+    pub(crate) cpu_seconds: u64,
 }
 
 impl Limits {
@@ -52,22 +49,6 @@ impl Limits {
         }
     }
 
-    /// The same as options of a command line.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn words(self) -> [String; 8] {
-        let Self { memory_mib, processes, descriptors, cpu_seconds } = self;
-        [
-            "--memory-mib".into(),
-            memory_mib.to_string(),
-            "--processes".into(),
-            processes.to_string(),
-            "--descriptors".into(),
-            descriptors.to_string(),
-            "--cpu-seconds".into(),
-            cpu_seconds.to_string(),
-        ]
-    }
-
     /// Which limit a process and its descendants have reached, if any.
     pub(crate) fn reached(self, process: u32) -> Option<String> {
         let used = proc::resident(process).unwrap_or_default();
@@ -83,16 +64,121 @@ impl Limits {
     }
 }
 
-/// Calls `look` at most every [`COUNT_EVERY`].
-pub(crate) fn now_and_then(
-    mut look: impl FnMut(u32) -> bool,
-) -> impl FnMut(u32) -> bool {
-    let mut counted = Instant::now();
-    move |process| {
-        if counted.elapsed() < COUNT_EVERY {
-            return true;
+#[cfg(target_os = "linux")]
+mod apply {
+    use std::fs;
+    use std::io;
+
+    use rustix::process::{self, Resource, Rlimit};
+    use rustix::thread;
+
+    use super::Limits;
+
+    /// The kernel's limit on the memory that a process reserves is this many
+    /// times the limit on what all use together, which the keeper counts.
+    const RESERVED_FACTOR: u64 = 4;
+
+    /// The largest file that a process may write.
+    const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+    /// Below every program of the machine's owner.
+    const NICE: i32 = 19;
+
+    impl Limits {
+        /// Puts this process, and all that it starts, within the limits. It
+        /// makes system calls only, so it may be called after fork().
+        pub(crate) fn apply(self) -> io::Result<()> {
+            self.share()?;
+            // In a new user namespace, only its own processes count.
+            lower(Resource::Nproc, self.processes)?;
+            lower(Resource::Fsize, FILE_BYTES_MAX)?;
+            lower(Resource::Core, 0)?;
+            lower(Resource::Cpu, self.cpu_seconds)?;
+            process::setpriority_process(None, NICE)?;
+            // If the machine runs out of memory, they are ended first.
+            fs::write("/proc/self/oom_score_adj", "1000")?;
+            Ok(thread::set_no_new_privs(true)?)
         }
-        counted = Instant::now();
-        look(process)
+
+        /// The limits that a case may change in a server. It keeps the maximum
+        /// of the checker, so both must have the same.
+        pub(crate) fn share(self) -> io::Result<()> {
+            let reserved = self.memory_mib * 1024 * 1024 * RESERVED_FACTOR;
+            lower(Resource::As, reserved)?;
+            lower(Resource::Nofile, self.descriptors)
+        }
+    }
+
+    /// Sets a limit, but no process may raise its own.
+    fn lower(resource: Resource, most: u64) -> io::Result<()> {
+        let most = match process::getrlimit(resource).maximum {
+            Some(maximum) => most.min(maximum),
+            None => most,
+        };
+        let (current, maximum) = (Some(most), Some(most));
+        Ok(process::setrlimit(resource, Rlimit { current, maximum })?)
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "only after fork() can a child change itself")]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Output};
+
+    use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+    use super::Limits;
+
+    /// The output of a script within limits. In a user namespace, only its own
+    /// processes count; None where there are none.
+    fn within(script: &str) -> Option<Output> {
+        let limits = Limits {
+            memory_mib: 64,
+            processes: 16,
+            descriptors: 32,
+            cpu_seconds: 9,
+        };
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        // SAFETY: between fork and exec it makes system calls only, and no
+        // other thread of the child has the flags.
+        unsafe {
+            command.pre_exec(move || {
+                unshare_unsafe(UnshareFlags::NEWUSER)?;
+                limits.apply()
+            });
+        }
+        match command.output() {
+            Ok(output) => Some(output),
+            Err(err) => {
+                println!("skipped: no namespaces here: {err}");
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_has_limits_and_comes_last() {
+        let script = "ulimit -t; ulimit -n; ulimit -v; ulimit -p || ulimit -u;
+            nice; cat /proc/self/oom_score_adj
+            grep NoNewPrivs /proc/self/status";
+        let Some(output) = within(script) else { return };
+        let said = String::from_utf8_lossy(&output.stdout);
+        let numbers: Vec<_> = said.split_whitespace().collect();
+        // 4 times 64 MiB of address space.
+        let expected =
+            ["9", "32", "262144", "16", "19", "1000", "NoNewPrivs:", "1"];
+        assert_eq!(numbers, expected, "{output:?}");
+    }
+
+    #[test]
+    fn memory_beyond_the_limit_is_refused() {
+        // A process may reserve 256 MiB, and this is twice as much.
+        let script = "head -c 536870912 /dev/zero | tail -n 1 | wc -c";
+        let Some(output) = within(script) else { return };
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("memory exhausted"), "{output:?}");
     }
 }

@@ -8,8 +8,11 @@ use serde::Deserialize;
 
 use zen_harness::{process, workspace};
 
-use super::verify::{Gate, failing, told};
+use super::source::Files;
+use super::verify::{Examined, Gate};
 use crate::assignment::Excused;
+use crate::at::At;
+use crate::files;
 use crate::stages::{StageOutcome, StageResult};
 use crate::student::print;
 
@@ -62,7 +65,7 @@ impl Gate<'_> {
         let solution = self.solution()?;
         let (mut built, mut caught, mut all) = (0, 0, 0);
         let mut survivors = BTreeSet::new();
-        for file in it.files_in(&it.folder)? {
+        for file in files::find(&it.files, &it.folder)?.files {
             let file = file.to_string_lossy();
             if !file.ends_with(".rs") {
                 continue;
@@ -71,34 +74,27 @@ impl Gate<'_> {
                 all += 1;
                 let patch = mutant.patch(&file);
                 let files = self.patched(patch.as_bytes(), &solution)?;
-                let (mut assignment, program, _) = self.build(&files)?;
-                let Ok(program) = program else { continue };
+                let Some(examined) = self.examine_often(&files)? else {
+                    continue;
+                };
                 built += 1;
-                assignment.first_failure = true;
-                let mut results = self.stages(&assignment, &program)?;
-                for _ in 1..TRIES_MAX {
-                    if results.iter().any(is_unknown) {
-                        results = self.stages(&assignment, &program)?;
+                let name = &mutant.name;
+                let (is_caught, what) = match examined.failing() {
+                    Ok(stage) => {
+                        (true, format!("{name}: {} fails", stage.name))
                     }
-                }
-                let first = results.iter().find(|it| !it.passed());
-                let (lasting, name) = (mutant.lasting_name(), &mutant.name);
-                match (failing(&results), first) {
-                    (Some(stage), _) => {
-                        caught += 1;
-                        print(&format!("  {name}: {} fails\n", stage.name))?;
+                    Err(_) if examined.passed() => {
+                        survivors.insert(mutant.lasting_name());
+                        (false, format!("{name}: no stage fails"))
                     }
-                    (None, Some(unknown)) => {
-                        let why = told(&unknown.outcome);
+                    Err(why) => {
                         let what = format!("{name}: no verdict: {why}");
-                        print(&format!("  {what}\n"))?;
-                        self.findings.push(what);
+                        self.findings.push(what.clone());
+                        (false, what)
                     }
-                    (None, None) => {
-                        print(&format!("  {name}: no stage fails\n"))?;
-                        survivors.insert(lasting);
-                    }
-                }
+                };
+                caught += usize::from(is_caught);
+                print(&format!("  {what}\n"))?;
             }
         }
         let (excused, findings) = judged(&survivors, &it.excused);
@@ -108,19 +104,27 @@ impl Gate<'_> {
         ))
     }
 
+    /// Examines these files until there is a verdict, but not without end. None
+    /// if they do not build.
+    fn examine_often(&self, files: &Files) -> Result<Option<Examined>, String> {
+        for last in (0..TRIES_MAX).rev() {
+            let examined = self.examine(files, true)?;
+            let Ok(results) = &examined.results else { return Ok(None) };
+            if last == 0 || !results.iter().any(is_unknown) {
+                return Ok(Some(examined));
+            }
+        }
+        Ok(None)
+    }
+
     fn mutants_of(&self, file: &str) -> Result<Vec<Mutant>, String> {
         let (root, name) = (self.root, &self.assignment.name);
         let mut cargo: Command = workspace::cargo(root);
         cargo.args(["mutants", "--list", "--json", "--diff", "--no-config"]);
         cargo.args(["--package", name, "--file"]);
         cargo.arg(format!("crates/homework/{name}/{file}"));
-        let listed = process::run(&mut cargo, LIST_TIME_MAX);
-        let listed = listed.map_err(|err| err.to_string())?;
-        if !listed.succeeded() {
-            let why = listed.errors.join("\n");
-            return Err(format!("cargo install --locked cargo-mutants: {why}"));
-        }
-        let text = listed.output.join("\n");
+        let text = process::output_of(&mut cargo, LIST_TIME_MAX)
+            .at("cargo install --locked cargo-mutants")?;
         // What follows the list is said of its last line, which has no end.
         let mut list = serde_json::Deserializer::from_str(&text);
         Vec::deserialize(&mut list).map_err(|err| err.to_string())

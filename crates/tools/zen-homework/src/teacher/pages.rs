@@ -3,11 +3,14 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use regex::{Captures, Regex};
 
 use super::markers;
 use super::source::Files;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::Project;
 
 /// The contract's place in a handout, and in the book.
@@ -22,13 +25,13 @@ pub(crate) fn pages(
     let book = project.root.join("book/src");
     let mut files = Vec::new();
     if let Some(text) = read(&book.join(CONTRACT.1))? {
-        files.push((CONTRACT.0.into(), alone(&text, "").into_bytes()));
+        files.push((CONTRACT.0.into(), alone(&text, "")?.into_bytes()));
     }
     for assignment in assignments {
         let name = &assignment.name;
         let page = book.join("homework").join(format!("{name}.md"));
         let mut text = match read(&page)? {
-            Some(text) => alone(&included(&text, &page)?, "../"),
+            Some(text) => alone(&included(&text, &page)?, "../")?,
             None => format!("# {name}: {}\n", assignment.title),
         };
         text += &hand_in(assignment);
@@ -40,9 +43,7 @@ pub(crate) fn pages(
 
 fn read(path: &Path) -> Result<Option<String>, String> {
     match path.is_file() {
-        true => fs::read_to_string(path)
-            .map(Some)
-            .map_err(|err| format!("{}: {err}", path.display())),
+        true => fs::read_to_string(path).map(Some).at(path),
         false => Ok(None),
     }
 }
@@ -53,48 +54,36 @@ fn included(text: &str, page: &Path) -> Result<String, String> {
     let mut whole = String::new();
     for line in text.lines() {
         let file = line.strip_prefix("{{#include ");
-        let file = file.and_then(|it| it.strip_suffix("}}"));
-        let Some(file) = file else {
-            writeln!(whole, "{line}").ok();
-            continue;
-        };
-        let path: PathBuf = page.with_file_name(file);
-        let text = read(&path)?.ok_or(format!("{file} does not exist"))?;
-        whole += &markers::starter(&text)?.0;
+        match file.and_then(|it| it.strip_suffix("}}")) {
+            Some(file) => {
+                let text = read(&page.with_file_name(file))?;
+                let text = text.ok_or(format!("{file} does not exist"))?;
+                whole += &markers::starter(&text)?.0;
+            }
+            None => whole += &format!("{line}\n"),
+        }
     }
     Ok(whole)
 }
 
 /// A page without its links to pages that are not in a handout. `up` leads
 /// from the page to the handout's folder.
-fn alone(text: &str, up: &str) -> String {
-    let mut rest = text;
-    let mut whole = String::new();
-    while let Some((before, after)) = rest.split_once("](") {
-        let end = after.find(')').unwrap_or(after.len());
-        let (target, behind) = after.split_at(end);
-        let begin = before.rfind('[');
-        let (page, anchor) = target.split_once('#').unwrap_or((target, ""));
-        match begin {
-            Some(at) if !page.is_empty() && !page.contains("://") => {
-                let (text, words) = (&before[..at], &before[at + 1..]);
-                whole += text;
-                if page.ends_with(CONTRACT.1) {
-                    let hash = if anchor.is_empty() { "" } else { "#" };
-                    let to = format!("{up}{}{hash}{anchor}", CONTRACT.0);
-                    write!(whole, "[{words}]({to})").ok();
-                } else {
-                    whole += words;
-                }
-                rest = behind.strip_prefix(')').unwrap_or(behind);
+fn alone(text: &str, up: &str) -> Result<String, String> {
+    let link = Regex::new(r"\[([^\[]*?)\]\(([^)#]*)(#[^)]*)?\)");
+    let link = link.map_err(|err| err.to_string())?;
+    let text = link.replace_all(text, |found: &Captures<'_>| {
+        let (words, page) = (&found[1], &found[2]);
+        let anchor = found.get(3).map_or("", |it| it.as_str());
+        match page {
+            "" => found[0].into(),
+            _ if page.contains("://") => found[0].into(),
+            _ if page.ends_with(CONTRACT.1) => {
+                format!("[{words}]({up}{}{anchor})", CONTRACT.0)
             }
-            _ => {
-                write!(whole, "{before}]({target}").ok();
-                rest = behind;
-            }
+            _ => words.to_string(),
         }
-    }
-    whole + rest
+    });
+    Ok(text.into_owned())
 }
 
 /// What a student hands in, and where it can be checked.
@@ -113,7 +102,6 @@ fn hand_in(assignment: &Assignment) -> String {
 
 /// The cases of each stage.
 fn tried(assignment: &Assignment) -> Result<String, String> {
-    let (profile, _) = assignment.examined_as()?;
     let mut text = String::from(
         "\n## What the checker tries\n\nEach line is a case. The names are \
         those of clauses of the contract, or of files in `cases`.\n",
@@ -121,7 +109,7 @@ fn tried(assignment: &Assignment) -> Result<String, String> {
     for stage in &assignment.stages {
         let (name, points) = (&stage.name, stage.points);
         write!(text, "\n`{name}`, {points} points:\n\n").ok();
-        let contracts = zen_check::list(profile, &stage.cases);
+        let contracts = zen_check::list(assignment.profile, &stage.cases);
         let contracts = contracts.map(|it| (it.0, it.1));
         let own = assignment
             .own_cases
@@ -144,7 +132,7 @@ mod tests {
         let text = "See [the page](../poll.md#idea), [limit/4](../contract.md#\
             limit-4), [all](../contract.md), [Rust](https://rust-lang.org) \
             and [below](#below).";
-        let alone = alone(text, "../");
+        let alone = alone(text, "../").unwrap();
         assert_eq!(
             alone,
             "See the page, [limit/4](../CONTRACT.md#limit-4), \

@@ -1,53 +1,48 @@
-//! A class list, which says who is meant by what a platform calls a student.
+//! The students of a class, and a class list that says who is meant by what a
+//! platform calls a student.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use csv::{ReaderBuilder, StringRecord};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Columns that hold a name, in one piece.
+use super::table::{self, Row, cell};
+use crate::at::At;
+
+/// Columns that hold a name, in one piece or in two.
 const NAMES: [&str; 5] =
     ["name", "student", "full name", "display name", "student name"];
-
-/// Columns that hold it in two.
 const FIRST: [&str; 3] = ["first name", "firstname", "given name"];
 const LAST: [&str; 5] =
     ["last name", "lastname", "surname", "family name", "last"];
 
-/// The contents of a CSV file, with a row for each student.
-#[derive(Debug)]
-pub(crate) struct Roster {
-    file: PathBuf,
-    columns: Vec<String>,
-    rows: Vec<StringRecord>,
-    names: Vec<String>,
-    /// The row that a cell belongs to; None if it is in several.
-    cells: BTreeMap<String, Option<usize>>,
+const EMAILS: [&str; 3] = ["email", "email address", "e-mail"];
+
+/// A student of the class.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Student {
+    /// The name in all reports; no other student has it.
+    pub(crate) name: String,
+    pub(crate) platform: String,
+    pub(crate) id: String,
+    pub(crate) email: String,
+    /// The platform says that something came too late.
+    pub(crate) is_late: bool,
+    /// The dialect that this student was given, if the roster says so.
+    pub(crate) dialect: Option<u64>,
+    /// The student's row in the roster.
+    pub(crate) row: Option<usize>,
 }
 
-/// A table as CSV, with any of the three usual separators.
-pub(crate) fn table(
-    file: &Path,
-) -> Result<(Vec<String>, Vec<StringRecord>), String> {
-    let in_file = |what: String| format!("{}: {what}", file.display());
-    let bytes = fs::read(file).map_err(|err| in_file(err.to_string()))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| in_file("not in UTF-8: save it as CSV UTF-8".into()))?;
-    let text = text.trim_start_matches('\u{feff}');
-    let head = text.lines().next().unwrap_or_default();
-    let count = |it: &u8| head.bytes().filter(|byte| byte == it).count();
-    let delimiter = b",;\t".iter().rev().max_by_key(|it| count(it));
-    let mut reader = ReaderBuilder::new()
-        .flexible(true)
-        .delimiter(*delimiter.unwrap_or(&b','))
-        .from_reader(text.as_bytes());
-    let columns = reader.headers().map_err(|err| in_file(err.to_string()))?;
-    let columns = columns.iter().map(|it| it.trim().to_string()).collect();
-    let rows = reader.records().collect::<Result<Vec<_>, _>>();
-    Ok((columns, rows.map_err(|err| in_file(err.to_string()))?))
+/// The contents of a CSV file, with a row for each student.
+#[derive(Debug, Default)]
+pub(crate) struct Roster {
+    pub(crate) columns: Vec<String>,
+    pub(crate) students: Vec<Student>,
+    rows: Vec<Row>,
+    /// The row that a text belongs to; None if it is in several.
+    texts: BTreeMap<String, Option<usize>>,
 }
 
 /// A text without what platforms change in it.
@@ -55,128 +50,102 @@ fn plain(text: &str) -> String {
     text.nfc().collect::<String>().trim().to_lowercase()
 }
 
-/// The letters of a name: a platform may drop all else, and the accents.
-fn letters(text: &str) -> String {
-    let letters = text.nfkd().filter(|it| !is_combining_mark(*it));
+/// The key of a name, which no other text can have: its letters, since a
+/// platform may drop all else, and the accents.
+fn letters(name: &str) -> String {
+    let letters = name.nfkd().filter(|it| !is_combining_mark(*it));
     let letters = letters.filter(|it| it.is_alphanumeric());
-    letters.collect::<String>().to_lowercase()
-}
-
-impl Roster {
-    pub(crate) fn load(file: &Path) -> Result<Self, String> {
-        let (columns, rows) = table(file)?;
-        Self::new(file, columns, rows)
-    }
-
-    pub(crate) fn new(
-        file: &Path,
-        columns: Vec<String>,
-        mut rows: Vec<StringRecord>,
-    ) -> Result<Self, String> {
-        let among = |names: &[&str]| {
-            let is = |it: &String| names.contains(&it.to_lowercase().as_str());
-            columns.iter().position(is)
-        };
-        let (whole, parts) = (among(&NAMES), (among(&FIRST), among(&LAST)));
-        let cell = |row: &StringRecord, at| {
-            row.get(at).unwrap_or_default().trim().to_string()
-        };
-        let name = |row: &StringRecord| match (whole, parts) {
-            (Some(at), _) => Ok(cell(row, at)),
-            (None, (Some(first), Some(last))) => {
-                let name = format!("{} {}", cell(row, first), cell(row, last));
-                Ok(name.trim().to_string())
-            }
-            _ => Err(format!(
-                "{}: no column is called name, or first name and last name",
-                file.display()
-            )),
-        };
-        // Canvas has such a row below the head.
-        rows.retain(|it| !name(it).is_ok_and(|it| it == "Points Possible"));
-        rows.retain(|it| it.iter().any(|cell| !cell.trim().is_empty()));
-        let named = |row: &StringRecord| {
-            // Of someone without a name there is something else.
-            let first = row.iter().map(str::trim).find(|it| !it.is_empty());
-            name(row).map(|name| match name.is_empty() {
-                true => first.unwrap_or_default().to_string(),
-                false => name,
-            })
-        };
-        let names = rows.iter().map(named).collect::<Result<Vec<_>, _>>()?;
-        let mut cells: BTreeMap<String, Option<usize>> = BTreeMap::new();
-        for (number, row) in rows.iter().enumerate() {
-            let of_row = row.iter().map(plain).filter(|it| !it.is_empty());
-            let turned = letters_of(&names[number]);
-            let of_row = of_row.chain(turned).chain([plain(&names[number])]);
-            for cell in of_row {
-                let row = cells.entry(cell).or_insert(Some(number));
-                if *row != Some(number) {
-                    *row = None;
-                }
-            }
-        }
-        Ok(Self { file: file.into(), columns, rows, names, cells })
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// The row in which one of these is, the first that is in only one row.
-    pub(crate) fn find(&self, words: [&String; 3]) -> Option<usize> {
-        let given = words.into_iter().filter(|it| !it.is_empty());
-        for word in given {
-            // Moodle's worksheets say "Participant 12".
-            let participant = format!("participant {word}");
-            let all = [plain(word), participant, lettered(word)];
-            let found = all.iter().find_map(|it| self.cells.get(it));
-            if let Some(Some(row)) = found {
-                return Some(*row);
-            }
-        }
-        None
-    }
-
-    pub(crate) fn name(&self, row: usize) -> String {
-        self.names[row].nfc().collect()
-    }
-
-    /// What is in a column of this name; empty if there is none.
-    pub(crate) fn cell(&self, row: usize, column: &str) -> &str {
-        let is = |it: &String| it.eq_ignore_ascii_case(column);
-        let at = self.columns.iter().position(is);
-        at.and_then(|at| self.rows[row].get(at)).unwrap_or_default().trim()
-    }
-
-    pub(crate) fn columns(&self) -> &[String] {
-        &self.columns
-    }
-
-    /// The dialect that this student was given, if the roster says so.
-    pub(crate) fn dialect(&self, row: usize) -> Result<Option<u64>, String> {
-        match self.cell(row, "dialect") {
-            "" => Ok(None),
-            text => text.parse().map(Some).map_err(|_| {
-                let (file, name) = (self.file.display(), self.name(row));
-                format!("{file}: {name}: {text:?} is no dialect's number")
-            }),
-        }
-    }
-}
-
-/// The key of a name without its accents, which no other cell can have.
-fn lettered(name: &str) -> String {
-    format!("letters of {}", letters(name))
+    format!("letters of {}", letters.collect::<String>().to_lowercase())
 }
 
 /// The keys of a name, with the first name before and after the others.
-fn letters_of(name: &str) -> Vec<String> {
+fn turned(name: &str) -> Vec<String> {
     let words: Vec<_> = match name.split_once(',') {
         Some((last, first)) => vec![first, last],
         None => name.split_whitespace().collect(),
     };
     let around =
-        |at: usize| lettered(&[&words[at..], &words[..at]].concat().join(" "));
+        |at: usize| letters(&[&words[at..], &words[..at]].concat().join(" "));
     (0..words.len()).map(around).collect()
+}
+
+impl Roster {
+    pub(crate) fn load(file: &Path) -> Result<Self, String> {
+        let (columns, rows) = table::read(file)?;
+        let of_name = name_columns(&columns).at(file)?;
+        let mut roster = Self { columns, ..Self::default() };
+        for row in rows {
+            roster.add(&of_name, row).at(file)?;
+        }
+        Ok(roster)
+    }
+
+    fn add(&mut self, of_name: &[String], row: Row) -> Result<(), String> {
+        let parts = of_name.iter().map(|it| cell(&row, it).trim());
+        let mut name = parts.collect::<Vec<_>>().join(" ").trim().to_string();
+        let texts = self.columns.iter().map(|it| cell(&row, it).trim());
+        let texts: Vec<_> = texts.filter(|it| !it.is_empty()).collect();
+        // Canvas has such a row below the head.
+        let Some(first) = texts.first().filter(|_| name != "Points Possible")
+        else {
+            return Ok(());
+        };
+        if name.is_empty() {
+            name = (*first).into();
+        }
+        let number = self.rows.len();
+        let texts = texts.iter().map(|it| plain(it)).chain(turned(&name));
+        for text in texts.chain([plain(&name)]) {
+            let row = self.texts.entry(text).or_insert(Some(number));
+            *row = row.filter(|it| *it == number);
+        }
+        self.rows.push(row);
+        let dialect = match self.cell(number, "dialect") {
+            "" => None,
+            text => Some(text.parse().map_err(|_| {
+                format!("{name}: {text:?} is no dialect's number")
+            })?),
+        };
+        let emails = EMAILS.map(|it| self.cell(number, it));
+        let email = emails.into_iter().find(|it| !it.is_empty());
+        self.students.push(Student {
+            name: name.nfc().collect(),
+            email: email.unwrap_or_default().into(),
+            dialect,
+            row: Some(number),
+            ..Student::default()
+        });
+        Ok(())
+    }
+
+    /// The row in which one of these is, the first that is in only one row.
+    pub(crate) fn find(&self, words: [&str; 3]) -> Option<usize> {
+        let given = words.into_iter().filter(|it| !it.is_empty());
+        given.into_iter().find_map(|word| {
+            // Moodle's worksheets say "Participant 12".
+            let participant = format!("participant {word}");
+            let all = [plain(word), participant, letters(word)];
+            *all.iter().find_map(|it| self.texts.get(it))?
+        })
+    }
+
+    /// What is in a column of this name; empty if there is none.
+    pub(crate) fn cell(&self, row: usize, column: &str) -> &str {
+        let is = |it: &&String| it.eq_ignore_ascii_case(column);
+        let column = self.columns.iter().find(is);
+        column.map_or("", |it| cell(&self.rows[row], it)).trim()
+    }
+}
+
+/// The columns that make up a name.
+fn name_columns(columns: &[String]) -> Result<Vec<String>, &'static str> {
+    let among = |names: &[&str]| {
+        let is = |it: &&String| names.contains(&it.to_lowercase().as_str());
+        columns.iter().find(is).cloned()
+    };
+    let whole = among(&NAMES).map(|it| vec![it]);
+    let parts = || Some(vec![among(&FIRST)?, among(&LAST)?]);
+    whole
+        .or_else(parts)
+        .ok_or("no column is called name, or first name and last name")
 }

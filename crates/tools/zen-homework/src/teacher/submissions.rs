@@ -1,44 +1,37 @@
 //! From what a platform delivers to "this student, this assignment, these
 //! files".
 //!
-//! - [`tree`]: folders and zips as one tree, within limits;
+//! - [`tree`]: folders and zips as one tree;
 //! - [`layout`]: whose is this folder or file?
-//! - [`works`]: which of a student's files are the work on an assignment?
+//! - [`walk`]: all files of one student;
+//! - [`names`]: what the name of a file or folder tells;
+//! - [`copies`]: which of these files may be the work on an assignment?
+//! - [`works`]: which copy of the work counts?
 //! - [`commit`]: when was it committed?
 
 mod commit;
+mod copies;
 mod layout;
+mod names;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod walk;
 mod works;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use layout::{Delivered, Delivery, Who};
-use tree::{Kind, Node, Walked, composed, is_junk};
-use works::{Sought, Submission};
+use copies::{Sought, Submission};
+use layout::{BLACKBOARD, Delivered, Delivery, Who};
+use tree::{Kind, Node, composed, is_junk};
+use walk::Walked;
 
 pub(crate) use works::Found;
 
-use super::roster::Roster;
+use super::roster::{Roster, Student};
 use super::source::{self, Files};
 use crate::assignment::Assignment;
-
-/// A student of the class.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Student {
-    /// The name in all reports; no other student has it.
-    pub(crate) name: String,
-    pub(crate) platform: &'static str,
-    pub(crate) id: String,
-    pub(crate) email: String,
-    /// The platform says that something came too late.
-    pub(crate) is_late: bool,
-    /// The student's row in the roster.
-    pub(crate) row: Option<usize>,
-}
 
 /// What a student has handed in for each assignment, or why that is unclear.
 pub(crate) type Works = BTreeMap<String, Result<Found, String>>;
@@ -62,7 +55,8 @@ pub(crate) fn collect(
     roster: Option<&Roster>,
 ) -> Result<Submitted, String> {
     let names: Vec<_> = all.iter().map(|it| it.name.clone()).collect();
-    let Delivered { all: deliveries, mut asked } = delivered(paths, &names)?;
+    let delivered = Delivered::new(nodes(paths, &names)?, &names)?;
+    let Delivered { all: deliveries, mut asked, .. } = delivered;
     let class = students(deliveries, roster, &mut asked)?;
     let starters = all.iter().map(source::starter);
     let starters = starters.collect::<Result<Vec<_>, _>>()?;
@@ -79,9 +73,8 @@ pub(crate) fn collect(
         });
         found.collect::<Vec<_>>()
     };
-    let named: BTreeSet<_> = named.iter().cloned().collect();
-    let mut students = find(&named);
-    let mut assignments = named;
+    let mut assignments: BTreeSet<_> = named.iter().cloned().collect();
+    let mut students = find(&assignments);
     if assignments.is_empty() {
         let works = students.iter().flat_map(|(_, works)| works);
         let evident = works
@@ -96,8 +89,25 @@ pub(crate) fn collect(
         for (_, works) in &mut students {
             works.retain(|name, _| assignments.contains(name));
         }
+        students.extend(missing(roster, &class, &assignments));
     }
     Ok(Submitted { students, assignments, asked })
+}
+
+/// The students in the roster who have handed in nothing.
+fn missing<'a>(
+    roster: Option<&'a Roster>,
+    class: &'a [(Student, Vec<Delivery>)],
+    assignments: &'a BTreeSet<String>,
+) -> impl Iterator<Item = (Student, Works)> {
+    let listed = roster.into_iter().flat_map(|it| &it.students);
+    let is_missing =
+        |it: &&Student| !class.iter().any(|(present, _)| present.row == it.row);
+    listed.filter(is_missing).map(|student| {
+        let nothing = || Err("nothing was handed in".to_string());
+        let works = assignments.iter().map(|it| (it.clone(), nothing()));
+        (student.clone(), works.collect())
+    })
 }
 
 /// What tells the assignments apart.
@@ -110,37 +120,32 @@ fn sought<'a>(
     for (path, _) in starters.iter().flatten() {
         *count.entry(path.file_name()).or_default() += 1;
     }
-    let pairs = all.iter().zip(starters);
     let one = |(assignment, starter): (&'a Assignment, &'a Files)| {
-        let own = starter.iter().map(|(path, _)| path);
-        let own = own.filter(|path| assignment.may_change(path));
-        let own = own.filter(|path| count[&path.file_name()] == 1);
-        let own_files = own.map(|it| it.to_string_lossy().into_owned());
-        let own_files = own_files.collect();
+        let own_files = starter.iter().map(|(path, _)| path.as_path());
+        let own_files = own_files
+            .filter(|it| assignment.may_change(it))
+            .filter(|it| count[&it.file_name()] == 1)
+            .collect();
         Sought { assignment, starter, names, own_files, is_only: false }
     };
-    pairs.map(one).collect()
+    all.iter().zip(starters).map(one).collect()
 }
 
-fn delivered(paths: &[PathBuf], names: &[String]) -> Result<Delivered, String> {
-    let mut delivered = Delivered::default();
-    let mut nodes = paths
-        .iter()
-        .map(|path| Node::at(path))
-        .collect::<Result<Vec<_>, _>>()?;
+/// What is at these paths, in order of the names.
+fn nodes(paths: &[PathBuf], names: &[String]) -> Result<Vec<Node>, String> {
+    let nodes = paths.iter().map(|path| Node::on_disk(path));
+    let mut nodes = nodes.collect::<Result<Vec<_>, _>>()?;
     nodes.sort_by(|a, b| a.name.cmp(&b.name));
     // With `*/framing`, the folders around have the students' names.
     if nodes.len() > 1 && nodes.iter().all(|it| names.contains(&it.name)) {
         for node in &mut nodes {
-            let around = node.disk().and_then(|it| it.parent());
-            let around = around.and_then(|it| it.file_name());
+            let around = node.disk().and_then(|it| it.parent()?.file_name());
             if let Some(around) = around {
                 node.name = composed(&around.to_string_lossy());
             }
         }
     }
-    delivered.add_all(nodes, names)?;
-    Ok(delivered)
+    Ok(nodes)
 }
 
 /// All deliveries of each student, in order of the names.
@@ -149,27 +154,30 @@ fn students(
     roster: Option<&Roster>,
     asked: &mut Vec<String>,
 ) -> Result<Vec<(Student, Vec<Delivery>)>, String> {
-    let mut class: BTreeMap<(String, String), (Student, Vec<Delivery>)> =
-        BTreeMap::new();
+    let mut class: BTreeMap<_, (Student, Vec<Delivery>)> = BTreeMap::new();
     for delivery in deliveries {
         let Who { platform, id, name, email, is_late, .. } = &delivery.who;
-        let row = roster.and_then(|it| it.find([id, email, name]));
-        let key = match (row, id.is_empty()) {
-            (Some(row), _) => ("roster".into(), row.to_string()),
-            (None, false) => ((*platform).to_string(), id.clone()),
-            (None, true) => (String::new(), name.clone()),
+        let listed = roster.and_then(|it| {
+            it.find([id, email, name]).map(|at| &it.students[at])
+        });
+        let key = match (listed, &**id) {
+            (Some(listed), _) => (listed.row, String::new(), String::new()),
+            (None, "") => (None, String::new(), name.clone()),
+            (None, _) => (None, platform.clone(), id.clone()),
         };
-        let (student, all) = class.entry(key).or_default();
+        let (student, all) = class.entry(key).or_insert_with(|| {
+            let unknown = Student { name: name.clone(), ..Student::default() };
+            (listed.cloned().unwrap_or(unknown), Vec::new())
+        });
         if all.iter().any(|it| is_other(it, &delivery)) {
             return Err(format!("two students are called {name}"));
         }
-        student.row = row;
-        student.platform = platform;
+        student.platform.clone_from(platform);
         student.is_late |= is_late;
         student.id.clone_from(id);
-        student.email.clone_from(email);
-        let listed = roster.zip(row).map(|(roster, row)| roster.name(row));
-        student.name = listed.unwrap_or_else(|| name.clone());
+        if !email.is_empty() {
+            student.email.clone_from(email);
+        }
         all.push(delivery);
     }
     let mut class: Vec<_> = class.into_values().collect();
@@ -187,9 +195,7 @@ fn students(
 /// Whether two folders of the same name are of different students: a folder and
 /// the zip from which it was unpacked are not.
 fn is_other(a: &Delivery, b: &Delivery) -> bool {
-    let around = |it: &Delivery| {
-        it.node.disk().and_then(|it| it.parent()).map(PathBuf::from)
-    };
+    let around = |it: &Delivery| it.node.disk()?.parent().map(PathBuf::from);
     let is_plain = a.who.platform.is_empty() && b.who.platform.is_empty();
     let is_same = a.node.kind != b.node.kind && around(a) == around(b);
     is_plain && a.who.name == b.who.name && !is_same
@@ -197,16 +203,14 @@ fn is_other(a: &Delivery, b: &Delivery) -> bool {
 
 /// Adds the platform's number to a name that several students have.
 fn distinguish(class: &mut [(Student, Vec<Delivery>)]) -> Result<(), String> {
-    let mut count: BTreeMap<String, usize> = BTreeMap::new();
-    for (student, _) in &*class {
-        *count.entry(student.name.clone()).or_default() += 1;
-    }
-    let mut names = BTreeSet::new();
+    let names: Vec<_> = class.iter().map(|it| it.0.name.clone()).collect();
+    let mut seen = BTreeSet::new();
     for (student, _) in class {
-        if count[&student.name] > 1 && !student.id.is_empty() {
+        let number = names.iter().filter(|it| **it == student.name).count();
+        if number > 1 && !student.id.is_empty() {
             student.name = format!("{} ({})", student.name, student.id);
         }
-        if !names.insert(&student.name) {
+        if !seen.insert(student.name.clone()) {
             return Err(format!("two students are called {}", student.name));
         }
     }
@@ -217,24 +221,21 @@ fn distinguish(class: &mut [(Student, Vec<Delivery>)]) -> Result<(), String> {
 fn works(deliveries: &[Delivery], sought: &[Sought<'_>]) -> Works {
     let mut walked = Walked::default();
     let mut added = Ok(());
-    let mut people = Vec::new();
     for (number, Delivery { who, node }) in deliveries.iter().enumerate() {
-        people.push(who.clone());
         let mut path = Vec::new();
         if deliveries.len() > 1 && node.kind == Kind::Folder {
             path.push(node.name.clone());
         }
         if let Some(file) = &who.file {
-            // Blackboard delivers all attempts in the same folder.
-            if who.platform == "blackboard" {
-                let time = who.time.map_or(String::new(), |it| it.to_string());
-                path.push(format!("attempt {time}"));
-            }
-            let stem = file.strip_suffix(".zip").unwrap_or(file);
-            path.push(stem.to_string());
             if is_junk(file) {
                 continue;
             }
+            // It delivers all attempts in the same folder.
+            if who.platform == BLACKBOARD {
+                let time = who.time.map_or(String::new(), |it| it.to_string());
+                path.push(format!("attempt {time}"));
+            }
+            path.push(file.strip_suffix(".zip").unwrap_or(file).into());
         }
         added = added.and(walked.add(node, path, number));
     }
@@ -242,8 +243,9 @@ fn works(deliveries: &[Delivery], sought: &[Sought<'_>]) -> Works {
         [one] if one.who.file.is_none() => one.node.stem(),
         _ => "",
     };
-    let deliveries = &people;
-    let submission = Submission { folder, walked: &walked, deliveries };
+    let people: Vec<_> = deliveries.iter().map(|it| it.who.clone()).collect();
+    let submission =
+        Submission { folder, walked: &walked, deliveries: &people };
     let one = |it: &Sought<'_>| {
         let found = added.clone().and_then(|()| works::find(it, &submission));
         (it.assignment.name.clone(), found)

@@ -1,10 +1,10 @@
 //! A handout in a temporary folder, in which one program after another is built
 //! in place of the starter.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -13,26 +13,14 @@ use zen_harness::{process, workspace};
 use super::handout::{forget_other_packages, handed_out, write};
 use super::source::Files;
 use crate::assignment::Assignment;
+use crate::at::At;
 use crate::project::{Built, Project};
-
-/// The most lines that are shown of a build's output.
-const BUILD_LINES_MAX: usize = 60;
-const BUILD_BYTES_MAX: u64 = 64 * 1024;
 
 /// Cargo deletes its results at once, unless another Cargo holds the lock.
 const CLEAN_TIME_MAX: Duration = Duration::from_secs(120);
 
 /// Most packages are on the machine already.
 const VENDOR_TIME_MAX: Duration = Duration::from_secs(600);
-
-/// Go without the network, and without the user's settings. A program's
-/// packages outside the standard library have to be in its `vendor` folder.
-pub(crate) const GO_ALONE: [(&str, &str); 4] = [
-    ("GOPROXY", "off"),
-    ("GOTOOLCHAIN", "local"),
-    ("GOENV", "off"),
-    ("GOFLAGS", ""),
-];
 
 /// A folder that is deleted when this is dropped, or when this process ends in
 /// any other way.
@@ -46,8 +34,7 @@ impl Temporary {
         let name = format!("zen-homework-{}-{number}", std::process::id());
         let folder = std::path::absolute(std::env::temp_dir());
         let folder = folder.map_err(|err| err.to_string())?.join(name);
-        let made = fs::create_dir(&folder);
-        made.map_err(|err| format!("{}: {err}", folder.display()))?;
+        fs::create_dir(&folder).at(&folder)?;
         let heir = heir(&folder).ok();
         Ok(Self(folder, heir))
     }
@@ -64,14 +51,17 @@ impl Drop for Temporary {
 }
 
 /// A shell that deletes the folder when its standard input ends. Only we hold
-/// the other end, so that happens when we end, even by SIGKILL. Our children
-/// may write for a moment longer, so it tries again.
+/// the other end, so that happens when we end, even by SIGKILL. A compiler may
+/// write for a while longer, and make the folder again, so it looks again.
 #[cfg(unix)]
 fn heir(folder: &Path) -> io::Result<Child> {
+    use std::process::Stdio;
     const SCRIPT: &str = r#"read -r _
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-    rm -rf -- "$1" 2>/dev/null && break
+left=60
+while [ -e "$1" ] && [ "$left" -gt 0 ]; do
+    rm -rf -- "$1" 2>/dev/null
     sleep 1
+    left=$((left - 1))
 done"#;
     let mut shell = std::process::Command::new("sh");
     // Ctrl-C must not reach the shell before it has deleted the folder.
@@ -118,8 +108,7 @@ impl Workshop {
     /// Replaces the files in the folder of an assignment with these.
     pub(crate) fn put(&self, name: &str, files: &Files) -> Result<(), String> {
         let folder = self.project.folder(name);
-        fs::remove_dir_all(&folder)
-            .map_err(|err| format!("{}: {err}", folder.display()))?;
+        fs::remove_dir_all(&folder).at(&folder)?;
         write(files, &folder)
     }
 
@@ -132,21 +121,7 @@ impl Workshop {
         if assignment.is_cargos() {
             clean(&self.project, assignment)?;
         }
-        let go = self.folder.0.join("go");
-        let log = self.folder.0.join("build.log");
-        let file = File::create(&log).map_err(|err| err.to_string())?;
-        let built = self.project.build(assignment, |mut command| {
-            command
-                .env("CARGO_NET_OFFLINE", "true")
-                .env("CARGO_TERM_COLOR", "never")
-                .env("GOCACHE", go.join("cache"))
-                .env("GOPATH", go.join("path"))
-                .envs(GO_ALONE);
-            let second = file.try_clone().map_err(|err| err.to_string())?;
-            command.stdin(Stdio::null()).stdout(file).stderr(second);
-            Ok(command)
-        });
-        Ok((built?, first_lines(&log)))
+        self.project.build(assignment)
     }
 }
 
@@ -160,12 +135,8 @@ pub(crate) fn clean(
     cargo.args(["clean", "--quiet", "--offline", "--package"]);
     cargo.arg(&assignment.name);
     cargo.envs(project.target.iter().map(|it| ("CARGO_TARGET_DIR", it)));
-    let cleaned = process::run(&mut cargo, CLEAN_TIME_MAX);
-    let cleaned = cleaned.map_err(|err| err.to_string())?;
-    match cleaned.succeeded() {
-        true => Ok(()),
-        false => Err(format!("cargo clean: {}", cleaned.errors.join("\n"))),
-    }
+    let cleaned = process::output_of(&mut cargo, CLEAN_TIME_MAX);
+    cleaned.map(drop).at("cargo clean")
 }
 
 /// The packages that this project needs, in a folder of their own, and how
@@ -175,33 +146,17 @@ pub(crate) fn vendor(
     to: &Path,
     place: &str,
 ) -> Result<(), String> {
-    let mut said = String::new();
-    for offline in [&["--offline"][..], &[]] {
+    let vendored = |offline: &[&str]| {
         let mut cargo = workspace::cargo(root);
         cargo.args(["vendor", "--locked", "--respect-source-config"]);
         cargo.args(offline).arg(to);
-        let told = process::run(&mut cargo, VENDOR_TIME_MAX);
-        let told = told.map_err(|err| err.to_string())?;
-        if told.succeeded() {
-            let text = told.output.join("\n");
-            let text = text.replace(&*to.to_string_lossy(), place);
-            let config = root.join(".cargo/config.toml");
-            let kept = fs::read_to_string(&config).unwrap_or_default();
-            return fs::write(&config, format!("{kept}\n{text}\n"))
-                .map_err(|err| format!("{}: {err}", config.display()));
-        }
-        said = told.errors.join("\n");
-    }
-    Err(format!("cargo fetch would help, with the network: {said}"))
-}
-
-/// The first lines of a build's output.
-pub(crate) fn first_lines(log: &Path) -> Vec<String> {
-    let mut bytes = Vec::new();
-    if let Ok(file) = File::open(log) {
-        file.take(BUILD_BYTES_MAX).read_to_end(&mut bytes).ok();
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    lines.take(BUILD_LINES_MAX).map(str::to_owned).collect()
+        process::output_of(&mut cargo, VENDOR_TIME_MAX)
+    };
+    let text = vendored(&["--offline"])
+        .or_else(|_| vendored(&[]))
+        .at("cargo fetch would help, with the network")?;
+    let text = text.replace(&*to.to_string_lossy(), place);
+    let config = root.join(".cargo/config.toml");
+    let kept = fs::read_to_string(&config).unwrap_or_default();
+    fs::write(&config, format!("{kept}\n{text}\n")).at(config)
 }

@@ -1,14 +1,12 @@
-//! The steps of a student, and the grades of a class of five.
+//! The steps of a student, and the grades of a class, some of whose students
+//! attack the grader, the machine and the others.
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use crate::{cages_stand, folder, homework, root, succeeds};
-
-/// How long the first build may take.
-const FIRST_GRADE: Duration = Duration::from_secs(900);
+use crate::{attacks, cages_stand, folder, homework, root, succeeds};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to.parent().expect("a folder")).expect("a new folder");
@@ -17,15 +15,13 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_student_solves_what_a_teacher_then_grades() {
+fn a_student_solves_what_a_teacher_hands_out() {
     let folder = folder("class");
     let handout = folder.join("handout");
     let to = handout.to_string_lossy().into_owned();
     succeeds(&homework(&root(), &["handout", "framing", "--to", &to]));
     let file = Path::new("framing/src/framing.rs");
     let solution = root().join("crates/homework").join(file);
-    let class = folder.join("students");
-    copy(&handout, &class.join("starter"));
 
     // The starter builds, and fails.
     let output = homework(&handout, &["check"]);
@@ -58,7 +54,6 @@ fn a_student_solves_what_a_teacher_then_grades() {
     let status = succeeds(&homework(&handout, &["status"]));
     assert_eq!(status.matches("  done ").count(), 3, "{status}");
     assert!(status.contains("2 hints taken"), "{status}");
-    copy(&handout, &class.join("good"));
 
     // The starter comes back, and no work is lost.
     succeeds(&homework(&handout, &["reset"]));
@@ -74,22 +69,111 @@ fn a_student_solves_what_a_teacher_then_grades() {
     let lone = lone.to_string_lossy().into_owned();
     let said = succeeds(&homework(&handout, &["check", "--submission", &lone]));
     assert!(said.contains("10 of 10 points"), "{said}");
+}
 
-    // A work that does not build, one that hangs, and one that grades itself.
+/// Works that do no harm, in handouts: a starter, the solution, one that does
+/// not build, one that hangs, one that grades itself, and one that passes all
+/// stages but the last.
+fn make(folder: &Path, class: &Path) {
+    let handout = folder.join("handout");
+    let to = handout.to_string_lossy().into_owned();
+    succeeds(&homework(&root(), &["handout", "framing", "--to", &to]));
+    let file = Path::new("framing/src/framing.rs");
+    let text = fs::read_to_string(root().join("crates/homework").join(file));
+    let text = text.expect("the solution");
+    let starter = fs::read_to_string(handout.join(file)).expect("a starter");
     for (student, code) in [
+        ("starter", starter.clone()),
+        ("good", text.clone()),
         ("broken", "fn broken( {\n".to_string()),
-        ("endless", text.replace("let skipped", "loop {}\n    let skipped")),
+        ("hanging", text.replace("let skipped", "loop {}\n    let skipped")),
         ("own tests", starter),
+        ("partial", text.replace("Err(BAD_NETSTRING)", "Err(TOO_LONG)")),
     ] {
         let place = class.join(student);
         copy(&handout, &place);
-        fs::write(place.join(file), code).unwrap();
+        fs::write(place.join(file), code).expect("a file");
     }
     let own = class.join("own tests/framing");
     fs::write(own.join("cases/netstring.txt"), "case netstring/1: x\na: ask\n")
-        .unwrap();
-    fs::remove_dir_all(class.join("own tests/tools")).unwrap();
-    expect_grades(&folder);
+        .expect("a file");
+    fs::remove_dir_all(class.join("own tests/tools")).expect("a folder");
+}
+
+/// Grades a class, in which attackers are beside the honest students if there
+/// are cages. Returns what is printed.
+fn grade(folder: &Path, class: &Path) -> String {
+    let solution = root().join("crates/homework/framing/src/framing.rs");
+    let program = zen_harness::program!("zen-homework");
+    let mut grade = Command::new("sh");
+    if cages_stand() {
+        // A descriptor and a token of the teacher's.
+        grade.args(["-c", "exec \"$@\" 9<\"$0\""]).arg(solution).arg(program);
+        grade.arg("grade").env("TEACHERS_TOKEN", "a token");
+    } else {
+        // Without a cage, the rest is the same.
+        grade = Command::new(program);
+        grade.args(["grade", "--unlimited"]);
+    }
+    grade.arg("--root").arg(root()).arg("--to").arg(folder.join("grades"));
+    for student in fs::read_dir(class).expect("a class") {
+        grade.arg(student.expect("a student").path());
+    }
+    let temporary = folder.join("temporary");
+    fs::create_dir_all(&temporary).expect("a folder");
+    grade.env("TMPDIR", &temporary);
+    let said = succeeds(&grade.output().expect("a shell"));
+    println!("{said}");
+    assert_eq!(fs::read_dir(&temporary).expect("a folder").count(), 0);
+    said
+}
+
+#[test]
+fn a_class_is_graded_and_no_attack_changes_a_grade_or_stays() {
+    let folder = folder("graded");
+    let class = folder.join("class");
+    make(&folder, &class);
+    let attackers = if cages_stand() { attacks::NAMES } else { &[] };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mark = format!("7{}", std::process::id());
+    for student in attackers {
+        attacks::make(&class, student, &listener, &mark);
+    }
+    let said = grade(&folder, &class);
+    assert!(said.contains("it does not build"), "{said}");
+    assert!(said.contains("it hangs, and was killed"), "{said}");
+    let all = 6 + attackers.len();
+    let (pass, stop) = (format!("1 of {all} pass all stages"), all - 2);
+    let summary = format!("{pass}, {stop} of {all} stop at whole");
+    assert!(said.contains(&summary), "{said}");
+    let csv = fs::read_to_string(folder.join("grades/grades.csv"));
+    let csv = csv.expect("the grades");
+    assert_eq!(csv.lines().count(), all + 1, "{csv}");
+    let whole =
+        |student: &&str| format!("\n{student},framing,0,10,whole,0,0,0");
+    let others = ["broken", "hanging", "own tests", "starter"];
+    let mut expected: Vec<_> = others.iter().map(whole).collect();
+    expected.extend(attackers.iter().map(whole));
+    expected.extend([
+        "\u{feff}student,assignment,points,points_max,stopped_at,whole,cut,limit"
+            .into(),
+        "\ngood,framing,10,10,,4,4,2".into(),
+        "\npartial,framing,8,10,limit,4,4,0".into(),
+    ]);
+    for line in expected {
+        assert!(csv.contains(&format!("{line},")), "no {line} in:\n{csv}");
+    }
+    let report = |student: &str| {
+        let file = folder.join("grades").join(student).join("framing.txt");
+        fs::read_to_string(file).expect("a report")
+    };
+    assert!(report("broken").contains("error: "), "no compiler speaks");
+    for (student, why) in attacks::REASONS.iter().take(attackers.len()) {
+        let report = report(student);
+        assert!(report.contains(why), "{student}: {report}");
+    }
+    assert!(attackers.is_empty() || !attacks::runs(&mark), "a process stays");
+    assert!(!class.join("good/stolen").exists());
 }
 
 #[test]
@@ -112,45 +196,45 @@ fn what_is_not_found_is_no_zero_and_the_exit_status_tells() {
     assert!(csv.contains("\r\nAda Example,framing,?,10,,?,?,?,"), "{csv}");
 }
 
-fn expect_grades(folder: &Path) {
-    let students = ["broken", "endless", "good", "own tests", "starter"];
-    let places = students.map(|it| folder.join("students").join(it));
-    let places = places.map(|it| it.to_string_lossy().into_owned());
+#[cfg(unix)]
+#[test]
+fn what_was_graded_before_an_interruption_stays() {
+    let folder = folder("interrupted");
+    // The first one ends at once, and the second one takes its time.
+    let commands = [("a", "false {port}"), ("b", "sleep 300 {port}")];
+    let students = commands.map(|(student, command)| {
+        let place = folder.join("class").join(student);
+        let server = place.join("any/server");
+        fs::create_dir_all(&server).unwrap();
+        let text =
+            format!("language = \"own\"\n[own]\ncommand = {command:?}\n");
+        fs::write(server.join("start.toml"), text).unwrap();
+        place.to_string_lossy().into_owned()
+    });
     let to = folder.join("grades").to_string_lossy().into_owned();
-    let mut words = vec!["grade", "--to", &to];
-    // Where there is no cage, the rest is the same.
+    let mut words = vec!["grade", "--jobs", "1", "--to", &to];
     if !cages_stand() {
         words.push("--unlimited");
     }
-    words.extend(places.iter().map(String::as_str));
+    words.extend(students.iter().map(String::as_str));
     let csv = folder.join("grades/grades.csv");
     interrupt_after_a_grade(&words, &csv);
+    let grades = || fs::read_to_string(&csv).expect("the grades");
+    assert!(grades().contains("\na,any,0,10,"), "{}", grades());
+    assert!(!grades().contains("\nb,any,"), "{}", grades());
     let said = succeeds(&homework(&root(), &words));
-    assert!(said.contains("of 10, as before"), "{said}");
-    assert!(said.contains("it does not build"), "{said}");
-    assert!(said.contains("it hangs, and was killed"), "{said}");
-    assert!(said.contains("1 of 5 pass all stages, 4 of 5 stop at whole"));
-    let csv = fs::read_to_string(csv).expect("the grades");
-    let expected = [
-        "\u{feff}student,assignment,points,points_max,stopped_at,whole,cut,limit",
-        "broken,framing,0,10,whole,0,0,0",
-        "endless,framing,0,10,whole,0,0,0",
-        "good,framing,10,10,,4,4,2",
-        "own tests,framing,0,10,whole,0,0,0",
-        "starter,framing,0,10,whole,0,0,0",
-    ];
-    let lines: Vec<_> = csv.lines().collect();
-    assert_eq!(lines.len(), expected.len(), "{csv}");
-    for (line, expected) in lines.iter().zip(expected) {
-        assert!(line.starts_with(&format!("{expected},")), "{csv}");
-    }
-    let report = folder.join("grades/broken/framing.txt");
-    let report = fs::read_to_string(report).expect("a report");
-    assert!(report.contains("error: "), "no compiler speaks in {report}");
+    assert!(said.contains("a, any: 0 of 10, as before"), "{said}");
+    assert!(said.contains("b, any: 0 of 10\n"), "{said}");
+    assert_eq!(grades().lines().count(), 3, "{}", grades());
 }
 
 /// Grades, and interrupts that once the first grade is on the disk.
+#[cfg(unix)]
 fn interrupt_after_a_grade(words: &[&str], csv: &Path) {
+    use std::process::Stdio;
+    use std::time::{Duration, Instant};
+    /// How long the starter and the first work may take.
+    const FIRST_GRADE: Duration = Duration::from_secs(300);
     let mut grade = Command::new(zen_harness::program!("zen-homework"));
     grade.arg("--root").arg(root()).args(words).stdout(Stdio::null());
     let mut grade = grade.spawn().expect("the program can be started");
@@ -165,11 +249,8 @@ fn interrupt_after_a_grade(words: &[&str], csv: &Path) {
         assert!(ended.is_none(), "it ended before: {ended:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
-    #[cfg(unix)]
-    {
-        let process = grade.id().to_string();
-        let signal = Command::new("kill").args(["-INT", &process]).status();
-        assert!(signal.expect("kill").success());
-    }
+    let process = grade.id().to_string();
+    let signal = Command::new("kill").args(["-INT", &process]).status();
+    assert!(signal.expect("kill").success());
     grade.wait().expect("it ends");
 }

@@ -67,6 +67,13 @@ fn what_is_missing_is_said_before_the_first_grade() {
     let mut nowhere = grade(&folder, Path::new("/proc/nowhere"));
     refuses(&nowhere.output().unwrap(), "/proc/nowhere: ");
 
+    let mut no_tools = grade(&folder, &to);
+    let no_tools = no_tools.args(["--tools", "/proc/mine"]).output().unwrap();
+    refuses(&no_tools, "--tools /proc/mine: No such file");
+    refuses(&no_tools, "give the folder in which the language is installed");
+    let said = String::from_utf8_lossy(&no_tools.stderr);
+    assert!(!said.contains("--unlimited"), "{said}");
+
     let path = std::env::var("PATH").unwrap();
     let mut without = grade(&folder, &to);
     script(&folder.join("path/bwrap"), "exit 1");

@@ -103,13 +103,11 @@ fn setting(name: &str, at: usize) -> Option<u64> {
 }
 
 /// How many clients may wait to be accepted, whatever a server asks for.
-#[must_use]
 pub fn longest_queue() -> Option<u64> {
     setting("core/somaxconn", 0)
 }
 
 /// How many bytes a new socket keeps that the other end does not take.
-#[must_use]
 pub fn send_buffer() -> Option<u64> {
     setting("ipv4/tcp_wmem", 1)
 }
@@ -141,7 +139,6 @@ pub fn shrink_pipe(process: u32) {
 
 /// Whether the pipe to which a process prints is full. poll(2) calls it full as
 /// soon as its last page is in use.
-#[must_use]
 pub fn pipe_is_full(process: u32) -> bool {
     let unread = |pipe: &File| Some(ioctl_fionread(pipe).ok()? as usize);
     printed_to(process).ok().is_some_and(|pipe| {

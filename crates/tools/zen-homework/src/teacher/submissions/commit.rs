@@ -3,18 +3,18 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, Utc};
 use zen_harness::process;
 
-use crate::assignment::FILE_BYTES_MAX;
+use crate::files::FILE_BYTES_MAX;
 use crate::teacher::solution::GIT_TIME_MAX;
 use crate::teacher::workshop::Temporary;
 
 /// When the commit that is checked out was made. Git runs in a repository of
 /// ours and only reads the student's objects, because a repository's own
 /// settings can make Git run any command.
-pub(crate) fn time(repository: &Path) -> Option<SystemTime> {
+pub(crate) fn time(repository: &Path) -> Option<DateTime<Utc>> {
     let commit = head(repository)?;
     let ours = Temporary::new().ok()?;
     let git = || {
@@ -24,18 +24,15 @@ pub(crate) fn time(repository: &Path) -> Option<SystemTime> {
         git.current_dir(&ours.0);
         git
     };
-    let run = |git: &mut Command| {
-        let ended = process::run(git, GIT_TIME_MAX).ok()?;
-        ended.succeeded().then_some(ended.output)
-    };
+    let run = |git: &mut Command| process::output_of(git, GIT_TIME_MAX).ok();
     run(git().args(["init", "--quiet", "--bare", "."]))?;
     let mut show = git();
     show.env("GIT_OBJECT_DIRECTORY", repository.join("objects"));
-    let lines = run(show.args(["cat-file", "commit", &commit]))?;
+    let text = run(show.args(["cat-file", "commit", &commit]))?;
     // "committer NAME <EMAIL> SECONDS ZONE"
-    let line = lines.iter().find(|it| it.starts_with("committer "))?;
+    let line = text.lines().find(|it| it.starts_with("committer "))?;
     let seconds = line.rsplit(' ').nth(1)?.parse().ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    DateTime::from_timestamp(seconds, 0)
 }
 
 /// The commit that is checked out.

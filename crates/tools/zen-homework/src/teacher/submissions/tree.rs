@@ -8,19 +8,16 @@ use std::fs::{self, File};
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::{Duration, SystemTime};
 
-use chrono::{Local, NaiveDate};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use unicode_normalization::UnicodeNormalization;
+use zip::ZipArchive;
 use zip::extra_fields::ExtraField;
 use zip::read::ZipFile;
-use zip::{DateTime, ZipArchive};
 
-use crate::assignment::{FILE_BYTES_MAX, is_left_out};
-use crate::project::KEPT;
-
-/// The most files and folders of one student that are looked at.
-const ENTRIES_MAX: usize = 20_000;
+use crate::at::At;
+use crate::files::FILE_BYTES_MAX;
+use crate::teacher::times;
 
 /// The largest zip within a zip.
 const INNER_ZIP_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -29,7 +26,7 @@ const INNER_ZIP_BYTES_MAX: u64 = 32 * 1024 * 1024;
 const ZIPS_DEEP_MAX: usize = 3;
 
 /// How many folders deep a submission is looked at.
-const FOLDERS_DEEP_MAX: usize = 24;
+pub(crate) const FOLDERS_DEEP_MAX: usize = 24;
 
 /// Archives that are named in a report, but not opened.
 const OTHER_ARCHIVES: [&str; 9] =
@@ -38,11 +35,12 @@ const OTHER_ARCHIVES: [&str; 9] =
 trait Source: Read + Seek {}
 impl<T: Read + Seek> Source for T {}
 
-/// A zip, and a list of what is in it.
+/// An open zip.
+#[derive(Clone)]
 struct Archive {
-    zip: RefCell<ZipArchive<Box<dyn Source>>>,
-    /// In order, so that what is in a folder is together.
-    entries: Vec<(Vec<String>, Node)>,
+    zip: Rc<RefCell<ZipArchive<Box<dyn Source>>>>,
+    /// How many zips it is in, itself included.
+    deep: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,19 +59,20 @@ pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) kind: Kind,
     pub(crate) bytes: u64,
-    pub(crate) time: Option<SystemTime>,
+    pub(crate) time: Option<DateTime<Utc>>,
     place: Place,
 }
 
 #[derive(Clone)]
 enum Place {
     Disk(PathBuf),
-    /// A file in a zip, by its number, and how many zips that is in others.
-    Zip(Rc<Archive>, usize, usize),
-    ZipFolder(Rc<Archive>, Vec<String>, usize),
-    /// In the list of a zip, which does not refer to itself.
-    Listed(usize),
+    /// A file in a zip, by its number.
+    Zip(Archive, usize),
+    /// A folder in a zip.
+    Folder(Children),
 }
+
+type Children = BTreeMap<String, Node>;
 
 /// A name as it is shown, without what a terminal would obey.
 pub(crate) fn composed(name: &str) -> String {
@@ -83,9 +82,8 @@ pub(crate) fn composed(name: &str) -> String {
 
 impl Node {
     /// What is at this path. A link is not followed.
-    pub(crate) fn at(path: &Path) -> Result<Self, String> {
-        let in_path = |err| format!("{}: {err}", path.display());
-        let metadata = fs::symlink_metadata(path).map_err(in_path)?;
+    pub(crate) fn on_disk(path: &Path) -> Result<Self, String> {
+        let metadata = fs::symlink_metadata(path).at(path)?;
         let kind = match metadata.file_type() {
             it if it.is_dir() => Kind::Folder,
             it if it.is_file() => Kind::File,
@@ -94,7 +92,7 @@ impl Node {
         };
         // `.` and `..` have names as well.
         let whole = match (path.file_name(), kind) {
-            (None, Kind::Folder) => path.canonicalize().map_err(in_path)?,
+            (None, Kind::Folder) => path.canonicalize().at(path)?,
             _ => path.to_path_buf(),
         };
         let name = whole.file_name().unwrap_or_default().to_string_lossy();
@@ -102,7 +100,7 @@ impl Node {
             name: composed(&name),
             kind,
             bytes: metadata.len(),
-            time: metadata.modified().ok(),
+            time: metadata.modified().ok().map(Into::into),
             place: Place::Disk(whole),
         })
     }
@@ -144,24 +142,18 @@ impl Node {
 
     /// What is in a folder or a zip, in order of the names.
     pub(crate) fn children(&self) -> Result<Vec<Self>, String> {
-        if self.is_zip() {
-            let (archive, deep) = self.archive()?;
-            return Ok(in_zip(&archive, &[], deep));
-        }
         match &self.place {
+            _ if self.is_zip() => Ok(self.unzipped()?.into_values().collect()),
             Place::Disk(path) => {
-                let in_path = |err| format!("{}: {err}", path.display());
-                let entries = fs::read_dir(path).map_err(in_path)?;
+                let entries = fs::read_dir(path).at(path)?;
                 let mut children = entries
-                    .map(|entry| Self::at(&entry.map_err(in_path)?.path()))
+                    .map(|entry| Self::on_disk(&entry.at(path)?.path()))
                     .collect::<Result<Vec<_>, _>>()?;
                 children.sort_by(|a, b| a.name.cmp(&b.name));
                 Ok(children)
             }
-            Place::ZipFolder(archive, at, deep) => {
-                Ok(in_zip(archive, at, *deep))
-            }
-            _ => Ok(Vec::new()),
+            Place::Folder(children) => Ok(children.values().cloned().collect()),
+            Place::Zip(..) => Ok(Vec::new()),
         }
     }
 
@@ -171,118 +163,109 @@ impl Node {
     }
 
     fn read_up_to(&self, most: u64) -> Result<Vec<u8>, String> {
-        let named = |why: String| format!("{}: {why}", self.name);
         let mut bytes = Vec::new();
         // Its real size is not always the one that the zip states.
         let read = match &self.place {
             Place::Disk(path) => File::open(path)
-                .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
-                .map_err(|err| err.to_string()),
-            Place::Zip(archive, index, _) => {
+                .and_then(|file| file.take(most + 1).read_to_end(&mut bytes)),
+            Place::Zip(archive, index) => {
                 let mut zip = archive.zip.borrow_mut();
-                let file = zip.by_index(*index);
-                file.map_err(|err| err.to_string()).and_then(|file| {
-                    let read = file.take(most + 1).read_to_end(&mut bytes);
-                    read.map_err(|err| err.to_string())
-                })
+                let file = zip.by_index(*index).at(&self.name)?;
+                file.take(most + 1).read_to_end(&mut bytes)
             }
-            _ => Err("it is no file".into()),
+            Place::Folder(_) => return Err("it is no file").at(&self.name),
         };
-        read.map_err(named)?;
+        read.at(&self.name)?;
         match bytes.len() as u64 > most {
-            true => Err(named(format!("more than {} MiB", most >> 20))),
+            true => Err(format!("more than {} MiB", most >> 20)).at(&self.name),
             false => Ok(bytes),
         }
     }
 
-    fn archive(&self) -> Result<(Rc<Archive>, usize), String> {
-        let named = |why: String| format!("{}: {why}", self.name);
+    /// The contents of a zip.
+    fn unzipped(&self) -> Result<Children, String> {
         let (source, deep): (Box<dyn Source>, usize) = match &self.place {
             Place::Disk(path) => {
-                let file = File::open(path);
-                (Box::new(file.map_err(|err| named(err.to_string()))?), 1)
+                (Box::new(File::open(path).at(&self.name)?), 1)
             }
-            Place::Zip(_, _, deep) if *deep < ZIPS_DEEP_MAX => {
+            Place::Zip(around, _) if around.deep < ZIPS_DEEP_MAX => {
                 let bytes = self.read_up_to(INNER_ZIP_BYTES_MAX)?;
-                (Box::new(Cursor::new(bytes)), deep + 1)
+                (Box::new(Cursor::new(bytes)), around.deep + 1)
             }
-            _ => return Err(named("too many zips in each other".into())),
+            _ => return Err("too many zips in each other").at(&self.name),
         };
         let zip = ZipArchive::new(source);
-        let mut zip = zip.map_err(|err| named(format!("no zip: {err}")))?;
-        let mut entries = Vec::new();
-        for index in 0..zip.len() {
-            if let Ok(file) = zip.by_index_raw(index) {
-                entries.push(listed(&file, index));
+        let zip = zip.map_err(|err| format!("no zip: {err}")).at(&self.name)?;
+        let all = zip.len();
+        let archive = Archive { zip: Rc::new(RefCell::new(zip)), deep };
+        let mut children = Children::new();
+        for index in 0..all {
+            if let Ok(file) = archive.zip.borrow_mut().by_index_raw(index) {
+                let place = Place::Zip(archive.clone(), index);
+                let (path, node) = entry(&file, place);
+                insert(&mut children, &path, node);
             }
         }
-        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok((Rc::new(Archive { zip: RefCell::new(zip), entries }), deep))
+        Ok(children)
     }
 }
 
 /// The entry of a zip: its path in it, and what it is.
-fn listed<R: Read>(file: &ZipFile<'_, R>, index: usize) -> (Vec<String>, Node) {
+fn entry<R: Read>(file: &ZipFile<'_, R>, place: Place) -> (Vec<String>, Node) {
     // macOS writes UTF-8, but does not say so.
     let name = std::str::from_utf8(file.name_raw());
     let name = composed(name.unwrap_or(file.name())).replace('\\', "/");
     let parts = name.split('/').filter(|it| !it.is_empty() && *it != ".");
-    let parts: Vec<_> = parts.map(str::to_owned).collect();
-    let leads_out = name.starts_with('/') || parts.iter().any(|it| it == "..");
+    let mut path: Vec<_> = parts.map(str::to_owned).collect();
+    let leads_out = name.starts_with('/') || path.iter().any(|it| it == "..");
     let kind = match () {
         () if leads_out => Kind::Odd,
         () if file.is_symlink() => Kind::Link,
         () if name.ends_with('/') => Kind::Folder,
         () => Kind::File,
     };
-    let path = if leads_out { vec![name] } else { parts };
+    if leads_out {
+        path = vec![name];
+    }
+    // What is deeper is not looked at.
+    path.truncate(FOLDERS_DEEP_MAX + 2);
     let exact = file.extra_data_fields().find_map(|it| match it {
         ExtraField::ExtendedTimestamp(it) => it.mod_time(),
         _ => None,
     });
-    let exact = exact.map(|seconds| {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.into())
+    let exact = exact.and_then(|it| DateTime::from_timestamp(it.into(), 0));
+    // Otherwise it has the time on the clock of the machine that made it. The
+    // year 1980 stands for no time at all.
+    let time = exact.or_else(|| {
+        let time = file.last_modified().filter(|it| it.year() > 1980)?;
+        times::local(NaiveDateTime::try_from(time).ok()?)
     });
-    let time = exact.or_else(|| file.last_modified().and_then(local));
     let name = path.last().cloned().unwrap_or_default();
-    let (bytes, place) = (file.size(), Place::Listed(index));
+    let bytes = file.size();
     (path, Node { name, kind, bytes, time, place })
 }
 
-/// A zip has the time of day of the machine that made it.
-fn local(it: DateTime) -> Option<SystemTime> {
-    let (year, month, day) = (it.year().into(), it.month(), it.day());
-    let day = NaiveDate::from_ymd_opt(year, month.into(), day.into())?;
-    let (hour, minute) = (it.hour().into(), it.minute().into());
-    let time = day.and_hms_opt(hour, minute, it.second().into())?;
-    let time = time.and_local_timezone(Local).earliest()?;
-    // The year 1980 stands for no time at all.
-    (it.year() > 1980).then(|| time.into())
-}
-
-/// What is in one folder of a zip.
-fn in_zip(archive: &Rc<Archive>, at: &[String], deep: usize) -> Vec<Node> {
-    let mut children = BTreeMap::new();
-    let first = archive.entries.partition_point(|(path, _)| &path[..] < at);
-    for (path, node) in &archive.entries[first..] {
-        let Some(below) = path.strip_prefix(at) else { break };
-        let [name, below @ ..] = below else { continue };
-        let mut node = node.clone();
-        node.name.clone_from(name);
-        node.place = match (below, node.kind, node.place) {
-            ([], Kind::Folder, _) | ([_, ..], _, _) => {
-                node.kind = Kind::Folder;
-                let folder = [at, std::slice::from_ref(name)].concat();
-                Place::ZipFolder(archive.clone(), folder, deep)
+/// Puts the entry of a zip into the folder to which its path leads.
+fn insert(children: &mut Children, path: &[String], node: Node) {
+    match path {
+        [] => {}
+        [name] if node.kind != Kind::Folder => {
+            children.insert(name.clone(), node);
+        }
+        [name, below @ ..] => {
+            let folder = || Node {
+                name: name.clone(),
+                kind: Kind::Folder,
+                bytes: 0,
+                time: None,
+                place: Place::Folder(Children::new()),
+            };
+            let folder = children.entry(name.clone()).or_insert_with(folder);
+            if let Place::Folder(children) = &mut folder.place {
+                insert(children, below, node);
             }
-            (_, _, Place::Listed(index)) => {
-                Place::Zip(archive.clone(), index, deep)
-            }
-            (_, _, place) => place,
-        };
-        children.insert(name.clone(), node);
+        }
     }
-    children.into_values().collect()
 }
 
 /// What systems and platforms add to files, and no one means to hand in.
@@ -290,90 +273,4 @@ pub(crate) fn is_junk(name: &str) -> bool {
     const JUNK: [&str; 4] =
         ["__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini"];
     name.starts_with("._") || JUNK.contains(&name)
-}
-
-/// A file of a student.
-#[derive(Clone)]
-pub(crate) struct Leaf {
-    /// From the student's folder on; a zip counts as a folder.
-    pub(crate) path: Vec<String>,
-    pub(crate) node: Node,
-    /// Which delivery it comes from, if there are several.
-    pub(crate) delivery: usize,
-}
-
-/// All that a student has handed in.
-#[derive(Default)]
-pub(crate) struct Walked {
-    pub(crate) leaves: Vec<Leaf>,
-    /// The path of what was not looked at, and why.
-    pub(crate) left_out: Vec<(Vec<String>, String)>,
-    /// Folders with a repository of their own, by their path.
-    pub(crate) repositories: Vec<(Vec<String>, PathBuf)>,
-    entries: usize,
-}
-
-impl Walked {
-    /// Looks at everything below a file or folder, which has this path.
-    pub(crate) fn add(
-        &mut self,
-        node: &Node,
-        path: Vec<String>,
-        delivery: usize,
-    ) -> Result<(), String> {
-        let mut without = |why: &str| {
-            self.left_out.push((path.clone(), why.into()));
-            Ok(())
-        };
-        match node.kind {
-            Kind::Link => return without("a link, not followed"),
-            Kind::Odd => return without("neither a file nor a folder"),
-            Kind::File if node.is_other_archive() => {
-                return without("only zips are opened");
-            }
-            Kind::File if !node.is_zip() => {
-                self.leaves.push(Leaf { path, node: node.clone(), delivery });
-                return Ok(());
-            }
-            _ => {}
-        }
-        if path.len() > FOLDERS_DEEP_MAX {
-            return without("too deep");
-        }
-        let children = match node.children() {
-            Ok(children) => children,
-            Err(why) => return without(&why),
-        };
-        if children.iter().any(|it| it.name == "pyvenv.cfg") {
-            return without("a virtual environment of Python");
-        }
-        // The tools of a handout.
-        if node.name == "tools"
-            && children.iter().any(|it| it.name == "zen-homework")
-        {
-            return Ok(());
-        }
-        for child in children {
-            self.entries += 1;
-            if self.entries > ENTRIES_MAX {
-                return Err(format!("more than {ENTRIES_MAX} files"));
-            }
-            if is_junk(&child.name) || child.name == KEPT {
-                continue;
-            }
-            if child.name == ".git" {
-                let folder = child.disk().filter(|it| it.is_dir());
-                let folder = folder.map(|it| (path.clone(), it.to_path_buf()));
-                self.repositories.extend(folder);
-                continue;
-            }
-            let path = [&path[..], &[child.stem().to_string()]].concat();
-            if child.kind == Kind::Folder && is_left_out(&child.name) {
-                self.left_out.push((path, "built or installed".into()));
-                continue;
-            }
-            self.add(&child, path, delivery)?;
-        }
-        Ok(())
-    }
 }

@@ -1,18 +1,19 @@
-//! The inner cage, and what a process does to itself there.
+//! How a process enters the inner cage, and what it does to itself there.
 #![expect(unsafe_code, reason = "only after fork() can a child change itself")]
 
 use std::env;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::process::{self, Gid, Pid, PidfdFlags, Resource, Rlimit, Uid};
+use rustix::process::{self, Pid, PidfdFlags};
 use rustix::thread::{
     self, LinkNameSpaceType, ThreadNameSpaceType, move_into_link_name_space,
     move_into_thread_name_spaces,
@@ -21,44 +22,56 @@ use zen_harness::{proc, process::Process};
 
 use crate::teacher::limits::Limits;
 
-/// What a program may keep in shared memory and in its temporary files.
-const DEVICES: [&str; 8] = [
-    "--dev",
-    "/dev",
-    "--size",
-    "67108864",
-    "--tmpfs",
-    "/dev/shm",
-    "--remount-ro",
-    "/dev",
-];
-pub(super) const TEMPORARY: [&str; 4] =
-    ["--size", "268435456", "--tmpfs", "/tmp"];
-
-/// The kernel's limit on the memory that a process reserves is this many times
-/// the limit on what all use together, which the keeper counts.
-const RESERVED_FACTOR: u64 = 4;
-
-/// The largest file that a process may write.
-const FILE_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
-/// Below every program of the machine's owner.
-const NICE: i32 = 19;
-
 /// Users above those of people, services and containers.
 const USERS: std::ops::Range<u32> = 64_000..65_000;
 
 /// How long the inner cage may take to stand.
 const START_TIME_MAX: Duration = Duration::from_secs(20);
 
-/// A cage in a cage: it can write to this folder and to its /tmp only.
-fn cage(folder: &Path) -> Command {
+/// The inner cage sees what the outer one does, but another /proc, /dev and
+/// /tmp. In memory, it may keep 64 MiB shared and 256 MiB in files.
+const INNER: &str = "--unshare-user --uid 1000 --gid 1000 --unshare-pid \
+    --unshare-ipc --unshare-uts --unshare-cgroup-try --die-with-parent \
+    --new-session --ro-bind / / --proc /proc --dev /dev --size 67108864 \
+    --tmpfs /dev/shm --remount-ro /dev --size 268435456 --tmpfs /tmp";
+
+/// The inner cage in which everything is started.
+static CURRENT: RwLock<Option<Holder>> = RwLock::new(None);
+
+/// An inner cage that waits for commands. Its first process only collects those
+/// that have ended.
+#[derive(Debug)]
+struct Holder {
+    _process: Process,
+    first: OwnedFd,
+    own: File,
+    limits: Option<Limits>,
+}
+
+/// Starts everything from now on in a new inner cage, within these limits.
+/// Whatever runs in an earlier one is killed.
+pub(crate) fn enter(
+    writable: &[&Path],
+    limits: Option<Limits>,
+) -> Result<(), String> {
+    let current = || CURRENT.write().unwrap_or_else(PoisonError::into_inner);
+    *current() = None;
+    let holder = Holder::start(writable, limits)?;
+    *current() = Some(holder);
+    zen_harness::process::start_with(|command| {
+        let current = CURRENT.read().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some(holder) => holder.spawn(command),
+            None => command.spawn(),
+        }
+    });
+    Ok(())
+}
+
+/// The inner cage, in which only these folders and its /tmp can be written.
+fn inner(writable: &[&Path]) -> Command {
     let mut bwrap = Command::new("bwrap");
-    bwrap.args(["--unshare-user", "--uid", "1000", "--gid", "1000"]);
-    bwrap.args(["--unshare-pid", "--unshare-ipc", "--unshare-uts"]);
-    bwrap.args(["--unshare-cgroup-try", "--die-with-parent", "--new-session"]);
-    bwrap.args(["--ro-bind", "/", "/", "--proc", "/proc"]);
-    bwrap.args(DEVICES).args(TEMPORARY);
+    bwrap.args(INNER.split(' '));
     // The new /tmp must not hide the tools that the outer cage shows below it.
     let path = env::var_os("PATH").unwrap_or_default();
     let temporary = Path::new("/tmp");
@@ -71,54 +84,26 @@ fn cage(folder: &Path) -> Command {
             bwrap.arg("--ro-bind").args([tool, tool]);
         }
     }
-    bwrap.arg("--bind").args([folder, folder]);
-    // bubblewrap refuses to begin with a capability that it did not expect.
-    let clear = || Ok(thread::clear_ambient_capability_set()?);
-    // SAFETY: between fork and exec it makes a single system call.
-    unsafe { bwrap.pre_exec(clear) };
-    bwrap
-}
-
-/// The same build command in an inner cage without any network.
-pub(crate) fn build(
-    command: &Command,
-    folder: &Path,
-    target: &Path,
-    limits: Option<Limits>,
-) -> Command {
-    let mut bwrap = cage(folder);
-    bwrap.arg("--unshare-net").arg("--bind").args([target, target]);
-    if let Some(folder) = command.get_current_dir() {
-        bwrap.arg("--chdir").arg(folder);
+    for folder in writable {
+        bwrap.arg("--bind").args([folder, folder]);
     }
-    bwrap.arg("--");
-    if let Some(limits) = limits {
-        bwrap.args(["/homework/zen-homework", "within"]);
-        bwrap.args(limits.words()).arg("--");
-    }
-    bwrap.arg(command.get_program()).args(command.get_args());
-    let set = command.get_envs();
-    bwrap.envs(set.filter_map(|(name, value)| Some((name, value?))));
     bwrap
-}
-
-/// An inner cage that waits for servers. Its first process only collects those
-/// that have ended.
-#[derive(Debug)]
-pub(crate) struct Holder {
-    _process: Process,
-    first: OwnedFd,
-    own: File,
-    limits: Limits,
 }
 
 impl Holder {
-    pub(crate) fn start(folder: &Path, limits: Limits) -> Result<Self, String> {
+    fn start(
+        writable: &[&Path],
+        limits: Option<Limits>,
+    ) -> Result<Self, String> {
         let in_cage = |err: io::Error| format!("the inner cage: {err}");
-        let mut bwrap = cage(folder);
+        let mut bwrap = inner(writable);
         bwrap.args(["--as-pid-1", "--", "sh", "-c"]);
         bwrap.arg("trap '' CHLD; echo ready; exec cat >/dev/null");
         bwrap.stdin(Stdio::piped()).stdout(Stdio::piped());
+        // bubblewrap refuses to begin with a capability that it did not expect.
+        let clear = || Ok(thread::clear_ambient_capability_set()?);
+        // SAFETY: between fork and exec it makes a single system call.
+        unsafe { bwrap.pre_exec(clear) };
         let process = Process::spawn(&mut bwrap).map_err(in_cage)?;
         let said = process.output.first_line(START_TIME_MAX);
         if said.is_err() || said.is_ok_and(|it| it != "ready") {
@@ -143,7 +128,7 @@ impl Holder {
 
     /// Starts a command there. It is a child of ours all the same: we see its
     /// processes, and it does not see ours.
-    pub(crate) fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+    fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let folder = match command.get_current_dir() {
             Some(folder) => folder.to_path_buf(),
             None => env::current_dir()?,
@@ -156,7 +141,7 @@ impl Holder {
                 | ThreadNameSpaceType::HOST_NAME_AND_NIS_DOMAIN_NAME;
             move_into_thread_name_spaces(first.as_fd(), spaces)?;
             env::set_current_dir(&folder)?;
-            limits.apply()
+            limits.map_or(Ok(()), Limits::apply)
         };
         // SAFETY: between fork and exec it makes system calls only.
         unsafe { command.pre_exec(enter) };
@@ -168,68 +153,6 @@ impl Holder {
         move_into_link_name_space(self.own.as_fd(), own)?;
         child
     }
-}
-
-impl Limits {
-    /// Puts this process, and all that it starts, within the limits.
-    fn apply(self) -> io::Result<()> {
-        self.share()?;
-        // In a new user namespace, only its own processes count.
-        lower(Resource::Nproc, self.processes)?;
-        lower(Resource::Fsize, FILE_BYTES_MAX)?;
-        lower(Resource::Core, 0)?;
-        lower(Resource::Cpu, self.cpu_seconds)?;
-        process::setpriority_process(None, NICE)?;
-        // If the machine runs out of memory, they are ended first.
-        let score = "/proc/self/oom_score_adj";
-        let mut score = OpenOptions::new().write(true).open(score)?;
-        score.write_all(b"1000")?;
-        Ok(thread::set_no_new_privs(true)?)
-    }
-
-    /// The limits that a case may change in a server. It keeps the maximum of
-    /// the checker, so both must have the same.
-    pub(crate) fn share(self) -> io::Result<()> {
-        let reserved = self.memory_mib * 1024 * 1024 * RESERVED_FACTOR;
-        lower(Resource::As, reserved)?;
-        lower(Resource::Nofile, self.descriptors)
-    }
-}
-
-/// Sets a limit, but no process may raise its own.
-fn lower(resource: Resource, most: u64) -> io::Result<()> {
-    let most = match process::getrlimit(resource).maximum {
-        Some(maximum) => most.min(maximum),
-        None => most,
-    };
-    let (current, maximum) = (Some(most), Some(most));
-    Ok(process::setrlimit(resource, Rlimit { current, maximum })?)
-}
-
-/// Puts this process within limits, and becomes the command. Returns only if
-/// that fails.
-pub fn become_within(limits: Limits, words: &[String]) -> Result<(), String> {
-    limits.apply().map_err(|err| format!("limits: {err}"))?;
-    become_command(words)
-}
-
-/// Becomes the command as another user. Returns only if that fails.
-pub fn become_user(user: u32, words: &[String]) -> Result<(), String> {
-    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
-    // This process has a single thread.
-    thread::set_thread_groups(&[])
-        .and_then(|()| thread::set_thread_res_gid(gid, gid, gid))
-        .and_then(|()| thread::set_thread_res_uid(uid, uid, uid))
-        .map_err(|err| format!("user {user}: {err}"))?;
-    become_command(words)
-}
-
-fn become_command(words: &[String]) -> Result<(), String> {
-    let [program, arguments @ ..] = words else {
-        return Err("there is no command".into());
-    };
-    let err = Command::new(program).args(arguments).exec();
-    Err(format!("cannot run {program}: {err}"))
 }
 
 /// Starts the command in the control group of this file.

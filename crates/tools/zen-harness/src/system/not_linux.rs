@@ -1,4 +1,4 @@
-//! What a Unix system other than Linux cannot do.
+//! What only Linux can do.
 
 use std::io;
 use std::net::TcpStream;
