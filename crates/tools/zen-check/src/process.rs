@@ -110,17 +110,17 @@ impl Watch {
         )))
     }
 
-    /// Expects that it rests. If it is still awake and has not slept yet, it
-    /// may lack a processor, and so is watched for longer.
+    /// Expects that it sleeps now. One that is awake may lack a processor, and
+    /// with it the time to show that it spins, so it is watched for longer.
     fn end(&self) -> Verdict {
         let deadline = Instant::now() + PATIENCE;
         loop {
             self.expect_idle()?;
-            if !self.never_slept()? {
+            if !self.is_awake()? {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                let what = "while it had nothing to do it never went to sleep";
+                let what = "while it had nothing to do it did not go to sleep";
                 return Err(Fault::late(PATIENCE, what));
             }
             thread::sleep(TICK);
@@ -185,7 +185,30 @@ pub(crate) fn come_to_rest(process: u32) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{self, Read, Write};
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    #[test]
+    fn one_that_spins_after_a_sleep_is_not_at_rest() -> io::Result<()> {
+        let mut spinner = Command::new("sh")
+            .args(["-c", "read _; sleep 0.1; echo; while :; do :; done"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let watch = Watch::start(spinner.id());
+        let mut input = spinner.stdin.take().expect("it is piped");
+        input.write_all(b"\n")?;
+        let mut output = spinner.stdout.take().expect("it is piped");
+        output.read_exact(&mut [0])?;
+        // It has slept, and has used too little processor time to be blamed.
+        let ended = watch.and_then(|watch| watch.end());
+        spinner.kill()?;
+        spinner.wait()?;
+        assert!(ended.is_err(), "it spins");
+        Ok(())
+    }
 
     #[test]
     fn a_longer_wait_looks_less_often() {
