@@ -86,9 +86,8 @@ impl Case {
         if self.inetds && subject.is(|one| one.inetd().is_some()) {
             return Some("inetd does this, and not the program".into());
         }
-        if let Some(longest) = system::longest_queue()
-            && longest < self.queue
-        {
+        let longest = system::longest_queue();
+        if let Some(longest) = longest.filter(|&it| it < self.queue) {
             return Some(format!(
                 "here only {longest} clients can wait to be accepted \
                 (net.core.somaxconn)"

@@ -308,15 +308,12 @@ impl Client {
         while have < expected.len() {
             let rest = &expected[have..];
             let room = rest.len().min(buffer.len());
-            let received = self.receive(&mut buffer[..room], patience)?;
-            if let Received::Bytes(n) = received
-                && buffer[..n] == rest[..n]
-            {
-                have += n;
-                continue;
-            }
-            let mut came = expected[..have].to_vec();
-            let then = match received {
+            let mut came = Vec::new();
+            let then = match self.receive(&mut buffer[..room], patience)? {
+                Received::Bytes(n) if buffer[..n] == rest[..n] => {
+                    have += n;
+                    continue;
+                }
                 Received::Bytes(n) => {
                     came.extend_from_slice(&buffer[..n]);
                     // A reader of the failure wants to see some more.
@@ -332,6 +329,7 @@ impl Client {
                 Received::End(ending) => Then::End(ending),
                 Received::NothingYet => Then::Nothing(patience),
             };
+            let came = [&expected[..have], &came].concat();
             return Err(self.unexpected(expected, &came, then));
         }
         if *expected != *right {

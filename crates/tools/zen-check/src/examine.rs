@@ -168,10 +168,9 @@ fn begin(program: &Arc<Program>, talks: bool) -> (Outcome, Met) {
         Ok(())
     });
     let mut outcome = attempt::explained(started, &subject, None);
-    if let (Outcome::Failed(failure), Launch::Command(words)) =
-        (&mut outcome, &program.launch)
-        && !words.iter().any(|word| word.contains("{port}"))
-    {
+    let names_no_port = matches!(&program.launch, Launch::Command(words)
+        if !words.iter().any(|word| word.contains("{port}")));
+    if let (Outcome::Failed(failure), true) = (&mut outcome, names_no_port) {
         let means = "The command contains no {port}, so only the variable \
             ZEN_PORT told the server its port.";
         failure.means = Some(means.into());

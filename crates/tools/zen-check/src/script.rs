@@ -83,9 +83,8 @@ pub(crate) fn read(
         }
         let mut line = first.to_string();
         // What ends with a backslash goes on in the next line.
-        while line.ends_with(" \\")
-            && let Some((_, more)) = lines.next()
-        {
+        while line.ends_with(" \\") {
+            let Some((_, more)) = lines.next() else { break };
             line.pop();
             line += more;
         }

@@ -18,7 +18,7 @@ const BATCH_CLIENTS: usize = 16;
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[1, 4, 16, 64, 256, 1000];
-    let clients = lab.pick([&[1, 8], all, all]);
+    let clients = lab.pick([&[1, 8][..], all, all]);
     let batches: &[usize] =
         lab.pick([&[1, 16], &[1, 4, 16, 64], &[1, 2, 4, 8, 16, 32, 64]]);
     let rates: &[f64] = lab.pick([

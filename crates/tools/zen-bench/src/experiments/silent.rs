@@ -12,7 +12,7 @@ pub(super) const SERVERS: &str = "zen-single zen-threaded zen-legacy zen-fork \
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 39, 40, 41, 1000];
-    let crowds = lab.pick([&[0, 1, 4], all, all]);
+    let crowds = lab.pick([&[0, 1, 4][..], all, all]);
     let limit = lab.pick([0.2, 0.5, 1.0]);
     charts.get("wait").limit = Some(limit);
     for run in 0..lab.runs() {

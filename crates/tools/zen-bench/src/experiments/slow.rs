@@ -10,7 +10,7 @@ use crate::results::Charts;
 
 pub(super) fn make(lab: &mut Lab, charts: &mut Charts) -> Result<()> {
     let all: &[usize] = &[1, 2, 4, 5, 8, 12, 16];
-    let crowds = lab.pick([&[1, 4, 16], all, all]);
+    let crowds = lab.pick([&[1, 4, 16][..], all, all]);
     let names = "zen-single zen-threaded zen-legacy zen-fork zen-poll \
                  zen-callback zen-coroutine";
     for run in 0..lab.runs() {

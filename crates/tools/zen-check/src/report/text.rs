@@ -43,9 +43,7 @@ pub(super) fn failures(
     level: Level,
 ) -> impl Iterator<Item = (&CaseResult, &Failure)> {
     let mut results = &report.results[..];
-    if let [first, ..] = results
-        && first.clause == START
-    {
+    if results.first().is_some_and(|first| first.clause == START) {
         results = &results[..1];
     }
     outcome::failures(results).filter(move |(it, _)| {

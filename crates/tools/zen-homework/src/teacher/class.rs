@@ -168,10 +168,9 @@ impl<'a> Class<'a> {
             require_built(assignment, &kept.map_err(without_a_cage)?)?;
         }
         let seconds = self.starter_builds(assignment, "starter")?;
-        if let Some(starter) = self.starters.get_mut(name)
-            && assignment.is_cargos()
-            && self.cage.is_some()
-        {
+        let has_limit = assignment.is_cargos() && self.cage.is_some();
+        let starter = self.starters.get_mut(name).filter(|_| has_limit);
+        if let Some(starter) = starter {
             let seconds = (seconds * BUILD_FACTOR).ceil() as u64;
             let seconds = seconds.max(BUILD_SECONDS_MIN) * BUSY_FACTOR;
             starter.build_seconds = seconds.min(assignment.build_seconds);

@@ -215,9 +215,9 @@ pub(crate) fn run(
         if since.elapsed() > Duration::from_secs(seconds) + MARGIN {
             was_late = true;
             killed = Some(format!("killed after {seconds} s"));
-        } else if are_limited && let Some(what) = limits.reached(process) {
-            was_greedy = true;
-            killed = Some(format!("killed: {what}"));
+        } else if are_limited {
+            killed = limits.reached(process).map(|it| format!("killed: {it}"));
+            was_greedy = killed.is_some();
         }
         killed.is_none()
     });

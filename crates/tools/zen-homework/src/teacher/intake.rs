@@ -127,10 +127,8 @@ pub(crate) fn take<'a>(
     }
     let is_asked = variants.iter().any(|it| it.assignment.dialect.is_some());
     intake.dialects_differ = !differ.is_empty();
-    if let Some(first) = differ.first()
-        && differ.len() == handouts
-        && !is_asked
-    {
+    let all_differ = differ.len() == handouts && !is_asked;
+    if let Some(first) = differ.first().filter(|_| all_differ) {
         return Err(format!(
             "{first}, with every handout that was handed in: --dialect SEED"
         ));

@@ -142,8 +142,8 @@ fn slim(mut manifest: Table) -> Table {
     let empty = || Value::Array(Vec::new());
     features.insert("default".into(), empty());
     let paid_for = features.insert(TEACHERS.into(), empty());
-    if let Some(Value::Table(all)) = manifest.get_mut("dependencies")
-        && let Some(Value::Array(names)) = paid_for
+    if let (Some(Value::Table(all)), Some(Value::Array(names))) =
+        (manifest.get_mut("dependencies"), paid_for)
     {
         for name in names.iter().filter_map(Value::as_str) {
             all.remove(name.strip_prefix("dep:").unwrap_or(name));

@@ -78,11 +78,11 @@ impl Gate<'_> {
         solution: &Files,
     ) -> Result<bool, String> {
         let files = self.patched(&wrong.patch, solution)?;
-        if let Some(file) = &self.assignment.start
-            && let folder = self.workshop.folder().join("wrong")
-            && Start::load(&folder.join(file))?.missing().is_some()
-        {
-            return Ok(false);
+        if let Some(file) = &self.assignment.start {
+            let folder = self.workshop.folder().join("wrong");
+            if Start::load(&folder.join(file))?.missing().is_some() {
+                return Ok(false);
+            }
         }
         let examined = self.examine(&files, false)?;
         let failing = examined.failing()?;

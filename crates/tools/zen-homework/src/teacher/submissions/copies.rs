@@ -151,8 +151,8 @@ impl<'a> Sought<'a> {
                 // Beside a whole folder, only a sure copy of its own counts.
                 let enough =
                     |it: &Likeness| placed.is_empty() || *it == Likeness::Sure;
-                if let Some(like) = like.filter(enough)
-                    && !placed.iter().any(|it| has(it.files.values(), leaf))
+                let Some(like) = like.filter(enough) else { continue };
+                if !placed.iter().any(|it| has(it.files.values(), leaf))
                     && !self.is_anothers(submission, folder)
                 {
                     let files = found.entry(folder).or_default();

@@ -16,10 +16,8 @@ pub(crate) fn unmarked(name: &str) -> (String, u64) {
     let lower = name.trim().to_lowercase();
     let (mut name, mut number) = (&*lower, 0);
     // ILIAS begins a name with the time: 20261005083000_framing.
-    if let Some((time, rest)) = name.split_once('_')
-        && time.len() == 14
-        && let Ok(time) = time.parse()
-    {
+    let first = name.split_once('_').filter(|(time, _)| time.len() == 14);
+    if let Some((Ok(time), rest)) = first.map(|(it, rest)| (it.parse(), rest)) {
         (name, number) = (rest, time);
     }
     let find = |name| MARK.as_ref().and_then(|it| it.captures(name));
