@@ -1,7 +1,7 @@
 //! Draws which threads ran and which waited in a real run of a server.
 //!
 //! - [`scenario`]: what each client does, and when; [`play`] plays it;
-//! - [`strace`]: reads what strace writes; [`build`] turns it into tasks;
+//! - `strace`: reads what strace writes; [`build`] turns it into tasks;
 //! - [`run`]: a recorded run; [`record`] makes it from both of these;
 //! - [`lane`], [`picture`]: what to draw of it, and [`svg`], [`html`]
 //!   and [`perfetto`], which draw it;
