@@ -24,7 +24,7 @@ pub(crate) use busy::Machine;
 use meet::Met;
 
 /// Cases that run at the same time. Most of them wait most of the time.
-pub const CASES_AT_ONCE: usize = 8;
+pub const CASES_AT_ONCE: usize = 12;
 
 /// Which cases are put, and how.
 #[derive(Clone, Debug)]
