@@ -72,10 +72,12 @@ pub(crate) fn crowded(subject: &Subject) -> Verdict<Crowded<'_>> {
     if !subject.is_listing() {
         return crowd_in(server, room);
     }
+    // So many, however they are spread among its processes.
+    let most = room * process::family(server.process()?)?.len();
     let mut waiting = None;
     wait_until("out of descriptors, with too many clients", PATIENCE, || {
         if waiting.is_none() {
-            if clients.len() > room {
+            if clients.len() > most {
                 clients.clear();
             }
             waiting = Some(server.connect()?);
