@@ -179,9 +179,11 @@ fn all_tasks<T: FromRead>(
         .all(|(_, it)| read(format!("{it}/{file}")).map_or(true, &holds))
 }
 
-/// Whether all threads of a process have stopped or ended.
+/// Whether all threads of a process have stopped or ended. One in a call that
+/// no signal interrupts (D) stops before it returns; if that is vfork(), and the
+/// child has stopped before exec(), it does not return until both go on.
 pub fn is_stopped(process: u32) -> bool {
-    all_tasks(process, "stat", |stat: Stat| "TtZX".contains(stat.state))
+    all_tasks(process, "stat", |stat: Stat| "DTtZX".contains(stat.state))
 }
 
 /// Whether a process is not there any more, and not as a zombie.
