@@ -72,7 +72,7 @@ pub(crate) fn crowded(subject: &Subject) -> Verdict<Crowded<'_>> {
     if !subject.is_listing() {
         return crowd_in(server, room);
     }
-    // So many, however they are spread among its processes.
+    // With more clients than this, one of its processes has no room left.
     let most = room * process::family(server.process()?)?.len();
     let mut waiting = None;
     wait_until("out of descriptors, with too many clients", PATIENCE, || {
