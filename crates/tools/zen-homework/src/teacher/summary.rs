@@ -36,9 +36,10 @@ pub(crate) fn standings(book: &Gradebook, assignment: &Assignment) -> String {
     let rows = book.rows.iter();
     let rows = rows.filter(|it| cell(it, "assignment") == assignment.name);
     let most = assignment.points_max().to_string();
+    let not_graded = format!("are not graded ({UNKNOWN})");
     let stands =
         rows.map(|row| match (cell(row, "points"), cell(row, "stopped_at")) {
-            (UNKNOWN, _) => format!("are not graded ({UNKNOWN})"),
+            (UNKNOWN, _) => not_graded.clone(),
             (points, "") if points == most => "pass all stages".into(),
             (_, "") => "have points of yours".into(),
             (_, stage) => format!("stop at {stage}"),
@@ -46,7 +47,7 @@ pub(crate) fn standings(book: &Gradebook, assignment: &Assignment) -> String {
     let stands: Vec<_> = stands.collect();
     let stages = assignment.stages.iter();
     let stages = stages.map(|it| format!("stop at {}", it.name));
-    let ends = ["have points of yours".into(), "are not graded (?)".into()];
+    let ends = ["have points of yours".into(), not_graded];
     let mut parts = Vec::new();
     for what in ["pass all stages".into()].into_iter().chain(stages).chain(ends)
     {
