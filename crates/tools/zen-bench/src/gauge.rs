@@ -62,6 +62,12 @@ pub fn read(server: u32) -> Result<Option<Gauge>> {
     }))
 }
 
+/// Whether all threads of a server sleep; true without /proc.
+pub fn is_asleep(server: u32) -> Result<bool> {
+    let threads = told(proc::threads(server))?.unwrap_or_default();
+    Ok(threads.values().all(|thread| !thread.awake))
+}
+
 /// Processor time of a server so far; None without /proc.
 pub fn cpu(server: u32) -> Result<Option<Duration>> {
     told(proc::cpu_time(server))

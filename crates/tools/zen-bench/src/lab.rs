@@ -1,9 +1,12 @@
 //! The setting of the experiments: which servers there are, on which cores they
 //! run, and how often everything is measured.
 
+use std::time::Duration;
+
 use anyhow::{Context, Error, Result};
 use zen_harness::listing::Listing;
 use zen_harness::proc;
+use zen_harness::process::wait_for;
 use zen_harness::server::Server;
 use zen_harness::workspace::Servers;
 
@@ -12,6 +15,9 @@ use crate::gauge::{self, Gauge};
 use crate::machine::{self, Machine};
 use crate::progress;
 use crate::results::{Charts, Results};
+
+/// How long to wait for a server to sleep before its threads are counted.
+const REST_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Size {
@@ -228,7 +234,8 @@ impl Lab {
         Ok(gauge)
     }
 
-    /// Records the counts of everything that the server has, at this place.
+    /// Records the counts of everything that the server has, at this place. A
+    /// thread whose client has left may take a moment to end.
     pub fn record_counts(
         &mut self,
         charts: &mut Charts,
@@ -236,6 +243,9 @@ impl Lab {
         server: &Server,
         x: f64,
     ) -> Result<()> {
+        wait_for(REST_TIME_MAX, || {
+            gauge::is_asleep(server.id()).map(|asleep| asleep.then_some(()))
+        })?;
         for (chart, value) in self.gauge(server)?.iter().flat_map(Gauge::counts)
         {
             charts.record(chart, &subject.name, x, value as f64);
@@ -256,7 +266,8 @@ impl Lab {
         if both.is_none() {
             self.leave_out(gauge::NOT_HERE);
         }
-        let cpu = both.map(|(from, to)| to.as_secs_f64() - from.as_secs_f64());
+        // The time of a child that has ended is rounded, so it may shrink.
+        let cpu = both.map(|(from, to)| to.saturating_sub(from).as_secs_f64());
         Ok((done, cpu))
     }
 

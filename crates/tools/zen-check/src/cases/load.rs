@@ -1,15 +1,15 @@
 //! Many clients that are ready at the same moment, and many that have left:
 //! neither may change what becomes of the others.
 
-use std::io::{ErrorKind, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use zen_harness::{proc, system};
 
 use super::crowd::in_threads;
 use super::prelude::*;
-use crate::client::connected;
+use crate::client::{connected, is_timeout};
 use crate::observe::{grows, observation};
 
 pub(super) const FUNCTIONS: &[Named] = functions![
@@ -83,8 +83,6 @@ fn expect_all_accepted(server: &Server) -> Verdict {
 struct Flood {
     socks: Vec<TcpStream>,
     begun: Instant,
-    /// How many are still connected.
-    left: AtomicUsize,
     stop: AtomicBool,
 }
 
@@ -94,12 +92,7 @@ impl Flood {
         let connect = |_| connected(to, system::connect_to_flood(to));
         let socks = (0..clients).map(connect).collect::<Verdict<_>>()?;
         expect_all_accepted(server)?;
-        Ok(Self {
-            socks,
-            begun: Instant::now(),
-            left: clients.into(),
-            stop: false.into(),
-        })
+        Ok(Self { socks, begun: Instant::now(), stop: false.into() })
     }
 
     /// Sends in a thread of its own while `watch` looks on: a watcher that
@@ -128,20 +121,23 @@ impl Flood {
                     bytes += n;
                     true
                 }
-                Err(err) => matches!(
-                    err.kind(),
-                    ErrorKind::WouldBlock | ErrorKind::Interrupted
-                ),
+                Err(err) => is_timeout(err.kind()),
             });
-            self.left.store(socks.len(), Ordering::Relaxed);
             // They have sent more than the server receives in this time, and
             // it needs a processor.
             thread::sleep(Duration::from_millis(2));
         }
     }
 
+    /// How many are still connected. The sender may not know it yet: on a busy
+    /// machine it takes seconds to come round.
     fn left(&self) -> usize {
-        self.left.load(Ordering::Relaxed)
+        let is_connected = |mut sock: &TcpStream| match sock.read(&mut [0; 64])
+        {
+            Ok(n) => n > 0,
+            Err(err) => is_timeout(err.kind()),
+        };
+        self.socks.iter().filter(|sock| is_connected(sock)).count()
     }
 }
 
