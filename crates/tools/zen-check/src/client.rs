@@ -516,7 +516,7 @@ impl Client {
     }
 
     pub(crate) fn reset(self) -> Verdict {
-        Ok(system::reset_on_close(&self.sock)?)
+        Ok(system::reset(self.sock)?)
     }
 
     fn receive(

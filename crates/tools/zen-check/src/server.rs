@@ -14,7 +14,7 @@ use std::time::Duration;
 use zen_harness::ports::free_port;
 use zen_harness::proc::{self, Turns};
 use zen_harness::process::{
-    self as harness, Ended, Output, Process, Readiness,
+    self as harness, Ended, Output, Process, Readiness, output,
 };
 use zen_harness::system;
 
@@ -429,7 +429,7 @@ impl<'a> Server<'a> {
 /// cannot be had everywhere.
 pub(crate) fn expect_namespaces(runner: &[&str]) -> Verdict {
     let mut trial = Command::new(runner[0]);
-    let trial = trial.args(&runner[1..]).arg("true").output();
+    let trial = output(trial.args(&runner[1..]).arg("true"));
     match trial.is_ok_and(|output| output.status.success()) {
         true => Ok(()),
         false => Err(Fault::skipped("no namespaces can be had here")),

@@ -92,6 +92,12 @@ pub fn listening_at(line: &str) -> Option<SocketAddr> {
     Some(address)
 }
 
+/// Runs a command to its end, and captures its output.
+pub fn output(command: &mut Command) -> io::Result<std::process::Output> {
+    let _starting = system::STARTING.read();
+    command.output()
+}
+
 impl Process {
     /// Starts a server: without our environment, with no input, and with all
     /// output captured.
@@ -124,10 +130,12 @@ impl Process {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}.{number}", std::process::id());
         system::prepare(command.env(MARK, &mark));
+        let starting = system::STARTING.read();
         let child = match SPAWN.get() {
             Some(start) => start(command),
             None => command.spawn(),
         };
+        drop(starting);
         let child = child.map_err(|err| {
             let program = command.get_program().to_string_lossy();
             io::Error::new(err.kind(), format!("cannot start {program}: {err}"))

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::proc;
-use crate::process::{self, Process};
+use crate::process::{self, Process, output};
 
 /// How long strace may take to attach to a process, and to detach.
 const ATTACH_TIME_MAX: Duration = Duration::from_secs(8);
@@ -18,7 +18,8 @@ pub type Counts = BTreeMap<String, u64>;
 pub fn version() -> Result<String, String> {
     let strace = |arguments: &[&str]| {
         let mut strace = Command::new("strace");
-        strace.args(arguments).stdin(Stdio::null()).output().map_err(|_| {
+        strace.args(arguments).stdin(Stdio::null());
+        output(&mut strace).map_err(|_| {
             "strace is not installed, or this system does not have it: on \
              Debian and Ubuntu, sudo apt-get install strace"
                 .to_string()

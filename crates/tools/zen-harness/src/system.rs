@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::sync::RwLock;
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -20,6 +21,11 @@ pub use other::*;
 #[cfg(unix)]
 pub use unix::*;
 
+/// Held by all who start a process. Until it runs its program, it has a copy of
+/// each of our sockets, so that closing ours closes no connection and frees no
+/// port.
+pub(crate) static STARTING: RwLock<()> = RwLock::new(());
+
 fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
     Socket::new(Domain::for_address(address), Type::STREAM, None)
 }
@@ -27,6 +33,7 @@ fn tcp_socket(address: SocketAddr) -> io::Result<Socket> {
 /// Whether no socket uses this port: not even a connection of an earlier
 /// server, which would keep a server without SO_REUSEADDR from listening.
 pub(crate) fn is_unused(port: u16) -> bool {
+    let _none_starts = STARTING.write();
     let any: [IpAddr; 2] =
         [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
     any.into_iter().all(|any| {
@@ -42,9 +49,6 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
         sock.set_only_v6(true)?;
     }
     sock.bind(&address.into())?;
-    // A process that another thread starts just now keeps this socket until it
-    // runs its program: a server with SO_REUSEADDR may listen all the same.
-    sock.set_reuse_address(true)?;
     Ok(sock)
 }
 
@@ -157,6 +161,14 @@ pub fn connect_from(
     Ok(sock.into())
 }
 
+/// Closes a connection with a reset, which is sent at once.
+pub fn reset(sock: TcpStream) -> io::Result<()> {
+    let _none_starts = STARTING.write();
+    reset_on_close(&sock)?;
+    drop(sock);
+    Ok(())
+}
+
 /// Makes closing this socket send a reset.
 pub fn reset_on_close(sock: &TcpStream) -> io::Result<()> {
     SockRef::from(sock).set_linger(Some(Duration::ZERO))
@@ -185,10 +197,37 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_server_may_listen_where_a_copy_of_the_search_is_left() {
-        let left = bind(SocketAddr::from(([0, 0, 0, 0], 0))).unwrap();
-        let address = left.local_addr().unwrap().as_socket().unwrap();
-        TcpListener::bind((Ipv4Addr::LOCALHOST, address.port())).unwrap();
+    fn a_reset_does_not_wait_for_a_process_that_starts() {
+        use std::io::{ErrorKind, Read};
+        use std::process::Command;
+        use std::sync::atomic::{AtomicBool, Ordering};
+        use std::thread;
+
+        use crate::process;
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        process::output(&mut Command::new("true")).unwrap();
+                    }
+                });
+            }
+            let resets = (0..300).filter(|_| {
+                let client = TcpStream::connect(listener.local_addr().unwrap());
+                let (mut served, _) = listener.accept().unwrap();
+                reset(client.unwrap()).unwrap();
+                served.set_nonblocking(true).unwrap();
+                let received = served.read(&mut [0]);
+                received
+                    .is_err_and(|err| err.kind() == ErrorKind::ConnectionReset)
+            });
+            let resets = resets.count();
+            stop.store(true, Ordering::Relaxed);
+            assert_eq!(resets, 300);
+        });
     }
 
     #[test]
