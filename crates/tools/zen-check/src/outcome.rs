@@ -208,12 +208,14 @@ pub(crate) fn last_line(log: &[String]) -> Option<String> {
     Some(format!("the last line that it printed: {last}"))
 }
 
-/// One line, of printable characters only.
+/// One line, of printable characters only. It is not cut to save fewer bytes
+/// than the words would take that say so.
 pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
     let mut line = String::new();
     for (at, c) in text.char_indices() {
-        if line.len() >= bytes_max {
-            line += &format!("... ({} more bytes)", text.len() - at);
+        let left = text.len() - at;
+        if line.len() >= bytes_max && left > "... (99 more bytes)".len() {
+            line += &format!("... ({left} more bytes)");
             break;
         }
         match c {
@@ -336,6 +338,10 @@ mod tests {
         let line = r#"expected b"a\x00\"b""#;
         assert_eq!(printable(line, usize::MAX), line);
         assert_eq!(printable("a\x1b[31m", usize::MAX), r"a\u{1b}[31m");
-        assert_eq!(printable("abc", 1), "a... (2 more bytes)");
+        assert_eq!(printable("abc", 1), "abc");
+        assert_eq!(
+            printable(&"a".repeat(99), 9),
+            "aaaaaaaaa... (90 more bytes)"
+        );
     }
 }
