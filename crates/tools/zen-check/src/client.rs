@@ -666,7 +666,7 @@ pub(crate) fn is_timeout(kind: ErrorKind) -> bool {
 }
 
 /// As many of the bytes as a reader wants to see, escaped.
-fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     let first = &bytes[..bytes.len().min(BYTES_SHOWN_MAX)];
     match bytes.len() - first.len() {
         0 => first.escape_ascii().to_string(),

@@ -218,6 +218,9 @@ impl Talk {
             self.answers.splice(0..0, answer.iter().copied());
             return;
         }
+        if faulty("dies-of-a-question") && answer.starts_with(b"Error: unk") {
+            std::process::exit(1);
+        }
         let small = answer.to_ascii_lowercase();
         self.answers.extend(match faulty("lower-case") {
             true => &small,

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::meet::Met;
-use crate::client::{QUIET, difference};
+use crate::client::{self, QUIET, difference};
 use crate::contract::{self, COMPLEX, IMPLICIT, UGLY};
 use crate::heard::Heard;
 use crate::outcome::{
@@ -117,8 +117,7 @@ fn ended(
 ) -> Option<Cause> {
     let (what, mut lines): (_, Vec<_>) = if let Some((ended, log)) = &met.ended
     {
-        let what = format!("it {ended} when its first client asked");
-        (what, last_line(log).into_iter().collect())
+        (format!("it {ended}"), last_line(log).into_iter().collect())
     } else {
         let mut failures = because(results, Some(Because::Ended));
         let (case, it) = failures.next()?;
@@ -156,7 +155,8 @@ fn words(
     }
     if let [(right, came), others @ ..] = &pairs[..] {
         lines.extend(difference(right, came, ""));
-        let others: Vec<_> = others.iter().map(|it| shown(it.1)).collect();
+        let others = others.iter().filter(|it| it.1 != *came);
+        let others: Vec<_> = others.map(|it| shown(it.1)).collect();
         if !others.is_empty() {
             lines.push(format!("it also says {}", others.join(", ")));
         }
@@ -167,7 +167,7 @@ fn words(
 }
 
 fn shown(bytes: &[u8]) -> String {
-    format!("b\"{}\"", bytes.escape_ascii())
+    format!("b\"{}\"", client::shown(bytes))
 }
 
 /// What the differences have in common, and the clause that it breaks.
@@ -187,6 +187,8 @@ fn kind_of_words(
     } else if all(|right, came| came.eq_ignore_ascii_case(right)) {
         let what = "it answers in the wrong capital or small letters";
         Some((what.into(), "wire/8"))
+    } else if heard.answers[..4].iter().all(|it| *it == heard.answers[0]) {
+        Some(("it says the same to every question".into(), "wire/8"))
     } else if heard.answers[..3] == right[..3] {
         Some((WRONG_WORDS.into(), "wire/9"))
     } else {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use zen_harness::process::wait_for;
 
-use crate::client::{Client, Ending, QUIET};
+use crate::client::{Client, Ending, QUIET, shown};
 use crate::contract::{COMPLEX, IMPLICIT, Profile, UGLY, answer};
 use crate::heard::Heard;
 use crate::process;
@@ -33,7 +33,7 @@ pub(super) struct Met {
     pub(super) heard: Option<Heard>,
     /// What it does with a question, if that is not to answer it.
     pub(super) instead: Option<Instead>,
-    /// How it has ended, and what it had printed.
+    /// How and when it has ended, and what it had printed.
     pub(super) ended: Option<(String, Vec<String>)>,
     /// How long an answer takes, if that is long.
     pub(super) slow: Option<Duration>,
@@ -70,14 +70,22 @@ const SAYS_NOTHING: Instead = (
 /// Talks to a server that has just been started.
 pub(super) fn meet(server: &mut Server<'_>) -> Verdict<Met> {
     let mut met = Met::default();
-    if !answers_rightly(server, &mut met)? {
+    if let Some(question) = not_answered_rightly(server, &mut met)? {
         // It may need a moment to end.
         let moment = Duration::from_millis(300);
         if let Some(status) = wait_for(moment, || server.ended())? {
             if let Some(fault) = server.ends_alone(status) {
                 return Err(fault);
             }
-            met.ended = Some((how_it_ended(status), server.subject.log()));
+            let log = server.subject.log();
+            let mut again = server.subject.start(&[])?;
+            let _silent = again.connect();
+            let when = match wait_for(moment, || again.ended())? {
+                Some(_) => "its second client had connected".into(),
+                None => format!("a client asked b\"{}\"", shown(question)),
+            };
+            met.ended =
+                Some((format!("{} when {when}", how_it_ended(status)), log));
             return Ok(met);
         }
         if met.instead.is_none() {
@@ -88,8 +96,12 @@ pub(super) fn meet(server: &mut Server<'_>) -> Verdict<Met> {
     Ok(met)
 }
 
-/// Asks what a right server answers byte by byte.
-fn answers_rightly(server: &Server<'_>, met: &mut Met) -> Verdict<bool> {
+/// Asks what a right server answers byte by byte. Returns the first question to
+/// which the answer is not that.
+fn not_answered_rightly(
+    server: &Server<'_>,
+    met: &mut Met,
+) -> Verdict<Option<&'static [u8]>> {
     let mut client = server.connect()?;
     let mut times = Vec::new();
     for question in [COMPLEX, UGLY, IMPLICIT, STRANGE[0]] {
@@ -106,12 +118,12 @@ fn answers_rightly(server: &Server<'_>, met: &mut Met) -> Verdict<bool> {
                 Some(_) => Some(CLOSES_AFTER_AN_ANSWER),
                 None => Some(waits(&mut client)),
             };
-            return Ok(false);
+            return Ok(Some(question));
         }
         times.push(asked.elapsed());
     }
     met.slow = times.into_iter().min().filter(|&time| time >= SLOW);
-    Ok(true)
+    Ok(None)
 }
 
 /// What a server waits for that has not answered a question.

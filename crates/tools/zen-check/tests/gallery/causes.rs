@@ -39,6 +39,7 @@ pub(crate) const ALL: &[First] = &[
     first("dies-before-listening"),
     first("dies-after-listening"),
     first("dies-of-its-first-client"),
+    first("dies-of-a-question"),
     First { cases: &["crowd/6", "wire/8"], ..first("dies-of-emfile") },
     First { cases: &["crowd/8", "wire/8"], ..first("spins") },
     First { cases: &["wire/8"], ..first("floods-its-output") },
