@@ -147,6 +147,7 @@ pub fn cpu_time(leader: u32) -> io::Result<Duration> {
 /// Whether a process has taken all signals that were sent to it. A process that
 /// has ended has.
 pub fn has_no_signal_pending(process: u32) -> io::Result<bool> {
+    missing().map_or(Ok(()), Err)?;
     let status = read::<Status>(format!("/proc/{process}/status"));
     Ok(status.map_or(true, |status| {
         status.state.starts_with('Z') || status.sigpnd | status.shdpnd == 0
