@@ -214,4 +214,24 @@ mod tests {
         let (sock, _) = listener.accept().unwrap();
         assert!(sock.nodelay().unwrap());
     }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_accept_reports_decides_when_to_try_again() {
+        use libc::{
+            EAGAIN, ECONNABORTED, EHOSTDOWN, EHOSTUNREACH, EINTR, EPROTO,
+        };
+
+        let pause = |number| {
+            pause_after_failed_accept(io::Error::from_raw_os_error(number)).ok()
+        };
+        for of_one_client in
+            [EAGAIN, EINTR, ECONNABORTED, EHOSTUNREACH, EHOSTDOWN, EPROTO]
+        {
+            assert_eq!(pause(of_one_client), Some(Duration::ZERO));
+        }
+        // A firewall may reject every client: no busy loop.
+        assert_eq!(pause(libc::EPERM), Some(ACCEPT_AGAIN_AFTER));
+        assert_eq!(pause(libc::EBADF), None);
+    }
 }
