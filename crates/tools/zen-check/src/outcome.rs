@@ -208,8 +208,8 @@ pub(crate) fn last_line(log: &[String]) -> Option<String> {
     Some(format!("the last line that it printed: {last}"))
 }
 
-/// One line, of printable characters only. It is not cut to save fewer bytes
-/// than the words would take that say so.
+/// One line, of printable characters only. It is cut if it is long, and if what
+/// is left out is longer than the words that say so.
 pub(crate) fn printable(text: &str, bytes_max: usize) -> String {
     let mut line = String::new();
     for (at, c) in text.char_indices() {

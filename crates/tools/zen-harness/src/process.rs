@@ -92,7 +92,8 @@ pub fn listening_at(line: &str) -> Option<SocketAddr> {
     Some(address)
 }
 
-/// Runs a command to its end, and captures its output.
+/// Runs a command to its end, and captures its output. Until then,
+/// [`system::reset`] waits.
 pub fn output(command: &mut Command) -> io::Result<std::process::Output> {
     let _starting = system::STARTING.read();
     command.output()

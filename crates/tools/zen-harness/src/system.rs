@@ -161,7 +161,8 @@ pub fn connect_from(
     Ok(sock.into())
 }
 
-/// Closes a connection with a reset, which is sent at once.
+/// Closes a connection with a reset, which is sent before this returns. Waits
+/// until each process that this one starts runs its program.
 pub fn reset(sock: TcpStream) -> io::Result<()> {
     let _none_starts = STARTING.write();
     reset_on_close(&sock)?;
@@ -190,8 +191,7 @@ mod tests {
         drop((listener, served));
         assert!(!is_unused(address.port()));
         // With a reset nothing of it is left.
-        reset_on_close(&client).unwrap();
-        drop(client);
+        reset(client).unwrap();
         assert!(is_unused(address.port()));
     }
 
@@ -203,15 +203,14 @@ mod tests {
         use std::sync::atomic::{AtomicBool, Ordering};
         use std::thread;
 
-        use crate::process;
-
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
-                        process::output(&mut Command::new("true")).unwrap();
+                        let mut command = Command::new("true");
+                        crate::process::output(&mut command).unwrap();
                     }
                 });
             }
@@ -220,9 +219,8 @@ mod tests {
                 let (mut served, _) = listener.accept().unwrap();
                 reset(client.unwrap()).unwrap();
                 served.set_nonblocking(true).unwrap();
-                let received = served.read(&mut [0]);
-                received
-                    .is_err_and(|err| err.kind() == ErrorKind::ConnectionReset)
+                let error = served.read(&mut [0]).map_err(|err| err.kind());
+                error == Err(ErrorKind::ConnectionReset)
             });
             let resets = resets.count();
             stop.store(true, Ordering::Relaxed);

@@ -93,7 +93,7 @@ impl Client {
                 self.is_finished = true;
             }
             ClientAct::Reset => {
-                self.sock.as_ref().map(system::reset_on_close);
+                self.sock.take().map(system::reset);
                 self.end("reset the connection");
             }
             ClientAct::Leave => self.end("left"),

@@ -129,8 +129,8 @@ impl Flood {
         }
     }
 
-    /// How many are still connected. The sender may not know it yet: on a busy
-    /// machine it takes seconds to come round.
+    /// How many are still connected, as their sockets say: on a busy machine
+    /// the sender needs seconds to go through all of them.
     fn left(&self) -> usize {
         let is_connected = |mut sock: &TcpStream| match sock.read(&mut [0; 64])
         {

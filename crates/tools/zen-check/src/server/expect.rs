@@ -15,8 +15,8 @@ use crate::verdict::{Fault, Verdict, ensure, ensure_in_time};
 /// What the contract allows, and a little for the machine that measures it.
 const STOP_TIME_MAX: Duration = Duration::from_millis(2000 + 250);
 
-/// What this system does not show has happened after a moment, in which a loop
-/// also ends what it is at.
+/// Gives a server time for what this system does not show, and takes it for
+/// done.
 fn unseen<T>(then: T) -> T {
     thread::sleep(Duration::from_millis(500));
     then
@@ -55,7 +55,7 @@ impl Server<'_> {
         })
     }
 
-    /// Gives it time to receive what a client has sent.
+    /// Gives it time to receive what a client has sent. It may be busy.
     pub(crate) fn wait_until_received(&self, client: &Client) -> Verdict {
         let patience = Duration::from_millis(500);
         let unread = || proc::unread(self.address, client.address);

@@ -139,8 +139,8 @@ impl Golden {
     }
 
     /// Writes the file. The case that names the fault stays the one that it
-    /// was, if it still fails. What differs from the file that was there is a
-    /// race; check that it is the server's before you commit it.
+    /// was, if it still fails. A case that differs from the file that was there
+    /// goes among the races: if it is only newer than the file, move it.
     pub(crate) fn bless(
         &self,
         server: &Server,

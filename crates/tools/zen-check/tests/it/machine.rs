@@ -72,11 +72,14 @@ fn a_daemon_without_a_mark_is_killed() {
 #[test]
 fn nothing_is_known_of_processes_without_proc() {
     let script = "mount -t tmpfs none /proc && \
-        exec $check --case process/8 --case crowd/8 -- $server";
+        exec $check --case wire/8 --case process/8 --case crowd/8 \
+        --case option/8 -- $server {options}";
     let Some(ended) = run_apart(&["unshare", "-Urm"], script) else { return };
     let report = ended.output.join("\n");
     assert!(ended.succeeded(), "{report}");
-    assert!(report.contains("/proc is not mounted here: crowd/8"), "{report}");
+    for reason in ["not mounted here: crowd/8", "is dropped: option/8"] {
+        assert!(report.contains(reason), "{report}");
+    }
 }
 
 #[test]
